@@ -1,0 +1,1 @@
+"""People, institutions, and what each role may do."""

@@ -1,0 +1,80 @@
+"""Which role may do what, and the door to the rows of this app."""
+
+from __future__ import annotations
+
+import enum
+import uuid
+from typing import Any
+
+from django.db.models import QuerySet
+
+from accounts.models import Institution, Role
+from spineplatform.shared.errors import Forbidden, NotFound
+
+
+class Capability(enum.Enum):
+    """A right inside one institution."""
+
+    VIEW_CASES = "see cases, masks and results"
+    UPLOAD_CT = "upload CT"
+    SEGMENT = "start a segmentation"
+    UPLOAD_MASK = "upload masks"
+    VIEW_MODELS = "see the model versions"
+    MANAGE_MODELS = "download and manage model versions"
+    MANAGE_PEOPLE = "create accounts and give roles"
+
+
+C = Capability
+ROLE_CAN: dict[Role, frozenset[Capability]] = {
+    Role.CLINICIAN: frozenset({C.VIEW_CASES, C.UPLOAD_CT, C.SEGMENT, C.VIEW_MODELS}),
+    Role.ANNOTATOR: frozenset({C.VIEW_CASES, C.UPLOAD_CT, C.SEGMENT, C.UPLOAD_MASK, C.VIEW_MODELS}),
+    Role.MODEL_ADMIN: frozenset({C.VIEW_CASES, C.SEGMENT, C.VIEW_MODELS, C.MANAGE_MODELS}),
+    Role.INSTITUTION_ADMIN: frozenset({C.VIEW_CASES, C.VIEW_MODELS, C.MANAGE_PEOPLE}),
+}
+
+
+def roles_with(capability: Capability) -> list[Role]:
+    return [role for role, can in ROLE_CAN.items() if capability in can]
+
+
+def institutions_with(user: Any, capability: Capability) -> QuerySet[Institution]:
+    """The institutions in which ``user`` has ``capability``."""
+    if not user.is_authenticated or not user.is_active:
+        return Institution.objects.none()
+    return Institution.objects.filter(
+        memberships__user=user, memberships__role__in=roles_with(capability)
+    ).distinct()
+
+
+def has_capability(user: Any, institution_id: uuid.UUID, capability: Capability) -> bool:
+    return institutions_with(user, capability).filter(pk=institution_id).exists()
+
+
+def require(user: Any, institution_id: uuid.UUID, capability: Capability) -> None:
+    """Raise unless ``user`` has ``capability`` there.
+
+    Raises:
+        NotFound: the user is no member at all, and is not told that the institution exists.
+        Forbidden: a member whose roles do not include it.
+    """
+    if has_capability(user, institution_id, capability):
+        return
+    if not has_capability(user, institution_id, Capability.VIEW_CASES):
+        raise NotFound
+    raise Forbidden(f"Your role does not allow you to {capability.value}. Ask your institution's administrator.")
+
+
+def require_anywhere(user: Any, capability: Capability) -> None:
+    """Raise Forbidden unless ``user`` has ``capability`` in at least one institution."""
+    if not institutions_with(user, capability).exists():
+        raise Forbidden(f"Your role does not allow you to {capability.value}. Ask your institution's administrator.")
+
+
+def institution_get(user: Any, institution_id: uuid.UUID | str, capability: Capability) -> Institution:
+    """The door to an institution."""
+    try:
+        institution = Institution.objects.get(pk=institution_id)
+    except (Institution.DoesNotExist, ValueError):
+        raise NotFound from None
+    require(user, institution.pk, capability)
+    return institution

@@ -1,0 +1,110 @@
+"""Every write of this app."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from accounts.access import Capability, require
+from accounts.models import Institution, Membership, Role, User
+from spineplatform.shared import audit
+from spineplatform.shared.errors import Conflict, UserError
+
+
+class UsernameTaken(Conflict):
+    """Somebody already has this user name or e-mail address. Choose another."""
+
+    code = "username-taken"
+
+
+class WeakPassword(UserError):
+    """The password is too weak."""
+
+    code = "weak-password"
+
+
+def password_generate() -> str:
+    """A password that a person can type once: about 95 bits."""
+    return secrets.token_urlsafe(12)
+
+
+def institution_create(*, name: str, actor: User | None = None) -> Institution:
+    with transaction.atomic():
+        institution = Institution.objects.create(name=name)
+        audit.record(actor=actor, action="institution.created", object_id=institution.pk, institution_id=institution.pk)
+    return institution
+
+
+def user_create(
+    *,
+    institution: Institution,
+    username: str,
+    roles: Iterable[Role],
+    password: str,
+    email: str = "",
+    full_name: str = "",
+    actor: User | None = None,
+) -> User:
+    """Create an account with its roles in one institution. ``actor`` None means the platform itself (demo, command).
+
+    Raises:
+        Forbidden, NotFound: ``actor`` may not manage people there.
+        UsernameTaken: the name or e-mail is in use.
+        WeakPassword: with the validators' sentences.
+    """
+    if actor is not None:
+        require(actor, institution.pk, Capability.MANAGE_PEOPLE)
+    first, _, last = full_name.strip().partition(" ")
+    user = User(username=username, email=email, first_name=first, last_name=last)
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise WeakPassword(" ".join(error.messages)) from None
+    user.set_password(password)
+    try:
+        with transaction.atomic():
+            user.save()
+            roles_set(institution=institution, user=user, roles=roles, actor=actor)
+            audit.record(
+                actor=actor, action="user.created", object_id=user.pk, institution_id=institution.pk, username=username
+            )
+    except IntegrityError:
+        raise UsernameTaken from None
+    return user
+
+
+class LastAdministrator(Conflict):
+    """This would leave the institution without an administrator. Give the role to somebody else first."""
+
+    code = "last-administrator"
+
+
+def roles_set(*, institution: Institution, user: User, roles: Iterable[Role], actor: User | None = None) -> None:
+    """Make ``roles`` the person's roles in this institution; an empty list takes all rights there away.
+
+    Raises:
+        LastAdministrator: nobody would be left to manage people.
+    """
+    if actor is not None:
+        require(actor, institution.pk, Capability.MANAGE_PEOPLE)
+    wanted = {Role(role) for role in roles}
+    with transaction.atomic():
+        Institution.objects.select_for_update().get(pk=institution.pk)
+        others = institution.memberships.filter(role=Role.INSTITUTION_ADMIN).exclude(user=user)
+        was_admin = institution.memberships.filter(role=Role.INSTITUTION_ADMIN, user=user).exists()
+        if was_admin and Role.INSTITUTION_ADMIN not in wanted and not others.exists():
+            raise LastAdministrator
+        institution.memberships.filter(user=user).exclude(role__in=wanted).delete()
+        for role in wanted:
+            Membership.objects.get_or_create(user=user, institution=institution, role=role)
+        audit.record(
+            actor=actor,
+            action="roles.set",
+            object_id=user.pk,
+            institution_id=institution.pk,
+            roles=sorted(role.value for role in wanted),
+        )

@@ -1,0 +1,1 @@
+"""Cases: patients' CT series, the masks drawn on them, and how both come in and go out."""

@@ -1,0 +1,52 @@
+"""The one door from a user to a protected row of this app. Absent and forbidden look the same to outsiders."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+
+from accounts.access import Capability, require
+from cases.models import Annotation, Case, ImportRun, Series, Upload
+from spineplatform.shared.errors import NotFound
+
+Id = uuid.UUID | str
+M = TypeVar("M", bound=Any)
+
+
+def row_get(rows: QuerySet[M], user: Any, row_id: Id, capability: Capability) -> M:
+    """Fetch the row with ``row_id`` and check ``capability`` at its institution.
+
+    Raises:
+        NotFound: no such row, or not this user's to see.
+        Forbidden: the user sees it, but may not do this with it.
+    """
+    try:
+        row = rows.get(pk=row_id)
+    except (rows.model.DoesNotExist, ValidationError, ValueError):
+        raise NotFound from None
+    require(user, row.institution_id, capability)
+    return row
+
+
+def case_get(user: Any, case_id: Id, capability: Capability = Capability.VIEW_CASES) -> Case:
+    return row_get(Case.objects.select_related("patient", "institution"), user, case_id, capability)
+
+
+def series_get(user: Any, series_id: Id, capability: Capability = Capability.VIEW_CASES) -> Series:
+    return row_get(Series.objects.select_related("case__patient", "institution"), user, series_id, capability)
+
+
+def annotation_get(user: Any, annotation_id: Id, capability: Capability = Capability.VIEW_CASES) -> Annotation:
+    rows = Annotation.objects.select_related("series__case", "author")
+    return row_get(rows, user, annotation_id, capability)
+
+
+def upload_get(user: Any, upload_id: Id, capability: Capability = Capability.VIEW_CASES) -> Upload:
+    return row_get(Upload.objects.select_related("run", "institution"), user, upload_id, capability)
+
+
+def import_run_get(user: Any, run_id: Id, capability: Capability = Capability.VIEW_CASES) -> ImportRun:
+    return row_get(ImportRun.objects.select_related("upload"), user, run_id, capability)

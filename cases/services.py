@@ -1,0 +1,102 @@
+"""Writes of this app beside the upload (cases.uploads): masks and the state of cases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from accounts.access import Capability, require
+from cases.models import Annotation, AnnotationSource, Case, CaseState, Series
+from spineml import masks, measure
+from spineml.volume_file import SliceFileReader, write_mask
+from spineplatform.shared import audit, storage
+from spineplatform.shared.errors import Conflict
+
+
+class SameMask(Conflict):
+    """This very mask is already there for the series. Use the one that is listed."""
+
+    code = "same-mask"
+
+
+def annotation_upload(
+    *, series: Series, actor: Any, files: Sequence[tuple[Path, str]], label: str = "", every_label: bool = False
+) -> Annotation:
+    """Check an uploaded mask against the series' grid and keep it.
+
+    Args:
+        files: paths on disk with the sender's names: one NIfTI, NRRD, NPY, PNG or zip, or several PNG.
+        every_label: take every value above 0 for spine, instead of refusing a mask with more than two values.
+
+    Raises:
+        MaskRejected: with what does not fit.
+        Forbidden, NotFound: ``actor`` may not upload masks there.
+    """
+    require(actor, series.institution_id, Capability.UPLOAD_MASK)
+    mask = masks.read_mask(files, series.geometry, every_label=every_label)
+    with storage.work_folder("mask") as folder, storage.stored_or_removed() as stored:
+        path = folder / "mask.h5"
+        pixel_hash = write_mask(path, mask)
+        same = series.annotations.filter(author=actor, pixel_hash=pixel_hash).first()
+        if same is not None:
+            raise SameMask(annotation=str(same.pk))
+        with transaction.atomic():
+            annotation = annotation_record(
+                series=series,
+                path=path,
+                stored=stored,
+                source=AnnotationSource.UPLOAD,
+                author=actor,
+                label=label[:120],
+            )
+            audit.record(
+                actor=actor,
+                action="mask.uploaded",
+                object_id=annotation.pk,
+                institution_id=series.institution_id,
+                series=str(series.pk),
+            )
+    return annotation
+
+
+def annotation_record(
+    *,
+    series: Series,
+    path: Path,
+    stored: list[str],
+    source: AnnotationSource,
+    author: Any = None,
+    parent: Annotation | None = None,
+    label: str = "",
+    summary: measure.MaskSummary | None = None,
+) -> Annotation:
+    """Move the finished mask file at ``path`` into the storage and record it; call inside a transaction.
+
+    ``stored`` belongs to the caller's ``stored_or_removed``. ``summary`` saves a second pass over the slices.
+    """
+    with SliceFileReader(path) as reader:
+        pixel_hash = reader.pixel_hash
+        summary = summary or measure.summary(reader, reader.geometry)
+    name = storage.store(path, storage.unique_name("masks", ".h5"))
+    stored.append(name)
+    return Annotation.objects.create(
+        institution_id=series.institution_id,
+        series=series,
+        source=source,
+        author=author,
+        parent=parent,
+        label=label,
+        mask=name,
+        pixel_hash=pixel_hash,
+        voxels=summary.voxels,
+        volume_ml=summary.volume_ml,
+        areas_px=list(summary.areas_px),
+    )
+
+
+def case_mark_segmented(*, case: Case) -> None:
+    """Called when a model's mask for one of its series is there."""
+    Case.objects.filter(pk=case.pk, state=CaseState.IMPORTED).update(state=CaseState.SEGMENTED)

@@ -1,0 +1,157 @@
+"""Receiving an upload: stage the files, make sure the same files are not taken twice, and queue the import."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError, transaction
+
+from accounts.access import Capability, require
+from accounts.models import Institution
+from cases.models import ImportRun, Upload, UploadFile
+from spineplatform.shared import audit, storage
+from spineplatform.shared.errors import TooLarge, UserError
+from spineplatform.shared.runs import run_enqueue, run_retry
+
+BLOCK = 1 << 20
+
+
+class NothingToImport(UserError):
+    """No file arrived. Choose at least one CT file, folder or zip."""
+
+    code = "no-files"
+
+
+class EmptyFile(UserError):
+    """The file is empty. Check where it came from and send it again."""
+
+    code = "empty-file"
+
+
+@dataclass(frozen=True)
+class UploadOptions:
+    """What the sender states beside the files. ``pixel_spacing_mm`` is ``(y, x)``; lengths in mm, window in HU."""
+
+    title: str = ""
+    segment: bool = True
+    stack_images: bool = True
+    pixel_spacing_mm: tuple[float, float] | None = None
+    slice_spacing_mm: float | None = None
+
+
+@dataclass(frozen=True)
+class IncomingFile:
+    """A file that lies on this machine's disk and may be moved away. ``name`` is the sender's, with folders."""
+
+    path: Path
+    name: str
+    size: int
+    sha256: str
+
+    @classmethod
+    def from_path(cls, path: Path, name: str) -> IncomingFile:
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+        return cls(path, name, path.stat().st_size, digest.hexdigest())
+
+    @classmethod
+    def from_request(cls, file: UploadedFile, name: str) -> IncomingFile:
+        """``file`` was streamed to disk by Django's TemporaryFileUploadHandler."""
+        return cls.from_path(Path(file.temporary_file_path()), name or file.name or "file")
+
+
+def upload_create(
+    *, institution: Institution, actor: Any, files: Sequence[IncomingFile], options: UploadOptions = UploadOptions()
+) -> tuple[Upload, bool]:
+    """Take the files and queue their import. Returns the upload and whether it is new.
+
+    The same files with the same options give the upload that is already there; if its import failed or was
+    cancelled, it is tried again.
+
+    Raises:
+        NothingToImport, EmptyFile, TooLarge: nothing was taken.
+        Forbidden, NotFound: ``actor`` may not upload there.
+    """
+    require(actor, institution.pk, Capability.UPLOAD_CT)
+    _check(files)
+    digest = _digest(files, options)
+    known = Upload.objects.filter(institution=institution, digest=digest).select_related("run").first()
+    if known is not None:
+        return _again(known, files), False
+    try:
+        return _take(institution, actor, files, options, digest), True
+    except IntegrityError:  # the same files arrived at the same moment
+        return Upload.objects.select_related("run").get(institution=institution, digest=digest), False
+
+
+def _check(files: Sequence[IncomingFile]) -> None:
+    if not files:
+        raise NothingToImport
+    if all(file.size == 0 for file in files):
+        raise EmptyFile
+    if len(files) > settings.DATA_UPLOAD_MAX_NUMBER_FILES:
+        raise TooLarge(f"At most {settings.DATA_UPLOAD_MAX_NUMBER_FILES} files fit one upload. Send a zip instead.")
+    if sum(file.size for file in files) > settings.UPLOAD_MAX_BYTES:
+        raise TooLarge(f"At most {settings.UPLOAD_MAX_BYTES / 1024**3:.0f} GB fit one upload. Send it in parts.")
+
+
+def _digest(files: Sequence[IncomingFile], options: UploadOptions) -> str:
+    content = sorted(file.sha256 for file in files)
+    return hashlib.sha256(json.dumps([content, asdict(options)]).encode()).hexdigest()
+
+
+def _take(
+    institution: Institution, actor: Any, files: Sequence[IncomingFile], options: UploadOptions, digest: str
+) -> Upload:
+    with storage.stored_or_removed() as stored, transaction.atomic():
+        upload = Upload.objects.create(
+            institution=institution,
+            created_by=actor,
+            title=options.title,
+            options=asdict(options),
+            digest=digest,
+            total_bytes=sum(file.size for file in files),
+        )
+        UploadFile.objects.bulk_create(_staged(upload, files, stored))
+        run = ImportRun.objects.create(
+            institution=institution, requested_by=actor, upload=upload, progress_message="Waiting for a worker"
+        )
+        audit.record(
+            actor=actor, action="upload.created", object_id=upload.pk, institution_id=institution.pk, files=len(files)
+        )
+        run_enqueue(run)
+    return upload
+
+
+def _staged(upload: Upload, files: Sequence[IncomingFile], stored: list[str]) -> list[UploadFile]:
+    rows = []
+    for file in files:
+        name = storage.store(file.path, storage.unique_name(f"incoming/{upload.pk}", ""))
+        stored.append(name)
+        rows.append(
+            UploadFile(upload=upload, name=file.name[-500:], size=file.size, sha256=file.sha256, staged=name)
+        )
+    return rows
+
+
+def _again(upload: Upload, files: Sequence[IncomingFile]) -> Upload:
+    """The same files once more: put back what was already cleared away, and retry an import that did not succeed."""
+    if not upload.run.can_retry:
+        return upload
+    by_hash = {file.sha256: file for file in files}
+    with transaction.atomic():
+        for row in upload.files.filter(staged=""):
+            row.staged = storage.store(by_hash[row.sha256].path, storage.unique_name(f"incoming/{upload.pk}", ""))
+            row.save(update_fields=["staged"])
+        run_retry(run=upload.run)
+    return upload
+

@@ -1,0 +1,78 @@
+"""Runs of a model on a series, the masks they made, and comparisons between masks."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+
+from cases.models import Annotation, Series
+from spineplatform.shared.runs import Run
+from training.models import ModelVersion
+
+
+class InferenceRun(Run):
+    """Segments one series with one model version."""
+
+    kind = "inference"
+    task_name = "inference.tasks.segment"
+
+    series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="inference_runs")
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="inference_runs")
+
+    class Meta(Run.Meta):
+        constraints = [
+            *Run.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["series", "model_version"],
+                condition=Q(state__in=["queued", "running"]),
+                name="inference_one_unfinished_run",
+            ),
+        ]
+
+    def result_url(self) -> str:
+        return reverse("inference:view", args=[self.series_id])
+
+
+class Prediction(models.Model):
+    """The mask a run made. One run has at most one, whatever happens to its workers."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    run = models.OneToOneField(InferenceRun, on_delete=models.PROTECT, related_name="prediction")
+    annotation = models.OneToOneField(Annotation, on_delete=models.CASCADE, related_name="prediction")
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="predictions")
+    seconds = models.FloatField()
+    timings = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.model_version} in {self.seconds:.1f} s"
+
+
+class ComparisonRun(Run):
+    """Compares a predicted mask with a reference mask of the same series. ``result`` is ``Comparison.as_json()``."""
+
+    kind = "comparison"
+    task_name = "inference.tasks.compare"
+
+    reference = models.ForeignKey(Annotation, on_delete=models.CASCADE, related_name="+")
+    predicted = models.ForeignKey(Annotation, on_delete=models.CASCADE, related_name="+")
+    result = models.JSONField(null=True)
+
+    class Meta(Run.Meta):
+        constraints = [
+            *Run.Meta.constraints,
+            models.UniqueConstraint(fields=["reference", "predicted"], name="inference_comparison_once"),
+            models.CheckConstraint(
+                condition=~Q(reference=models.F("predicted")), name="inference_comparison_of_two"
+            ),
+        ]
+
+    def result_url(self) -> str:
+        return reverse("inference:comparison", args=[self.pk])

@@ -1,0 +1,122 @@
+"""The segmentation itself. Only inference workers import this module: it loads TensorFlow."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from dataclasses import asdict
+from pathlib import Path
+
+from django.conf import settings
+
+from cases.models import Annotation, AnnotationSource
+from cases.services import annotation_record, case_mark_segmented
+from inference.models import InferenceRun, Prediction
+from spineml import measure
+from spineml.model_file import sha256_of
+from spineml.predict import Predictor, Timings
+from spineml.volume_file import SliceFileReader, SliceFileWriter
+from spineplatform.shared import storage
+from spineplatform.shared.errors import UserError
+from spineplatform.shared.lease import Lease
+from training.models import ModelVersion
+from training.selectors import NoActiveModel, version_active
+
+log = logging.getLogger(__name__)
+KEPT = 2
+
+
+class ModelFileChanged(UserError):
+    """The model's file is not the one that was registered. Ask a model admin to register it again."""
+
+    code = "model-file-changed"
+
+
+class Predictors:
+    """The networks this process holds, by their file's hash; loaded once, shared by its threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_hash: OrderedDict[str, Predictor] = OrderedDict()
+
+    def get(self, version: ModelVersion) -> Predictor:
+        """The warm predictor of ``version``, loading it when it is new to this process.
+
+        Raises:
+            ModelFileChanged: the stored file has another SHA-256 than the row.
+        """
+        with self._lock:
+            predictor = self._by_hash.get(version.sha256)
+            if predictor is None:
+                predictor = self._load(version)
+                self._by_hash[version.sha256] = predictor
+                if len(self._by_hash) > KEPT:
+                    self._by_hash.popitem(last=False)
+            self._by_hash.move_to_end(version.sha256)
+            return predictor
+
+    def _load(self, version: ModelVersion) -> Predictor:
+        path = storage.local_path(version.file)
+        if sha256_of(path) != version.sha256:
+            raise ModelFileChanged
+        predictor = Predictor(path, cache_dir=Path(settings.CACHE_DIR) / "models")
+        predictor.warm_up()
+        log.info("model_loaded version=%s sha256=%s", version.number, version.sha256[:12])
+        return predictor
+
+
+predictors = Predictors()
+
+
+def warm_up() -> None:
+    """Called when the worker starts: load TensorFlow and the active model before the first run arrives."""
+    try:
+        predictors.get(version_active())
+    except NoActiveModel:
+        log.warning("no_active_model")
+
+
+def run_inference(lease: Lease[InferenceRun]) -> None:
+    """Work of one InferenceRun: stream the slices through the network, then record the mask and the success at once."""
+    run = lease.run
+    lease.report(0, run.series.depth, "Loading the model")
+    predictor = predictors.get(run.model_version)
+    with storage.work_folder("segment") as folder, storage.stored_or_removed() as stored:
+        path = folder / "mask.h5"
+        timings, summary = _segment(lease, predictor, path)
+        with lease.finishing():
+            _record(run, path, stored, timings, summary)
+
+
+def _segment(lease: Lease[InferenceRun], predictor: Predictor, path: Path) -> tuple[Timings, measure.MaskSummary]:
+    with SliceFileReader(storage.local_path(lease.run.series.volume)) as source:
+        with SliceFileWriter(path, source.geometry, "mask") as sink:
+            timings = predictor.segment(
+                source,
+                sink.write,
+                on_slice=lambda done, total: lease.report(done, total, "Segmenting"),
+                should_stop=lambda: lease.should_stop,
+            )
+            lease.check()
+    with SliceFileReader(path) as mask:
+        return timings, measure.summary(mask, mask.geometry)
+
+
+def _record(
+    run: InferenceRun, path: Path, stored: list[str], timings: Timings, summary: measure.MaskSummary
+) -> Annotation:
+    version = run.model_version
+    annotation = annotation_record(
+        series=run.series,
+        path=path,
+        stored=stored,
+        source=AnnotationSource.MODEL,
+        label=f"Model {version}",
+        summary=summary,
+    )
+    Prediction.objects.create(
+        run=run, annotation=annotation, model_version=version, seconds=timings.total, timings=asdict(timings)
+    )
+    case_mark_segmented(case=run.series.case)
+    return annotation

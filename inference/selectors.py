@@ -1,0 +1,47 @@
+"""Reads that span models: what the result page and the comparison page show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+
+from accounts.access import Capability, institutions_with
+from cases.models import Annotation, Series
+from inference.models import ComparisonRun, InferenceRun, Prediction
+
+
+@dataclass(frozen=True)
+class SeriesResults:
+    """Everything about one series: its masks, the runs that are going or failed, and the comparisons."""
+
+    series: Series
+    masks: list[Annotation]
+    runs: list[InferenceRun]
+    comparisons: list[ComparisonRun]
+
+    @property
+    def newest_prediction(self) -> Annotation | None:
+        return next((mask for mask in self.masks if hasattr(mask, "prediction")), None)
+
+
+def series_results(series: Series) -> SeriesResults:
+    masks = series.annotations.select_related("author", "prediction__model_version", "prediction__run")
+    runs = series.inference_runs.select_related("model_version").order_by("-created_at")[:20]
+    comparisons = ComparisonRun.objects.filter(reference__series=series).select_related(
+        "reference__author", "predicted__prediction__model_version"
+    )
+    return SeriesResults(series, list(masks), list(runs), list(comparisons))
+
+
+def runs_seen(user: Any) -> QuerySet[InferenceRun]:
+    return InferenceRun.objects.filter(institution__in=institutions_with(user, Capability.VIEW_CASES)).select_related(
+        "series", "model_version"
+    )
+
+
+def trained_on(run: ComparisonRun) -> bool:
+    """True when the compared images were among the training data of the version that made the predicted mask."""
+    prediction = Prediction.objects.filter(annotation=run.predicted).select_related("model_version").first()
+    return prediction is not None and prediction.model_version.trained_on(run.reference.series.pixel_hash)

@@ -1,0 +1,105 @@
+"""Writes of this app: starting runs and recording what they made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from accounts.access import Capability, require
+from cases.models import Annotation, ImportRun, Series
+from inference.models import ComparisonRun, InferenceRun
+from spineplatform.shared import audit
+from spineplatform.shared.errors import Conflict, UserError
+from spineplatform.shared.runs import run_enqueue, run_retry
+from training.models import ModelVersion, VersionStatus
+from training.selectors import NoActiveModel, version_active
+
+
+class ModelRetired(Conflict):
+    """This model version is retired. Choose another."""
+
+    code = "version-retired"
+
+
+class NotComparable(UserError):
+    """Both masks must belong to the same series. Choose two masks of one series."""
+
+    code = "not-comparable"
+
+
+def inference_start(*, series: Series, actor: Any, model_version: ModelVersion | None = None) -> InferenceRun:
+    """Queue a segmentation with the named version, or the active one. A run that is already going is returned.
+
+    Raises:
+        Forbidden, NotFound: ``actor`` may not segment there.
+        NoActiveModel, ModelRetired: no usable version.
+    """
+    require(actor, series.institution_id, Capability.SEGMENT)
+    version = model_version or version_active()
+    if version.status == VersionStatus.RETIRED:
+        raise ModelRetired
+    return _queue(series, version, actor)
+
+
+def _queue(series: Series, version: ModelVersion, actor: Any) -> InferenceRun:
+    try:
+        with transaction.atomic():
+            run = InferenceRun.objects.create(
+                institution_id=series.institution_id,
+                requested_by=actor,
+                series=series,
+                model_version=version,
+                progress_total=series.depth,
+                progress_message="Waiting for a worker",
+            )
+            audit.record(
+                actor=actor,
+                action="inference.requested",
+                object_id=run.pk,
+                institution_id=series.institution_id,
+                series=str(series.pk),
+                version=version.number,
+            )
+            run_enqueue(run)
+    except IntegrityError:  # one is already going: the constraint allows no second
+        return InferenceRun.objects.unfinished().get(series=series, model_version=version)
+    return run
+
+
+def segment_imported(sender: Any, *, series: Series, run: ImportRun, **kwargs: Any) -> None:
+    """Receiver of ``cases.signals.series_imported``: segment at once when the upload asked for it."""
+    if not run.upload.options.get("segment", True):
+        return
+    try:
+        version = version_active()
+    except NoActiveModel:
+        return
+    _queue(series, version, run.requested_by)
+
+
+def comparison_start(*, reference: Annotation, predicted: Annotation, actor: Any) -> ComparisonRun:
+    """Queue the comparison of two masks of one series; the one that is already there is returned.
+
+    Raises:
+        NotComparable: the masks are of different series, or the same mask.
+        Forbidden, NotFound: ``actor`` may not see them.
+    """
+    require(actor, reference.institution_id, Capability.VIEW_CASES)
+    if reference.series_id != predicted.series_id or reference.pk == predicted.pk:
+        raise NotComparable
+    with transaction.atomic():
+        run, created = ComparisonRun.objects.get_or_create(
+            reference=reference,
+            predicted=predicted,
+            defaults={
+                "institution_id": reference.institution_id,
+                "requested_by": actor,
+                "progress_message": "Waiting for a worker",
+            },
+        )
+        if created:
+            run_enqueue(run)
+        elif run.can_retry:
+            run_retry(run=run)
+    return run

@@ -1,0 +1,21 @@
+"""Celery's doors: the message is only the id. TensorFlow is imported by the runner, in the worker."""
+
+from celery import shared_task
+
+
+@shared_task(name="inference.tasks.segment")
+def segment(run_id: str) -> None:
+    from inference.models import InferenceRun
+    from inference.runner import run_inference
+    from spineplatform.shared.lease import execute
+
+    execute(InferenceRun, run_id, run_inference)
+
+
+@shared_task(name="inference.tasks.compare")
+def compare(run_id: str) -> None:
+    from inference.comparing import run_comparison
+    from inference.models import ComparisonRun
+    from spineplatform.shared.lease import execute
+
+    execute(ComparisonRun, run_id, run_comparison)

@@ -1,0 +1,71 @@
+"""The user's errors. Ours are anything else: logged whole, shown as "An unexpected error occurred"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spineml.errors import SpineError
+
+
+class UserError(Exception):
+    """The request could not be carried out."""
+
+    status = 400
+    code = "invalid"
+
+    def __init__(self, message: str = "", **fields: Any) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+        self.fields = fields
+
+    @property
+    def message(self) -> str:
+        return str(self.args[0])
+
+
+class NotFound(UserError):
+    """There is nothing here, or it is not yours to see."""
+
+    status = 404
+    code = "not-found"
+
+
+class Forbidden(UserError):
+    """Your role does not allow this. Ask an administrator of your institution for the role you need."""
+
+    status = 403
+    code = "forbidden"
+
+
+class Conflict(UserError):
+    """Somebody or something else was first. Reload the page and try again."""
+
+    status = 409
+    code = "conflict"
+
+
+class TooLarge(UserError):
+    """The upload is larger than this server accepts. Send it in smaller parts."""
+
+    status = 413
+    code = "too-large"
+
+
+class StorageUnavailable(UserError):
+    """The storage is full or away. Nothing was lost: free some space or bring it back, then retry."""
+
+    status = 507
+    code = "storage-unavailable"
+
+
+UNEXPECTED = "An unexpected error occurred. It was logged; you can retry, or give the run's number to your administrator."
+
+
+def describe(error: BaseException) -> tuple[str, str]:
+    """The code and the sentence a person may see for ``error``; raw text of unknown errors may hold patient data."""
+    if isinstance(error, UserError):
+        return error.code, error.message
+    if isinstance(error, SpineError):
+        return error.code, str(error)
+    if isinstance(error, OSError):
+        return StorageUnavailable.code, str(StorageUnavailable())
+    return "unexpected", UNEXPECTED

@@ -1,0 +1,57 @@
+"""How pages answer: the user's errors as pages, and large files without holding them in memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import render
+
+from spineml.errors import SpineError
+from spineplatform.shared.errors import UserError, describe
+
+log = logging.getLogger(__name__)
+BLOCK = 1 << 18
+
+
+class UserErrorMiddleware:
+    """Turns a user's error that a page let through into a page with the right status and the sentence."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, UserError | SpineError):
+            return None
+        code, message = describe(error)
+        status = error.status if isinstance(error, UserError) else 400
+        return render(request, "error.html", {"status": status, "code": code, "message": message}, status=status)
+
+
+def file_download(request: HttpRequest, path: Path, *, name: str, content_type: str, unlink: bool = False) -> HttpResponseBase:
+    """Send ``path`` in blocks as an attachment; with ``unlink`` the (temporary) file is removed as soon as it is open."""
+    file = path.open("rb")
+    size = path.stat().st_size
+    if unlink:
+        path.unlink()
+    if not isinstance(request, ASGIRequest):
+        return FileResponse(file, as_attachment=True, filename=name, content_type=content_type)
+
+    async def blocks() -> AsyncIterator[bytes]:
+        try:
+            while block := await sync_to_async(file.read, thread_sensitive=False)(BLOCK):
+                yield block
+        finally:
+            file.close()
+
+    response = StreamingHttpResponse(blocks(), content_type=content_type)
+    response["Content-Length"] = str(size)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

@@ -1,0 +1,85 @@
+"""Files go through Django's storage API: a local folder by default, S3 by setting.
+
+HDF5 needs a real file: ``local_path`` gives one, straight from a local storage or from a cache of this machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+from django.core.files import File
+from django.core.files.storage import default_storage
+from django.db.models.fields.files import FieldFile
+
+
+class _MovedFile(File):  # type: ignore[type-arg]
+    """A finished local file: a local storage renames it instead of copying it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path.open("rb"), name=path.name)
+        self._path = path
+
+    def temporary_file_path(self) -> str:
+        return str(self._path)
+
+
+def store(path: Path, name: str) -> str:
+    """Put the finished file at ``path`` into the storage as ``name``; returns the name it got there."""
+    with _MovedFile(path) as file:
+        return default_storage.save(name, file)
+
+
+def unique_name(folder: str, suffix: str) -> str:
+    """A name that tells nothing: no patient, no file name, no counter."""
+    token = uuid.uuid4().hex
+    return f"{folder}/{token[:2]}/{token}{suffix}"
+
+
+@contextmanager
+def stored_or_removed() -> Iterator[list[str]]:
+    """Collect the names stored in this block; if it raises, they are deleted again."""
+    names: list[str] = []
+    try:
+        yield names
+    except BaseException:
+        for name in names:
+            default_storage.delete(name)
+        raise
+
+
+def local_path(file: FieldFile | str) -> Path:
+    """A path that HDF5 or TensorFlow can open; stored files never change, so a cached copy stays right."""
+    name = file if isinstance(file, str) else str(file.name)
+    try:
+        return Path(default_storage.path(name))
+    except NotImplementedError:
+        return _cached(name)
+
+
+def _cached(name: str) -> Path:
+    target = Path(settings.CACHE_DIR) / "files" / hashlib.sha256(name.encode()).hexdigest()
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, partial = tempfile.mkstemp(dir=target.parent)
+        with os.fdopen(handle, "wb") as out, default_storage.open(name) as source:
+            shutil.copyfileobj(source, out, 1 << 20)
+        Path(partial).replace(target)
+    os.utime(target)
+    return target
+
+
+@contextmanager
+def work_folder(prefix: str) -> Iterator[Path]:
+    """A scratch folder on the same disk as the local storage, removed at the end."""
+    root = Path(settings.CACHE_DIR) / "work"
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{prefix}-", dir=root) as folder:
+        yield Path(folder)

@@ -1,0 +1,31 @@
+"""Every address of the platform."""
+
+from django.contrib import admin
+from django.contrib.auth import views as auth
+from django.urls import include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="cases:list"), name="home"),
+    path("accounts/login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
+    path("accounts/password/change/", auth.PasswordChangeView.as_view(), name="password_change"),
+    path("accounts/password/change/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
+    path("accounts/password/reset/", auth.PasswordResetView.as_view(), name="password_reset"),
+    path("accounts/password/reset/done/", auth.PasswordResetDoneView.as_view(), name="password_reset_done"),
+    path(
+        "accounts/password/reset/<uidb64>/<token>/",
+        auth.PasswordResetConfirmView.as_view(),
+        name="password_reset_confirm",
+    ),
+    path("accounts/password/reset/complete/", auth.PasswordResetCompleteView.as_view(), name="password_reset_complete"),
+    path("accounts/", include("accounts.urls")),
+    path("", include("cases.urls")),
+    path("", include("inference.urls")),
+    path("models/", include("training.urls")),
+    path("api/v1/", include("spineplatform.api_urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,31 @@
+"""Register a model file from the command line, for example the shipped default on a new server."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from spineml.errors import ModelFileRejected
+from training.services import default_version_ensure, version_register
+
+
+class Command(BaseCommand):
+    help = "Check an HDF5 model file and register it as a new version; without a path, the shipped default model."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("path", nargs="?", type=Path)
+        parser.add_argument("--activate", action="store_true", help="make it the version that segments")
+
+    def handle(self, *args: Any, path: Path | None, activate: bool, **options: Any) -> None:
+        try:
+            if path is None:
+                version = default_version_ensure(folder=settings.MODEL_DIR)
+            else:
+                version = version_register(path=path, activate=activate)
+        except (ModelFileRejected, FileNotFoundError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{version.task} {version} is {version.status} ({version.sha256[:12]})")
