@@ -1,0 +1,67 @@
+# The project's commands. Needs GNU make and Python 3.11, nothing else: `make PYTHON=/path/to/python3.11` when it is not on the path.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
+export SPINE_VENV ?= $(CURDIR)/.venv
+BIN := $(SPINE_VENV)/bin
+DEMO_ARGS ?=
+RUN_ARGS ?=
+BENCH_ARGS ?=
+PYTEST_ARGS ?=
+# What production would set; `check --deploy` is run with it. The address is never connected to.
+PRODUCTION_LIKE := SPINE_PRODUCTION=1 SPINE_DEBUG=0 SPINE_ALLOWED_HOSTS=spine.example.org \
+	SPINE_TRUSTED_ORIGINS=https://spine.example.org \
+	SPINE_SECRET_KEY=only-for-this-check-tM7vQ2xK9pLr4WzB8nHcYd3JfGs6AeUu \
+	DATABASE_URL=postgres://spine@db.example.org/spine VALKEY_URL=rediss://valkey.example.org:6379/0
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run worker test test-fast check format bench gpu clean environment test-environment
+
+help:  ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+demo: environment  ## everything on this machine, with a real CT; DEMO_ARGS=--once to stop after it
+	@$(BIN)/python manage.py demo $(DEMO_ARGS)
+
+run: environment  ## web, workers and beat (with embedded PostgreSQL and Valkey unless DATABASE_URL and VALKEY_URL are set)
+	@$(BIN)/python -m spineplatform.processes run $(RUN_ARGS)
+
+worker: environment  ## one more worker for imports and segmentation on this machine
+	@$(BIN)/python -m spineplatform.processes worker $(RUN_ARGS)
+
+test: test-environment  ## all tests: real PostgreSQL, Valkey, worker and browser; PYTEST_ARGS passes through
+	@$(PYTHON) scripts/set_up.py browser
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-fast: test-environment  ## the tests without browser, TensorFlow and worker processes
+	@$(BIN)/python -m pytest -m "not browser and not tensorflow and not worker" $(PYTEST_ARGS)
+
+check: test-environment  ## lint, format, types, import order, migrations, deployment settings, vendored files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pip check
+	$(PRODUCTION_LIKE) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(PRODUCTION_LIKE) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	cd static/vendor && sha256sum --check --quiet MANIFEST.sha256
+
+format: test-environment  ## put the code in shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: environment  ## the figures of docs/performance.md; the last line is JSON
+	@$(BIN)/python manage.py bench $(BENCH_ARGS)
+
+gpu: environment  ## TensorFlow with CUDA in place of the CPU build
+	$(BIN)/python -m pip uninstall --yes tensorflow-cpu
+	$(BIN)/python -m pip install -r requirements-gpu.txt
+
+clean:  ## remove caches and the environment (the data in var/ stays)
+	rm -rf $(SPINE_VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -not -path './var/*' -prune -exec rm -rf {} +
+
+environment:
+	@$(PYTHON) scripts/set_up.py environment requirements.txt
+
+test-environment:
+	@$(PYTHON) scripts/set_up.py environment requirements-test.txt

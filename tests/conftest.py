@@ -1,0 +1,109 @@
+"""Fixtures for every test: real PostgreSQL and Valkey, a real worker, a real web process, a real browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from spineplatform.processes import QUEUES, Processes
+from tests.plugins.services import SERVICES, TestServices
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+DESKTOP = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+
+# --- PostgreSQL and Valkey ------------------------------------------------------------------------------------------
+@pytest.fixture(scope="session")
+def services(pytestconfig: pytest.Config) -> TestServices:
+    """PostgreSQL and Valkey, started for the first test that needs them."""
+    services = pytestconfig.stash[SERVICES]
+    services.start()
+    return services
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(services: TestServices, django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Start the services before pytest-django makes the test database."""
+
+
+# --- our own processes ----------------------------------------------------------------------------------------------
+@pytest.fixture(scope="session")
+def processes(services: TestServices, django_db_setup: None) -> Iterator[Processes]:
+    """Start web and worker processes on the test database and stop them before it is dropped."""
+    from django.conf import settings
+
+    name = settings.DATABASES["default"]["NAME"]  # pytest-django has put the test database's name here
+    server, _, _ = services.addresses.database_url.rpartition("/")
+    quick = {"SPINE_RUN_LEASE_SECONDS": "5", "SPINE_RUN_REQUEUE_AFTER_SECONDS": "2", "SPINE_SWEEP_SECONDS": "1"}
+    with Processes(services.state_dir, environment={"DATABASE_URL": f"{server}/{name}", **quick}) as running:
+        yield running
+
+
+@pytest.fixture
+def worker(processes: Processes, transactional_db: None) -> Processes:
+    """Real Celery workers for every queue and the sweeper's clock, all ready; one that was killed is started again."""
+    for queue in QUEUES:
+        if not processes.runs(f"worker-{queue}"):
+            processes.start_worker(queue)
+    if not processes.runs("beat"):
+        processes.start_beat()
+    processes.wait_until_ready(*(f"worker-{queue}" for queue in QUEUES), "beat")
+    return processes
+
+
+@pytest.fixture
+def web(processes: Processes, transactional_db: None) -> str:
+    """Return the address of a real web process (HTTP and WebSockets) on the test database."""
+    if not processes.runs("web"):
+        processes.start_web()
+    processes.wait_until_ready("web")
+    return processes.web_address
+
+
+# --- the browser ----------------------------------------------------------------------------------------------------
+@pytest.fixture
+def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Return a real Chromium (Playwright's ``Browser``); fail when there is none."""
+    from playwright.sync_api import sync_playwright
+
+    path = next((found for found in map(shutil.which, BROWSERS) if found), None)
+    if path is None:
+        pytest.fail("No Chromium or Chrome was found. Install it (Debian: apt-get install chromium) and run again.")
+    # Playwright's loop runs in this thread; the test's own queries are still synchronous.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    options = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[*options, "--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Any, web: str) -> Iterator[Any]:
+    """Return a page of 1440 x 900 pixels at the web process; an error in its console fails the test."""
+    yield from watched_page(browser, web, DESKTOP)
+
+
+@pytest.fixture
+def phone(browser: Any, web: str) -> Iterator[Any]:
+    """Return a page of 390 x 844 pixels with touch; an error in its console fails the test."""
+    yield from watched_page(browser, web, PHONE, has_touch=True, is_mobile=True)
+
+
+def watched_page(browser: Any, address: str, size: dict[str, int], **options: Any) -> Iterator[Any]:
+    """Yield a page of its own session and collect what goes wrong in it."""
+    context = browser.new_context(base_url=address, viewport=size, **options)
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
+    page.problems = problems
+    yield page
+    context.close()
+    assert not problems, f"The browser's console holds errors: {problems}"
