@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from accounts.models import Institution, Role
-from spineplatform.shared.errors import Forbidden, NotFound
+from accounts.models import Institution, Role, User
+from spineplatform.shared.errors import Forbidden, NotFound, UserError
 
 
 class Capability(enum.Enum):
@@ -41,9 +41,7 @@ def institutions_with(user: Any, capability: Capability) -> QuerySet[Institution
     """The institutions in which ``user`` has ``capability``."""
     if not user.is_authenticated or not user.is_active:
         return Institution.objects.none()
-    return Institution.objects.filter(
-        memberships__user=user, memberships__role__in=roles_with(capability)
-    ).distinct()
+    return Institution.objects.filter(memberships__user=user, memberships__role__in=roles_with(capability)).distinct()
 
 
 def has_capability(user: Any, institution_id: uuid.UUID, capability: Capability) -> bool:
@@ -78,3 +76,33 @@ def institution_get(user: Any, institution_id: uuid.UUID | str, capability: Capa
         raise NotFound from None
     require(user, institution.pk, capability)
     return institution
+
+
+class InstitutionNeeded(UserError):
+    """You have this right in several institutions. Say which one by its id."""
+
+    code = "institution-needed"
+
+
+def institution_named_or_only(user: Any, institution_id: uuid.UUID | None, capability: Capability) -> Institution:
+    """The named institution, or without a name the only one in which the user has ``capability``.
+
+    Raises:
+        InstitutionNeeded: there are several.
+        Forbidden, NotFound: there is none, or the named one is not this user's.
+    """
+    if institution_id is not None:
+        return institution_get(user, institution_id, capability)
+    require_anywhere(user, capability)
+    institutions = list(institutions_with(user, capability)[:2])
+    if len(institutions) > 1:
+        raise InstitutionNeeded
+    return institutions[0]
+
+
+def member_get(institution: Institution, user_id: int) -> User:
+    """The door to a person, through an institution that was reached by ``institution_get``."""
+    person = User.objects.filter(pk=user_id, memberships__institution=institution).first()
+    if person is None:
+        raise NotFound
+    return person

@@ -12,7 +12,7 @@ from accounts.models import Role
 
 
 def memberships(request: HttpRequest) -> dict[str, Any]:
-    """``person.institutions`` (list of names) and ``can`` (dict of capability name in lower case to bool), both lazy."""
+    """``person.institutions`` (names) and ``person.can`` (capability name in lower case to bool), read when used."""
     return {"person": SimpleLazyObject(lambda: _person(request))}
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from accounts.access import Capability, institutions_with
-from accounts.models import Institution, Role, User
+from django.db.models import Prefetch, QuerySet
+
+from accounts.access import ROLE_CAN, Capability, institutions_with
+from accounts.models import Institution, Membership, Role, User
 
 
 @dataclass(frozen=True)
@@ -27,3 +29,32 @@ def people(viewer: Any) -> list[Person]:
             by_user.setdefault(membership.user, []).append(Role(membership.role))
         found += [Person(user, institution, roles) for user, roles in by_user.items()]
     return found
+
+
+def users_managed(viewer: Any) -> QuerySet[User]:
+    """The same people as accounts, with only those memberships that ``viewer`` manages."""
+    managed = institutions_with(viewer, Capability.MANAGE_PEOPLE)
+    memberships = Membership.objects.filter(institution__in=managed).select_related("institution")
+    return User.objects.filter(pk__in=memberships.values("user")).prefetch_related(
+        Prefetch("memberships", queryset=memberships)
+    )
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What one person is and may do in one institution."""
+
+    institution: Institution
+    roles: list[Role]
+
+    @property
+    def capabilities(self) -> list[str]:
+        return sorted({capability.name.lower() for role in self.roles for capability in ROLE_CAN[role]})
+
+
+def standings(user: User) -> list[Standing]:
+    """By institution name."""
+    by_institution: dict[Institution, list[Role]] = {}
+    for membership in user.memberships.select_related("institution").order_by("institution__name", "role"):
+        by_institution.setdefault(membership.institution, []).append(Role(membership.role))
+    return [Standing(institution, roles) for institution, roles in by_institution.items()]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from knox.models import AuthToken
 
 from accounts.access import Capability, require
 from accounts.models import Institution, Membership, Role, User
@@ -39,15 +41,22 @@ def institution_create(*, name: str, actor: User | None = None) -> Institution:
     return institution
 
 
+@dataclass(frozen=True)
+class NewPerson:
+    """What an account is made of."""
+
+    username: str
+    password: str
+    email: str = ""
+    full_name: str = ""
+
+    def as_user(self) -> User:
+        first, _, last = self.full_name.strip().partition(" ")
+        return User(username=self.username, email=self.email, first_name=first, last_name=last)
+
+
 def user_create(
-    *,
-    institution: Institution,
-    username: str,
-    roles: Iterable[Role],
-    password: str,
-    email: str = "",
-    full_name: str = "",
-    actor: User | None = None,
+    *, institution: Institution, person: NewPerson, roles: Iterable[Role], actor: User | None = None
 ) -> User:
     """Create an account with its roles in one institution. ``actor`` None means the platform itself (demo, command).
 
@@ -58,19 +67,22 @@ def user_create(
     """
     if actor is not None:
         require(actor, institution.pk, Capability.MANAGE_PEOPLE)
-    first, _, last = full_name.strip().partition(" ")
-    user = User(username=username, email=email, first_name=first, last_name=last)
+    user = person.as_user()
     try:
-        validate_password(password, user)
+        validate_password(person.password, user)
     except ValidationError as error:
         raise WeakPassword(" ".join(error.messages)) from None
-    user.set_password(password)
+    user.set_password(person.password)
     try:
         with transaction.atomic():
             user.save()
             roles_set(institution=institution, user=user, roles=roles, actor=actor)
             audit.record(
-                actor=actor, action="user.created", object_id=user.pk, institution_id=institution.pk, username=username
+                actor=actor,
+                action="user.created",
+                object_id=user.pk,
+                institution_id=institution.pk,
+                username=person.username,
             )
     except IntegrityError:
         raise UsernameTaken from None
@@ -108,3 +120,25 @@ def roles_set(*, institution: Institution, user: User, roles: Iterable[Role], ac
             institution_id=institution.pk,
             roles=sorted(role.value for role in wanted),
         )
+
+
+def token_create(*, user: User) -> str:
+    """Make an API token; it is stored as a hash, so this is the only time anybody sees it."""
+    with transaction.atomic():
+        _, token = AuthToken.objects.create(user=user)
+        audit.record(actor=user, action="token.created", object_id=user.pk)
+    return str(token)
+
+
+def token_revoke(*, token: AuthToken, user: User) -> None:
+    """Make this one API token of the person worthless."""
+    with transaction.atomic():
+        token.delete()
+        audit.record(actor=user, action="token.revoked", object_id=user.pk)
+
+
+def tokens_revoke(*, user: User) -> None:
+    """Make every API token of this person worthless."""
+    with transaction.atomic():
+        AuthToken.objects.filter(user=user).delete()
+        audit.record(actor=user, action="tokens.revoked", object_id=user.pk)

@@ -28,12 +28,12 @@ class InstitutionRowQuerySet(models.QuerySet[M]):
 
 
 class Patient(models.Model):
-    """A person known by a pseudonym. ``key_hash`` finds the same patient again; it cannot be turned back into a name."""
+    """A person known by a pseudonym. ``key_hash`` finds the patient again; it cannot be turned back into a name."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     institution = models.ForeignKey(Institution, on_delete=models.PROTECT, related_name="patients")
     pseudonym = models.CharField(max_length=32)
-    key_hash = models.CharField(max_length=64, null=True, editable=False)
+    key_hash = models.CharField(max_length=64, null=True, editable=False)  # noqa: DJ001 - unique where it is known
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -58,7 +58,7 @@ class Case(models.Model):
     institution = models.ForeignKey(Institution, on_delete=models.PROTECT, related_name="cases")
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="cases")
     title = models.CharField(max_length=120)
-    study_hash = models.CharField(max_length=64, null=True, editable=False)
+    study_hash = models.CharField(max_length=64, null=True, editable=False)  # noqa: DJ001 - unique where it is known
     state = models.CharField(max_length=16, choices=CaseState, default=CaseState.IMPORTED)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -111,6 +111,9 @@ class Series(models.Model):
     def __str__(self) -> str:
         return self.description or f"Series {self.number}"
 
+    def get_absolute_url(self) -> str:
+        return reverse("cases:series", args=[self.pk])
+
     @property
     def geometry(self) -> Geometry:
         return Geometry.from_json(self.geometry_json)
@@ -126,9 +129,6 @@ class Series(models.Model):
     @property
     def width(self) -> int:
         return int(self.geometry_json["shape"][2])
-
-    def get_absolute_url(self) -> str:
-        return reverse("cases:series", args=[self.pk])
 
 
 class AnnotationSource(models.TextChoices):
@@ -161,7 +161,8 @@ class Annotation(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="cases_annotation_model_or_author",
-                condition=Q(source="model", author__isnull=True) | Q(source__in=["upload", "edit"], author__isnull=False),
+                condition=Q(source="model", author__isnull=True)
+                | Q(source__in=["upload", "edit"], author__isnull=False),
             ),
             models.CheckConstraint(
                 name="cases_annotation_edit_has_parent", condition=~Q(source="edit") | Q(parent__isnull=False)

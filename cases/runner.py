@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from django.core.files.storage import default_storage
-from django.db import transaction
-
-from cases.models import Case, FileVerdict, ImportRun, Series, Upload
-from cases.pseudonyms import keyed_hash, patient_for
-from cases.signals import series_imported
+from cases.models import ImportRun, Series
+from cases.pseudonyms import keyed_hash
+from cases.recording import Harvest, ImportedSeries, record, record_verdicts
 from spineml import deidentify, intake
 from spineml.archive import is_zip
 from spineml.errors import SpineError, UnreadableFile
 from spineml.volume_file import SliceFileWriter
-from spineplatform.shared import audit, storage
+from spineplatform.shared import storage
 from spineplatform.shared.errors import UserError
 from spineplatform.shared.lease import Lease
 
@@ -28,235 +24,127 @@ class NothingImported(UserError):
     code = "nothing-imported"
 
 
-@dataclass
-class ImportedSeries:
-    """A canonical volume that is in the storage but not yet in the database."""
-
-    plan: intake.SeriesPlan
-    volume: str
-    originals: str
-    pixel_hash: str
-
-
-@dataclass
-class Harvest:
-    """What the worker found, before anything of it is recorded."""
-
-    series: list[ImportedSeries] = field(default_factory=list)
-    duplicates: list[tuple[intake.SeriesPlan, Series | ImportedSeries]] = field(default_factory=list)
-    verdicts: dict[str, intake.FileVerdict] = field(default_factory=dict)
-
-    def judge(self, verdict: intake.FileVerdict) -> None:
-        self.verdicts[verdict.name] = verdict
-
-
 def run_import(lease: Lease[ImportRun]) -> None:
     """Work of one ImportRun: read, convert, record. Memory does not grow with the number of slices."""
-    upload = lease.run.upload
     with storage.work_folder("import") as folder, storage.stored_or_removed() as stored:
-        lease.report(0, 0, "Reading the files")
-        harvest = Harvest()
-        files = _received(upload, folder, harvest)
-        found = intake.scan(files, folder, _options(upload), lambda done, total, _: lease.report(done, total, "Reading headers"))
-        for verdict in found.verdicts:
-            harvest.judge(verdict)
-        _convert(lease, found.series, folder, harvest, stored)
-        if not harvest.series and not harvest.duplicates:
-            _record_verdicts(upload, harvest, {})
-            raise NothingImported(_why(harvest))
+        harvest = Importer(lease, folder, stored, Harvest()).run()
+        if harvest.is_empty:
+            record_verdicts(lease.run.upload, harvest, {})
+            raise NothingImported(why(harvest))
         with lease.finishing() as run:
-            _record(run, harvest)
+            record(run, harvest)
 
 
-def _options(upload: Upload) -> intake.IntakeOptions:
-    given = upload.options
-    spacing = given.get("pixel_spacing_mm")
-    return intake.IntakeOptions(
-        pixel_spacing_mm=(spacing[0], spacing[1]) if spacing else None,
-        slice_spacing_mm=given.get("slice_spacing_mm"),
-        stack_images=given.get("stack_images", True),
-    )
+def why(harvest: Harvest) -> str:
+    """The one reason when there is just one; else that the list has them."""
+    reasons = {verdict.reason for verdict in harvest.verdicts.values() if verdict.status == "rejected"}
+    return reasons.pop() if len(reasons) == 1 else str(NothingImported())
 
 
-def _received(upload: Upload, folder: Path, harvest: Harvest) -> list[intake.ReceivedFile]:
-    """The staged files with each zip replaced by its members; a zip that is refused gets its verdict."""
-    files: list[intake.ReceivedFile] = []
-    for row in upload.files.all():
-        path = storage.local_path(row.staged)
-        if not is_zip(path):
-            files.append(intake.ReceivedFile(path, row.name))
-            continue
-        try:
-            members = intake.unpack(path, folder / f"zip{row.pk}")
-        except SpineError as error:
-            harvest.judge(intake.FileVerdict(row.name, "rejected", error.code, str(error)))
-            continue
-        files += [intake.ReceivedFile(member.path, f"{row.name}/{member.name}") for member in members]
-    return files
+@dataclass(frozen=True)
+class Importer:
+    """One import at work: its lease, its scratch folder, the names it has ``stored`` so far, and what it found."""
 
+    lease: Lease[ImportRun]
+    folder: Path
+    stored: list[str]
+    harvest: Harvest
 
-def _convert(
-    lease: Lease[ImportRun], plans: list[intake.SeriesPlan], folder: Path, harvest: Harvest, stored: list[str]
-) -> None:
-    total = sum(plan.geometry.shape[0] for plan in plans)
-    done = 0
-    for number, plan in enumerate(plans):
-        try:
-            path = folder / f"volume{number}.h5"
-            with SliceFileWriter(path, plan.geometry, "volume") as writer:
-                for z, pixels in plan.slices():
-                    writer.write(z, pixels)
-                    lease.report(done + z + 1, total, "Converting slices")
-        except UnreadableFile as error:
-            _reject(plan, error, harvest)
-        else:
-            _keep(lease, plan, path, writer.pixel_hash, folder, harvest, stored)
-        done += plan.geometry.shape[0]
-
-
-def _reject(plan: intake.SeriesPlan, error: UnreadableFile, harvest: Harvest) -> None:
-    """One damaged file spoils its series, and only that."""
-    for file in plan.files:
-        reason = error.reason if file.name == error.name else f"Its series needs {error.name}: {error.reason}"
-        harvest.judge(intake.FileVerdict(file.name, "rejected", error.code, reason))
-
-
-def _keep(
-    lease: Lease[ImportRun],
-    plan: intake.SeriesPlan,
-    path: Path,
-    pixel_hash: str,
-    folder: Path,
-    harvest: Harvest,
-    stored: list[str],
-) -> None:
-    known: Series | ImportedSeries | None = Series.objects.filter(
-        institution=lease.run.institution, pixel_hash=pixel_hash
-    ).first() or next((one for one in harvest.series if one.pixel_hash == pixel_hash), None)
-    if known is not None:
-        harvest.duplicates.append((plan, known))
-        return
-    volume = storage.store(path, storage.unique_name("volumes", ".h5"))
-    stored.append(volume)
-    originals = _store_originals(lease, plan, folder, stored)
-    harvest.series.append(ImportedSeries(plan, volume, originals, pixel_hash))
-
-
-def _store_originals(lease: Lease[ImportRun], plan: intake.SeriesPlan, folder: Path, stored: list[str]) -> str:
-    """The DICOM files as received but de-identified, in one zip; other formats are already in the volume."""
-    if plan.meta.source_kind != "dicom":
-        return ""
-    lease.report(*_progress(lease), "Removing identities")
-    salt = keyed_hash("uid", lease.run.institution_id, "")
-    archive_path, clean = folder / "originals.zip", folder / "clean.dcm"
-    with zipfile.ZipFile(archive_path, "w", zipfile.ZIP_STORED) as archive:
-        for number, file in enumerate(plan.files, start=1):
-            lease.check()
-            deidentify.deidentify_dicom(file.path, clean, uid_salt=salt)
-            archive.write(clean, f"{number:05d}.dcm")
-    name = storage.store(archive_path, storage.unique_name("originals", ".zip"))
-    stored.append(name)
-    return name
-
-
-def _progress(lease: Lease[ImportRun]) -> tuple[int, int]:
-    return lease.run.progress_done, lease.run.progress_total
-
-
-def _why(harvest: Harvest) -> str:
-    reasons = [verdict.reason for verdict in harvest.verdicts.values() if verdict.status == "rejected"]
-    if len(reasons) == 1:
-        return reasons[0]
-    return str(NothingImported())
-
-
-def _record(run: ImportRun, harvest: Harvest) -> None:
-    """Cases, series and verdicts, inside the transaction that ends the run."""
-    rows: dict[str, Series] = {}
-    by_hash: dict[str, Series] = {}
-    for imported in harvest.series:
-        series = _record_series(run, imported)
-        by_hash[imported.pixel_hash] = series
-        rows |= {file.name: series for file in imported.plan.files}
-        series_imported.send(sender=Series, series=series, run=run)
-    for plan, known in harvest.duplicates:
-        series = known if isinstance(known, Series) else by_hash[known.pixel_hash]
-        for file in plan.files:
-            rows[file.name] = series
-            reason = f"The same images are already in the case “{series.case.title}”, so they were not imported again."
-            harvest.judge(intake.FileVerdict(file.name, "skipped", "duplicate", reason))
-    _record_verdicts(run.upload, harvest, rows)
-    staged = list(run.upload.files.exclude(staged="").values_list("staged", flat=True))
-    run.upload.files.update(staged="")
-    transaction.on_commit(lambda: _delete(staged))
-    audit.record(
-        actor=run.requested_by,
-        action="upload.imported",
-        object_id=run.upload_id,
-        institution_id=run.institution_id,
-        series=len(harvest.series),
-    )
-
-
-def _record_series(run: ImportRun, imported: ImportedSeries) -> Series:
-    plan = imported.plan
-    case = _case_for(run, plan.meta)
-    return Series.objects.create(
-        institution=run.institution,
-        case=case,
-        number=case.series.count() + 1,
-        description=plan.meta.description[:120] or _what(plan),
-        modality=plan.meta.modality[:16],
-        source_kind=plan.meta.source_kind,
-        geometry_json=plan.geometry.as_json(),
-        volume=imported.volume,
-        originals=imported.originals,
-        pixel_hash=imported.pixel_hash,
-        warnings=list(plan.warnings),
-        meta=plan.meta.as_json() | {"study_date": None},
-    )
-
-
-def _what(plan: intake.SeriesPlan) -> str:
-    depth, height, width = plan.geometry.shape
-    return f"{'CT' if plan.meta.source_kind == 'dicom' else 'Image'} {width} × {height} × {depth}"
-
-
-def _case_for(run: ImportRun, meta: intake.SeriesMeta) -> Case:
-    """The case of this study; DICOM of a study that is already here joins its case."""
-    institution = run.institution
-    study_hash = keyed_hash("study", institution.pk, f"{meta.patient_id}\0{meta.study_uid}") if meta.study_uid else None
-    if study_hash is not None:
-        known = Case.objects.filter(institution=institution, study_hash=study_hash).first()
-        if known is not None:
-            return known
-    patient = patient_for(institution=institution, patient_id=meta.patient_id)
-    number = patient.cases.count() + 1
-    title = run.upload.title or (patient.pseudonym if number == 1 else f"{patient.pseudonym} / {number}")
-    return Case.objects.create(
-        institution=institution,
-        patient=patient,
-        title=title,
-        study_hash=study_hash,
-        created_by=run.requested_by,
-    )
-
-
-def _record_verdicts(upload: Upload, harvest: Harvest, rows: dict[str, Series]) -> None:
-    upload.verdicts.all().delete()
-    FileVerdict.objects.bulk_create(
-        FileVerdict(
-            upload=upload,
-            series=rows.get(verdict.name),
-            name=verdict.name[-500:],
-            status=verdict.status,
-            code=verdict.code,
-            reason=verdict.reason,
+    def run(self) -> Harvest:
+        """Read and convert everything; nothing is recorded yet."""
+        self.lease.report(0, 0, "Reading the files")
+        upload = self.lease.run.upload
+        found = intake.scan(
+            self._received(),
+            self.folder,
+            _options(upload.options),
+            lambda done, total, _: self.lease.report(done, total, "Reading headers"),
         )
-        for verdict in harvest.verdicts.values()
+        for verdict in found.verdicts:
+            self.harvest.judge(verdict)
+        self._convert(found.series)
+        return self.harvest
+
+    def _received(self) -> list[intake.ReceivedFile]:
+        """The staged files with each zip replaced by its members; a zip that is refused gets its verdict."""
+        files: list[intake.ReceivedFile] = []
+        for row in self.lease.run.upload.files.all():
+            path = storage.local_path(row.staged)
+            if not is_zip(path):
+                files.append(intake.ReceivedFile(path, row.name))
+                continue
+            try:
+                members = intake.unpack(path, self.folder / f"zip{row.pk}")
+            except SpineError as error:
+                self.harvest.judge(intake.FileVerdict(row.name, "rejected", error.code, str(error)))
+                continue
+            files += [intake.ReceivedFile(member.path, f"{row.name}/{member.name}") for member in members]
+        return _with_unique_names(files)
+
+    def _convert(self, plans: list[intake.SeriesPlan]) -> None:
+        total = sum(plan.geometry.shape[0] for plan in plans)
+        done = 0
+        for number, plan in enumerate(plans):
+            path = self.folder / f"volume{number}.h5"
+            try:
+                with SliceFileWriter(path, plan.geometry, "volume") as writer:
+                    for z, pixels in plan.slices():
+                        writer.write(z, pixels)
+                        self.lease.report(done + z + 1, total, "Converting slices")
+            except UnreadableFile as error:
+                self._reject(plan, error)
+            else:
+                self._keep(plan, path, writer.pixel_hash)
+            done += plan.geometry.shape[0]
+
+    def _reject(self, plan: intake.SeriesPlan, error: UnreadableFile) -> None:
+        """One damaged file spoils its series, and only that."""
+        for file in plan.files:
+            reason = error.reason if file.name == error.name else f"Its series needs {error.name}: {error.reason}"
+            self.harvest.judge(intake.FileVerdict(file.name, "rejected", error.code, reason))
+
+    def _keep(self, plan: intake.SeriesPlan, path: Path, pixel_hash: str) -> None:
+        imported = ImportedSeries(plan, pixel_hash)
+        self.harvest.series.append(imported)
+        known = Series.objects.filter(institution=self.lease.run.institution, pixel_hash=pixel_hash).exists()
+        if known or any(other.pixel_hash == pixel_hash for other in self.harvest.series[:-1]):
+            return  # recorded as a duplicate: its files are not needed
+        imported.volume = self._store(path, "volumes", ".h5")
+        if plan.meta.source_kind == "dicom":
+            imported.originals = self._store(self._originals(plan), "originals", ".zip")
+
+    def _originals(self, plan: intake.SeriesPlan) -> Path:
+        """The DICOM files as received but de-identified, in one zip; other formats are already in the volume."""
+        salt = keyed_hash("uid", self.lease.run.institution_id, "")
+        archive_path, clean = self.folder / "originals.zip", self.folder / "clean.dcm"
+        with zipfile.ZipFile(archive_path, "w", zipfile.ZIP_STORED) as archive:
+            for number, file in enumerate(plan.files, start=1):
+                self.lease.report(number, len(plan.files), "Removing identities")
+                deidentify.deidentify_dicom(file.path, clean, uid_salt=salt)
+                archive.write(clean, f"{number:05d}.dcm")
+        return archive_path
+
+    def _store(self, path: Path, folder: str, suffix: str) -> str:
+        name = storage.store(path, storage.unique_name(folder, suffix))
+        self.stored.append(name)
+        return name
+
+
+def _options(given: dict[str, object]) -> intake.IntakeOptions:
+    spacing, between = given.get("pixel_spacing_mm"), given.get("slice_spacing_mm")
+    return intake.IntakeOptions(
+        pixel_spacing_mm=(float(spacing[0]), float(spacing[1])) if isinstance(spacing, list) else None,
+        slice_spacing_mm=between if isinstance(between, float | int) else None,
+        stack_images=bool(given.get("stack_images", True)),
     )
 
 
-def _delete(names: Iterable[str]) -> None:
-    for name in names:
-        default_storage.delete(name)
+def _with_unique_names(files: list[intake.ReceivedFile]) -> list[intake.ReceivedFile]:
+    """Verdicts go by name: the second ``a.dcm`` of an upload without folders becomes ``a.dcm (2)``."""
+    seen: dict[str, int] = {}
+    unique = []
+    for file in files:
+        seen[file.name] = seen.get(file.name, 0) + 1
+        name = file.name if seen[file.name] == 1 else f"{file.name} ({seen[file.name]})"
+        unique.append(intake.ReceivedFile(file.path, name))
+    return unique

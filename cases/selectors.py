@@ -56,7 +56,7 @@ class CaseFilter:
 
 
 def _midnight(day: date) -> datetime:
-    return timezone.make_aware(datetime(day.year, day.month, day.day))
+    return datetime(day.year, day.month, day.day, tzinfo=timezone.get_current_timezone())
 
 
 def _uuid(value: str) -> uuid.UUID:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,13 @@ from django.db import transaction
 from accounts.access import Capability, require
 from cases.models import Annotation, AnnotationSource, Case, CaseState, Series
 from spineml import masks, measure
+from spineml.series import ReceivedFile
 from spineml.volume_file import SliceFileReader, write_mask
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import Conflict
+
+# Pictures and bare arrays have no position in space: only the shape of their masks can be checked.
+SPATIAL_KINDS = ("dicom", "nifti", "itk")
 
 
 class SameMask(Conflict):
@@ -22,8 +27,18 @@ class SameMask(Conflict):
     code = "same-mask"
 
 
+@dataclass(frozen=True)
+class MaskOrigin:
+    """Where a mask comes from: a model (no author) or a person, and the mask it corrects."""
+
+    source: AnnotationSource
+    author: Any = None
+    parent: Annotation | None = None
+    label: str = ""
+
+
 def annotation_upload(
-    *, series: Series, actor: Any, files: Sequence[tuple[Path, str]], label: str = "", every_label: bool = False
+    *, series: Series, actor: Any, files: Sequence[ReceivedFile], label: str = "", every_label: bool = False
 ) -> Annotation:
     """Check an uploaded mask against the series' grid and keep it.
 
@@ -36,7 +51,8 @@ def annotation_upload(
         Forbidden, NotFound: ``actor`` may not upload masks there.
     """
     require(actor, series.institution_id, Capability.UPLOAD_MASK)
-    mask = masks.read_mask(files, series.geometry, every_label=every_label)
+    spatial = series.source_kind in SPATIAL_KINDS
+    mask = masks.read_mask(files, series.geometry, every_label=every_label, spatial=spatial)
     with storage.work_folder("mask") as folder, storage.stored_or_removed() as stored:
         path = folder / "mask.h5"
         pixel_hash = write_mask(path, mask)
@@ -48,9 +64,7 @@ def annotation_upload(
                 series=series,
                 path=path,
                 stored=stored,
-                source=AnnotationSource.UPLOAD,
-                author=actor,
-                label=label[:120],
+                origin=MaskOrigin(AnnotationSource.UPLOAD, author=actor, label=label[:120]),
             )
             audit.record(
                 actor=actor,
@@ -67,10 +81,7 @@ def annotation_record(
     series: Series,
     path: Path,
     stored: list[str],
-    source: AnnotationSource,
-    author: Any = None,
-    parent: Annotation | None = None,
-    label: str = "",
+    origin: MaskOrigin,
     summary: measure.MaskSummary | None = None,
 ) -> Annotation:
     """Move the finished mask file at ``path`` into the storage and record it; call inside a transaction.
@@ -85,15 +96,15 @@ def annotation_record(
     return Annotation.objects.create(
         institution_id=series.institution_id,
         series=series,
-        source=source,
-        author=author,
-        parent=parent,
-        label=label,
+        source=origin.source,
+        author=origin.author,
+        parent=origin.parent,
+        label=origin.label,
         mask=name,
         pixel_hash=pixel_hash,
         voxels=summary.voxels,
         volume_ml=summary.volume_ml,
-        areas_px=list(summary.areas_px),
+        areas_px=list(summary.pixels),
     )
 
 

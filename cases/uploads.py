@@ -137,9 +137,7 @@ def _staged(upload: Upload, files: Sequence[IncomingFile], stored: list[str]) ->
     for file in files:
         name = storage.store(file.path, storage.unique_name(f"incoming/{upload.pk}", ""))
         stored.append(name)
-        rows.append(
-            UploadFile(upload=upload, name=file.name[-500:], size=file.size, sha256=file.sha256, staged=name)
-        )
+        rows.append(UploadFile(upload=upload, name=file.name[-500:], size=file.size, sha256=file.sha256, staged=name))
     return rows
 
 
@@ -154,4 +152,3 @@ def _again(upload: Upload, files: Sequence[IncomingFile]) -> Upload:
             row.save(update_fields=["staged"])
         run_retry(run=upload.run)
     return upload
-

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from accounts.models import Institution, Role, User
-from accounts.services import institution_create, password_generate, user_create
+from accounts.services import NewPerson, institution_create, password_generate, user_create
 from cases.models import Annotation, Series
 from cases.services import SameMask, annotation_upload
 from cases.uploads import IncomingFile, UploadOptions, upload_create
@@ -20,6 +20,7 @@ from inference.models import InferenceRun, Prediction
 from inference.selectors import trained_on
 from inference.services import comparison_start
 from spineml.metrics import Comparison
+from spineml.series import ReceivedFile
 from spineplatform.shared.runs import Run, RunState
 
 INSTITUTION = "Demo hospital"
@@ -59,7 +60,7 @@ def people_ensure(passwords_file: Path) -> tuple[Institution, dict[str, tuple[Us
         user = User.objects.filter(username=username).first()
         password = kept.get(username) or password_generate()
         if user is None:
-            user = user_create(institution=institution, username=username, roles=[role], password=password)
+            user = user_create(institution=institution, person=NewPerson(username, password), roles=[role])
         elif username not in kept:
             user.set_password(password)
             user.save(update_fields=["password"])
@@ -117,7 +118,7 @@ def _segment(series: Series, say: Say) -> Prediction:
 def _reference(series: Series, annotator: User, case: DemoCase) -> Annotation:
     try:
         return annotation_upload(
-            series=series, actor=annotator, files=[(case.mask, case.mask.name)], label=case.mask_label
+            series=series, actor=annotator, files=[ReceivedFile(case.mask, case.mask.name)], label=case.mask_label
         )
     except SameMask as known:
         return Annotation.objects.get(pk=known.fields["annotation"])
@@ -137,5 +138,3 @@ def _follow(run: Run, say: Say) -> None:
         time.sleep(POLL_SECONDS)
     if run.state != RunState.SUCCEEDED:
         raise DemoFailed(f"The {run.kind} {run.state}: {run.error_message or 'no reason was recorded'}")
-
-

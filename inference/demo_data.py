@@ -1,4 +1,4 @@
-"""The demo's CT: a real chest-abdomen scan with a mask out of a public package, or a phantom where there is no network."""
+"""The demo's CT: a real chest-abdomen scan with a mask out of a public package, or a phantom without a network."""
 
 from __future__ import annotations
 

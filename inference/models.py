@@ -69,9 +69,7 @@ class ComparisonRun(Run):
         constraints = [
             *Run.Meta.constraints,
             models.UniqueConstraint(fields=["reference", "predicted"], name="inference_comparison_once"),
-            models.CheckConstraint(
-                condition=~Q(reference=models.F("predicted")), name="inference_comparison_of_two"
-            ),
+            models.CheckConstraint(condition=~Q(reference=models.F("predicted")), name="inference_comparison_of_two"),
         ]
 
     def result_url(self) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from django.conf import settings
 
 from cases.models import Annotation, AnnotationSource
-from cases.services import annotation_record, case_mark_segmented
+from cases.services import MaskOrigin, annotation_record, case_mark_segmented
 from inference.models import InferenceRun, Prediction
 from spineml import measure
 from spineml.model_file import sha256_of
@@ -90,15 +90,15 @@ def run_inference(lease: Lease[InferenceRun]) -> None:
 
 
 def _segment(lease: Lease[InferenceRun], predictor: Predictor, path: Path) -> tuple[Timings, measure.MaskSummary]:
-    with SliceFileReader(storage.local_path(lease.run.series.volume)) as source:
-        with SliceFileWriter(path, source.geometry, "mask") as sink:
-            timings = predictor.segment(
-                source,
-                sink.write,
-                on_slice=lambda done, total: lease.report(done, total, "Segmenting"),
-                should_stop=lambda: lease.should_stop,
-            )
-            lease.check()
+    volume = storage.local_path(lease.run.series.volume)
+    with SliceFileReader(volume) as source, SliceFileWriter(path, source.geometry, "mask") as sink:
+        timings = predictor.segment(
+            source,
+            sink.write,
+            on_slice=lambda done, total: lease.report(done, total, "Segmenting"),
+            should_stop=lambda: lease.should_stop,
+        )
+        lease.check()
     with SliceFileReader(path) as mask:
         return timings, measure.summary(mask, mask.geometry)
 
@@ -111,8 +111,7 @@ def _record(
         series=run.series,
         path=path,
         stored=stored,
-        source=AnnotationSource.MODEL,
-        label=f"Model {version}",
+        origin=MaskOrigin(AnnotationSource.MODEL, label=f"Model {version}"),
         summary=summary,
     )
     Prediction.objects.create(

@@ -16,7 +16,9 @@ def secret_key(state_dir: Path, *, given: str, required: bool) -> str:
     if given:
         return given
     if required:
-        raise ImproperlyConfigured("Set SPINE_SECRET_KEY to at least 50 random characters: production never makes one up.")
+        raise ImproperlyConfigured(
+            "Set SPINE_SECRET_KEY to at least 50 random characters: production never makes one up."
+        )
     state_dir.mkdir(parents=True, exist_ok=True)
     path = state_dir / "secret_key"
     try:

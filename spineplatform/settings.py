@@ -16,7 +16,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 STATE_DIR = Path(env("SPINE_STATE_DIR", default=str(BASE_DIR / "var"))).resolve()
 
 DEBUG = env.bool("SPINE_DEBUG", default=False)
-SECRET_KEY = secret_key(STATE_DIR, given=env("SPINE_SECRET_KEY", default=""), required=env.bool("SPINE_PRODUCTION", False))
+SECRET_KEY = secret_key(
+    STATE_DIR, given=env("SPINE_SECRET_KEY", default=""), required=env.bool("SPINE_PRODUCTION", False)
+)
 PRODUCTION = env.bool("SPINE_PRODUCTION", default=False)
 ALLOWED_HOSTS = env.list("SPINE_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("SPINE_TRUSTED_ORIGINS", default=[])
@@ -35,7 +37,6 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "django.forms",
     "rest_framework",
-    "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "knox",
@@ -242,13 +243,12 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_PAGINATION_CLASS": "spineplatform.shared.api.NewestFirstPagination",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "EXCEPTION_HANDLER": "spineplatform.shared.api.problem_handler",
-    "PAGE_SIZE": 25,
     "DEFAULT_THROTTLE_RATES": {"login": "20/min"},
+    # Never believe X-Forwarded-For itself: the web server behind a trusted proxy sets the client's address.
+    "NUM_PROXIES": 0,
 }
 REST_KNOX = {"TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Token"}
 SPECTACULAR_SETTINGS = {
@@ -256,9 +256,22 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Segmentation of the spine in CT: cases, masks, runs, models.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "spineplatform.shared.api_schema.add_problem_to_every_operation",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "RoleEnum": "accounts.models.Role",
+        "CaseStateEnum": "cases.models.CaseState",
+        "RunStateEnum": "spineplatform.shared.runs.RunState",
+        "MaskSourceEnum": "cases.models.AnnotationSource",
+        "VerdictEnum": "cases.models.Verdict",
+        "VersionStatusEnum": "training.models.VersionStatus",
+    },
 }
 
 # --- logs: an event name plus fields, never patient data ---------------------------------------------------------------

@@ -29,3 +29,8 @@ urlpatterns = [
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
     path("admin/", admin.site.urls),
 ]
+
+# Under /api/ these answer in the API's one error shape.
+handler400 = "spineplatform.shared.api.bad_request"
+handler404 = "spineplatform.shared.api.not_found"
+handler500 = "spineplatform.shared.api.server_error"

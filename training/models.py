@@ -41,9 +41,7 @@ class ModelVersion(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["task", "number"], name="training_version_number"),
             models.UniqueConstraint(fields=["task", "sha256"], name="training_version_file_once"),
-            models.UniqueConstraint(
-                fields=["task"], condition=Q(status="active"), name="training_version_one_active"
-            ),
+            models.UniqueConstraint(fields=["task"], condition=Q(status="active"), name="training_version_one_active"),
             models.CheckConstraint(condition=Q(status__in=VersionStatus.values), name="training_version_known_status"),
         ]
 

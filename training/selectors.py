@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, When
 
 from accounts.access import Capability, require_anywhere
 from spineplatform.shared.errors import Conflict
@@ -33,3 +33,9 @@ def version_active(task: str = SPINE_CT) -> ModelVersion:
     if active is None:
         raise NoActiveModel
     return active
+
+
+def versions_usable(task: str = SPINE_CT) -> QuerySet[ModelVersion]:
+    """The versions that may segment, the active one first."""
+    rank = Case(When(status=VersionStatus.ACTIVE, then=0), default=1)
+    return ModelVersion.objects.filter(task=task).exclude(status=VersionStatus.RETIRED).order_by(rank, "-number")

@@ -93,6 +93,6 @@ def version_activate(*, version: ModelVersion, actor: Any = None) -> None:
 
 def default_version_ensure(*, folder: Path) -> ModelVersion:
     """Register the newest shipped default model; activate it when no version is active yet."""
-    path = sorted(folder.glob(f"{SPINE_CT}-v*.h5"))[-1]
+    path = max(folder.glob(f"{SPINE_CT}-v*.h5"))
     first = not ModelVersion.objects.filter(task=SPINE_CT, status=VersionStatus.ACTIVE).exists()
     return version_register(path=path, notes="Shipped default model", activate=first)

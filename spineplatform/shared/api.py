@@ -1,25 +1,92 @@
-"""What every REST answer shares: one error shape (RFC 9457) and cursor pages."""
+"""What every REST answer shares: one error shape (RFC 9457), cursor pages, and the outline of a run."""
 
 from __future__ import annotations
 
+import logging
+from http import HTTPStatus
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent, TooManyFilesSent
+from django.db.models import QuerySet
+from django.http import HttpRequest, JsonResponse, UnreadablePostError
+from django.http.response import HttpResponseBase
+from django.views import defaults
 from rest_framework import exceptions, serializers
+from rest_framework.generics import GenericAPIView
 from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import exception_handler
+from rest_framework.views import exception_handler, set_rollback
 
 from spineml.errors import SpineError
-from spineplatform.shared.errors import UserError, describe
+from spineplatform.shared.errors import UNEXPECTED, NotFound, StorageUnavailable, TooLarge, UserError, describe
 
+log = logging.getLogger(__name__)
 PROBLEM_JSON = "application/problem+json"
+API_PREFIX = "/api/"
 
 
+# --- pages of a list --------------------------------------------------------------------------------------------------
 class NewestFirstPagination(CursorPagination):
     ordering = ("-created_at", "-id")
     page_size = 25
     page_size_query_param = "page_size"
     max_page_size = 200
+
+
+class ListView(GenericAPIView[Any]):
+    """A door to a list: ``get`` ends with ``return self.page(rows, Serializer)``."""
+
+    pagination_class = NewestFirstPagination
+    filter_backends = ()
+
+    def page(self, rows: QuerySet[Any], serializer: type[serializers.BaseSerializer[Any]]) -> Response:
+        """One cursor page of ``rows``, newest first."""
+        found = self.paginate_queryset(rows)
+        return self.get_paginated_response(serializer(found, many=True, context={"request": self.request}).data)
+
+
+# --- what comes in ----------------------------------------------------------------------------------------------------
+def checked(serializer: type[serializers.Serializer[Any]], values: Any) -> dict[str, Any]:
+    """The validated ``values``.
+
+    Raises:
+        ValidationError: names the fields.
+    """
+    given = serializer(data=values)
+    given.is_valid(raise_exception=True)
+    return dict(given.validated_data)
+
+
+def refuse_above(request: Request, limit: int) -> None:
+    """Refuse a body by its announced size, before any of it is read.
+
+    Raises:
+        TooLarge: more than ``limit`` bytes are on their way.
+    """
+    announced = request.META.get("CONTENT_LENGTH") or "0"
+    if announced.isdigit() and int(announced) > limit:
+        raise TooLarge(f"At most {limit / 1024**3:.2g} GB fit one request. Send it in parts.")
+
+
+# --- what goes out ----------------------------------------------------------------------------------------------------
+class RunOut(serializers.Serializer[Any]):
+    """The outline of a run of any kind. ``done`` of ``total`` steps; ``error`` is a sentence for a person."""
+
+    id = serializers.UUIDField()
+    kind = serializers.CharField()
+    state = serializers.CharField(help_text="queued, running, succeeded, failed or cancelled")
+    done = serializers.IntegerField(source="progress_done")
+    total = serializers.IntegerField(source="progress_total")
+    message = serializers.CharField(source="progress_message")
+    error = serializers.CharField(source="error_message")
+    error_code = serializers.CharField()
+    attempt = serializers.IntegerField()
+    cancel_requested = serializers.BooleanField()
+    seconds = serializers.FloatField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
 
 
 class ProblemSerializer(serializers.Serializer[dict[str, Any]]):
@@ -30,21 +97,30 @@ class ProblemSerializer(serializers.Serializer[dict[str, Any]]):
     status = serializers.IntegerField()
     code = serializers.CharField()
     detail = serializers.CharField()
-    errors = serializers.DictField(required=False)
+    errors = serializers.DictField(child=serializers.ListField(child=serializers.CharField()), required=False)
 
 
-def problem(*, status: int, code: str, detail: str, title: str = "", **extra: Any) -> Response:
-    body = {"type": "about:blank", "title": title or code.replace("-", " ").capitalize(), "status": status}
-    return Response({**body, "code": code, "detail": detail, **extra}, status=status, content_type=PROBLEM_JSON)
+# --- errors -----------------------------------------------------------------------------------------------------------
+def problem(*, status: int, code: str, detail: str, **extra: Any) -> Response:
+    body = _problem_body(status=status, code=code, detail=detail)
+    return Response({**extra, **body}, status=status, content_type=PROBLEM_JSON)
+
+
+def _problem_body(*, status: int, code: str, detail: str) -> dict[str, Any]:
+    """A problem of the type "about:blank" has the status' own phrase as its title (RFC 9457, 4.2.1)."""
+    title = HTTPStatus(status).phrase
+    return {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
 
 
 def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's exception handler: the user's errors and DRF's own in one shape."""
-    if isinstance(error, UserError | SpineError):
-        code, message = describe(error)
-        status = error.status if isinstance(error, UserError) else 400
-        fields = error.fields if isinstance(error, UserError) else {}
-        return problem(status=status, code=code, detail=message, **fields)
+    """DRF's exception handler: the user's errors, DRF's own, refused bodies and a lost storage, in one shape."""
+    known = _as_user_error(error)
+    if known is not None:
+        set_rollback()
+        code, message = describe(known)
+        if isinstance(known, UserError):
+            return problem(status=known.status, code=code, detail=message, **known.fields)
+        return problem(status=400, code=code, detail=message)
     response = exception_handler(error, context)
     if response is None:
         return None
@@ -55,12 +131,64 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
     return answer
 
 
+def _as_user_error(error: Exception) -> UserError | SpineError | None:
+    """What a person can mend, or None."""
+    if isinstance(error, UserError | SpineError):
+        return error
+    if isinstance(error, TooManyFilesSent | TooManyFieldsSent):
+        return TooLarge("One request carries too many files. Send a zip instead, or several requests.")
+    if isinstance(error, RequestDataTooBig):
+        return TooLarge("The fields beside the files are too long. Shorten them.")
+    if isinstance(error, SuspiciousOperation):
+        return UserError("The request could not be understood. Check how it was put together.")
+    if isinstance(error, UnreadablePostError):
+        return UserError("The connection broke before everything had arrived. Send it again.")
+    if isinstance(error, OSError):
+        log.error("storage_failed error=%s", type(error).__name__, exc_info=error)
+        return StorageUnavailable()
+    return None
+
+
 def _from_drf(error: Exception, response: Response) -> Response:
     if isinstance(error, exceptions.ValidationError):
-        errors = error.detail if isinstance(error.detail, dict) else {"request": error.detail}
-        first = next(iter(errors.items()))
-        detail = f"{first[0]}: {first[1][0] if isinstance(first[1], list) else first[1]}"
-        return problem(status=response.status_code, code="invalid", detail=detail, errors=errors)
+        errors = _by_field(error.detail)
+        name, messages = next(iter(errors.items()))
+        return problem(status=response.status_code, code="invalid", detail=f"{name}: {messages[0]}", errors=errors)
     detail = response.data.get("detail", "") if isinstance(response.data, dict) else ""
     code = getattr(detail, "code", "error").replace("_", "-")
     return problem(status=response.status_code, code=code, detail=str(detail))
+
+
+def _by_field(detail: Any, name: str = "request") -> dict[str, list[str]]:
+    """DRF's nested errors as one flat dict: ``{"files.2": ["..."]}``."""
+    if isinstance(detail, dict):
+        found: dict[str, list[str]] = {}
+        for key, value in detail.items():
+            inner = "request" if key == "non_field_errors" else str(key)
+            found |= _by_field(value, inner if name == "request" else f"{name}.{inner}")
+        return found
+    return {name: [str(message) for message in (detail if isinstance(detail, list) else [detail])]}
+
+
+# --- Django's own error pages, which also answer addresses under /api/ that do not exist ------------------------------
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    if request.path.startswith(API_PREFIX):
+        return _plain_problem(NotFound.status, NotFound.code, "There is nothing at this address. See /api/docs/.")
+    return defaults.page_not_found(request, exception)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    if request.path.startswith(API_PREFIX):
+        return _plain_problem(400, "invalid", "The request could not be understood. Check how it was put together.")
+    return defaults.bad_request(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    if request.path.startswith(API_PREFIX):
+        return _plain_problem(500, "unexpected", UNEXPECTED)
+    return defaults.server_error(request)
+
+
+def _plain_problem(status: int, code: str, detail: str) -> JsonResponse:
+    body = _problem_body(status=status, code=code, detail=detail)
+    return JsonResponse(body, status=status, content_type=PROBLEM_JSON)

@@ -57,7 +57,9 @@ class StorageUnavailable(UserError):
     code = "storage-unavailable"
 
 
-UNEXPECTED = "An unexpected error occurred. It was logged; you can retry, or give the run's number to your administrator."
+UNEXPECTED = (
+    "An unexpected error occurred. It was logged; you can retry, or give the run's number to your administrator."
+)
 
 
 def describe(error: BaseException) -> tuple[str, str]:

@@ -35,12 +35,10 @@ class UserErrorMiddleware:
         return render(request, "error.html", {"status": status, "code": code, "message": message}, status=status)
 
 
-def file_download(request: HttpRequest, path: Path, *, name: str, content_type: str, unlink: bool = False) -> HttpResponseBase:
-    """Send ``path`` in blocks as an attachment; with ``unlink`` the (temporary) file is removed as soon as it is open."""
+def file_download(request: HttpRequest, path: Path, *, name: str, content_type: str) -> HttpResponseBase:
+    """Send ``path`` in blocks as an attachment. It is opened here, so a temporary file may be removed on return."""
     file = path.open("rb")
     size = path.stat().st_size
-    if unlink:
-        path.unlink()
     if not isinstance(request, ASGIRequest):
         return FileResponse(file, as_attachment=True, filename=name, content_type=content_type)
 

@@ -138,7 +138,7 @@ def execute(model: type[R], run_id: uuid.UUID | str, work: Callable[[Lease[R]], 
         except (OperationalError, InterfaceError) as error:
             # The database went away in the middle: the lease runs out and the sweeper has the work done again.
             log.warning("database_lost kind=%s run=%s error=%s", model.kind, run_id, type(error).__name__)
-        except Exception as error:  # noqa: BLE001 - the row must tell every failure
+        except Exception as error:
             code, message = describe(error)
             log.log(
                 logging.ERROR if code == "unexpected" else logging.WARNING,

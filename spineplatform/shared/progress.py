@@ -92,6 +92,7 @@ class RunConsumer(AsyncJsonWebsocketConsumer):
         except Exception as error:  # noqa: BLE001 - without the broker the page lives by reading the row
             log.info("progress_not_subscribed run=%s error=%s", run.pk, type(error).__name__)
         self._refresh = asyncio.create_task(self._follow())
+        return None
 
     async def disconnect(self, code: int) -> None:
         if self._refresh is not None:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self, TypeVar
 from celery import current_app
 from django.apps import apps
 from django.conf import settings
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -164,9 +164,9 @@ def run_cancel(*, run: Run) -> None:
     now = timezone.now()
     mine = type(run)._default_manager.filter(pk=run.pk)
     queued = mine.filter(state=RunState.QUEUED)
-    if not queued.update(state=RunState.CANCELLED, finished_at=now, cancel_requested=True):
-        if not mine.filter(state=RunState.RUNNING).update(cancel_requested=True):
-            raise Conflict("This run has already ended, so there is nothing to cancel.")
+    changed = queued.update(state=RunState.CANCELLED, finished_at=now, cancel_requested=True)
+    if not changed and not mine.filter(state=RunState.RUNNING).update(cancel_requested=True):
+        raise Conflict("This run has already ended, so there is nothing to cancel.")
     run.refresh_from_db()
     transaction.on_commit(lambda: progress.publish(run))
 
@@ -175,24 +175,25 @@ def run_retry(*, run: Run) -> None:
     """Queue a failed or cancelled run again, from the start and with all its attempts.
 
     Raises:
-        Conflict: the run is still going, or has succeeded.
+        Conflict: the run is still going, or has succeeded, or the same work is going in another run.
     """
-    changed = (
-        type(run)
-        ._default_manager.filter(pk=run.pk, state__in=(RunState.FAILED, RunState.CANCELLED))
-        .update(
-            state=RunState.QUEUED,
-            attempt=0,
-            cancel_requested=False,
-            error_code="",
-            error_message="",
-            progress_done=0,
-            progress_message="",
-            started_at=None,
-            finished_at=None,
-            enqueued_at=timezone.now(),
-        )
-    )
+    ended = type(run)._default_manager.filter(pk=run.pk, state__in=(RunState.FAILED, RunState.CANCELLED))
+    try:
+        with transaction.atomic():
+            changed = ended.update(
+                state=RunState.QUEUED,
+                attempt=0,
+                cancel_requested=False,
+                error_code="",
+                error_message="",
+                progress_done=0,
+                progress_message="",
+                started_at=None,
+                finished_at=None,
+                enqueued_at=timezone.now(),
+            )
+    except IntegrityError:
+        raise Conflict("The same work is already going in another run. Watch that one instead.") from None
     if not changed:
         raise Conflict("Only a failed or cancelled run can be retried.")
     run.refresh_from_db()

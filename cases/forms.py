@@ -1,0 +1,105 @@
+"""Forms of the pages: the upload of CT, the upload of masks, and the filter of the work list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Institution
+from cases.models import CaseState
+from cases.selectors import CaseFilter
+from cases.uploads import UploadOptions
+
+
+class ManyFilesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class ManyFilesField(forms.FileField):
+    """One or more files; ``cleaned_data`` is a list of UploadedFile. An empty file is judged later, with its name."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(widget=ManyFilesInput(), allow_empty_file=True, **kwargs)
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:  # type: ignore[override]
+        single = super().clean
+        files = data if isinstance(data, list | tuple) else [data]
+        return [single(file, initial) for file in files] if files else [single(None, initial)]
+
+
+class UploadForm(forms.Form):
+    files = ManyFilesField(label=_("Files"))
+    institution = forms.ModelChoiceField(label=_("Institution"), queryset=Institution.objects.none(), empty_label=None)
+    title = forms.CharField(
+        label=_("Case title"),
+        max_length=120,
+        required=False,
+        help_text=_("Without a title the case is called by the patient's pseudonym. Do not write names."),
+    )
+    segment = forms.BooleanField(label=_("Segment right after the import"), required=False, initial=True)
+    stack_images = forms.BooleanField(label=_("Pictures of one folder are one series"), required=False, initial=True)
+    pixel_spacing_mm = forms.FloatField(
+        label=_("Pixel spacing (mm)"),
+        min_value=0.01,
+        max_value=20,
+        required=False,
+        help_text=_("Only for pictures and arrays, which do not say it themselves."),
+    )
+    slice_spacing_mm = forms.FloatField(label=_("Slice spacing (mm)"), min_value=0.01, max_value=50, required=False)
+
+    def __init__(self, *args: Any, institutions: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["institution"].queryset = institutions  # type: ignore[attr-defined]
+        if institutions.count() == 1:
+            self.fields["institution"].initial = institutions.first()
+            self.fields["institution"].widget = forms.HiddenInput()
+
+    def options(self) -> UploadOptions:
+        given = self.cleaned_data
+        spacing = given["pixel_spacing_mm"]
+        return UploadOptions(
+            title=given["title"],
+            segment=given["segment"],
+            stack_images=given["stack_images"],
+            pixel_spacing_mm=(spacing, spacing) if spacing else None,
+            slice_spacing_mm=given["slice_spacing_mm"],
+        )
+
+
+class MaskForm(forms.Form):
+    files = ManyFilesField(label=_("Mask"), help_text=_("NIfTI, NRRD, NPY, a zip of PNG, or one PNG for each slice."))
+    label = forms.CharField(label=_("Name of the mask"), max_length=120, required=False)
+    every_label = forms.BooleanField(
+        label=_("Every value above 0 is spine"),
+        required=False,
+        help_text=_("For label maps with one value for each vertebra."),
+    )
+
+
+class WorkListForm(forms.Form):
+    q = forms.CharField(label=_("Search"), required=False)
+    state = forms.ChoiceField(label=_("State"), choices=[("", _("All states")), *CaseState.choices], required=False)
+    institution = forms.ModelChoiceField(
+        label=_("Institution"), queryset=Institution.objects.none(), required=False, empty_label=_("All institutions")
+    )
+    date_from = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    date_to = forms.DateField(label=_("To"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+
+    def __init__(self, *args: Any, institutions: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["institution"].queryset = institutions  # type: ignore[attr-defined]
+
+    def narrowed(self) -> CaseFilter:
+        """The filter for the selector; what is not valid narrows nothing (the form says why)."""
+        given = self.cleaned_data if self.is_valid() else getattr(self, "cleaned_data", {})
+        institution = given.get("institution")
+        return CaseFilter(
+            query=given.get("q", ""),
+            state=given.get("state", ""),
+            institution=str(institution.pk) if institution else "",
+            date_from=given.get("date_from"),
+            date_to=given.get("date_to"),
+        )

@@ -1,0 +1,188 @@
+"""Pages of this app: the work list, the upload, a case, a series and its slices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.access import Capability, has_capability, institutions_with, require, require_anywhere
+from cases.access import annotation_get, case_get, import_run_get, series_get, upload_get
+from cases.downloads import download
+from cases.forms import MaskForm, UploadForm, WorkListForm
+from cases.selectors import case_page, institutions_seen, series_of
+from cases.services import annotation_upload
+from cases.slices import slice_response
+from cases.uploads import IncomingFile, upload_create
+from spineml.errors import SpineError
+from spineml.series import ReceivedFile
+from spineplatform.shared.errors import UserError, describe
+from spineplatform.shared.runs import run_cancel, run_retry
+
+
+@login_required
+@require_safe
+def list_page(request: HttpRequest) -> HttpResponse:
+    """Context: ``page`` (CasePage), ``form`` (WorkListForm), ``next_url``; htmx asks for the rows alone."""
+    require_anywhere(request.user, Capability.VIEW_CASES)
+    form = WorkListForm(request.GET, institutions=institutions_seen(request.user))
+    page = case_page(request.user, form.narrowed(), after=request.GET.get("after", ""))
+    query = request.GET.copy()
+    query["after"] = page.after
+    context = {"page": page, "form": form, "next_url": f"?{query.urlencode()}" if page.after else ""}
+    partial = request.htmx and not request.htmx.boosted  # type: ignore[attr-defined]
+    return render(request, "cases/_rows.html" if partial else "cases/list.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def upload_page(request: HttpRequest) -> HttpResponse:
+    """The form, and its receiver. Scripts ask for JSON: ``{"url": ...}`` or a problem; a plain form is redirected."""
+    require_anywhere(request.user, Capability.UPLOAD_CT)
+    institutions = institutions_with(request.user, Capability.UPLOAD_CT)
+    if request.method == "GET":
+        return render(request, "cases/upload.html", {"form": UploadForm(institutions=institutions)})
+    form = UploadForm(request.POST, request.FILES, institutions=institutions)
+    if not form.is_valid():
+        return _refused(request, form, 400, "invalid", next(iter(form.errors.values()))[0])
+    paths = request.POST.getlist("paths")
+    try:
+        upload, is_new = upload_create(
+            institution=form.cleaned_data["institution"],
+            actor=request.user,
+            files=_incoming(form.cleaned_data["files"], paths),
+            options=form.options(),
+        )
+    except UserError as error:
+        return _refused(request, form, error.status, error.code, error.message)
+    if not is_new:
+        messages.info(request, _("These files were uploaded before: here is what became of them."))
+    if request.accepts("text/html"):
+        return redirect(upload)
+    return JsonResponse({"url": upload.get_absolute_url(), "id": str(upload.pk)}, status=201 if is_new else 200)
+
+
+def _incoming(files: list[UploadedFile], paths: list[str]) -> list[IncomingFile]:
+    names = paths if len(paths) == len(files) else [""] * len(files)
+    return [IncomingFile.from_request(file, name) for file, name in zip(files, names, strict=True)]
+
+
+def _refused(request: HttpRequest, form: UploadForm, status: int, code: str, detail: str) -> HttpResponse:
+    if request.accepts("text/html"):
+        if not form.errors:
+            form.add_error("files", detail)
+        return render(request, "cases/upload.html", {"form": form}, status=status)
+    problem = {"type": "about:blank", "title": "The upload was refused", "status": status, "code": code}
+    return JsonResponse(
+        problem | {"detail": detail, "errors": form.errors},
+        status=status,
+        content_type="application/problem+json",
+    )
+
+
+@login_required
+@require_safe
+def upload_detail_page(request: HttpRequest, upload_id: str) -> HttpResponse:
+    """Context: ``upload``, ``run``, ``verdicts``, ``cases`` (made or found by it), ``may_change``."""
+    upload = upload_get(request.user, upload_id)
+    verdicts = list(upload.verdicts.select_related("series__case"))
+    cases = list({verdict.series.case_id: verdict.series.case for verdict in verdicts if verdict.series}.values())
+    context = {
+        "upload": upload,
+        "run": upload.run,
+        "verdicts": verdicts,
+        "cases": cases,
+        "may_change": has_capability(request.user, upload.institution_id, Capability.UPLOAD_CT),
+    }
+    return render(request, "cases/upload_detail.html", context)
+
+
+@login_required
+@require_POST
+def import_run_action(request: HttpRequest, run_id: str, action: str) -> HttpResponse:
+    run = import_run_get(request.user, run_id, Capability.UPLOAD_CT)
+    try:
+        {"cancel": run_cancel, "retry": run_retry}[action](run=run)
+    except UserError as error:
+        messages.error(request, error.message)
+    return redirect(run.upload)
+
+
+@login_required
+@require_safe
+def detail_page(request: HttpRequest, case_id: str) -> HttpResponse:
+    """Context: ``case``, ``series`` (each with ``annotations``), ``may_segment``, ``may_upload_mask``."""
+    case = case_get(request.user, case_id)
+    context = {
+        "case": case,
+        "series_list": list(series_of(case)),
+        "may_segment": has_capability(request.user, case.institution_id, Capability.SEGMENT),
+        "may_upload_mask": has_capability(request.user, case.institution_id, Capability.UPLOAD_MASK),
+    }
+    return render(request, "cases/detail.html", context)
+
+
+@login_required
+@require_safe
+def series_page(request: HttpRequest, series_id: str) -> HttpResponse:
+    """The series' one page is the result page, which also shows a series without a mask."""
+    return redirect("inference:view", series_get(request.user, series_id).pk)
+
+
+@login_required
+@require_safe
+def slice_page(request: HttpRequest, series_id: str, z: int) -> HttpResponse:
+    series = series_get(request.user, series_id)
+    return slice_response(request, series.volume, series.pixel_hash, z)
+
+
+@login_required
+@require_safe
+def mask_slice_page(request: HttpRequest, annotation_id: str, z: int) -> HttpResponse:
+    annotation = annotation_get(request.user, annotation_id)
+    return slice_response(request, annotation.mask, annotation.pixel_hash, z)
+
+
+@login_required
+@require_safe
+def mask_download_page(request: HttpRequest, annotation_id: str, kind: str) -> HttpResponseBase:
+    return download(request, annotation_get(request.user, annotation_id), kind)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def mask_upload_page(request: HttpRequest, series_id: str) -> HttpResponse:
+    """Context: ``series``, ``form`` (MaskForm)."""
+    series = series_get(request.user, series_id)
+    require(request.user, series.institution_id, Capability.UPLOAD_MASK)
+    form = MaskForm(request.POST or None, request.FILES or None)
+    status = 200
+    if request.method == "POST":
+        status = 400
+        if form.is_valid():
+            try:
+                annotation = annotation_upload(
+                    series=series,
+                    actor=request.user,
+                    files=_received(form.cleaned_data["files"]),
+                    label=form.cleaned_data["label"],
+                    every_label=form.cleaned_data["every_label"],
+                )
+            except (UserError, SpineError) as error:
+                form.add_error("files", describe(error)[1])
+            else:
+                messages.success(request, _("The mask was added."))
+                return redirect(f"{reverse('inference:view', args=[series.pk])}?mask={annotation.pk}")
+    return render(request, "cases/mask_upload.html", {"series": series, "form": form}, status=status)
+
+
+def _received(files: list[Any]) -> list[ReceivedFile]:
+    return [ReceivedFile(Path(file.temporary_file_path()), file.name) for file in files]

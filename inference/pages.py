@@ -1,0 +1,172 @@
+"""Pages of this app: the result of a series, its runs, and comparisons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.access import Capability, has_capability
+from cases.access import annotation_get, series_get
+from cases.models import Annotation, Series
+from cases.slices import check_slice
+from inference.access import comparison_get, inference_run_get
+from inference.models import ComparisonRun
+from inference.selectors import series_results, trained_on
+from inference.services import comparison_start, inference_start
+from spineml import render as pictures
+from spineml.metrics import Comparison
+from spineml.volume_file import SliceFileReader
+from spineplatform.shared import storage
+from spineplatform.shared.errors import Conflict, UserError
+from spineplatform.shared.runs import run_cancel, run_retry
+from training.access import version_get
+from training.selectors import versions_usable
+
+
+@login_required
+@require_safe
+def view_page(request: HttpRequest, series_id: str) -> HttpResponse:
+    """The result page. Context: ``series``, ``case``, ``results`` (SeriesResults), ``mask`` (shown first, or None),
+    ``viewer`` (for json_script), ``versions`` (that may segment), ``may_segment``, ``may_upload_mask``.
+    """
+    series = series_get(request.user, series_id)
+    results = series_results(series)
+    wanted = request.GET.get("mask", "")
+    mask = next((one for one in results.masks if str(one.pk) == wanted), None) or results.newest_prediction
+    mask = mask or next(iter(results.masks), None)
+    context = {
+        "series": series,
+        "case": series.case,
+        "results": results,
+        "mask": mask,
+        "viewer": viewer_config(series, [mask] if mask else []),
+        "versions": versions_usable(),
+        "may_segment": has_capability(request.user, series.institution_id, Capability.SEGMENT),
+        "may_upload_mask": has_capability(request.user, series.institution_id, Capability.UPLOAD_MASK),
+    }
+    return render(request, "inference/view.html", context)
+
+
+def viewer_config(series: Series, masks: list[Annotation]) -> dict[str, Any]:
+    """What static/js/viewer.js needs to know; it opens on the slice with the largest area of the first mask."""
+    areas = masks[0].areas_px if masks else []
+    start = areas.index(max(areas)) if any(areas) else series.depth // 2
+    return {
+        "depth": series.depth,
+        "height": series.height,
+        "width": series.width,
+        "spacing": series.geometry_json["spacing"],
+        "spacing_known": series.geometry_json["spacing_known"],
+        "slice_url": reverse("cases:slice", args=[series.pk, 0]).removesuffix("/0"),
+        "mask_urls": [
+            {
+                "id": str(mask.pk),
+                "label": str(mask),
+                "url": reverse("cases:mask_slice", args=[mask.pk, 0]).removesuffix("/0"),
+                "areas_px": mask.areas_px,
+            }
+            for mask in masks
+        ],
+        "start": start,
+    }
+
+
+@login_required
+@require_POST
+def start_action(request: HttpRequest, series_id: str) -> HttpResponse:
+    series = series_get(request.user, series_id, Capability.SEGMENT)
+    wanted = request.POST.get("model_version", "")
+    try:
+        version = version_get(request.user, wanted) if wanted else None
+        inference_start(series=series, actor=request.user, model_version=version)
+    except Conflict as error:
+        messages.error(request, error.message)
+    return redirect("inference:view", series.pk)
+
+
+@login_required
+@require_POST
+def run_action(request: HttpRequest, run_id: str, action: str) -> HttpResponse:
+    run = inference_run_get(request.user, run_id, Capability.SEGMENT)
+    try:
+        {"cancel": run_cancel, "retry": run_retry}[action](run=run)
+    except UserError as error:
+        messages.error(request, error.message)
+    return redirect("inference:view", run.series_id)
+
+
+@login_required
+@require_POST
+def compare_action(request: HttpRequest, series_id: str) -> HttpResponse:
+    series = series_get(request.user, series_id)
+    try:
+        run = comparison_start(
+            reference=annotation_get(request.user, request.POST.get("reference", "")),
+            predicted=annotation_get(request.user, request.POST.get("predicted", "")),
+            actor=request.user,
+        )
+    except UserError as error:
+        messages.error(request, error.message)
+        return redirect("inference:view", series.pk)
+    return redirect("inference:comparison", run.pk)
+
+
+@login_required
+@require_safe
+def comparison_page(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Context: ``run``, ``series``, ``comparison`` (Comparison or None), ``viewer``, ``trained_on``."""
+    run = comparison_get(request.user, run_id)
+    series = run.reference.series
+    context = {
+        "run": run,
+        "series": series,
+        "case": series.case,
+        "comparison": Comparison.from_json(run.result) if run.result else None,
+        "viewer": viewer_config(series, [run.reference, run.predicted]),
+        "trained_on": trained_on(run),
+    }
+    return render(request, "inference/comparison.html", context)
+
+
+@login_required
+@require_safe
+def comparison_csv(request: HttpRequest, run_id: str) -> HttpResponse:
+    return csv_response(comparison_get(request.user, run_id))
+
+
+def csv_response(run: ComparisonRun) -> HttpResponse:
+    """The comparison as a CSV attachment.
+
+    Raises:
+        Conflict: it is not ready.
+    """
+    if run.result is None:
+        raise Conflict("The comparison is not ready yet. Wait for it to end and try again.")
+    response = HttpResponse(Comparison.from_json(run.result).to_csv(), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="comparison-{run.pk}.csv"'
+    return response
+
+
+@login_required
+@require_safe
+def comparison_slice(request: HttpRequest, run_id: str, z: int) -> HttpResponse:
+    return difference_response(comparison_get(request.user, run_id), z)
+
+
+def difference_response(run: ComparisonRun, z: int) -> HttpResponse:
+    """Slice ``z`` with true positives, false positives and false negatives in colour, as PNG."""
+    series = run.reference.series
+    check_slice(series.depth, z)
+    with (
+        SliceFileReader(storage.local_path(series.volume)) as volume,
+        SliceFileReader(storage.local_path(run.reference.mask)) as reference,
+        SliceFileReader(storage.local_path(run.predicted.mask)) as predicted,
+    ):
+        image = pictures.difference(volume.read(z), reference.read(z), predicted.read(z))
+    return HttpResponse(pictures.encode(image, "png"), content_type="image/png")

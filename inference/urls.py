@@ -1,0 +1,15 @@
+from django.urls import path
+
+from inference import pages
+
+app_name = "inference"
+urlpatterns = [
+    path("series/<uuid:series_id>/view/", pages.view_page, name="view"),
+    path("series/<uuid:series_id>/segment/", pages.start_action, name="start"),
+    path("series/<uuid:series_id>/compare/", pages.compare_action, name="compare"),
+    path("inference-runs/<uuid:run_id>/cancel/", pages.run_action, {"action": "cancel"}, name="cancel"),
+    path("inference-runs/<uuid:run_id>/retry/", pages.run_action, {"action": "retry"}, name="retry"),
+    path("comparisons/<uuid:run_id>/", pages.comparison_page, name="comparison"),
+    path("comparisons/<uuid:run_id>/comparison.csv", pages.comparison_csv, name="comparison_csv"),
+    path("comparisons/<uuid:run_id>/slices/<int:z>.png", pages.comparison_slice, name="comparison_slice"),
+]

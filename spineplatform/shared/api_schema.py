@@ -1,0 +1,30 @@
+"""What the OpenAPI document says beyond the endpoints themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiResponse
+
+from spineplatform.shared.api import PROBLEM_JSON, ProblemSerializer
+
+PROBLEM = "#/components/schemas/Problem"
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def problems(**described: str) -> dict[Any, OpenApiResponse]:
+    """Name the errors of an endpoint by status: ``problems(s409="The run has ended.")``."""
+    return {
+        (int(status[1:]), PROBLEM_JSON): OpenApiResponse(ProblemSerializer, description)
+        for status, description in described.items()
+    }
+
+
+def add_problem_to_every_operation(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Post-processing hook: whatever goes wrong, the answer has the one error shape."""
+    answer = {"description": "Any error.", "content": {PROBLEM_JSON: {"schema": {"$ref": PROBLEM}}}}
+    for path in result["paths"].values():
+        for method in METHODS:
+            if method in path:
+                path[method]["responses"]["default"] = answer
+    return result

@@ -1,0 +1,55 @@
+"""Pages of this app: the model versions."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.access import Capability, institutions_with
+from spineplatform.shared import audit, storage
+from spineplatform.shared.errors import UserError
+from spineplatform.shared.http import file_download
+from training.access import version_get
+from training.models import ModelVersion
+from training.selectors import versions_seen
+from training.services import version_activate
+
+HDF5 = "application/x-hdf5"
+
+
+@login_required
+@require_safe
+def versions_page(request: HttpRequest) -> HttpResponse:
+    """Context: ``versions``, ``may_manage``."""
+    context = {
+        "versions": versions_seen(request.user),
+        "may_manage": institutions_with(request.user, Capability.MANAGE_MODELS).exists(),
+    }
+    return render(request, "training/versions.html", context)
+
+
+@login_required
+@require_safe
+def version_download(request: HttpRequest, version_id: str) -> HttpResponseBase:
+    return version_file(request, version_get(request.user, version_id, Capability.MANAGE_MODELS))
+
+
+def version_file(request: HttpRequest, version: ModelVersion) -> HttpResponseBase:
+    """The HDF5 file of a version the caller was let through to."""
+    audit.record(actor=request.user, action="model.downloaded", object_id=version.pk)
+    path = storage.local_path(version.file)
+    return file_download(request, path, name=f"{version.task}-v{version.number}.h5", content_type=HDF5)
+
+
+@login_required
+@require_POST
+def activate_action(request: HttpRequest, version_id: str) -> HttpResponse:
+    version = version_get(request.user, version_id, Capability.MANAGE_MODELS)
+    try:
+        version_activate(version=version, actor=request.user)
+    except UserError as error:
+        messages.error(request, error.message)
+    return redirect("training:versions")
