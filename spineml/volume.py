@@ -91,11 +91,16 @@ class Geometry:
 
     @property
     def pixel_area_mm2(self) -> float:
-        return self.spacing[1] * self.spacing[2]
+        """Area of one voxel in the plane of a slice; smaller than the product of its sides when they are slanted."""
+        cosines = np.array(self.direction).reshape(3, 3)
+        slant = float(np.linalg.norm(np.cross(cosines[:, 0], cosines[:, 1])))
+        return self.spacing[1] * self.spacing[2] * slant
 
     @property
     def voxel_volume_mm3(self) -> float:
-        return self.spacing[0] * self.spacing[1] * self.spacing[2]
+        """Volume of one voxel; with a tilted gantry it is smaller than the product of its sides."""
+        slant = abs(float(np.linalg.det(np.array(self.direction).reshape(3, 3))))
+        return self.spacing[0] * self.spacing[1] * self.spacing[2] * slant
 
     def same_grid(self, other: Geometry, *, tolerance_mm: float = 0.1) -> bool:
         """True when every voxel of both grids lies at the same place within ``tolerance_mm``."""
@@ -165,7 +170,7 @@ def canonical_geometry(
     return Geometry(
         shape=(shape[0], shape[1], shape[2]),
         spacing=(spacing[0], spacing[1], spacing[2]),
-        direction=tuple(float(value) for value in direction.ravel()),
+        direction=tuple(float(value) + 0.0 for value in direction.ravel()),  # + 0.0: no minus zero
         origin=(float(origin[0]), float(origin[1]), float(origin[2])),
         spacing_known=spacing_known,
         source=SourceGrid(axes, (flips[0], flips[1], flips[2])),

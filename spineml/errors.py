@@ -1,0 +1,49 @@
+"""Errors that are the user's to mend: each has a stable code and a message written for a person."""
+
+from __future__ import annotations
+
+import inspect
+from typing import ClassVar
+
+
+class SpineError(Exception):
+    """The request could not be carried out. Check what was sent and try again."""
+
+    code: ClassVar[str] = "spine-error"
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message)
+        self.message = message or inspect.cleandoc(type(self).__doc__ or "")
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class UnreadableFile(SpineError):
+    """A file could not be read. Export it again from where it came and send it once more."""
+
+    code = "unreadable-file"
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.args = (name, reason)
+        self.name = name
+        self.reason = reason
+
+
+class ArchiveRejected(SpineError):
+    """The zip archive cannot be opened safely. Pack the files again, without folders above the archive, and resend."""
+
+    code = "archive-rejected"
+
+
+class MaskRejected(SpineError):
+    """The mask does not fit the series. Export it on the grid of the series and upload it again."""
+
+    code = "mask-rejected"
+
+
+class ModelFileRejected(SpineError):
+    """The model file cannot be used. Upload an HDF5 file that this platform or its training script wrote."""
+
+    code = "model-file-rejected"

@@ -1,0 +1,140 @@
+"""What every file reader receives and gives back: received files, verdicts, and series ready to be read by slice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from spineml.volume import Geometry, HounsfieldArray
+
+Status = Literal["imported", "warning", "skipped", "rejected"]
+SourceKind = Literal["dicom", "nifti", "itk", "image", "numpy"]
+
+AIR_HU = -1024
+DEFAULT_WINDOW_CENTER = 400.0
+DEFAULT_WINDOW_WIDTH = 1800.0
+IDENTIFYING = ("patient_id", "study_uid", "series_uid")
+
+
+@dataclass(frozen=True)
+class ReceivedFile:
+    """A file on disk (``path``) and the name its sender knows it by: the path in their folder or archive."""
+
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True)
+class FileVerdict:
+    """What became of one file. ``reason`` tells a person what was wrong and what to do; empty when all is well."""
+
+    name: str
+    status: Status
+    code: str
+    reason: str = ""
+
+
+class FileNotUsed(Exception):
+    """Raised by a reader while it scans: this file gives no series. Becomes the file's verdict."""
+
+    def __init__(self, code: str, reason: str, status: Status = "rejected") -> None:
+        super().__init__(reason)
+        self.code, self.reason, self.status = code, reason, status
+
+    def verdict(self, name: str) -> FileVerdict:
+        return FileVerdict(name, self.status, self.code, self.reason)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A remark about a series that a person should see: a stable code and a sentence."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True)
+class IntakeOptions:
+    """What the sender states beyond the files.
+
+    ``pixel_spacing_mm`` is ``(y, x)``. ``pixel_spacing_mm`` and ``slice_spacing_mm`` are used only where the files
+    say nothing. ``window_center`` and ``window_width`` (HU) say how 8-bit pictures were windowed.
+    ``max_volume_bytes`` bounds one decompressed volume.
+    """
+
+    pixel_spacing_mm: tuple[float, float] | None = None
+    slice_spacing_mm: float | None = None
+    stack_images: bool = True
+    window_center: float = DEFAULT_WINDOW_CENTER
+    window_width: float = DEFAULT_WINDOW_WIDTH
+    max_volume_bytes: int = 4 * 1024**3
+
+
+@dataclass(frozen=True)
+class SeriesMeta:
+    """How a series was acquired and stored.
+
+    ``patient_id``, ``study_uid`` and ``series_uid`` are as in the file: for deriving pseudonyms, never to be stored.
+    ``intensity`` says what the numbers were: "HU", "8-bit windowed", "16-bit HU+1024", ...
+    ``empty_slices`` are the z that the scan lacks; they are delivered as air.
+    """
+
+    source_kind: SourceKind
+    modality: str = ""
+    patient_id: str = field(default="", repr=False)
+    study_uid: str = field(default="", repr=False)
+    series_uid: str = field(default="", repr=False)
+    description: str = ""
+    study_date: date | None = None
+    manufacturer: str = ""
+    model_name: str = ""
+    kernel: str = ""
+    body_part: str = ""
+    patient_position: str = ""
+    slice_thickness_mm: float | None = None
+    gantry_tilt_deg: float = 0.0
+    encoding: str = ""
+    dtype: str = ""
+    bits_stored: int | None = None
+    intensity: str = "HU"
+    empty_slices: tuple[int, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values of everything but the patient's identity and the original UIDs."""
+        values = {key: value for key, value in asdict(self).items() if key not in IDENTIFYING}
+        values["study_date"] = self.study_date.isoformat() if self.study_date else None
+        values["empty_slices"] = list(self.empty_slices)
+        return values
+
+
+class SliceProducer(Protocol):
+    """Decodes one series, slice by slice."""
+
+    def slices(self) -> Iterator[tuple[int, HounsfieldArray]]: ...
+
+
+@dataclass(frozen=True)
+class SeriesPlan:
+    """A series that was found and checked by its headers; its pixels are read only by ``slices``."""
+
+    geometry: Geometry
+    meta: SeriesMeta
+    files: list[ReceivedFile]
+    producer: SliceProducer
+    notices: list[Notice] = field(default_factory=list)
+
+    @property
+    def warnings(self) -> list[str]:
+        """The notices as sentences."""
+        return [notice.text for notice in self.notices]
+
+    def slices(self) -> Iterator[tuple[int, HounsfieldArray]]:
+        """Yield ``(z, int16 HU (y, x))`` in canonical order, z from 0; a few slices are in memory at a time.
+
+        Raises:
+            UnreadableFile: a file turned out to be damaged.
+        """
+        return self.producer.slices()
