@@ -7,11 +7,11 @@ DEMO_ARGS ?=
 RUN_ARGS ?=
 BENCH_ARGS ?=
 PYTEST_ARGS ?=
-# What production would set; `check --deploy` is run with it. The address is never connected to.
+# What production would set; `check --deploy` is run with it. Nothing listens at these addresses and nothing has to.
 PRODUCTION_LIKE := SPINE_PRODUCTION=1 SPINE_DEBUG=0 SPINE_ALLOWED_HOSTS=spine.example.org \
 	SPINE_TRUSTED_ORIGINS=https://spine.example.org \
 	SPINE_SECRET_KEY=only-for-this-check-tM7vQ2xK9pLr4WzB8nHcYd3JfGs6AeUu \
-	DATABASE_URL=postgres://spine@db.example.org/spine VALKEY_URL=rediss://valkey.example.org:6379/0
+	DATABASE_URL=postgres://spine@127.0.0.1:1/spine VALKEY_URL=redis://127.0.0.1:1/0
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run worker test test-fast check format bench gpu clean environment test-environment
@@ -41,7 +41,7 @@ check: test-environment  ## lint, format, types, import order, migrations, deplo
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pip check
-	$(PRODUCTION_LIKE) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(PRODUCTION_LIKE) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(PRODUCTION_LIKE) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	cd static/vendor && sha256sum --check --quiet MANIFEST.sha256
 

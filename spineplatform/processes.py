@@ -23,7 +23,7 @@ from typing import IO, Self
 from spineplatform.embedded import EmbeddedServices, ServiceFailed, ensure_state_dir
 from spineplatform.embedded.account import NoAccount, ourselves
 from spineplatform.embedded.addresses import HOST, free_port, is_free
-from spineplatform.embedded.daemon import Daemon, Say, last_lines, run_to_end, wait_for
+from spineplatform.embedded.daemon import Daemon, Say, last_lines, run_to_end, undisturbed, wait_for
 from spineplatform.embedded.programs import ProgramsMissing
 
 logger = logging.getLogger(__name__)
@@ -73,7 +73,8 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        with undisturbed():
+            self.stop()
 
     # --- starting -----------------------------------------------------------------------------------------------------
     def start_web(self, port: int = 0, name: str = "web") -> str:
@@ -81,7 +82,6 @@ class Processes:
         chosen = port if port and is_free(port) else free_port()
         if port and chosen != port:
             self.say(f"Port {port} is taken: the pages are at port {chosen}")
-        self._folder("static")  # WhiteNoise warns when there is no such folder
         options = ["--host", HOST, "--port", str(chosen), "--lifespan", "off", "--no-access-log"]
         module = ["uvicorn", "spineplatform.asgi:application", *options, "--timeout-graceful-shutdown", "5"]
         self._start(name, module, lambda: answers_http(chosen))
@@ -91,7 +91,7 @@ class Processes:
     def start_worker(self, queue: str, *, threads: int = 2, name: str = "") -> str:
         """Start a worker for one queue and return the process's name."""
         name = name or f"worker-{queue}"
-        ready_file = self._folder("run") / f"{name}.ready"
+        ready_file = self.state_dir / "run" / f"{name}.ready"
         ready_file.unlink(missing_ok=True)
         node = ["-n", f"{name}-{os.getpid()}@%h"]
         pool = ["-Q", queue, "-P", "threads", "-c", str(threads), "--without-gossip", "--without-mingle"]
@@ -101,26 +101,21 @@ class Processes:
 
     def start_beat(self) -> str:
         """Start the clock that lets the sweeper look for lost runs."""
-        schedule = str(self._folder("run") / "beat-schedule")
+        schedule = str(self.state_dir / "run" / "beat-schedule")
         self._start("beat", ["celery", "-A", "spineplatform", "beat", "--pidfile", "", "-s", schedule], lambda: True)
         return "beat"
 
     def _start(
         self, name: str, module: Sequence[str], is_ready: Callable[[], bool], extra: Mapping[str, str] | None = None
     ) -> None:
-        marker = self._folder("run") / f"{name}.pid"
-        daemon = Daemon(name, marker, self._folder("logs") / f"{name}.log", ourselves())
+        marker = self.state_dir / "run" / f"{name}.pid"
+        daemon = Daemon(name, marker, self.state_dir / "logs" / f"{name}.log", ourselves())
         if daemon.process() is not None:
             self.say(f"Stopping a {name} process left over from before")
             daemon.stop(STOP_SIGNALS, self.say)
         started = Started(daemon, [sys.executable, "-m", *module], {**self._environment, **(extra or {})}, is_ready)
         self._started[name] = started
         launch(started)
-
-    def _folder(self, name: str) -> Path:
-        folder = self.state_dir / name
-        folder.mkdir(mode=0o700, exist_ok=True)
-        return folder
 
     # --- waiting ------------------------------------------------------------------------------------------------------
     def wait_until_ready(self, *names: str, seconds: float = READY_SECONDS) -> None:
@@ -182,10 +177,14 @@ class Processes:
     def stop(self, *names: str) -> None:
         """Stop the named processes (all, when none is named), at the same time, and wait until they are gone."""
         chosen = [self._started.pop(name).daemon for name in names or tuple(self._started)]
+        first, seconds = STOP_SIGNALS[0]
         for daemon in chosen:
-            daemon.send(signal.SIGTERM)
+            daemon.send(first)
         for daemon in chosen:
-            daemon.stop(STOP_SIGNALS, self.say)
+            if daemon.wait_until_gone(seconds, self.say):
+                daemon.forget()
+            else:
+                daemon.stop(STOP_SIGNALS[1:], self.say)
 
 
 def launch(started: Started) -> None:

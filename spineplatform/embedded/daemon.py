@@ -7,8 +7,9 @@ import json
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,9 +91,11 @@ class Daemon:
 
     def wait_until_gone(self, seconds: float, say: Say) -> bool:
         """Wait for the process to end; return False when it still runs."""
-        return wait_for(
+        gone = wait_for(
             lambda: self.process() is None, seconds, lambda waited: say(f"Stopping {self.name} ({waited} s)")
         )
+        collect_ended_children()
+        return gone
 
     def stop(self, signals: Sequence[tuple[signal.Signals, float]], say: Say) -> None:
         """Try the signals in turn, each with the seconds it gets, then kill."""
@@ -104,6 +107,10 @@ class Daemon:
             say(f"{self.name} does not stop: killing it")
             self.send(signal.SIGKILL)
             self.wait_until_gone(10, say)
+        self.forget()
+
+    def forget(self) -> None:
+        """Remove what remembers the process."""
         self.marker.unlink(missing_ok=True)
 
     def output(self) -> str:
@@ -124,6 +131,20 @@ def is_gone(process: psutil.Process) -> bool:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let no further Ctrl-C or request to end interrupt the stopping of what was started."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    kept = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
 
 
 def wait_for(condition: Callable[[], bool], seconds: float, tell: Callable[[int], None]) -> bool:

@@ -29,7 +29,7 @@ from spineplatform.embedded.addresses import (
     read_secrets,
     write_placement,
 )
-from spineplatform.embedded.daemon import Daemon, Say, ServiceFailed, last_lines, wait_for
+from spineplatform.embedded.daemon import Daemon, Say, ServiceFailed, last_lines, undisturbed, wait_for
 from spineplatform.embedded.postgres import Postgres
 from spineplatform.embedded.programs import locate
 from spineplatform.embedded.valkey import Valkey
@@ -71,7 +71,8 @@ class EmbeddedServices:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        with undisturbed():
+            self.stop()
 
     def start(self, only: Sequence[str] = NAMES) -> Addresses:
         """Start what does not run yet, wait until it answers, and return the addresses.

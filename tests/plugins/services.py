@@ -29,7 +29,7 @@ class TestServices:
     def __init__(self, state_dir: Path) -> None:
         self.state_dir = state_dir
         self.is_embedded = not (os.environ.get("DATABASE_URL") and os.environ.get("VALKEY_URL"))
-        self.embedded = EmbeddedServices(state_dir, durable=False)
+        self.embedded = EmbeddedServices(state_dir, durable=False, say=keep_quiet)
         self.embedded_choice = self.embedded.reserve()
         self.addresses = Addresses(
             database_url=os.environ.get("DATABASE_URL") or self.embedded_choice.database_url,
@@ -49,6 +49,10 @@ class TestServices:
             shutil.rmtree(self.state_dir, ignore_errors=True)
 
 
+def keep_quiet(_line: str) -> None:
+    """Say nothing: the last line of a test run belongs to the test runner."""
+
+
 SERVICES = pytest.StashKey[TestServices]()
 
 
@@ -59,7 +63,6 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         del os.environ[name]
     state_dir = Path(tempfile.mkdtemp(prefix="spine-tests-"))
     state_dir.chmod(0o711)  # as root the services run as another account
-    (state_dir / "static").mkdir()  # WhiteNoise warns when there is no such folder
     try:
         services = TestServices(state_dir)
     except NoAccount as error:
