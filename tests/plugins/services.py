@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 
 from spineplatform.embedded import Addresses, EmbeddedServices
 from spineplatform.embedded.account import NoAccount
+from spineplatform.processes import interrupt
 
 KEPT_SETTINGS = {"SPINE_VENV", "SPINE_KEEP_TEST_STATE"}
 
@@ -68,6 +70,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     except NoAccount as error:
         pytest.exit(str(error), returncode=3)
     early_config.stash[SERVICES] = services
+    signal.signal(signal.SIGTERM, interrupt)  # a time limit from outside leaves no process behind either
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "spineplatform.settings",
         "DATABASE_URL": services.addresses.database_url,
