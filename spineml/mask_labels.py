@@ -1,0 +1,132 @@
+"""Why an uploaded mask can be refused, and the one place where its values become 0/1 labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spineml.errors import MaskRejected
+from spineml.volume import Geometry, LabelArray, Mask
+
+LISTED_VALUES = 12
+
+
+class MaskUnreadable(MaskRejected):
+    """The mask cannot be read. Upload a PNG, a zip of PNGs, NIfTI, NRRD, MHA or NPY file."""
+
+    code = "mask-unreadable"
+
+
+class MaskWrongSize(MaskRejected):
+    """The mask has other rows or columns than the series. Export it on the grid of the series."""
+
+    code = "mask-wrong-size"
+
+
+class MaskWrongSliceCount(MaskRejected):
+    """The mask has another number of slices than the series. Upload one mask slice for every slice of the series."""
+
+    code = "mask-wrong-slice-count"
+
+
+class MaskWrongGeometry(MaskRejected):
+    """The mask lies elsewhere in space than the series. Export it on the grid of the series, without resampling."""
+
+    code = "mask-wrong-geometry"
+
+
+class MaskEmpty(MaskRejected):
+    """The mask marks nothing: every value is 0. Check that the right file was exported."""
+
+    code = "mask-empty"
+
+
+class MaskTooManyValues(MaskRejected):
+    """The mask has more than two values. Save it with 0 for the background and 255 (or 1) for the spine."""
+
+    code = "mask-too-many-values"
+
+
+class LabelBuilder:
+    """Fills the uint8 0/1 labels of one mask part by part, and remembers which values occurred.
+
+    ``labels`` is ``(z, y, x)``; a reader asks for a view of it in its own layout and puts its values there. With
+    ``every_label`` any positive value is spine; else 0 and one positive value are accepted.
+    """
+
+    def __init__(self, geometry: Geometry, *, every_label: bool) -> None:
+        self.geometry = geometry
+        self.labels: LabelArray = np.zeros(geometry.shape, np.uint8)
+        self._every_label = every_label
+        self._values: set[float] = set()
+
+    def put(self, target: LabelArray, values: npt.NDArray[Any], name: str) -> None:
+        """Write ``values > 0`` into ``target``, a view of ``labels`` of the same shape.
+
+        Raises:
+            MaskUnreadable: the values are no plain numbers, or not finite.
+            MaskTooManyValues: so many different values occurred that reading on is pointless.
+        """
+        if values.dtype.kind not in "buif":
+            raise MaskUnreadable(f"{name} holds {values.dtype} values. A mask holds whole numbers.")
+        low, high = float(values.min()), float(values.max())
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise MaskUnreadable(f"{name} holds values that are no numbers (NaN or infinite). Save it as 0 and 255.")
+        if not self._every_label:
+            self._remember(values, low, high)
+        np.greater(values, 0, out=target, casting="unsafe")
+
+    def finish(self) -> Mask:
+        """The mask, once every part was put.
+
+        Raises:
+            MaskTooManyValues: more than one value besides the background's 0, or a negative one.
+            MaskEmpty: nothing is marked.
+        """
+        if not self._every_label and (len(self._values - {0.0}) > 1 or min(self._values) < 0):
+            raise self._too_many()
+        if not self.labels.any():
+            raise MaskEmpty
+        return Mask(self.labels, self.geometry)
+
+    def _remember(self, values: npt.NDArray[Any], low: float, high: float) -> None:
+        self._values |= {low, high}
+        if not ((values == values.dtype.type(low)) | (values == values.dtype.type(high))).all():
+            self._values |= {float(value) for value in np.unique(values)[: LISTED_VALUES + 1]}
+        if len(self._values) > LISTED_VALUES:
+            raise self._too_many()
+
+    def _too_many(self) -> MaskTooManyValues:
+        found = sorted(self._values)
+        listed = ", ".join(f"{value:.6g}" for value in found[:LISTED_VALUES])
+        more = " and more" if len(found) > LISTED_VALUES else ""
+        return MaskTooManyValues(
+            f"The mask holds the values {listed}{more}. It may hold two: 0 for the background and 255 (or 1) for "
+            "the spine. Save it without grey edges, or merge its labels into one."
+        )
+
+
+def check_shape(found: tuple[int, int, int], expected: tuple[int, int, int]) -> None:
+    """Compare two ``(z, y, x)`` shapes.
+
+    Raises:
+        MaskWrongSize: rows or columns differ.
+        MaskWrongSliceCount: only the number of slices differs.
+    """
+    if found[1:] != expected[1:]:
+        raise MaskWrongSize(
+            f"The mask has {found[1]} rows and {found[2]} columns in each slice, the series has {expected[1]} and "
+            f"{expected[2]}. Export the mask on the grid of the series."
+        )
+    check_slice_count(found[0], expected[0])
+
+
+def check_slice_count(found: int, expected: int) -> None:
+    """Raise MaskWrongSliceCount when the numbers differ."""
+    if found != expected:
+        raise MaskWrongSliceCount(
+            f"The mask has {found} slice{'s' if found != 1 else ''}, the series has {expected}. "
+            "Upload one mask slice for every slice of the series."
+        )

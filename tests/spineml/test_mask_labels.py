@@ -1,0 +1,59 @@
+"""Which values a mask may hold."""
+
+import numpy as np
+import pytest
+
+from spineml import masks
+from tests.spineml.mask_files import SERIES, labels_of, png_bytes, received, refused, write_pngs
+
+
+def test_every_label_of_a_label_map_can_count_as_spine(tmp_path):
+    labels = labels_of(SERIES) * np.arange(20, 23, dtype=np.int16)[:, np.newaxis, np.newaxis]
+    np.save(tmp_path / "mask.npy", labels)
+
+    found = masks.read_mask([received(tmp_path / "mask.npy")], SERIES, every_label=True)
+
+    assert (found.labels == (labels > 0)).all()
+
+
+def test_an_empty_mask_is_refused_but_an_empty_slice_is_not(tmp_path):
+    labels = labels_of(SERIES)
+    labels[1] = 0
+
+    assert (masks.read_mask(write_pngs(tmp_path, labels), SERIES).labels == labels).all()
+    refused(write_pngs(tmp_path, labels * 0), masks.MaskEmpty)
+
+
+@pytest.mark.parametrize(
+    # values, how the message lists them
+    ("values", "listed"),
+    [
+        ([0, 1, 255], "0, 1, 255."),
+        ([0, 0.5, 1], "0, 0.5, 1."),
+        ([1, 2], "1, 2."),
+        ([-1, 0], "-1, 0."),
+        (range(40), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and more."),
+    ],
+)
+def test_more_than_two_values_are_refused_and_listed(tmp_path, values, listed):
+    np.save(tmp_path / "mask.npy", np.resize(np.array(values), SERIES.shape))
+
+    assert f"holds the values {listed}" in refused([received(tmp_path / "mask.npy")], masks.MaskTooManyValues)
+
+
+def test_slices_that_use_different_values_are_refused(tmp_path):
+    files = [*write_pngs(tmp_path, labels_of(SERIES))[:2]]
+    (tmp_path / "z.png").write_bytes(png_bytes(labels_of(SERIES)[2]))
+
+    message = refused([*files, received(tmp_path / "z.png")], masks.MaskTooManyValues)
+
+    assert "0, 1, 255" in message
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_no_numbers_are_refused(tmp_path, value):
+    values = labels_of(SERIES).astype(np.float32)
+    values[1, 2, 3] = value
+    np.save(tmp_path / "mask.npy", values)
+
+    assert "NaN or infinite" in refused([received(tmp_path / "mask.npy")], masks.MaskUnreadable)
