@@ -1,0 +1,79 @@
+// Small behaviour of every page. Nothing here is needed to read a page or to send a form.
+import { gettext } from "./i18n.js";
+
+function closeMenus(except) {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (menu !== except) menu.open = false;
+  }
+}
+
+document.addEventListener("click", (event) => {
+  closeMenus(event.target.closest("details.menu"));
+  const back = event.target.closest("[data-go-back]");
+  if (back) history.back();
+  const copy = event.target.closest("[data-copy]");
+  if (copy) copyText(copy);
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const open = document.querySelector("details.menu[open]");
+  if (!open) return;
+  closeMenus(null);
+  open.querySelector("summary").focus();
+});
+
+async function copyText(button) {
+  const source = document.getElementById(button.dataset.copy);
+  const text = source.value ?? source.textContent.trim();
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    source.focus();
+    source.select?.();
+    return;
+  }
+  const words = button.querySelector("[data-words]") ?? button;
+  const before = words.textContent;
+  words.textContent = gettext("Copied");
+  setTimeout(() => { words.textContent = before; }, 2000);
+}
+
+// A second click must not send a form twice.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post" || form.hasAttribute("data-upload")) return;
+  if (form.dataset.confirm && !window.confirm(form.dataset.confirm)) {
+    event.preventDefault();
+    return;
+  }
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = "1";
+});
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});
+
+// Filters send themselves; the button stays for those without JavaScript.
+for (const form of document.querySelectorAll("form[data-autosubmit]")) {
+  form.addEventListener("change", () => form.requestSubmit());
+}
+
+// Moments are written by the server in its own time zone; people read their own.
+const language = document.documentElement.lang || "en";
+for (const element of document.querySelectorAll("time[data-local]")) {
+  const moment = new Date(element.dateTime);
+  element.title = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "medium" }).format(moment);
+}
+
+// The next page of a list replaces its button: move the focus to the first new row.
+document.addEventListener("htmx:afterSwap", (event) => {
+  const target = event.detail.elt;
+  if (target?.matches?.("[data-new-rows]")) target.querySelector("a")?.focus();
+});
+document.addEventListener("htmx:responseError", (event) => {
+  if ([401, 403].includes(event.detail.xhr.status)) window.location.reload();
+});

@@ -1,0 +1,167 @@
+// Live progress of a run: one WebSocket for each `[data-run-url]`, described in components/progress.html.
+//
+// The server sends a snapshot first and then changes, each with the whole state, so a lost message costs nothing.
+// When the connection breaks (server or broker restarted, network away) the panel says so and tries again.
+import { timeLeft } from "./format.js";
+import { gettext, interpolate } from "./i18n.js";
+import { Speed } from "./speed.js";
+
+const FINISHED = new Set(["succeeded", "failed", "cancelled"]);
+const CLOSED_FOR_GOOD = new Set([4401, 4403, 4404]);
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 15_000;
+const SILENCE_MS = 20_000;
+const ANNOUNCE_EVERY_MS = 10_000;
+
+/** Follows one run until it has ended. */
+export class RunPanel {
+  constructor(element) {
+    this.element = element;
+    this.attempts = 0;
+    this.finished = FINISHED.has(element.dataset.runState);
+    this.speed = new Speed();
+    this.announcedAt = 0;
+    this.parts = Object.fromEntries(
+      ["bar", "count", "time", "message", "connection", "error", "live", "cancel"].map((name) => [
+        name,
+        element.querySelector(`[data-run-${name}]`),
+      ]),
+    );
+  }
+
+  start() {
+    if (this.finished) return;
+    const wake = () => this.reconnectNow();
+    window.addEventListener("online", wake);
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && wake());
+    window.addEventListener("pageshow", (event) => event.persisted && wake());
+    this.connect();
+  }
+
+  connect() {
+    clearTimeout(this.timer);
+    this.timer = null;
+    const address = new URL(this.element.dataset.runUrl, window.location.href);
+    address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocket(address);
+    this.socket = socket;
+    socket.addEventListener("message", (event) => this.receive(socket, event.data));
+    socket.addEventListener("close", (event) => this.closed(socket, event.code));
+  }
+
+  receive(socket, text) {
+    if (socket !== this.socket || this.finished) return;
+    let message;
+    try {
+      message = JSON.parse(text);
+    } catch {
+      return;
+    }
+    if (!message.run) return;
+    this.attempts = 0;
+    this.watchSilence(socket);
+    this.say("connection", "");
+    this.show(message.run);
+    if (FINISHED.has(message.run.state)) this.finish(message.run);
+  }
+
+  /** A half-dead connection never says that it is closed. */
+  watchSilence(socket) {
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => {
+      if (socket !== this.socket) return;
+      socket.close();
+      this.closed(socket, 1006);
+    }, SILENCE_MS);
+  }
+
+  closed(socket, code) {
+    if (socket !== this.socket || this.finished) return;
+    clearTimeout(this.silence);
+    this.socket = null;
+    if (CLOSED_FOR_GOOD.has(code)) return this.giveUp(code);
+    const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.attempts);
+    this.attempts += 1;
+    this.say("connection", gettext("Connection lost. Reconnecting…"));
+    this.timer = setTimeout(() => this.connect(), longest / 2 + (Math.random() * longest) / 2);
+  }
+
+  reconnectNow() {
+    if (!this.finished && this.timer) this.connect();
+  }
+
+  giveUp(code) {
+    this.finished = true;
+    this.say("time", "");
+    if (code !== 4401) {
+      this.say("connection", gettext("This run is no longer here, or you may not see it any more. Reload the page."));
+      return;
+    }
+    const here = window.location.pathname + window.location.search;
+    const link = document.createElement("a");
+    link.href = `${this.element.dataset.loginUrl || "/accounts/login/"}?next=${encodeURIComponent(here)}`;
+    link.textContent = gettext("Log in again");
+    this.say("connection", `${gettext("Your session has ended; the work goes on.")} `);
+    this.parts.connection?.append(link);
+  }
+
+  show(run) {
+    this.element.dataset.runState = run.state;
+    const known = run.total > 0;
+    if (this.parts.bar) {
+      if (known) {
+        this.parts.bar.max = run.total;
+        this.parts.bar.value = Math.min(run.done, run.total);
+      } else {
+        this.parts.bar.removeAttribute("value");
+      }
+    }
+    const left = run.seconds_left ?? this.speed.left(run.done, run.total);
+    this.say("count", known ? `${run.done} / ${run.total}` : "");
+    this.say("time", run.state === "running" && known && left != null ? `· ${timeLeft(left)}` : "");
+    this.say("message", run.cancel_requested ? gettext("Stopping…") : this.words(run));
+    this.say("error", run.error || "");
+    this.announce(run, known);
+  }
+
+  words(run) {
+    if (run.message) return run.message;
+    const words = {
+      queued: gettext("Waiting for a worker"),
+      running: gettext("Working"),
+      succeeded: gettext("Finished"),
+      failed: gettext("Failed"),
+      cancelled: gettext("Cancelled"),
+    };
+    return words[run.state] ?? run.state;
+  }
+
+  announce(run, known) {
+    const now = performance.now();
+    const last = FINISHED.has(run.state);
+    if (!this.parts.live || (!last && now - this.announcedAt < ANNOUNCE_EVERY_MS)) return;
+    this.announcedAt = now;
+    const percent = known && !last ? interpolate(gettext("%(n)s percent"), { n: Math.round((100 * run.done) / run.total) }) : "";
+    this.parts.live.textContent = [this.words(run), percent, run.error].filter(Boolean).join(". ");
+  }
+
+  finish(run) {
+    this.finished = true;
+    clearTimeout(this.silence);
+    this.socket?.close();
+    if (this.parts.cancel) this.parts.cancel.hidden = true;
+    this.element.dispatchEvent(new CustomEvent("run:finished", { bubbles: true, detail: run }));
+    const wish = run.state === "succeeded" ? this.element.dataset.onSuccess : this.element.dataset.onFailure;
+    if (wish === "redirect" && run.result_url) window.location.assign(run.result_url);
+    else if (wish === "reload" || wish === "redirect") window.location.reload();
+  }
+
+  say(part, text) {
+    const element = this.parts[part];
+    if (!element) return;
+    if (element.textContent !== text) element.textContent = text;
+    if (part === "connection" || part === "error") element.hidden = !text;
+  }
+}
+
+for (const element of document.querySelectorAll("[data-run-url]")) new RunPanel(element).start();
