@@ -71,7 +71,6 @@ class Daemon:
 
     def process(self) -> psutil.Process | None:
         """Return the running process, or None: never started, ended, or its number now belongs to another."""
-        collect_ended_children()
         values = read_json(self.marker)
         if values is None:
             return None
@@ -91,11 +90,9 @@ class Daemon:
 
     def wait_until_gone(self, seconds: float, say: Say) -> bool:
         """Wait for the process to end; return False when it still runs."""
-        gone = wait_for(
+        return wait_for(
             lambda: self.process() is None, seconds, lambda waited: say(f"Stopping {self.name} ({waited} s)")
         )
-        collect_ended_children()
-        return gone
 
     def stop(self, signals: Sequence[tuple[signal.Signals, float]], say: Say) -> None:
         """Try the signals in turn, each with the seconds it gets, then kill."""
@@ -126,7 +123,13 @@ def collect_ended_children() -> None:
 
 
 def is_gone(process: psutil.Process) -> bool:
-    """Tell whether the process has ended; one that only waits to be collected by its parent has."""
+    """Tell whether the process has ended; one that only waits to be collected by another parent has.
+
+    A child of ours is gone when it could be collected: before, its last threads may still hold a port or a file.
+    """
+    collect_ended_children()
+    if any(child.pid == process.pid for child in CHILDREN):
+        return False
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
