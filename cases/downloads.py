@@ -43,7 +43,7 @@ class PictureOptions:
         if window not in render.WINDOWS:
             raise BadPicture(f"There is no window “{window}”. Known: {', '.join(render.WINDOWS)}.")
         try:
-            z = int(query["z"]) if query.get("z") else None
+            z = int(query.get("z", "")) if query.get("z") else None
             opacity = float(query.get("opacity") or cls.opacity)
         except ValueError:
             raise BadPicture from None
@@ -111,6 +111,7 @@ def download(request: HttpRequest, annotation: Annotation, kind: str) -> HttpRes
     """
     if kind not in KINDS:
         raise NotFound(f"A mask cannot be downloaded as “{kind}”. Choose one of {', '.join(KINDS)}.")
+    response: HttpResponseBase
     if kind in PICTURES:
         response = _picture_response(annotation, kind, PictureOptions.from_query(request.GET))
     else:

@@ -274,7 +274,7 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-# --- logs: an event name plus fields, never patient data ---------------------------------------------------------------
+# --- logs: an event name plus fields, never patient data --------------------------------------------------------------
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -24,6 +24,8 @@ from spineplatform.shared.errors import UNEXPECTED, NotFound, StorageUnavailable
 log = logging.getLogger(__name__)
 PROBLEM_JSON = "application/problem+json"
 API_PREFIX = "/api/"
+# What a form adds to its files: names, paths, boundaries.
+FORM_BYTES = 16 * 1024**2
 
 
 # --- pages of a list --------------------------------------------------------------------------------------------------
@@ -97,7 +99,9 @@ class ProblemSerializer(serializers.Serializer[dict[str, Any]]):
     status = serializers.IntegerField()
     code = serializers.CharField()
     detail = serializers.CharField()
-    errors = serializers.DictField(child=serializers.ListField(child=serializers.CharField()), required=False)
+    errors = serializers.DictField(  # type: ignore[assignment]  # the serializer's own ``errors`` are not shown
+        child=serializers.ListField(child=serializers.CharField()), required=False
+    )
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

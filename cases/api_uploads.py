@@ -1,0 +1,150 @@
+"""REST: send files, and see what became of each."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers, status
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.access import Capability, institution_named_or_only, require_anywhere
+from cases.access import upload_get
+from cases.models import FileVerdict, Upload
+from cases.uploads import IncomingFile, UploadOptions, upload_create
+from spineplatform.shared.api import FORM_BYTES, ListView, RunOut, checked, refuse_above
+from spineplatform.shared.api_schema import problems
+
+LONGEST_SPACING_MM = 100.0
+
+
+class SpacingField(serializers.CharField):
+    """``"0.7"`` or ``"0.7,0.8"`` in mm, as ``(y, x)``."""
+
+    def to_internal_value(self, data: Any) -> tuple[float, float]:  # type: ignore[override]
+        parts = super().to_internal_value(data).split(",")
+        try:
+            numbers = [float(part) for part in parts]
+        except ValueError:
+            numbers = []
+        if len(numbers) not in (1, 2) or not all(_is_spacing(number) for number in numbers):
+            raise serializers.ValidationError(
+                "Give one length in mm, or two as “rows,columns”, such as 0.7 or 0.7,0.8."
+            )
+        return numbers[0], numbers[-1]
+
+
+def _is_spacing(value: float) -> bool:
+    return math.isfinite(value) and 0 < value <= LONGEST_SPACING_MM
+
+
+class UploadIn(serializers.Serializer[Any]):
+    files = serializers.ListField(
+        child=serializers.FileField(allow_empty_file=True),
+        allow_empty=False,
+        help_text="DICOM, NIfTI, NRRD, MHA, PNG, JPEG, TIFF, NPY, or zips of them; repeat the field for each file.",
+    )
+    paths = serializers.ListField(
+        child=serializers.CharField(max_length=500),
+        required=False,
+        help_text="The path of each file in its folder, in the order of the files.",
+    )
+    institution = serializers.UUIDField(required=False, help_text="Needed when you may upload in several.")
+    title = serializers.CharField(required=False, default="", allow_blank=True, max_length=120)
+    segment = serializers.BooleanField(default=True, help_text="Segment right after the import.")
+    stack_images = serializers.BooleanField(default=True, help_text="Pictures of one folder are one series.")
+    pixel_spacing_mm = SpacingField(required=False, help_text="For files that do not say it: “0.7” or “0.7,0.8” (y,x).")
+    slice_spacing_mm = serializers.FloatField(required=False, min_value=0.001, max_value=LONGEST_SPACING_MM)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("paths") and len(attrs["paths"]) != len(attrs["files"]):
+            raise serializers.ValidationError({"paths": "Send one path for each file, in the same order, or none."})
+        return attrs
+
+
+class VerdictOut(serializers.ModelSerializer[FileVerdict]):
+    class Meta:
+        model = FileVerdict
+        fields = ["name", "status", "code", "reason", "series"]
+
+
+class UploadOut(serializers.ModelSerializer[Upload]):
+    run = RunOut()
+    url = serializers.SerializerMethodField()
+    page = serializers.CharField(source="get_absolute_url")
+
+    class Meta:
+        model = Upload
+        fields = ["id", "title", "institution", "options", "total_bytes", "created_at", "run", "url", "page"]
+
+    def get_url(self, upload: Upload) -> str:
+        return reverse("api:upload", args=[upload.pk])
+
+
+class UploadDetailOut(UploadOut):
+    verdicts = VerdictOut(many=True)
+    cases = serializers.SerializerMethodField(help_text="The cases that the files are in now.")
+
+    class Meta(UploadOut.Meta):
+        fields = [*UploadOut.Meta.fields, "verdicts", "cases"]
+
+    @extend_schema_field(serializers.ListField(child=serializers.UUIDField()))
+    def get_cases(self, upload: Upload) -> list[str]:
+        found = upload.verdicts.exclude(series=None).order_by("series__case").values_list("series__case", flat=True)
+        return [str(case) for case in found.distinct()]
+
+
+class UploadListView(ListView):
+    parser_classes = (MultiPartParser,)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Before authentication, whose CSRF check reads the body."""
+        refuse_above(request, settings.UPLOAD_MAX_BYTES + FORM_BYTES)
+        super().initial(request, *args, **kwargs)
+
+    @extend_schema(operation_id="upload_list", responses=UploadOut(many=True))
+    def get(self, request: Request) -> Response:
+        """The uploads you may see, newest first."""
+        require_anywhere(request.user, Capability.VIEW_CASES)
+        return self.page(Upload.objects.visible_to(request.user).select_related("run"), UploadOut)
+
+    @extend_schema(
+        operation_id="upload_create",
+        request={"multipart/form-data": UploadIn},
+        responses={
+            200: UploadDetailOut,
+            201: UploadDetailOut,
+            **problems(s400="No file, or only empty ones, or a wrong field.", s413="Too many files, or too large."),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Send CT files. The same files with the same options answer 200 with the upload that is already there."""
+        require_anywhere(request.user, Capability.UPLOAD_CT)
+        given = checked(UploadIn, request.data)
+        institution = institution_named_or_only(request.user, given.pop("institution", None), Capability.UPLOAD_CT)
+        files = _incoming(given.pop("files"), given.pop("paths", []))
+        upload, is_new = upload_create(
+            institution=institution, actor=request.user, files=files, options=UploadOptions(**given)
+        )
+        answer = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        body = UploadDetailOut(upload).data
+        return Response(body, status=answer, headers={"Location": body["url"]})
+
+
+def _incoming(files: list[UploadedFile], paths: list[str]) -> list[IncomingFile]:
+    names = paths or [""] * len(files)
+    return [IncomingFile.from_request(file, name) for file, name in zip(files, names, strict=True)]
+
+
+class UploadView(APIView):
+    @extend_schema(operation_id="upload_get", responses=UploadDetailOut)
+    def get(self, request: Request, upload_id: str) -> Response:
+        """One upload with the verdict on every file."""
+        return Response(UploadDetailOut(upload_get(request.user, upload_id)).data)

@@ -1,0 +1,121 @@
+"""REST: a series with everything about it, and its masks with what made them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers, status
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.access import Capability
+from cases.access import annotation_get, series_get
+from cases.api import SeriesOut
+from cases.api_masks import MaskOut
+from cases.models import Annotation
+from cases.services import annotation_upload
+from inference.api_comparisons import ComparisonOut
+from inference.api_runs import InferenceRunOut, VersionBrief
+from inference.models import Prediction
+from inference.selectors import SeriesResults, series_results
+from spineml.series import ReceivedFile
+from spineplatform.shared.api import FORM_BYTES, ListView, checked, refuse_above
+from spineplatform.shared.api_schema import problems
+
+MADE_BY = ("author", "prediction__model_version")
+
+
+class PredictionOut(serializers.ModelSerializer[Prediction]):
+    model_version = VersionBrief()
+
+    class Meta:
+        model = Prediction
+        fields = ["run", "model_version", "seconds", "timings"]
+
+
+class MaskDetailOut(MaskOut):
+    """``prediction`` tells which model version made the mask; null when a person did."""
+
+    prediction = serializers.SerializerMethodField()
+
+    class Meta(MaskOut.Meta):
+        fields = [*MaskOut.Meta.fields, "prediction"]
+
+    @extend_schema_field(PredictionOut(allow_null=True))
+    def get_prediction(self, mask: Annotation) -> Any:
+        prediction = getattr(mask, "prediction", None)
+        return PredictionOut(prediction).data if prediction else None
+
+
+class SeriesDetailOut(serializers.Serializer[SeriesResults]):
+    """A series with its masks, its latest segmentations, and its comparisons (without their results)."""
+
+    series = SeriesOut()
+    masks = MaskDetailOut(many=True)
+    runs = InferenceRunOut(many=True)
+    comparisons = ComparisonOut(many=True)
+
+
+class SeriesView(APIView):
+    @extend_schema(operation_id="series_get", responses=SeriesDetailOut)
+    def get(self, request: Request, series_id: str) -> Response:
+        """Geometry and warnings of a series, its masks, runs and comparisons."""
+        return Response(SeriesDetailOut(series_results(series_get(request.user, series_id))).data)
+
+
+# --- masks ------------------------------------------------------------------------------------------------------------
+class MaskIn(serializers.Serializer[Any]):
+    files = serializers.ListField(
+        child=serializers.FileField(allow_empty_file=True),
+        allow_empty=False,
+        help_text="One NIfTI, NRRD, MHA, NPY or zip of PNG; or one PNG for each slice, repeating the field.",
+    )
+    label = serializers.CharField(  # type: ignore[assignment]  # not the serializer's own label
+        required=False, default="", allow_blank=True, max_length=120
+    )
+    every_label = serializers.BooleanField(default=False, help_text="Every value above 0 is spine (label maps).")
+
+
+class MaskListView(ListView):
+    parser_classes = (MultiPartParser,)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Before authentication, whose CSRF check reads the body."""
+        refuse_above(request, settings.UPLOAD_MAX_BYTES + FORM_BYTES)
+        super().initial(request, *args, **kwargs)
+
+    @extend_schema(operation_id="mask_list", responses=MaskDetailOut(many=True))
+    def get(self, request: Request, series_id: str) -> Response:
+        """The masks of a series, newest first."""
+        masks: QuerySet[Annotation] = series_get(request.user, series_id).annotations.select_related(*MADE_BY)
+        return self.page(masks, MaskDetailOut)
+
+    @extend_schema(
+        operation_id="mask_upload",
+        request={"multipart/form-data": MaskIn},
+        responses={
+            201: MaskDetailOut,
+            **problems(s400="The mask does not fit; the code says how.", s409="This very mask is already there."),
+        },
+    )
+    def post(self, request: Request, series_id: str) -> Response:
+        """Upload a mask on the grid of the series."""
+        series = series_get(request.user, series_id, Capability.UPLOAD_MASK)
+        given = checked(MaskIn, request.data)
+        files = [ReceivedFile(Path(file.temporary_file_path()), file.name) for file in given.pop("files")]
+        mask = annotation_upload(series=series, actor=request.user, files=files, **given)
+        body = MaskDetailOut(mask).data
+        return Response(body, status=status.HTTP_201_CREATED, headers={"Location": body["url"]})
+
+
+class MaskView(APIView):
+    @extend_schema(operation_id="mask_get", responses=MaskDetailOut)
+    def get(self, request: Request, mask_id: str) -> Response:
+        """One mask: how large it is, and who or what made it."""
+        return Response(MaskDetailOut(annotation_get(request.user, mask_id)).data)

@@ -1,0 +1,45 @@
+"""Every address of the REST API, below /api/v1/."""
+
+from django.urls import path
+
+from accounts import api as accounts
+from cases import api as cases
+from cases import api_masks, api_uploads
+from inference import api_comparisons, api_runs, api_series
+from training import api as training
+
+app_name = "api"
+urlpatterns = [
+    path("auth/token/", accounts.TokenView.as_view(), name="token"),
+    path("me/", accounts.MeView.as_view(), name="me"),
+    path("institutions/", accounts.InstitutionListView.as_view(), name="institutions"),
+    path("users/", accounts.UserListView.as_view(), name="users"),
+    path("users/<int:user_id>/roles/", accounts.UserRolesView.as_view(), name="user-roles"),
+    path("uploads/", api_uploads.UploadListView.as_view(), name="uploads"),
+    path("uploads/<uuid:upload_id>/", api_uploads.UploadView.as_view(), name="upload"),
+    path("cases/", cases.CaseListView.as_view(), name="cases"),
+    path("cases/<uuid:case_id>/", cases.CaseView.as_view(), name="case"),
+    path("series/<uuid:series_id>/", api_series.SeriesView.as_view(), name="series"),
+    path("series/<uuid:series_id>/slices/<int:z>/", cases.SeriesSliceView.as_view(), name="series-slice"),
+    path("series/<uuid:series_id>/masks/", api_series.MaskListView.as_view(), name="masks"),
+    path("series/<uuid:series_id>/segment/", api_runs.SegmentView.as_view(), name="segment"),
+    path("series/<uuid:series_id>/comparisons/", api_comparisons.ComparisonListView.as_view(), name="comparisons"),
+    path("masks/<uuid:mask_id>/", api_series.MaskView.as_view(), name="mask"),
+    path("masks/<uuid:mask_id>/slices/<int:z>/", api_masks.MaskSliceView.as_view(), name="mask-slice"),
+    path("masks/<uuid:mask_id>/download/<str:kind>/", api_masks.MaskDownloadView.as_view(), name="mask-download"),
+    path("comparisons/<uuid:run_id>/", api_comparisons.ComparisonView.as_view(), name="comparison"),
+    path("comparisons/<uuid:run_id>/csv/", api_comparisons.ComparisonCsvView.as_view(), name="comparison-csv"),
+    path(
+        "comparisons/<uuid:run_id>/slices/<int:z>.png",
+        api_comparisons.ComparisonSliceView.as_view(),
+        name="comparison-slice",
+    ),
+    path("runs/inference/", api_runs.InferenceRunListView.as_view(), name="inference-runs"),
+    path("runs/<str:kind>/<uuid:run_id>/", api_runs.RunView.as_view(), name="run"),
+    path("runs/<str:kind>/<uuid:run_id>/cancel/", api_runs.RunCancelView.as_view(), name="run-cancel"),
+    path("runs/<str:kind>/<uuid:run_id>/retry/", api_runs.RunRetryView.as_view(), name="run-retry"),
+    path("models/", training.ModelListView.as_view(), name="models"),
+    path("models/<uuid:version_id>/", training.ModelView.as_view(), name="model"),
+    path("models/<uuid:version_id>/download/", training.ModelDownloadView.as_view(), name="model-download"),
+    path("models/<uuid:version_id>/activate/", training.ModelActivateView.as_view(), name="model-activate"),
+]

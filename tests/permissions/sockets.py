@@ -1,0 +1,23 @@
+"""Who may listen at which WebSocket: one row for each route."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Socket:
+    """``thing`` names the run in the World. Members get a snapshot; others a close code."""
+
+    route: str
+    thing: str
+
+    def __str__(self) -> str:
+        return self.route
+
+
+SOCKETS = [
+    Socket("ws/runs/import/<uuid:run_id>/", "import_run"),
+    Socket("ws/runs/inference/<uuid:run_id>/", "run"),
+    Socket("ws/runs/comparison/<uuid:run_id>/", "waiting_comparison"),
+]

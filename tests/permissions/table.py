@@ -1,0 +1,186 @@
+"""Who may open which door: one row for each method and address, one status for each role.
+
+The statuses are written out, not derived from accounts.access: this table is what the code is held against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.permissions.world import ANONYMOUS, EVERYBODY, MEMBERS, STRANGER, World, file
+
+Expected = dict[str, int]
+Maker = Callable[[World], dict[str, Any]]
+CLINICIAN, ANNOTATOR, MODEL_ADMIN, ADMIN = MEMBERS
+
+
+@dataclass(frozen=True)
+class Row:
+    """``kwargs`` makes the address' arguments, ``data`` the body; ``form`` sends it as a form instead of JSON."""
+
+    method: str
+    name: str
+    expected: Expected
+    kwargs: Maker = lambda world: {}
+    data: Maker = lambda world: {}
+    form: bool = False
+    by_token: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.name}"
+
+
+# --- who gets what ----------------------------------------------------------------------------------------------------
+def public(status: int) -> Expected:
+    return dict.fromkeys(EVERYBODY, status)
+
+
+def known(status: int) -> Expected:
+    """Whoever is logged in, the stranger for his own institution."""
+    return {**public(status), ANONYMOUS: 401}
+
+
+def members(status: int, *only: str) -> Expected:
+    """The home institution's members, or ``only`` some of them; the stranger is not told that there is anything."""
+    return {ANONYMOUS: 401, STRANGER: 404, **{role: status if role in (only or MEMBERS) else 403 for role in MEMBERS}}
+
+
+def own(status: int, *only: str) -> Expected:
+    """A list or a new thing, each in their own institution: the stranger holds every role in his."""
+    return {**members(status, *only), STRANGER: status}
+
+
+def page(expected: Expected) -> Expected:
+    """Pages send the anonymous to the log-in page."""
+    return {**expected, ANONYMOUS: 302}
+
+
+# --- arguments of the addresses ---------------------------------------------------------------------------------------
+def case(world: World) -> dict[str, Any]:
+    return {"case_id": world.case.pk}
+
+
+def series(world: World) -> dict[str, Any]:
+    return {"series_id": world.series.pk}
+
+
+def series_slice(world: World) -> dict[str, Any]:
+    return {**series(world), "z": 0}
+
+
+def mask(world: World) -> dict[str, Any]:
+    return {"mask_id": world.mask.pk}
+
+
+def mask_slice(world: World) -> dict[str, Any]:
+    return {**mask(world), "z": 0}
+
+
+def mask_as(kind: str) -> Maker:
+    return lambda world: {**mask(world), "kind": kind}
+
+
+def upload(world: World) -> dict[str, Any]:
+    return {"upload_id": world.upload.pk}
+
+
+def comparison(world: World) -> dict[str, Any]:
+    return {"run_id": world.comparison.pk}
+
+
+def comparison_slice(world: World) -> dict[str, Any]:
+    return {**comparison(world), "z": 0}
+
+
+def run(kind: str, thing: str) -> Maker:
+    return lambda world: {"kind": kind, "run_id": world.things[thing].pk}
+
+
+def version(world: World) -> dict[str, Any]:
+    return {"version_id": world.candidate.pk}
+
+
+def clinician(world: World) -> dict[str, Any]:
+    return {"user_id": world.people[CLINICIAN].pk}
+
+
+# --- bodies -----------------------------------------------------------------------------------------------------------
+def log_in(world: World) -> dict[str, Any]:
+    from tests.factories import PASSWORD
+
+    return {"username": CLINICIAN, "password": PASSWORD}
+
+
+def new_person(world: World) -> dict[str, Any]:
+    return {"username": "newcomer", "roles": ["clinician"]}
+
+
+def ct(world: World) -> dict[str, Any]:
+    return {"files": [file()]}
+
+
+def no_mask(world: World) -> dict[str, Any]:
+    return {"files": [file(b"not a mask", "mask.png")]}
+
+
+def no_model(world: World) -> dict[str, Any]:
+    return {"file": file(b"not HDF5", "model.h5")}
+
+
+def both_masks(world: World) -> dict[str, Any]:
+    return {"reference": str(world.mask.pk), "predicted": str(world.predicted.pk)}
+
+
+API = [
+    Row("POST", "api:token", public(201), data=log_in),
+    Row("DELETE", "api:token", known(204), by_token=True),
+    Row("GET", "api:me", known(200)),
+    Row("GET", "api:institutions", known(200)),
+    Row("GET", "api:users", own(200, ADMIN)),
+    Row("POST", "api:users", own(201, ADMIN), data=new_person),
+    Row("PATCH", "api:user-roles", members(200, ADMIN), clinician, data=lambda world: {"roles": ["annotator"]}),
+    Row("GET", "api:uploads", known(200)),
+    Row("POST", "api:uploads", own(201, CLINICIAN, ANNOTATOR), data=ct, form=True),
+    Row("GET", "api:upload", members(200), upload),
+    Row("GET", "api:cases", known(200)),
+    Row("GET", "api:case", members(200), case),
+    Row("GET", "api:series", members(200), series),
+    Row("GET", "api:series-slice", members(200), series_slice),
+    Row("GET", "api:masks", members(200), series),
+    # 400: let through, and told that this is no mask.
+    Row("POST", "api:masks", members(400, ANNOTATOR), series, data=no_mask, form=True),
+    Row("POST", "api:segment", members(202, CLINICIAN, ANNOTATOR, MODEL_ADMIN), series),
+    Row("POST", "api:comparisons", members(200), series, data=both_masks),
+    Row("GET", "api:mask", members(200), mask),
+    Row("GET", "api:mask-slice", members(200), mask_slice),
+    Row("GET", "api:mask-download", members(200), mask_as("overlay.jpg")),
+    Row("GET", "api:mask-download", members(200), mask_as("overlay.png")),
+    Row("GET", "api:mask-download", members(200), mask_as("mask.png")),
+    Row("GET", "api:mask-download", members(200), mask_as("mask.zip")),
+    Row("GET", "api:mask-download", members(200), mask_as("mask.nii.gz")),
+    Row("GET", "api:mask-download", members(200), mask_as("mask.npy")),
+    Row("GET", "api:comparison", members(200), comparison),
+    Row("GET", "api:comparison-csv", members(200), comparison),
+    Row("GET", "api:comparison-slice", members(200), comparison_slice),
+    Row("GET", "api:inference-runs", known(200)),
+    Row("GET", "api:run", members(200), run("import", "import_run")),
+    Row("GET", "api:run", members(200), run("inference", "run")),
+    Row("GET", "api:run", members(200), run("comparison", "comparison")),
+    Row("POST", "api:run-cancel", members(200, CLINICIAN, ANNOTATOR), run("import", "import_run")),
+    Row("POST", "api:run-cancel", members(200, CLINICIAN, ANNOTATOR, MODEL_ADMIN), run("inference", "run")),
+    Row("POST", "api:run-cancel", members(200), run("comparison", "waiting_comparison")),
+    Row("POST", "api:run-retry", members(200, CLINICIAN, ANNOTATOR), run("import", "failed_import")),
+    Row("POST", "api:run-retry", members(200, CLINICIAN, ANNOTATOR, MODEL_ADMIN), run("inference", "failed_run")),
+    # 409: let through, and told that it has succeeded.
+    Row("POST", "api:run-retry", members(409), run("comparison", "comparison")),
+    # Model versions belong to the platform: a stranger with the role is no stranger here.
+    Row("GET", "api:models", known(200)),
+    Row("POST", "api:models", own(400, MODEL_ADMIN), data=no_model, form=True),
+    Row("GET", "api:model", known(200), version),
+    Row("GET", "api:model-download", own(200, MODEL_ADMIN), version),
+    Row("POST", "api:model-activate", own(200, MODEL_ADMIN), version),
+    Row("GET", "schema", public(200)),
+    Row("GET", "api-docs", public(200)),
+]

@@ -1,0 +1,105 @@
+"""Every door has its row in the table, and every row is tried by every role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from rest_framework.views import APIView
+
+from spineplatform.websockets import websocket_urlpatterns
+from tests.permissions import world as worlds
+from tests.permissions.sockets import SOCKETS
+from tests.permissions.table import API, Row
+from tests.permissions.table_pages import PAGES
+from tests.permissions.world import ANONYMOUS, EVERYBODY, World
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+METHODS = ("get", "post", "put", "patch", "delete")
+NOT_OURS = ("admin:",)
+ROWS = [*API, *PAGES]
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    cache.clear()  # the throttle of the log-in counts in it
+    return worlds.make()
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_each_role_gets_the_status_of_the_table(row: Row, world: World) -> None:
+    assert {who: _try(row, world, who) for who in EVERYBODY} == {who: row.expected[who] for who in EVERYBODY}
+
+
+def _try(row: Row, world: World, who: str) -> int:
+    """Send the request as ``who`` and take back whatever it did."""
+    cache.clear()
+    with transaction.atomic():
+        client = _client(row, world, who)
+        body: dict[str, Any] = {"data": row.data(world)}
+        if not row.form and row.method not in ("GET", "HEAD"):
+            body["content_type"] = "application/json"
+        elif row.form and row.method == "GET":
+            body = {"data": row.data(world)}
+        response = getattr(client, row.method.lower())(reverse(row.name, kwargs=row.kwargs(world)), **body)
+        if response.streaming:
+            b"".join(response.streaming_content)  # to its end, so that its file is closed
+        transaction.set_rollback(True)
+    return int(response.status_code)
+
+
+def _client(row: Row, world: World, who: str) -> Client:
+    if who == ANONYMOUS:
+        return Client()
+    if row.by_token:
+        return Client(headers={"Authorization": f"Token {world.token(who)}"})
+    client = Client()
+    client.force_login(world.people[who], backend=BACKEND)
+    return client
+
+
+def test_every_address_has_a_row() -> None:
+    tried = {row.name for row in ROWS}
+    assert [name for name, _ in _addresses() if name not in tried] == []
+
+
+def test_every_method_of_the_api_has_a_row() -> None:
+    tried = {(row.method, row.name) for row in ROWS}
+    doors = [
+        (method.upper(), name)
+        for name, pattern in _addresses()
+        if issubclass(getattr(pattern.callback, "cls", object), APIView)
+        for method in METHODS
+        if hasattr(pattern.callback.cls, method)
+    ]
+    assert [door for door in doors if door not in tried] == []
+
+
+def test_every_row_leads_to_a_door_that_exists() -> None:
+    names = {name for name, _ in _addresses()}
+    assert [row.name for row in ROWS if row.name not in names] == []
+
+
+def test_every_websocket_has_a_row() -> None:
+    routes = {str(pattern.pattern) for pattern in websocket_urlpatterns}
+    assert {socket.route for socket in SOCKETS} == routes
+
+
+def _addresses() -> Iterator[tuple[str, URLPattern]]:
+    """Every address that is ours, by its full name."""
+    yield from _below(get_resolver(), "")
+
+
+def _below(resolver: URLResolver, prefix: str) -> Iterator[tuple[str, URLPattern]]:
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver):
+            inner = f"{prefix}{pattern.namespace}:" if pattern.namespace else prefix
+            if inner not in NOT_OURS:
+                yield from _below(pattern, inner)
+        else:
+            yield f"{prefix}{pattern.name or pattern.pattern}", pattern

@@ -1,0 +1,71 @@
+"""One small hospital with a person in each role, and one row of everything that a door leads to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from knox.models import AuthToken
+
+from accounts.models import Role, User
+from cases.models import AnnotationSource
+from spineplatform.shared.runs import RunState
+from tests import factories
+
+ANONYMOUS, STRANGER = "anonymous", "stranger"
+MEMBERS = tuple(role.value for role in Role)
+EVERYBODY = (ANONYMOUS, STRANGER, *MEMBERS)
+
+
+@dataclass
+class World:
+    """``people`` by role; the stranger has every role, in another institution."""
+
+    people: dict[str, User] = field(default_factory=dict)
+    things: dict[str, Any] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Any:
+        return self.things[name]
+
+    def token(self, who: str) -> str:
+        _, token = AuthToken.objects.create(user=self.people[who])
+        return str(token)
+
+
+def make() -> World:
+    home = factories.institution("Home hospital")
+    elsewhere = factories.institution("Other hospital")
+    people = {role.value: factories.user(role, institution=home, username=role.value) for role in Role}
+    people[STRANGER] = factories.user(*Role, institution=elsewhere, username=STRANGER)
+    version = factories.active_version()
+    candidate = factories.model_version()
+    case = factories.case(institution=home)
+    series = factories.series(of=case)
+    mask = factories.annotation(of=series, source=AnnotationSource.UPLOAD, author=people["annotator"])
+    prediction = factories.prediction(of=series, model_version=version)
+    comparison = factories.comparison_run(reference=mask, predicted=prediction.annotation)
+    import_run = factories.import_run(of=factories.upload(institution=home))
+    things = {
+        "home": home,
+        "case": case,
+        "series": series,
+        "mask": mask,
+        "predicted": prediction.annotation,
+        "comparison": comparison,
+        "waiting_comparison": factories.comparison_run(
+            reference=prediction.annotation, predicted=mask, state=RunState.QUEUED
+        ),
+        "import_run": import_run,
+        "failed_import": factories.import_run(of=factories.upload(institution=home), state=RunState.FAILED),
+        "upload": import_run.upload,
+        "run": factories.inference_run(of=series, model_version=candidate),
+        "failed_run": factories.inference_run(of=series, model_version=version, state=RunState.FAILED),
+        "version": version,
+        "candidate": candidate,
+    }
+    return World(people, things)
+
+
+def file(content: bytes = b"not a CT", name: str = "file.dcm") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, content)
