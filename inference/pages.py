@@ -63,6 +63,7 @@ def viewer_config(series: Series, masks: list[Annotation]) -> dict[str, Any]:
         "width": series.width,
         "spacing": series.geometry_json["spacing"],
         "spacing_known": series.geometry_json["spacing_known"],
+        "affine": series.geometry.affine_lps().ravel().tolist(),
         "slice_url": reverse("cases:slice", args=[series.pk, 0]).removesuffix("/0"),
         "mask_urls": [
             {

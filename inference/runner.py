@@ -5,32 +5,25 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from dataclasses import asdict
 from pathlib import Path
 
 from django.conf import settings
+from django.db import DatabaseError
 
 from cases.models import Annotation, AnnotationSource
 from cases.services import MaskOrigin, annotation_record, case_mark_segmented
 from inference.models import InferenceRun, Prediction
 from spineml import measure
-from spineml.model_file import sha256_of
+from spineml.errors import SpineError
 from spineml.predict import Predictor, Timings
 from spineml.volume_file import SliceFileReader, SliceFileWriter
 from spineplatform.shared import storage
-from spineplatform.shared.errors import UserError
 from spineplatform.shared.lease import Lease
 from training.models import ModelVersion
 from training.selectors import NoActiveModel, version_active
 
 log = logging.getLogger(__name__)
 KEPT = 2
-
-
-class ModelFileChanged(UserError):
-    """The model's file is not the one that was registered. Ask a model admin to register it again."""
-
-    code = "model-file-changed"
 
 
 class Predictors:
@@ -44,7 +37,7 @@ class Predictors:
         """The warm predictor of ``version``, loading it when it is new to this process.
 
         Raises:
-            ModelFileChanged: the stored file has another SHA-256 than the row.
+            ModelFileRejected: the stored file is not the one that was registered.
         """
         with self._lock:
             predictor = self._by_hash.get(version.sha256)
@@ -58,9 +51,7 @@ class Predictors:
 
     def _load(self, version: ModelVersion) -> Predictor:
         path = storage.local_path(version.file)
-        if sha256_of(path) != version.sha256:
-            raise ModelFileChanged
-        predictor = Predictor(path, cache_dir=Path(settings.CACHE_DIR) / "models")
+        predictor = Predictor(path, cache_dir=Path(settings.CACHE_DIR) / "models", expected_sha256=version.sha256)
         predictor.warm_up()
         log.info("model_loaded version=%s sha256=%s", version.number, version.sha256[:12])
         return predictor
@@ -75,6 +66,9 @@ def warm_up() -> None:
         predictors.get(version_active())
     except NoActiveModel:
         log.warning("no_active_model")
+    except (DatabaseError, SpineError, OSError) as error:
+        # The first run will load it, or tell a person why it cannot.
+        log.warning("not_warm error=%s", type(error).__name__)
 
 
 def run_inference(lease: Lease[InferenceRun]) -> None:
@@ -115,7 +109,7 @@ def _record(
         summary=summary,
     )
     Prediction.objects.create(
-        run=run, annotation=annotation, model_version=version, seconds=timings.total, timings=asdict(timings)
+        run=run, annotation=annotation, model_version=version, seconds=timings.total, timings=timings.as_json()
     )
     case_mark_segmented(case=run.series.case)
     return annotation

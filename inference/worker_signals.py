@@ -2,18 +2,13 @@
 
 from typing import Any
 
-from celery.signals import celeryd_after_setup, worker_init
+from celery.signals import celeryd_after_setup
 
 
 @celeryd_after_setup.connect
-def _note_queues(instance: Any, **kwargs: Any) -> None:
-    """Remember whether this worker serves the inference queue: only then is TensorFlow worth its memory."""
-    instance.app.spine_serves_inference = "inference" in instance.app.amqp.queues.consume_from
-
-
-@worker_init.connect
-def _warm_up(sender: Any, **kwargs: Any) -> None:
-    if getattr(sender.app, "spine_serves_inference", False):
+def _warm_up(instance: Any, **kwargs: Any) -> None:
+    """Sent when the worker knows its queues and has not yet connected: only this queue is worth TensorFlow's memory."""
+    if "inference" in instance.app.amqp.queues.consume_from:
         from inference.runner import warm_up
 
         warm_up()

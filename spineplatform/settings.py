@@ -15,6 +15,8 @@ env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 STATE_DIR = Path(env("SPINE_STATE_DIR", default=str(BASE_DIR / "var"))).resolve()
 
+embedded.ensure_state_dir(STATE_DIR)
+
 DEBUG = env.bool("SPINE_DEBUG", default=False)
 SECRET_KEY = secret_key(
     STATE_DIR, given=env("SPINE_SECRET_KEY", default=""), required=env.bool("SPINE_PRODUCTION", False)

@@ -119,7 +119,7 @@ class Command(BaseCommand):
         )
         self.say("")
 
-    # --- the steps, each in a child -------------------------------------------------------------------------------------
+    # --- the steps, each in a child -----------------------------------------------------------------------------------
     def _step(self, step: str, result: Path | None) -> None:
         try:
             shown = self._prepare() if step == "prepare" else self._case()

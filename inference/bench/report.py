@@ -1,0 +1,62 @@
+"""The table of the bench: each figure beside its aim, and whether it was reached on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Aim:
+    """One figure, by its key in the JSON; ``least`` and ``most`` bound it, either may be missing."""
+
+    key: str
+    what: str
+    least: float | None = None
+    most: float | None = None
+
+    def reached(self, value: float) -> bool:
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+    @property
+    def bound(self) -> str:
+        return f">= {self.least:g}" if self.least is not None else f"<= {self.most:g}"
+
+
+AIMS = (
+    Aim("paper_ratio", "forward pass against the paper's path (HDF5 per request, model.predict), times", least=18),
+    Aim("predict_ratio", "the same weights against a warm model.predict, times", least=3),
+    Aim("monai_ratio", "against MONAI's UNet on torch CPU, times", least=1.3),
+    Aim("smp_ratio", "against SMP's Unet-resnet34 on torch CPU, times", least=8),
+    Aim("base16_peak_share", "share of the measured multiply-add peak, base 16 with stem", least=0.88),
+    Aim("base64_peak_share", "share of the measured multiply-add peak, base 64", least=0.95),
+    Aim("slice_median_s", "REST upload of one 512x512 DICOM slice to its mask, median, s", most=0.4),
+    Aim("slice_p95_s", "the same, 95th percentile, s", most=0.8),
+    Aim("ct300_s", "300-slice CT, upload to mask, s", most=45),
+    Aim("ct300_worker_peak_mb", "worker memory at its highest, 300 slices, MB", most=1200),
+    Aim("ct1000_worker_peak_mb", "worker memory at its highest, 1,000 slices, MB", most=1200),
+    Aim("ct300_outside_cpu_ms", "work outside the network for each slice, CPU-ms", most=15),
+    Aim("web_mb", "web process memory, MB", most=200),
+    Aim("worker_ready_s", "worker ready after its start, s", most=8),
+    Aim("new_version_s", "a new version's first run, longer than its second by, s", most=2),
+    Aim("failed_runs", "failed runs while the version changed", most=0),
+)
+
+
+def table(figures: dict[str, Any]) -> Iterator[str]:
+    """Lines of a Markdown table; figures that were not measured are left out."""
+    yield "| what | aim | measured | |"
+    yield "|---|---|---|---|"
+    for aim in AIMS:
+        value = figures.get(aim.key)
+        if value is not None:
+            yield f"| {aim.what} | {aim.bound} | {value:g} | {'reached' if aim.reached(value) else 'not reached'} |"
+    shares = {key: value for key, value in figures.items() if key.startswith("slice_") and key not in KNOWN}
+    if shares:
+        yield "Steps of one slice, medians: " + ", ".join(
+            f"{key.removeprefix('slice_').removesuffix('_s')} {value:g} s" for key, value in shares.items()
+        )
+
+
+KNOWN = frozenset(aim.key for aim in AIMS)

@@ -1,0 +1,103 @@
+"""The figures of docs/performance.md: ratios in one run, a table, and one JSON object as the last line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from inference.bench import platform
+from inference.bench.report import table
+from spineplatform.processes import PROJECT, QUEUES, Processes, migrate, running_services
+from training.services import default_version_ensure
+
+
+class Command(BaseCommand):
+    help = "Measure the platform against its peers and its aims."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--long", action="store_true", help="also a 1,000-slice volume (two minutes more)")
+        parser.add_argument("--only", choices=["network", "platform"])
+        parser.add_argument("--step", choices=["prepare", "measure"], help="used by the command itself")
+        parser.add_argument("--given", type=Path, help="used by the command itself")
+
+    def handle(
+        self, *args: Any, long: bool, only: str | None, step: str | None, given: Path | None, **options: Any
+    ) -> None:
+        if step and given:
+            return self._step(step, given)
+        figures: dict[str, Any] = {}
+        if only != "platform":
+            figures |= self._network()
+        if only != "network":
+            with tempfile.TemporaryDirectory(prefix="spine-bench-", ignore_cleanup_errors=True) as folder:
+                Path(folder).chmod(0o711)  # as root the services run as another account
+                figures |= self._platform(Path(folder), long=long)
+        for line in table(figures):
+            self.stdout.write(line)
+        self.stdout.write(json.dumps(figures))
+        return None
+
+    def _network(self) -> dict[str, Any]:
+        self.say("The forward pass against its peers (a minute)")
+        model = max(settings.MODEL_DIR.glob("*.h5"))
+        command = [sys.executable, "-m", "inference.bench.network", str(model)]
+        done = subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.PIPE, text=True)
+        figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return figures
+
+    def _platform(self, state: Path, *, long: bool) -> dict[str, Any]:
+        with running_services(state, self.say) as addresses:
+            environment = {**addresses, "SPINE_STATE_DIR": str(state)}
+            migrate(environment, self.say)
+            given = {"password": self._child("prepare", {}, environment)["password"]}
+            with Processes(state, environment=environment, say=self.say) as processes:
+                started = time.monotonic()
+                processes.start_worker("inference")
+                processes.wait_until_ready("worker-inference")
+                ready = time.monotonic() - started
+                address = processes.start_web()
+                for queue in QUEUES[:1]:
+                    processes.start_worker(queue)
+                processes.start_beat()
+                processes.wait_until_ready()
+                self.say("Single slices, whole volumes and a new version through REST")
+                pids = {"web_pid": processes.pid("web"), "worker_pid": processes.pid("worker-inference")}
+                given |= {"address": address, "long": long, **pids}
+                return {"worker_ready_s": round(ready, 1)} | self._child("measure", given, environment)
+
+    def _child(self, step: str, given: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
+        """Run a step that needs the database in a child that has its address; the file carries values both ways."""
+        path = Path(environment["SPINE_STATE_DIR"]) / f"bench-{step}.json"
+        path.write_text(json.dumps(given))
+        command = [sys.executable, "manage.py", "bench", "--step", step, "--given", str(path)]
+        done = subprocess.run(command, cwd=PROJECT, env={**os.environ, **environment}, check=False)
+        if done.returncode:
+            raise CommandError(f"The step “{step}” failed; the lines above say why.")
+        answer: dict[str, Any] = json.loads(path.read_text())
+        return answer
+
+    def _step(self, step: str, path: Path) -> None:
+        given = json.loads(path.read_text())
+        if step == "prepare":
+            default_version_ensure(folder=settings.MODEL_DIR)
+            answer: dict[str, Any] = {"password": platform.prepare()}
+        else:
+            long = given.pop("long")
+            with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+                answer = platform.measure(platform.Platform(**given), Path(folder), long=long)
+        path.write_text(json.dumps(answer))
+
+    def say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
