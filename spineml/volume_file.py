@@ -17,6 +17,9 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+# HDF5 itself is not safe for threads; h5py takes this lock for every call but the two on raw chunks.
+from h5py._objects import phil
+
 from spineml.volume import Geometry, Mask, Volume
 
 Kind = Literal["volume", "mask"]
@@ -62,7 +65,9 @@ class SliceFileWriter:
             raise ValueError(f"slice {z} is {pixels.dtype} {pixels.shape}, expected {self._dtype} {self._shape}")
         raw = np.ascontiguousarray(pixels).tobytes()
         self._digests[z] = hashlib.sha256(raw).digest()
-        self._data.id.write_direct_chunk((z, 0, 0), zlib.compress(raw, COMPRESSION_LEVEL))
+        chunk = zlib.compress(raw, COMPRESSION_LEVEL)
+        with phil:
+            self._data.id.write_direct_chunk((z, 0, 0), chunk)
 
     @property
     def pixel_hash(self) -> str:
@@ -110,8 +115,9 @@ class SliceFileReader:
 
     def read_deflated(self, z: int) -> bytes:
         """Slice ``z`` as the stored zlib stream of its little-endian values in C order."""
-        _, chunk = self._data.id.read_direct_chunk((z, 0, 0))
-        return bytes(chunk)
+        with phil:
+            _, chunk = self._data.id.read_direct_chunk((z, 0, 0))
+            return bytes(chunk)
 
     def read_all(self) -> npt.NDArray[Any]:
         """The whole array ``(z, y, x)``: only where the caller knows it is small enough."""

@@ -84,9 +84,10 @@ class RunConsumer(AsyncJsonWebsocketConsumer):
         user = self.scope["user"]
         if not user.is_authenticated:
             return await self.close(code=UNAUTHENTICATED)
-        run = await self._read()
-        if run is None:
+        found = await self._read()
+        if found is None:
             return await self.close(code=NOT_FOUND)
+        run, _ = found
         try:
             await self.channel_layer.group_add(group_name(run.pk), self.channel_name)
         except Exception as error:  # noqa: BLE001 - without the broker the page lives by reading the row
@@ -110,18 +111,19 @@ class RunConsumer(AsyncJsonWebsocketConsumer):
         """The snapshot, then the row again every few seconds until it has ended."""
         while True:
             try:
-                run = await self._read()
+                found = await self._read()
             except Exception as error:  # noqa: BLE001 - the database may be restarting: the next round sees it
                 log.info("progress_not_read error=%s", type(error).__name__)
             else:
-                if run is None:
+                if found is None:
                     return await self.close(code=NOT_FOUND)
-                await self.send_json({"type": "snapshot", "run": run.as_message()})
+                run, message = found
+                await self.send_json({"type": "snapshot", "run": message})
                 if run.is_finished:
                     return None
             await asyncio.sleep(REFRESH_SECONDS)
 
-    async def _read(self) -> Run | None:
+    async def _read(self) -> tuple[Run, dict[str, Any]] | None:
         """Through the door each time: a user who lost the right meanwhile sees no more."""
         run_id = self.scope["url_route"]["kwargs"]["run_id"]
         try:
@@ -129,9 +131,11 @@ class RunConsumer(AsyncJsonWebsocketConsumer):
         except UserError:
             return None
 
-    def _read_fresh(self, run_id: str) -> Run:
+    def _read_fresh(self, run_id: str) -> tuple[Run, dict[str, Any]]:
+        """The run and its message, which may need the database too (the address of its result)."""
         close_old_connections()
         try:
-            return self.get_run(self.scope["user"], run_id)
+            run = self.get_run(self.scope["user"], run_id)
+            return run, run.as_message()
         finally:
             close_old_connections()

@@ -1,6 +1,7 @@
 """The canonical HDF5 file."""
 
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import h5py
@@ -81,3 +82,17 @@ def test_a_slice_of_another_type_or_shape_is_an_error(tmp_path: Path, pixels: np
     writer = SliceFileWriter(tmp_path / "v.h5", GEOMETRY, "volume")
     with pytest.raises(ValueError, match="expected"):
         writer.write(0, pixels)
+
+
+def test_many_threads_read_slices_at_once(tmp_path: Path) -> None:
+    geometry = Geometry((64, 128, 128))
+    paths = [tmp_path / "v.h5", tmp_path / "w.h5"]
+    for path in paths:
+        write_volume(path, Volume(np.random.default_rng(2).integers(-1024, 3000, geometry.shape, np.int16), geometry))
+
+    def read(turn: int) -> int:
+        with SliceFileReader(paths[turn % 2]) as reader:
+            return len(zlib.decompress(reader.read_deflated(turn % 64)))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(read, range(3000))) == {128 * 128 * 2}
