@@ -44,10 +44,13 @@ export class Strip {
     const most = Math.max(1, ...this.series.flat());
     const step = canvas.width / this.depth;
     this.series.forEach((areas, index) => {
-      context.fillStyle = `rgb(${this.colours[index].join(" ")} / ${this.series.length > 1 ? 0.65 : 0.85})`;
+      context.fillStyle = `rgb(${this.colours[index].join(" ")} / ${index ? 1 : 0.85})`;
       areas.forEach((area, z) => {
-        const high = area ? Math.max(ratio, (area / most) * (canvas.height - 4 * ratio)) : 0;
-        context.fillRect(z * step, canvas.height - high, Math.max(step - (step > 4 * ratio ? ratio : 0), 0.6), high);
+        if (!area) return;
+        const high = Math.max(ratio, (area / most) * (canvas.height - 4 * ratio));
+        const gap = step > 4 * ratio ? ratio : 0;
+        // The first mask is filled; a second one is a line at its own height.
+        context.fillRect(z * step, canvas.height - high, Math.max(step - gap, 0.6), index ? 2 * ratio : high);
       });
     });
     context.fillStyle = styles.getPropertyValue("--spine-text") || "#fff";
