@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
@@ -56,6 +57,14 @@ class UploadForm(forms.Form):
         if institutions.count() == 1:
             self.fields["institution"].initial = institutions.first()
             self.fields["institution"].widget = forms.HiddenInput()
+
+    @property
+    def max_files(self) -> int:
+        return int(settings.DATA_UPLOAD_MAX_NUMBER_FILES)
+
+    @property
+    def max_bytes(self) -> int:
+        return int(settings.UPLOAD_MAX_BYTES)
 
     def options(self) -> UploadOptions:
         given = self.cleaned_data
