@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
@@ -13,6 +13,7 @@ from knox.models import AuthToken
 from accounts.access import Capability, institution_get, institutions_with, member_get, require_anywhere
 from accounts.forms import PersonForm, RolesForm
 from accounts.models import Role
+from accounts.requests import SignedInRequest
 from accounts.selectors import people
 from accounts.services import password_generate, roles_set, token_create, tokens_revoke, user_create
 from spineplatform.shared.errors import UserError
@@ -20,7 +21,7 @@ from spineplatform.shared.errors import UserError
 
 @login_required
 @require_http_methods(["GET", "POST"])
-def people_page(request: HttpRequest) -> HttpResponse:
+def people_page(request: SignedInRequest) -> HttpResponse:
     """Context: ``people`` (Persons), ``form`` (PersonForm), ``roles`` (Role), ``created`` and ``password`` once."""
     require_anywhere(request.user, Capability.MANAGE_PEOPLE)
     institutions = institutions_with(request.user, Capability.MANAGE_PEOPLE)
@@ -46,7 +47,7 @@ def people_page(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def roles_page(request: HttpRequest, institution_id: str, user_id: int) -> HttpResponse:
+def roles_page(request: SignedInRequest, institution_id: str, user_id: int) -> HttpResponse:
     institution = institution_get(request.user, institution_id, Capability.MANAGE_PEOPLE)
     person = member_get(institution, user_id)
     form = RolesForm(request.POST)
@@ -66,7 +67,7 @@ def roles_page(request: HttpRequest, institution_id: str, user_id: int) -> HttpR
 
 @login_required
 @require_http_methods(["GET", "POST"])
-def profile_page(request: HttpRequest) -> HttpResponse:
+def profile_page(request: SignedInRequest) -> HttpResponse:
     """Context: ``memberships``, ``tokens`` (count), ``token`` (shown once after it was made)."""
     token = ""
     if request.method == "POST":

@@ -25,14 +25,14 @@ class ManyFilesField(forms.FileField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(widget=ManyFilesInput(), allow_empty_file=True, **kwargs)
 
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:  # type: ignore[override]
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
         single = super().clean
         files = data if isinstance(data, list | tuple) else [data]
         return [single(file, initial) for file in files] if files else [single(None, initial)]
 
 
 class UploadForm(forms.Form):
-    files = ManyFilesField(label=_("Files"))
+    files = ManyFilesField(label=_("Files"))  # type: ignore[assignment]  # a field here, not the request's files
     institution = forms.ModelChoiceField(label=_("Institution"), queryset=Institution.objects.none(), empty_label=None)
     title = forms.CharField(
         label=_("Case title"),
@@ -79,7 +79,9 @@ class UploadForm(forms.Form):
 
 
 class MaskForm(forms.Form):
-    files = ManyFilesField(label=_("Mask"), help_text=_("NIfTI, NRRD, NPY, a zip of PNG, or one PNG for each slice."))
+    files = ManyFilesField(  # type: ignore[assignment]  # a field here, not the request's files
+        label=_("Mask"), help_text=_("NIfTI, NRRD, NPY, a zip of PNG, or one PNG for each slice.")
+    )
     label = forms.CharField(label=_("Name of the mask"), max_length=120, required=False)
     every_label = forms.BooleanField(
         label=_("Every value above 0 is spine"),

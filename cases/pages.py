@@ -52,7 +52,7 @@ def upload_page(request: HttpRequest) -> HttpResponse:
         return render(request, "cases/upload.html", {"form": UploadForm(institutions=institutions)})
     form = UploadForm(request.POST, request.FILES, institutions=institutions)
     if not form.is_valid():
-        return _refused(request, form, 400, "invalid", next(iter(form.errors.values()))[0])
+        return _refused(request, form, 400, "invalid", str(next(iter(form.errors.values()))[0]))
     paths = request.POST.getlist("paths")
     try:
         upload, is_new = upload_create(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -70,7 +71,7 @@ def _uuid(value: str) -> uuid.UUID:
 class CasePage:
     """One page of the work list; ``after`` fetches the next, empty at the end."""
 
-    cases: list[Case] = field(default_factory=list)
+    cases: Sequence[Case] = ()
     after: str = ""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.db import IntegrityError, transaction
 
 from accounts.access import Capability, require
@@ -65,7 +65,13 @@ class IncomingFile:
 
     @classmethod
     def from_request(cls, file: UploadedFile, name: str) -> IncomingFile:
-        """``file`` was streamed to disk by Django's TemporaryFileUploadHandler."""
+        """``file`` was streamed to disk by Django's TemporaryFileUploadHandler.
+
+        Raises:
+            TypeError: it was not: FILE_UPLOAD_HANDLERS is set up wrongly.
+        """
+        if not isinstance(file, TemporaryUploadedFile):
+            raise TypeError("an upload must be on disk before it is read")
         return cls.from_path(Path(file.temporary_file_path()), name or file.name or "file")
 
 

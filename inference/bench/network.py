@@ -18,9 +18,10 @@ import numpy as np
 
 from spineml import model_file
 from spineml.architecture import Architecture
-from spineml.network import tf  # first: it sets TensorFlow's environment
 from spineml.predict import Predictor
 from spineml.unet import build
+
+import tensorflow as tf  # isort: skip  (after spineml.predict, which sets its environment)
 
 ROUNDS, SIZE = 9, 512
 PEAK_SIZE, PEAK_ROUNDS = 2048, 12
@@ -32,7 +33,7 @@ def main(path: Path) -> dict[str, float | None]:
     with tempfile.TemporaryDirectory() as folder:
         ours = Predictor(path, cache_dir=Path(folder))
         canvas = np.random.default_rng(0).random((SIZE, SIZE), dtype=np.float32)
-        contenders = {"ours": lambda: ours.submit(canvas).result()}
+        contenders: dict[str, Contender] = {"ours": lambda: ours.submit(canvas).result()}
         contenders |= keras_contenders(path, Path(folder), canvas) | torch_contenders(canvas)
         figures: dict[str, float | None] = {f"{name}_ms": value for name, value in medians(contenders).items()}
     for name in ("paper", "predict", "monai", "smp"):

@@ -75,13 +75,12 @@ def single_slices(client: Client, folder: Path) -> dict[str, Any]:
         upload = client.upload(path, f"Slice {number}")
         received = datetime.now(UTC)
         run, imported = _wait(upload["id"])
-        recorded = Prediction.objects.get(run=run).run.finished_at
-        marks = [begun, received, imported.started_at, imported.finished_at, run.started_at, recorded]
+        marks = [begun, received, *_span(imported), _span(run)[0], _span(run)[1]]
         # The import may begin before the answer has reached the client: no step is negative.
         spans = [max(0.0, (after - before).total_seconds()) for before, after in pairwise(marks)]
         for name, span in zip(STEPS, spans, strict=True):
             steps[name].append(span)
-        steps["total"].append((recorded - begun).total_seconds())
+        steps["total"].append((_span(run)[1] - begun).total_seconds())
     total = sorted(steps["total"][1:])
     figures = {"slice_median_s": statistics.median(total), "slice_p95_s": total[int(0.95 * (len(total) - 1))]}
     shares = {f"slice_{name}_s": statistics.median(steps[name][1:]) for name in STEPS}
@@ -109,12 +108,13 @@ def volume(client: Client, platform: Platform, folder: Path, *, slices: int) -> 
     begun = datetime.now(UTC)
     upload = client.upload(path, f"{slices} slices")
     run, imported = _wait(upload["id"])
+    import_begun, import_ended = _span(imported)
     prediction = Prediction.objects.get(run=run)
     timings = prediction.timings
     outside = sum(timings[name] for name in ("read_cpu", "prepare_cpu", "restore_cpu", "sink_cpu"))
     return {
-        f"ct{slices}_s": round((run.finished_at - begun).total_seconds(), 1),
-        f"ct{slices}_import_s": round((imported.finished_at - imported.started_at).total_seconds(), 1),
+        f"ct{slices}_s": round((_span(run)[1] - begun).total_seconds(), 1),
+        f"ct{slices}_import_s": round((import_ended - import_begun).total_seconds(), 1),
         f"ct{slices}_segment_s": round(prediction.seconds, 1),
         f"ct{slices}_outside_cpu_ms": round(1000 * outside / slices, 1),
         f"ct{slices}_worker_peak_mb": memory_mb(platform.worker_pid, "VmHWM"),
@@ -156,6 +156,17 @@ def _wait(upload_id: str) -> tuple[InferenceRun, ImportRun]:
     run = InferenceRun.objects.get(series__in=imported.upload.verdicts.values("series"))
     _until(run)
     return run, imported
+
+
+def _span(run: ImportRun | InferenceRun) -> tuple[datetime, datetime]:
+    """When an ended run began and ended.
+
+    Raises:
+        RuntimeError: it has not.
+    """
+    if run.started_at is None or run.finished_at is None:
+        raise RuntimeError(f"{run} has not ended")
+    return run.started_at, run.finished_at
 
 
 def _until(run: ImportRun | InferenceRun) -> None:

@@ -80,7 +80,7 @@ class Lease(Generic[R]):
         """Write the results inside this block: they and the success are one transaction, fenced by the token."""
         self.check()
         with transaction.atomic():
-            run = type(self.run)._default_manager.select_for_update().get(pk=self.run.pk)
+            run: R = type(self.run)._default_manager.select_for_update().get(pk=self.run.pk)  # type: ignore[assignment]
             if run.token != self.run.token or run.state != RunState.RUNNING:
                 raise LeaseLost
             yield run

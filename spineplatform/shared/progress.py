@@ -67,7 +67,7 @@ def _publisher() -> _Publisher:
         return _publishers[os.getpid()]
 
 
-class RunConsumer(AsyncJsonWebsocketConsumer):
+class RunConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels ships no types
     """Sends a snapshot from the database, then every change, until the run has ended.
 
     Subclasses say through which door a user reaches a run.
@@ -83,17 +83,18 @@ class RunConsumer(AsyncJsonWebsocketConsumer):
         await self.accept()  # a close code reaches the browser only after the handshake
         user = self.scope["user"]
         if not user.is_authenticated:
-            return await self.close(code=UNAUTHENTICATED)
+            await self.close(code=UNAUTHENTICATED)
+            return
         found = await self._read()
         if found is None:
-            return await self.close(code=NOT_FOUND)
+            await self.close(code=NOT_FOUND)
+            return
         run, _ = found
         try:
             await self.channel_layer.group_add(group_name(run.pk), self.channel_name)
         except Exception as error:  # noqa: BLE001 - without the broker the page lives by reading the row
             log.info("progress_not_subscribed run=%s error=%s", run.pk, type(error).__name__)
         self._refresh = asyncio.create_task(self._follow())
-        return None
 
     async def disconnect(self, code: int) -> None:
         if self._refresh is not None:
@@ -116,11 +117,12 @@ class RunConsumer(AsyncJsonWebsocketConsumer):
                 log.info("progress_not_read error=%s", type(error).__name__)
             else:
                 if found is None:
-                    return await self.close(code=NOT_FOUND)
+                    await self.close(code=NOT_FOUND)
+                    return
                 run, message = found
                 await self.send_json({"type": "snapshot", "run": message})
                 if run.is_finished:
-                    return None
+                    return
             await asyncio.sleep(REFRESH_SECONDS)
 
     async def _read(self) -> tuple[Run, dict[str, Any]] | None:

@@ -215,7 +215,7 @@ def claim(model: type[R], run_id: uuid.UUID | str) -> R | None:
             started_at=Now(),
         )
     )
-    return model._default_manager.get(pk=run_id, token=token) if claimed else None
+    return model._default_manager.get(pk=run_id, token=token) if claimed else None  # type: ignore[return-value]
 
 
 def sweep(*, at: datetime) -> int:
