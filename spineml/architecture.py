@@ -1,0 +1,102 @@
+"""The parameters that describe a U-Net: plain values, so that a model file can be judged without TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Normalisation = Literal["batch", "none"]
+STEM_KERNEL = 5
+MAX_BASE_FILTERS, MAX_DEPTH, MAX_CONVOLUTIONS = 128, 6, 4
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A U-Net of ``depth`` levels whose first level has ``base_filters`` channels, doubled at each level.
+
+    ``stem_stride`` 2 puts one strided convolution before the first level: the network then works at half the
+    resolution and its logits are upsampled bilinearly (a quarter of the operations; Dice ceiling about 0.987).
+
+    Raises:
+        ValueError: a parameter is outside what this version can build.
+    """
+
+    base_filters: int = 16
+    depth: int = 4
+    stem_stride: int = 2
+    normalisation: Normalisation = "batch"
+    convolutions: int = 2
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        whole = (self.base_filters, self.depth, self.stem_stride, self.convolutions)
+        if any(isinstance(value, bool) or not isinstance(value, int) for value in whole):
+            raise ValueError(f"filters, depth, stride and convolutions are whole numbers. Received instead: {whole}")
+        _check_range("base_filters", self.base_filters, 1, MAX_BASE_FILTERS)
+        _check_range("depth", self.depth, 1, MAX_DEPTH)
+        _check_range("stem_stride", self.stem_stride, 1, 2)
+        _check_range("convolutions", self.convolutions, 1, MAX_CONVOLUTIONS)
+        _check_range("dropout", self.dropout, 0.0, 0.9)
+        if self.normalisation not in ("batch", "none"):
+            raise ValueError(f"normalisation is 'batch' or 'none'. Received instead: {self.normalisation!r}")
+
+    @classmethod
+    def paper(cls) -> Architecture:
+        """The original of Kim et al. 2020: 64 filters, four levels, full resolution, no normalisation (31.0 M)."""
+        return cls(base_filters=64, depth=4, stem_stride=1, normalisation="none", dropout=0.5)
+
+    @property
+    def stride(self) -> int:
+        """Height and width of an input must be divisible by this."""
+        return self.stem_stride * int(2**self.depth)
+
+    def filters(self, level: int) -> int:
+        """Channels of level 1 (finest) to ``depth``; ``depth + 1`` is the bottleneck."""
+        return self.base_filters * int(2 ** (level - 1))
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Architecture:
+        """Raises ValueError or TypeError when the values do not describe a network of this version."""
+        return cls(**values)
+
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Every variable of the network by ``layer/variable``, as `spineml.unet.build` makes them."""
+        return dict(self._weights())
+
+    def _weights(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        channels = 1
+        if self.stem_stride > 1:
+            yield from self._convolution("stem", STEM_KERNEL, channels, self.base_filters)
+            channels = self.base_filters
+        for level in range(1, self.depth + 1):
+            yield from self._block(f"encoder_{level}", channels, self.filters(level))
+            channels = self.filters(level)
+        yield from self._block("bottleneck", channels, self.filters(self.depth + 1))
+        for level in range(self.depth, 0, -1):
+            width = self.filters(level)
+            yield f"decoder_{level}_up/kernel", (2, 2, width, 2 * width)
+            yield f"decoder_{level}_up/bias", (width,)
+            yield from self._block(f"decoder_{level}", 2 * width, width)
+        yield "logits_head/kernel", (1, 1, self.base_filters, 1)
+        yield "logits_head/bias", (1,)
+
+    def _block(self, name: str, channels: int, filters: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+        for index in range(1, self.convolutions + 1):
+            yield from self._convolution(f"{name}_{index}", 3, channels if index == 1 else filters, filters)
+
+    def _convolution(self, name: str, size: int, channels: int, filters: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+        yield f"{name}_conv/kernel", (size, size, channels, filters)
+        if self.normalisation == "none":
+            yield f"{name}_conv/bias", (filters,)
+            return
+        for variable in ("gamma", "beta", "moving_mean", "moving_variance"):
+            yield f"{name}_norm/{variable}", (filters,)
+
+
+def _check_range(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be from {low} to {high}. Received instead: {value}")

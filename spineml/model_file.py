@@ -1,0 +1,320 @@
+"""Model files: HDF5 in Keras' weights layout (``/<layer>/<layer>/<variable>``), and a JSON spec that says all the rest.
+
+Keras itself reads the weights (``model.load_weights("model.h5")``), as it has read this layout since version 1.
+
+Nothing in a file is ever executed. A file is judged with h5py alone (`inspect`): its size, its spec, and that it
+holds exactly the arrays of the network the spec describes. To use it, the network is rebuilt from the spec and the
+arrays are copied in (`load`). TensorFlow is imported only by `save` and `load`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from spineml.architecture import Architecture
+from spineml.errors import ModelFileRejected
+from spineml.postprocess import Postprocess
+from spineml.preprocess import Preprocess
+
+if TYPE_CHECKING:
+    import keras
+
+SPEC_ATTRIBUTE = "spine_spec"
+FORMAT = 1
+TASK = "spine-ct"
+MAX_FILE_BYTES = 512 * 1024**2
+MAX_SPEC_CHARACTERS = 1024**2
+MAX_OBJECTS = 2000
+Weights = dict[str, npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """What a model has seen. ``pixel_hashes`` are those of `spineml.volume_file`, of every training and validation
+    series, so that a result on one of them can say so."""
+
+    sources: tuple[str, ...] = ()
+    patients: int = 0
+    pixel_hashes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Everything that is needed to rebuild, apply and judge a model besides its weights."""
+
+    architecture: Architecture
+    preprocess: Preprocess = field(default_factory=Preprocess)
+    postprocess: Postprocess = field(default_factory=Postprocess)
+    name: str = ""
+    task: str = TASK
+    classes: tuple[str, ...] = ("background", "spine")
+    parent_sha256: str | None = None
+    data: TrainingRecord = TrainingRecord()
+    training: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    software: dict[str, str] = field(default_factory=dict)
+    card: dict[str, str] = field(default_factory=dict)
+
+    def has_seen(self, pixel_hash: str) -> bool:
+        """True when the series with this hash was among the training or validation data."""
+        return pixel_hash in self.data.pixel_hashes
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "task": self.task,
+            "name": self.name,
+            "architecture": self.architecture.as_json(),
+            "preprocess": self.preprocess.as_json(),
+            "postprocess": self.postprocess.as_json(),
+            "classes": list(self.classes),
+            "parent_sha256": self.parent_sha256,
+            "data": {
+                "sources": list(self.data.sources),
+                "patients": self.data.patients,
+                "pixel_hashes": sorted(self.data.pixel_hashes),
+            },
+            "training": self.training,
+            "metrics": self.metrics,
+            "software": self.software,
+            "card": self.card,
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> ModelSpec:
+        """Raises KeyError, TypeError or ValueError when the values are not a spec of this version."""
+        if values["format"] != FORMAT:
+            raise ValueError(f"format {values['format']!r} is not known, this version reads {FORMAT}")
+        data = values["data"]
+        record = TrainingRecord(tuple(data["sources"]), int(data["patients"]), frozenset(data["pixel_hashes"]))
+        return cls(
+            architecture=Architecture.from_json(values["architecture"]),
+            preprocess=Preprocess.from_json(values["preprocess"]),
+            postprocess=Postprocess.from_json(values["postprocess"]),
+            name=str(values["name"]),
+            task=str(values["task"]),
+            classes=tuple(str(name) for name in values["classes"]),
+            parent_sha256=values["parent_sha256"],
+            data=record,
+            training=dict(values["training"]),
+            metrics=dict(values["metrics"]),
+            software=dict(values["software"]),
+            card=dict(values["card"]),
+        )
+
+
+def software_versions() -> dict[str, str]:
+    """The versions that made a model, for its spec."""
+    packages = {name: metadata.version(name) for name in ("keras", "numpy", "h5py")}
+    return {"python": platform.python_version(), **packages, "tensorflow": _tensorflow_version()}
+
+
+def _tensorflow_version() -> str:
+    for name in ("tensorflow", "tensorflow-cpu"):
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return "unknown"
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of the file's bytes, 64 hex digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def save(model: keras.Model, spec: ModelSpec, path: Path) -> None:
+    """Write ``model`` with its spec; ``path`` appears whole or not at all.
+
+    Raises:
+        ValueError: the model is not the network of ``spec.architecture``.
+        OSError: the file cannot be written.
+    """
+    from spineml import unet
+
+    variables = unet.named_weights(model)
+    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+    if shapes != spec.architecture.weight_shapes():
+        raise ValueError("the model is not the network that the spec's architecture describes")
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=".h5", dir=path.parent)
+    os.close(handle)
+    draft = Path(name)
+    try:
+        with h5py.File(draft, "w") as file:
+            _write_weights(file, {name: np.asarray(variable) for name, variable in variables.items()})
+            file.attrs[SPEC_ATTRIBUTE] = json.dumps(spec.as_json(), sort_keys=True)
+        draft.chmod(0o644)
+        with draft.open("rb") as stream:
+            os.fsync(stream.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def inspect(path: Path) -> ModelSpec:
+    """Judge a file without running anything in it.
+
+    Raises:
+        ModelFileRejected: the file is not a model this version can use; the message says why and what to do.
+    """
+    return read(path)[0]
+
+
+def read(path: Path) -> tuple[ModelSpec, Weights]:
+    """The spec and the weights by ``layer/variable``; the same checks and errors as `inspect`."""
+    size = path.stat().st_size
+    if size > MAX_FILE_BYTES:
+        raise ModelFileRejected(
+            f"The file has {size / 1e6:.0f} MB; a model may have {MAX_FILE_BYTES / 1e6:.0f} MB. Save the weights only."
+        )
+    try:
+        with h5py.File(path, "r") as file:
+            _refuse_foreign_objects(file)
+            spec = _read_spec(file)
+            return spec, _read_weights(file, spec.architecture)
+    except ModelFileRejected:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise ModelFileRejected(
+            "The file is damaged or is not HDF5. Download or export it again and upload the complete file."
+        ) from error
+
+
+def load(path: Path, *, expected_sha256: str | None = None) -> tuple[keras.Model, ModelSpec]:
+    """Rebuild the network from the spec and copy the weights in.
+
+    Raises:
+        ModelFileRejected: as `inspect`, or the file is not the one that was registered.
+    """
+    from spineml import unet
+
+    check_hash(path, expected_sha256)
+    spec, weights = read(path)
+    model = unet.build(spec.architecture)
+    for name, variable in unet.named_weights(model).items():
+        variable.assign(weights[name])
+    return model, spec
+
+
+def check_hash(path: Path, expected_sha256: str | None) -> str:
+    """The file's SHA-256; None accepts any.
+
+    Raises:
+        ModelFileRejected: the file's bytes are not those that were registered.
+    """
+    found = sha256_of(path)
+    if expected_sha256 is not None and found != expected_sha256:
+        raise ModelFileRejected(
+            "The model file was changed after it was registered (its SHA-256 differs). Restore it from a backup."
+        )
+    return found
+
+
+def stored_name(weight: str) -> str:
+    """Where the layout keeps the variable ``layer/variable``."""
+    return f"{weight.split('/', maxsplit=1)[0]}/{weight}"
+
+
+def _write_weights(file: h5py.File, weights: Weights) -> None:
+    layers: dict[str, list[str]] = {}
+    for name in weights:
+        layers.setdefault(name.split("/")[0], []).append(name)
+    file.attrs["layer_names"] = [layer.encode() for layer in layers]
+    file.attrs["backend"] = b"tensorflow"
+    file.attrs["keras_version"] = metadata.version("keras").encode()
+    for layer, names in layers.items():
+        file.create_group(layer).attrs["weight_names"] = [name.encode() for name in names]
+    for name, values in weights.items():
+        file.create_dataset(stored_name(name), data=values.astype(np.float32))
+
+
+def _refuse_foreign_objects(file: h5py.File) -> None:
+    """Links out of the file, data kept elsewhere, or more objects than any model has."""
+    config = file.attrs.get("model_config")
+    if config is not None:
+        raise ModelFileRejected(
+            "The file describes a whole Keras model, which may contain code (such as a Lambda layer). "
+            "Only weights with a spec of this platform are accepted."
+        )
+    for count, (name, member) in enumerate(_members(file, "", depth=0)):
+        if count >= MAX_OBJECTS:
+            raise ModelFileRejected(f"The file holds more than {MAX_OBJECTS} objects, which no model of ours does.")
+        if isinstance(member, h5py.Dataset) and (member.external or member.is_virtual):
+            raise ModelFileRejected(f"“{name}” keeps its data in another file. Save the model as one complete file.")
+
+
+def _members(group: h5py.Group, prefix: str, *, depth: int) -> Iterator[tuple[str, Any]]:
+    if depth > 6:
+        raise ModelFileRejected("The file's groups are nested more deeply than those of any model of ours.")
+    for name in group:
+        path = f"{prefix}/{name}" if prefix else name
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise ModelFileRejected(f"“{path}” is a link to elsewhere. Save the model as one complete file.")
+        member = group[name]
+        yield path, member
+        if isinstance(member, h5py.Group):
+            yield from _members(member, path, depth=depth + 1)
+
+
+def _read_spec(file: h5py.File) -> ModelSpec:
+    if SPEC_ATTRIBUTE not in file.attrs:
+        raise ModelFileRejected(
+            "The file has no spec: it does not say its architecture and preprocessing. "
+            "Upload a file that this platform or its training script wrote."
+        )
+    attribute = file.attrs.get_id(SPEC_ATTRIBUTE)
+    if attribute.shape != () or attribute.get_storage_size() > MAX_SPEC_CHARACTERS:
+        raise ModelFileRejected("The file's spec is not a text of reasonable length.")
+    text = file.attrs[SPEC_ATTRIBUTE]
+    if not isinstance(text, str) or len(text) > MAX_SPEC_CHARACTERS:
+        raise ModelFileRejected("The file's spec is not a text of reasonable length.")
+    try:
+        spec = ModelSpec.from_json(json.loads(text))
+    except (KeyError, TypeError, ValueError, RecursionError, AttributeError) as error:
+        raise ModelFileRejected(f"The file's spec cannot be used ({_short(error)}). Save the model again.") from error
+    if spec.task != TASK:
+        raise ModelFileRejected(f"The model is for “{spec.task[:40]}”; this platform runs “{TASK}”.")
+    return spec
+
+
+def _short(error: Exception) -> str:
+    reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) and error.args else str(error)
+    return reason[:200]
+
+
+def _read_weights(file: h5py.File, architecture: Architecture) -> Weights:
+    """Exactly the arrays of the architecture, checked by name, shape and type before any is read."""
+    expected = architecture.weight_shapes()
+    places = {stored_name(name): name for name in expected}
+    found = {path: member for path, member in _members(file, "", depth=0) if isinstance(member, h5py.Dataset)}
+    for place in found:
+        if place not in places:
+            raise ModelFileRejected(f"The file holds “{place}”, a layer that the network of its spec does not have.")
+    for place, name in places.items():
+        if place not in found:
+            raise ModelFileRejected(f"The file lacks “{place}”, which the network of its spec needs.")
+        if found[place].shape != expected[name]:
+            raise ModelFileRejected(
+                f"“{place}” has the shape {found[place].shape}; the network of the spec has {expected[name]}."
+            )
+        if found[place].dtype != np.float32:
+            raise ModelFileRejected(f"“{place}” holds {found[place].dtype} values; weights are float32.")
+    weights: Weights = {name: found[place][()] for place, name in places.items()}
+    broken = next((name for name, values in weights.items() if not np.isfinite(values).all()), None)
+    if broken is not None:
+        raise ModelFileRejected(f"The weights of “{broken}” are not finite numbers: the training had diverged.")
+    return weights

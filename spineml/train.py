@@ -1,0 +1,236 @@
+"""The training loop: deterministic batches by step, time- or step-bound cosine schedule, resumable.
+
+`run` is the whole method: make a batch, do a step, report, evaluate now and then, keep the best and the last state.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from spineml import losses, unet  # noqa: F401  (unet sets TensorFlow's environment before the import below)
+
+import tensorflow as tf  # isort: skip
+
+FloatArray = npt.NDArray[np.float32]
+Batch = tuple[FloatArray, FloatArray]
+BatchSource = Callable[[int], Batch]
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss is no longer a number; the last kept weights are from before."""
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """The parameters of one training run.
+
+    ``steps`` bounds the run; with ``seconds`` it ends, fully annealed, after that much time at the latest.
+    ``evaluate_every`` and ``keep_every`` are in steps.
+    """
+
+    steps: int = 2000
+    seconds: float | None = None
+    learning_rate: float = 5e-3
+    warm_up: float = 0.08
+    weight_decay: float = 1e-4
+    clip_norm: float = 1.0
+    seed: int = 2020
+    evaluate_every: int = 200
+    keep_every: int = 100
+    workers: int = 2
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What an evaluation tells its listener: ``loss`` is the mean since the last one, ``score`` may be None."""
+
+    step: int
+    loss: float
+    seconds: float
+    score: float | None = None
+
+
+@dataclass
+class TrainingResult:
+    """Where the run ended; ``best_score`` is the highest evaluation, None without one. ``curve`` is of this process."""
+
+    steps: int = 0
+    seconds: float = 0.0
+    best_score: float | None = None
+    best_step: int | None = None
+    curve: list[Progress] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """For a model's spec: where it ended, and the curve as (step, loss, score)."""
+        curve = [(each.step, round(each.loss, 4), each.score and round(each.score, 4)) for each in self.curve]
+        return {"steps": self.steps, "best_step": self.best_step, "best_score": self.best_score, "curve": curve}
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What a run calls: ``evaluate`` scores the present weights (higher is better), ``should_stop`` is asked before
+    each step."""
+
+    evaluate: Callable[[keras.Model], float] | None = None
+    on_progress: Callable[[Progress], None] = lambda progress: None
+    should_stop: Callable[[], bool] = lambda: False
+
+
+def run(
+    model: keras.Model, batches: BatchSource, plan: TrainingPlan, *, keep_in: Path, hooks: Hooks | None = None
+) -> TrainingResult:
+    """Train ``model`` in place; continues where a run that kept its state in ``keep_in`` ended.
+
+    Args:
+        batches: the batch of a step, a pure function of the step: images ``(n, h, w, 1)`` and targets
+            ``(n, h, w, 2)`` (`spineml.losses`). Called from threads ahead of the network.
+
+    Returns:
+        The result; ``keep_in`` holds the last state, for resuming, and the best weights (`restore_best`).
+
+    Raises:
+        TrainingDiverged: the loss became NaN or infinite.
+    """
+    keras.utils.set_random_seed(plan.seed)
+    hooks = hooks or Hooks()
+    stepper = _Stepper(model, plan)
+    keeper = _Keeper(keep_in, model, stepper)
+    result = keeper.restore()
+    clock, recent = _Clock(plan, result.seconds), []
+    for step, batch in _ahead(batches, result.steps, plan):
+        share = clock.share(step)
+        if share >= 1 or hooks.should_stop():
+            break
+        recent.append(stepper.step(batch, learning_rate(share, plan)))
+        result.steps, result.seconds = step + 1, clock.seconds
+        if result.steps % plan.evaluate_every == 0:
+            keeper.judge(hooks, result, recent)
+        if result.steps % plan.keep_every == 0:
+            keeper.keep(result)
+    keeper.judge(hooks, result, recent)
+    keeper.keep(result)
+    return result
+
+
+class _Clock:
+    """How far the run is: by steps, or by time where that is further. Time before a restart counts."""
+
+    def __init__(self, plan: TrainingPlan, seconds_before: float) -> None:
+        self._plan, self._zero = plan, time.monotonic() - seconds_before
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._zero
+
+    def share(self, step: int) -> float:
+        by_time = self.seconds / self._plan.seconds if self._plan.seconds else 0.0
+        return max(step / self._plan.steps, by_time)
+
+
+def restore_best(model: keras.Model, keep_in: Path) -> None:
+    """Copy the best weights of the run that kept them into ``model``.
+
+    Raises:
+        FileNotFoundError: no run has kept any there.
+    """
+    if _best(keep_in, model).restore_or_initialize() is None:
+        raise FileNotFoundError(f"no trained weights in {keep_in}")
+
+
+def _best(folder: Path, model: keras.Model) -> tf.train.CheckpointManager:
+    return tf.train.CheckpointManager(tf.train.Checkpoint(model=model), str(folder / "best"), max_to_keep=1)
+
+
+def learning_rate(share: float, plan: TrainingPlan) -> float:
+    """Linear warm-up, then a cosine down to zero; ``share`` of the run is 0..1."""
+    if share < plan.warm_up:
+        return plan.learning_rate * max(share / plan.warm_up, 0.01)
+    angle = (share - plan.warm_up) / (1 - plan.warm_up) * math.pi
+    return plan.learning_rate * 0.5 * (1 + math.cos(angle))
+
+
+def _ahead(batches: BatchSource, first: int, plan: TrainingPlan) -> Iterator[tuple[int, Batch]]:
+    """The batches in order of their step, made by threads beside the network, a few ahead."""
+    with ThreadPoolExecutor(plan.workers, thread_name_prefix="batch") as pool:
+        waiting: list[Future[Batch]] = [pool.submit(batches, first + n) for n in range(plan.workers + 2)]
+        try:
+            for step in range(first, plan.steps):
+                waiting.append(pool.submit(batches, step + plan.workers + 2))
+                yield step, waiting.pop(0).result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+class _Stepper:
+    """One compiled gradient step; shapes seen before run the graph they were traced with."""
+
+    def __init__(self, model: keras.Model, plan: TrainingPlan) -> None:
+        self.optimizer = keras.optimizers.AdamW(
+            plan.learning_rate, weight_decay=plan.weight_decay, global_clipnorm=plan.clip_norm
+        )
+        self.optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        self.optimizer.build(model.trainable_variables)
+        self._model = model
+        self._graph = tf.function(self._compute)
+
+    def _compute(self, images: Any, targets: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = losses.bce_dice(targets, self._model(images, training=True))
+        gradients = tape.gradient(loss, self._model.trainable_variables)
+        self.optimizer.apply_gradients(zip(gradients, self._model.trainable_variables, strict=True))
+        return loss
+
+    def step(self, batch: Batch, rate: float) -> float:
+        self.optimizer.learning_rate.assign(rate)
+        loss = float(self._graph(*(tf.convert_to_tensor(array) for array in batch)))
+        if not math.isfinite(loss):
+            raise TrainingDiverged(f"the loss became {loss}; try a lower learning rate or check the masks")
+        return loss
+
+
+class _Keeper:
+    """State on disk: the last (weights, optimizer, step) for resuming, the best weights for the model file."""
+
+    def __init__(self, folder: Path, model: keras.Model, stepper: _Stepper) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._model, self._best = model, _best(folder, model)
+        # Steps, seconds, best score and its step; the score is -inf before the first evaluation.
+        self._numbers = tf.Variable([0.0, 0.0, -math.inf, 0.0], dtype=tf.float64)
+        state = tf.train.Checkpoint(model=model, optimizer=stepper.optimizer, numbers=self._numbers)
+        self._manager = tf.train.CheckpointManager(state, str(folder / "last"), max_to_keep=2)
+
+    def restore(self) -> TrainingResult:
+        """Where the kept run ended; an empty result when nothing was kept."""
+        if self._manager.restore_or_initialize() is None:
+            return TrainingResult()
+        steps, seconds, best, best_step = (float(value) for value in self._numbers.numpy())
+        known = math.isfinite(best)
+        return TrainingResult(int(steps), seconds, best if known else None, int(best_step) if known else None)
+
+    def judge(self, hooks: Hooks, result: TrainingResult, recent: list[float]) -> None:
+        """Score the weights, keep them when they are the best, and report; without a score the latest are the best."""
+        score = hooks.evaluate(self._model) if hooks.evaluate else None
+        if score is None or result.best_score is None or score >= result.best_score:
+            result.best_score, result.best_step = score, result.steps
+            self._best.save(result.steps)
+        loss = float(np.mean(recent)) if recent else math.nan
+        recent.clear()
+        progress = Progress(result.steps, loss, result.seconds, score)
+        result.curve.append(progress)
+        hooks.on_progress(progress)
+
+    def keep(self, result: TrainingResult) -> None:
+        best = -math.inf if result.best_score is None else result.best_score
+        self._numbers.assign([result.steps, result.seconds, best, result.best_step or 0])
+        self._manager.save(result.steps)
