@@ -20,7 +20,7 @@ from cases.access import case_get, series_get
 from cases.models import Case, CaseState, Series
 from cases.selectors import CaseFilter, series_of
 from cases.slices import slice_response
-from spineplatform.shared.api import ListView, checked
+from spineplatform.shared.api import FileView, ListView, checked
 from spineplatform.shared.api_schema import problems
 
 SLICE_BODY = OpenApiTypes.BINARY
@@ -122,7 +122,7 @@ class CaseView(APIView):
 
 
 # --- slices -----------------------------------------------------------------------------------------------------------
-class SeriesSliceView(APIView):
+class SeriesSliceView(FileView):
     @extend_schema(
         operation_id="series_slice",
         parameters=[OpenApiParameter("If-None-Match", location="header")],

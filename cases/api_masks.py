@@ -11,7 +11,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from cases.access import annotation_get
 from cases.api import SLICE_ANSWERS
@@ -19,6 +18,7 @@ from cases.downloads import FILES, KINDS, PICTURES, download
 from cases.models import Annotation
 from cases.slices import slice_response
 from spineml.render import WINDOWS
+from spineplatform.shared.api import FileView
 from spineplatform.shared.api_schema import problems
 
 CONTENT_TYPES = sorted({kind[0] for kind in (*PICTURES.values(), *FILES.values())})
@@ -55,7 +55,7 @@ class MaskOut(serializers.ModelSerializer[Annotation]):
         return reverse("api:mask", args=[mask.pk])
 
 
-class MaskSliceView(APIView):
+class MaskSliceView(FileView):
     @extend_schema(
         operation_id="mask_slice",
         parameters=[OpenApiParameter("If-None-Match", location="header")],
@@ -73,7 +73,7 @@ class PictureIn(serializers.Serializer[Any]):
     opacity = serializers.FloatField(required=False, min_value=0, max_value=1)
 
 
-class MaskDownloadView(APIView):
+class MaskDownloadView(FileView):
     @extend_schema(
         operation_id="mask_download",
         parameters=[OpenApiParameter("kind", str, "path", enum=KINDS), PictureIn],

@@ -20,7 +20,7 @@ from inference.models import ComparisonRun
 from inference.pages import csv_response, difference_response
 from inference.selectors import trained_on
 from inference.services import NotComparable, comparison_start
-from spineplatform.shared.api import checked
+from spineplatform.shared.api import FileView, checked
 from spineplatform.shared.api_schema import problems
 
 
@@ -120,7 +120,7 @@ class ComparisonView(APIView):
         return Response(ComparisonDetailOut(comparison_get(request.user, run_id)).data)
 
 
-class ComparisonCsvView(APIView):
+class ComparisonCsvView(FileView):
     @extend_schema(
         operation_id="comparison_csv",
         responses={
@@ -133,7 +133,7 @@ class ComparisonCsvView(APIView):
         return csv_response(comparison_get(request.user, run_id))
 
 
-class ComparisonSliceView(APIView):
+class ComparisonSliceView(FileView):
     @extend_schema(
         operation_id="comparison_slice",
         responses={(200, "image/png"): OpenApiResponse(OpenApiTypes.BINARY, "The picture.")},

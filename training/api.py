@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from accounts.access import Capability, require_anywhere
 from spineml.model_file import MAX_FILE_BYTES
-from spineplatform.shared.api import FORM_BYTES, ListView, checked, refuse_above
+from spineplatform.shared.api import FORM_BYTES, FileView, ListView, checked, refuse_above
 from spineplatform.shared.api_schema import problems
 from training.access import version_get
 from training.models import ModelVersion
@@ -89,7 +89,7 @@ class ModelView(APIView):
         return Response(ModelDetailOut(version_get(request.user, version_id)).data)
 
 
-class ModelDownloadView(APIView):
+class ModelDownloadView(FileView):
     @extend_schema(
         operation_id="model_download",
         responses={(200, HDF5): OpenApiResponse(OpenApiTypes.BINARY, "The HDF5 file.")},

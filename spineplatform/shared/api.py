@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -13,10 +14,12 @@ from django.http.response import HttpResponseBase
 from django.views import defaults
 from rest_framework import exceptions, serializers
 from rest_framework.generics import GenericAPIView
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.pagination import CursorPagination
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import exception_handler, set_rollback
+from rest_framework.views import APIView, exception_handler, set_rollback
 
 from spineml.errors import SpineError
 from spineplatform.shared.errors import UNEXPECTED, NotFound, StorageUnavailable, TooLarge, UserError, describe
@@ -46,6 +49,23 @@ class ListView(GenericAPIView[Any]):
         """One cursor page of ``rows``, newest first."""
         found = self.paginate_queryset(rows)
         return self.get_paginated_response(serializer(found, many=True, context={"request": self.request}).data)
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+class AnyAccept(DefaultContentNegotiation):
+    """Whatever the request says it accepts: only errors are rendered here, and they have one form."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        first = next(iter(renderers))
+        return first, str(first.media_type)
+
+
+class FileView(APIView):
+    """A door to something that is not JSON, such as a picture."""
+
+    content_negotiation_class = AnyAccept
 
 
 # --- what comes in ----------------------------------------------------------------------------------------------------

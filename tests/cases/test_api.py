@@ -40,9 +40,7 @@ def slice_address(series: Series, z: int) -> str:
 
 
 # --- cases ------------------------------------------------------------------------------------------------------------
-def test_the_pages_of_the_list_neither_skip_nor_repeat_a_case(
-    home: Institution, clinician: User
-) -> None:
+def test_the_pages_of_the_list_neither_skip_nor_repeat_a_case(home: Institution, clinician: User) -> None:
     cases = [factories.case(institution=home, title=f"case {number}") for number in range(5)]
     factories.case(title="invisible")
     client, address, seen = api(clinician), f"{CASES}?page_size=2", []

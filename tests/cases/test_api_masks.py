@@ -125,6 +125,14 @@ def test_an_unknown_kind_or_slice_is_not_found(mask: Annotation, clinician: User
     assert problem(take(clinician, mask, kind, query)) == (404, "not-found")
 
 
+@pytest.mark.parametrize("accepted", ["image/png", "text/html,*/*;q=0.8", "application/json"])
+def test_a_picture_comes_whatever_the_request_accepts(mask: Annotation, clinician: User, accepted: str) -> None:
+    address = f"/api/v1/masks/{mask.pk}/download/mask.png/"
+    response = api(clinician).get(address, headers={"Accept": accepted})
+    assert response["Content-Type"] == "image/png"
+    assert problem(api(clinician).get(f"{address}?z=99", headers={"Accept": accepted})) == (404, "not-found")
+
+
 def test_each_download_is_recorded_with_who_and_what(mask: Annotation, clinician: User) -> None:
     take(clinician, mask, "mask.png")
     event = AuditEvent.objects.get(action="mask.downloaded")
