@@ -2,7 +2,7 @@
 
 ``python -m spineml.default_model --data ../shared/data --out models/spine-ct-v1.h5 --minutes 60``
 
-Interrupted, the same command goes on from the last checkpoint (kept beside the output in ``<name>.training``).
+Interrupted, the same command goes on from its last checkpoint. ``--evaluate-only`` prints the table of a file.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     preprocess = Preprocess()
     validation = in_split(series, "validation")
     model = unet.build(architecture)
-    folder = options.out.with_suffix(".training")
+    folder = options.work or Path("var", "training", options.out.stem)
     if not options.evaluate_only:
         plan = train.TrainingPlan(
             steps=options.steps, seconds=options.minutes and options.minutes * 60, seed=options.seed
@@ -78,6 +78,7 @@ def _options(arguments: Sequence[str] | None) -> Any:
     parser.add_argument("--out", type=Path, required=True, help="the model file to write")
     parser.add_argument("--steps", type=int, default=STEPS, help="training steps at most (default: %(default)s)")
     parser.add_argument("--minutes", type=float, help="end, fully annealed, after this time at the latest")
+    parser.add_argument("--work", type=Path, help="where checkpoints are kept (default: var/training/<name>)")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--architecture", choices=ARCHITECTURES, default="compact")
     parser.add_argument("--evaluate-only", action="store_true", help="judge the file at --out, train nothing")

@@ -45,8 +45,8 @@ class TrainingPlan:
     weight_decay: float = 1e-4
     clip_norm: float = 1.0
     seed: int = 2020
-    evaluate_every: int = 200
-    keep_every: int = 100
+    evaluate_every: int = 100
+    keep_every: int = 200
     workers: int = 2
 
 

@@ -70,7 +70,8 @@ def test_one_command_trains_judges_and_writes_a_model(
     monkeypatch.setattr(default_model, "Recipe", lambda: Recipe(crop_size=32, crops=1, field_share=0))
     monkeypatch.setitem(default_model.ARCHITECTURES, "compact", lambda: TINY)
     out = tmp_path / "tiny.h5"
-    default_model.main(["--data", str(REAL_DATA), "--out", str(out), "--steps", "2"])
+    work = tmp_path / "work"
+    default_model.main(["--data", str(REAL_DATA), "--out", str(out), "--work", str(work), "--steps", "2"])
     spec = model_file.inspect(out)
     assert spec.training["steps"] == 2
     assert spec.metrics["test"][0]["source"] == "tcga"
