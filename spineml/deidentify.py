@@ -23,7 +23,7 @@ from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
-from spineml.dicom_header import PARSE_ERRORS, transfer_syntax
+from spineml.dicom_header import damage_as, transfer_syntax
 from spineml.errors import UnreadableFile
 
 TABLE_VERSION = "dicomfields_2024b"
@@ -52,7 +52,7 @@ def deidentify_dicom(src: Path, dst: Path, *, uid_salt: str) -> None:
     Raises:
         UnreadableFile: ``src`` is no DICOM file, or is damaged.
     """
-    try:
+    with damage_as(UnreadableFile(src.name, "The DICOM file is damaged and cannot be de-identified.")):
         dataset = pydicom.dcmread(src, force=True)
         syntax = transfer_syntax(dataset)
         patient = patient_pseudonym(str(dataset.get("PatientID", "") or ""), uid_salt)
@@ -61,8 +61,6 @@ def deidentify_dicom(src: Path, dst: Path, *, uid_salt: str) -> None:
         dataset.preamble = b"\0" * 128
         dataset.file_meta = _file_meta(dataset, syntax)
         dataset.save_as(dst, enforce_file_format=True)
-    except PARSE_ERRORS as error:
-        raise UnreadableFile(src.name, "The DICOM file is damaged and cannot be de-identified.") from error
 
 
 def pseudonymous_uid(uid: str, salt: str) -> str:

@@ -6,13 +6,15 @@ import logging
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import pydicom
 import pydicom.config
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, JPEGExtended12Bit
 
@@ -76,9 +78,23 @@ PARSE_ERRORS = (
     EOFError,
     OverflowError,
     NotImplementedError,
+    BytesLengthException,
     struct.error,
     zlib.error,
 )
+
+
+@contextmanager
+def damage_as(error: Exception) -> Iterator[None]:
+    """Raise ``error`` for whatever pydicom raises on a damaged file; a failing disk stays an ``OSError``."""
+    try:
+        yield
+    except PARSE_ERRORS as cause:
+        raise error from cause
+    except OSError as cause:
+        if cause.errno is not None:
+            raise
+        raise error from cause
 
 
 @dataclass(frozen=True)
@@ -120,15 +136,13 @@ def read_header(file: ReceivedFile) -> Header:
     Raises:
         FileNotUsed: it is not a CT image we can read; the reason says why.
     """
-    try:
+    reason = "The DICOM header is damaged. Export the series again and resend it."
+    with damage_as(FileNotUsed("damaged-dicom", reason)):
         with file.path.open("rb") as stream:
             dataset = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=TAGS, force=True)
             _check_kind(dataset)
             pixels = _find_pixels(stream, dataset)
         return _describe(file, dataset, pixels)
-    except PARSE_ERRORS as error:
-        reason = "The DICOM header is damaged. Export the series again and resend it."
-        raise FileNotUsed("damaged-dicom", reason) from error
 
 
 def _check_kind(dataset: pydicom.FileDataset) -> None:

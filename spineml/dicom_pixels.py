@@ -9,18 +9,24 @@ import gdcm
 import numpy as np
 import numpy.typing as npt
 import pydicom
-from pydicom.encaps import get_frame
+from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import UID, JPEGExtended12Bit
+from pydicom.uid import UID, JPEG2000TransferSyntaxes, JPEGExtended12Bit, RLELossless
 
-from spineml.dicom_header import PARSE_ERRORS, Header
+from spineml.dicom_header import Header, damage_as
 from spineml.dicom_stack import Image
 from spineml.errors import UnreadableFile
+from spineml.jpeg_header import FRAMES as JPEG_FRAMES
+from spineml.jpeg_header import check_jpeg_2000, checked_jpeg
 from spineml.series import AIR_HU
+from spineml.values import Intensity
 from spineml.volume import HounsfieldArray
 
 DAMAGED = "The pixels could not be decoded: the file is damaged. Export the series again and resend it."
 UNCOMPRESSED_PARTS = 1024 * 1024
+# These plugins raise errors on damaged data where others end the process (pylibjpeg-rle panics, GDCM aborts).
+PLUGINS = {RLELossless: "pydicom"} | dict.fromkeys(JPEG2000TransferSyntaxes, "pylibjpeg")
 
 # GDCM tells about each decoder it tries on the standard error stream.
 gdcm.Trace.WarningOff()
@@ -34,10 +40,12 @@ def decode_hu(image: Image) -> HounsfieldArray:
         UnreadableFile: the pixels are damaged or not what the header says.
     """
     header = image.header
+    damaged = UnreadableFile(header.file.name, DAMAGED)
     try:
-        stored = _stored_values(header, image.frame.index)
-    except (*PARSE_ERRORS, RuntimeError, MemoryError, OSError) as error:
-        raise UnreadableFile(header.file.name, DAMAGED) from error
+        with damage_as(damaged):
+            stored = _stored_values(header, image.frame.index)
+    except RuntimeError as error:  # what the decoders raise
+        raise damaged from error
     if stored.shape != (header.rows, header.columns):
         raise UnreadableFile(header.file.name, DAMAGED)
     return to_hu(stored, image.frame.slope, image.frame.intercept, header.padding)
@@ -45,13 +53,7 @@ def decode_hu(image: Image) -> HounsfieldArray:
 
 def to_hu(stored: npt.NDArray[Any], slope: float, intercept: float, padding: tuple[int, int] | None) -> HounsfieldArray:
     """Stored values times slope plus intercept (DICOM PS3.3 C.11.1.1.2), rounded and clipped to -1024..32767."""
-    if slope == 1.0 and intercept.is_integer():
-        hu = stored.astype(np.int32)
-        hu += int(intercept)
-    else:
-        hu = np.rint(stored * np.float64(slope) + intercept)
-    np.clip(hu, AIR_HU, np.iinfo(np.int16).max, out=hu)
-    result = hu.astype(np.int16)
+    result = Intensity("HU", slope, intercept).to_hu(stored)
     if padding is not None:
         low, high = padding
         result[(stored >= low) & (stored <= high)] = AIR_HU
@@ -72,19 +74,29 @@ def pixel_digest(image: Image) -> bytes:
 
 
 def _stored_values(header: Header, index: int) -> npt.NDArray[Any]:
-    if header.transfer_syntax == JPEGExtended12Bit and (header.meta.bits_stored or 0) > 8:
-        return _jpeg_extended(header, index)
-    whole = len(header.frames) == 1
+    dataset = pydicom.dcmread(header.file.path, force=True)
     # pydicom cannot find the transfer syntax of a data set that lost its file meta information.
-    dataset = pydicom.dcmread(header.file.path, force=True)
-    dataset.file_meta.TransferSyntaxUID = header.transfer_syntax
-    return pixel_array(dataset, index=None if whole else index)
+    syntax = dataset.file_meta.TransferSyntaxUID = header.transfer_syntax
+    several = len(header.frames) > 1
+    if syntax in JPEG_FRAMES or syntax in JPEG2000TransferSyntaxes:
+        encoded = _checked_frame(dataset, header, index)
+        if syntax == JPEGExtended12Bit and int(dataset.BitsStored) > 8:
+            return _jpeg_extended(dataset, encoded)
+        dataset.PixelData, dataset.NumberOfFrames, several = encapsulate([encoded]), 1, False
+    return pixel_array(dataset, index=index if several else None, decoding_plugin=PLUGINS.get(syntax, ""))
 
 
-def _jpeg_extended(header: Header, index: int) -> npt.NDArray[Any]:
-    """Decode 12-bit JPEG Extended by GDCM itself; pydicom refuses it for the sake of old versions of GDCM."""
-    dataset = pydicom.dcmread(header.file.path, force=True)
+def _checked_frame(dataset: Dataset, header: Header, index: int) -> bytes:
     encoded = get_frame(dataset.PixelData, index, number_of_frames=len(header.frames))
+    shape = (header.rows, header.columns)
+    if header.transfer_syntax in JPEG_FRAMES:
+        return checked_jpeg(encoded, header.transfer_syntax, shape, int(dataset.BitsAllocated))
+    check_jpeg_2000(encoded, shape)
+    return encoded
+
+
+def _jpeg_extended(dataset: Dataset, encoded: bytes) -> npt.NDArray[Any]:
+    """Decode 12-bit JPEG Extended by GDCM itself; pydicom refuses it for the sake of old versions of GDCM."""
     fragment = gdcm.Fragment()
     fragment.SetByteStringValue(encoded)
     fragments = gdcm.SequenceOfFragments.New()
@@ -93,11 +105,11 @@ def _jpeg_extended(header: Header, index: int) -> npt.NDArray[Any]:
     element.SetValue(fragments.__ref__())
     image = gdcm.Image()
     image.SetNumberOfDimensions(2)
-    image.SetDimensions((header.columns, header.rows, 1))
+    image.SetDimensions((dataset.Columns, dataset.Rows, 1))
     image.SetDataElement(element)
     image.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(gdcm.PhotometricInterpretation.MONOCHROME2))
     image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(str.__str__(UID(JPEGExtended12Bit)))))
     signed = int(dataset.PixelRepresentation)
     image.SetPixelFormat(gdcm.PixelFormat(1, 16, dataset.BitsStored, dataset.BitsStored - 1, signed))
     raw = image.GetBuffer().encode("utf-8", "surrogateescape")
-    return np.frombuffer(raw, "<i2" if signed else "<u2").reshape(header.rows, header.columns)
+    return np.frombuffer(raw, "<i2" if signed else "<u2").reshape(dataset.Rows, dataset.Columns)

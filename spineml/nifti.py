@@ -63,7 +63,7 @@ def scan_nifti(file: ReceivedFile, work_dir: Path, options: IntakeOptions) -> Se
         stored = _stored(file.path, header, dtype, shape, work_dir)
         slope, intercept = header.get_slope_inter()
         geometry, notices = _geometry(header, shape, options)
-    except (HeaderDataError, ValueError, OverflowError) as error:
+    except (HeaderDataError, ValueError, KeyError, OverflowError) as error:
         raise FileNotUsed("damaged-nifti", "The NIfTI header is damaged. Save the volume again.") from error
     intensity, remarks = _intensity(stored, header, (slope or 1.0, intercept or 0.0), options)
     meta = SeriesMeta(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def _header(file: ReceivedFile) -> StoredArray:
             version = npy.read_magic(stream)
             reader: Any = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
             sides, fortran, dtype = reader(stream)
-        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+        except (ValueError, TypeError, SyntaxError, TokenError, RecursionError, MemoryError) as error:
             raise FileNotUsed("damaged-npy", "The NumPy header is damaged. Save the array again.") from error
         offset = stream.tell()
     if dtype.hasobject:

@@ -15,6 +15,7 @@ from spineml.volume import HounsfieldArray
 MOST_LABELS = 128
 TWELVE_BIT_MAX = 4095
 OFFSET_16_BIT = 32768
+MAX_SHIFT = 2.0**24
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Intensity:
 
     def to_hu(self, values: npt.NDArray[Any]) -> HounsfieldArray:
         """int16 HU, rounded and clipped to -1024..32767."""
-        if self.slope == 1.0 and self.intercept.is_integer() and values.dtype.kind in "iu" and values.itemsize <= 2:
+        exact = self.slope == 1.0 and self.intercept.is_integer() and abs(self.intercept) < MAX_SHIFT
+        if exact and values.dtype.kind in "iu" and values.itemsize <= 2:
             return to_int16(values.astype(np.int32) + int(self.intercept))
         return to_int16(values.astype(np.float64) * self.slope + self.intercept)
 
