@@ -11,7 +11,7 @@ from django.db import transaction
 
 from accounts.access import Capability, require
 from cases.models import Annotation, AnnotationSource, Case, CaseState, Series
-from spineml import masks, measure
+from spineml import measure
 from spineml.series import ReceivedFile
 from spineml.volume_file import SliceFileReader, write_mask
 from spineplatform.shared import audit, storage
@@ -51,6 +51,8 @@ def annotation_upload(
         Forbidden, NotFound: ``actor`` may not upload masks there.
     """
     require(actor, series.institution_id, Capability.UPLOAD_MASK)
+    from spineml import masks  # with nibabel: 50 MB that a web process needs only for this
+
     spatial = series.source_kind in SPATIAL_KINDS
     mask = masks.read_mask(files, series.geometry, every_label=every_label, spatial=spatial)
     with storage.work_folder("mask") as folder, storage.stored_or_removed() as stored:

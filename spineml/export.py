@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, Literal
 
-import nibabel
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -83,6 +82,8 @@ def write_png_zip(reader: SliceFileReader, path: Path) -> None:
 def _nifti_header(reader: SliceFileReader, grid: SourceGrid) -> Any:
     geometry = replace(reader.geometry, source=grid)
     affine_ras = RAS_TO_LPS @ geometry.file_affine_lps()
+    import nibabel  # 45 MB that a web process needs only for this
+
     kind: Any = nibabel.Nifti1Header
     header = kind()
     header.set_data_dtype(_dtype(reader))

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from spineml.volume import LabelArray
 
@@ -53,6 +52,8 @@ class Postprocess:
         return labels
 
     def _tidy(self, mask: npt.NDArray[np.bool_], pixel_mm2: float) -> npt.NDArray[np.bool_]:
+        from scipy import ndimage  # here, for a web process reads specs and never tidies
+
         parts, count = ndimage.label(mask)
         areas = np.bincount(parts.ravel(), minlength=count + 1) * pixel_mm2
         areas[0] = 0.0

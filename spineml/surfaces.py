@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 
 BoolArray = npt.NDArray[np.bool_]
 PointArray = npt.NDArray[np.float64]
@@ -141,6 +140,8 @@ def _inner(mask: BoolArray) -> BoolArray:
 
 def _nearest(points: PointArray, others: PointArray) -> PointArray:
     """For each of ``points`` the distance to the nearest of ``others``."""
+    from scipy.spatial import cKDTree  # 20 MB that a web process does not need
+
     tree = cKDTree(others, balanced_tree=False, compact_nodes=False)
     distances: PointArray = tree.query(points)[0]
     return distances

@@ -4,21 +4,16 @@ import os
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import OriginValidator
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spineplatform.settings")
 http = get_asgi_application()
 
-from django.conf import settings  # noqa: E402  (after Django is set up)
-
-from spineplatform.websockets import websocket_urlpatterns  # noqa: E402
+from spineplatform.websockets import SameOrigin, websocket_urlpatterns  # noqa: E402  (after Django is set up)
 
 application = ProtocolTypeRouter(
     {
         "http": http,
-        "websocket": OriginValidator(
-            AuthMiddlewareStack(URLRouter(websocket_urlpatterns)), settings.WEBSOCKET_ALLOWED_ORIGINS
-        ),
+        "websocket": SameOrigin(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }
 )

@@ -24,9 +24,6 @@ SECRET_KEY = secret_key(
 PRODUCTION = env.bool("SPINE_PRODUCTION", default=False)
 ALLOWED_HOSTS = env.list("SPINE_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("SPINE_TRUSTED_ORIGINS", default=[])
-WEBSOCKET_ALLOWED_ORIGINS = CSRF_TRUSTED_ORIGINS or [
-    f"{scheme}://{host}" for host in ALLOWED_HOSTS for scheme in ("http", "https") if host != "*"
-]
 
 INSTALLED_APPS = [
     "django.contrib.admin",

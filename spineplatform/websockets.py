@@ -1,5 +1,14 @@
-"""Every WebSocket of the platform."""
+"""Every WebSocket of the platform, and which pages may open one."""
 
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.http.request import validate_host
 from django.urls import path
 
 from cases.consumers import ImportRunConsumer
@@ -10,3 +19,40 @@ websocket_urlpatterns = [
     path("ws/runs/inference/<uuid:run_id>/", InferenceRunConsumer.as_asgi()),
     path("ws/runs/comparison/<uuid:run_id>/", ComparisonRunConsumer.as_asgi()),
 ]
+
+Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+
+
+class Refused(AsyncWebsocketConsumer):
+    """Closes before the handshake: the browser sees HTTP 403."""
+
+    async def connect(self) -> None:
+        await self.close()
+
+
+class SameOrigin:
+    """Lets a page open a WebSocket only to the very host and port it came from, or from a trusted origin.
+
+    A browser sends cookies with every WebSocket, whoever's page opens it; the Origin header is what tells them apart
+    (RFC 6455, 10.2). Programs other than browsers may send no Origin; they have no cookies of anybody else.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        allowed = is_allowed(header(scope, b"origin"), header(scope, b"host"))
+        await (self.application if allowed else Refused.as_asgi())(scope, receive, send)
+
+
+def is_allowed(origin: str, host: str) -> bool:
+    """True for no Origin, a trusted one, or one whose host and port are the request's own valid host."""
+    if not origin or origin in settings.CSRF_TRUSTED_ORIGINS:
+        return True
+    parts = urlsplit(origin)
+    known = validate_host(urlsplit(f"//{host}").hostname or "", settings.ALLOWED_HOSTS)
+    return known and parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
+
+
+def header(scope: dict[str, Any], name: bytes) -> str:
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")

@@ -107,9 +107,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("error", "code", "words"), ERRORS, ids=["the user's", "the disk's", "ours"])
-def test_every_failure_is_told_and_none_tells_raw_text(
-    run: ImportRun, error: Exception, code: str, words: str
-) -> None:
+def test_every_failure_is_told_and_none_tells_raw_text(run: ImportRun, error: Exception, code: str, words: str) -> None:
     def work(held: Lease[ImportRun]) -> None:
         raise error
 

@@ -1,0 +1,83 @@
+"""Every page at both widths: no accessibility violation, no error in the console, nothing wider than the screen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests import factories
+from tests.browser.test_walk import log_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+@pytest.fixture
+def addresses(transactional_db: None) -> dict[str, Any]:
+    """One of everything, seen by a person with every role."""
+    place = factories.institution(name="Every page")
+    user = factories.user("annotator", "clinician", "model_admin", "institution_admin", institution=place)
+    series = factories.series(institution=place)
+    prediction = factories.prediction(of=series)
+    reference = factories.annotation(of=series, author=user)
+    comparison = factories.comparison_run(reference=reference, predicted=prediction.annotation)
+    upload = factories.upload(institution=place)
+    factories.import_run(of=upload, state="failed", error_message="None of the files could be imported.")
+    factories.verdict(upload, name="notes.txt", reason="This is a text file.")
+    pages = [
+        "/cases/",
+        "/cases/?q=nothing-like-this",
+        "/cases/upload/",
+        f"/cases/uploads/{upload.pk}/",
+        f"/cases/{series.case_id}/",
+        f"/series/{series.pk}/view/",
+        f"/series/{series.pk}/masks/upload/",
+        f"/comparisons/{comparison.pk}/",
+        "/models/",
+        "/accounts/people/",
+        "/accounts/profile/",
+        "/accounts/password/change/",
+    ]
+    return {"user": user, "pages": pages}
+
+
+PUBLIC = ["/accounts/login/", "/accounts/password/reset/"]
+
+
+def look(page: Page, address: str) -> list[str]:
+    """What is wrong with the page, in words."""
+    page.goto(address)
+    page.wait_for_load_state("networkidle")
+    found = [f"{address}: {violation['id']}" for violation in Axe().run(page).response["violations"]]
+    width = page.viewport_size["width"] if page.viewport_size else 0
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    return found + ([f"{address}: {wide} px wide on a screen of {width}"] if wide > width else [])
+
+
+def walk(page: Page, addresses: dict[str, Any]) -> list[str]:
+    wrong = [problem for address in PUBLIC for problem in look(page, address)]
+    log_in(page, addresses["user"])
+    return wrong + [problem for address in addresses["pages"] for problem in look(page, address)]
+
+
+def test_every_page_is_accessible_on_a_desktop(page: Page, addresses: dict[str, Any]) -> None:
+    assert walk(page, addresses) == []
+
+
+def test_every_page_is_accessible_on_a_phone(phone: Page, addresses: dict[str, Any]) -> None:
+    assert walk(phone, addresses) == []
+
+
+def test_the_work_list_can_be_walked_by_keyboard_alone(page: Page, addresses: dict[str, Any]) -> None:
+    log_in(page, addresses["user"])
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent").strip() == "Skip to the content"
+    page.keyboard.press("Enter")
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if "/cases/" in (page.evaluate("document.activeElement.getAttribute('href')") or ""):
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/cases/*/")
