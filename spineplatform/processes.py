@@ -256,6 +256,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     state_dir = Path(os.environ.get("SPINE_STATE_DIR", PROJECT / "var"))
     signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGINT, interrupt)  # also where a background shell had it ignored
     try:
         run_platform(state_dir, options.port) if options.what == "run" else run_workers(state_dir)
     except KeyboardInterrupt:

@@ -55,6 +55,7 @@ class Command(BaseCommand):
         if step:
             return self._step(step, result)
         signal.signal(signal.SIGTERM, interrupt)
+        signal.signal(signal.SIGINT, interrupt)  # also where a background shell had it ignored
         started = time.monotonic()
         try:
             shown = self._run(port, once=once, started=started)
