@@ -53,6 +53,13 @@ class ModelVersion(models.Model):
         return pixel_hash in self.training_hashes
 
     @property
+    def figures(self) -> list[dict[str, Any]]:
+        """The spec's own metrics as rows (``split``, ``source``, ``patients``, ``slices``, ``dice``, ...), test first."""
+        metrics: dict[str, Any] = self.spec.get("metrics", {})
+        splits = [(split, rows) for split, rows in sorted(metrics.items()) if isinstance(rows, list)]
+        return [{"split": split, **row} for split, rows in splits for row in rows if isinstance(row, dict)]
+
+    @property
     def training_hashes(self) -> frozenset[str]:
         data: dict[str, Any] = self.spec.get("data", {})
         return frozenset(data.get("pixel_hashes", ()))
