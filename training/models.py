@@ -54,7 +54,7 @@ class ModelVersion(models.Model):
 
     @property
     def figures(self) -> list[dict[str, Any]]:
-        """The spec's own metrics as rows (``split``, ``source``, ``patients``, ``slices``, ``dice``, ...), test first."""
+        """The spec's own metrics as rows (``split``, ``source``, ``patients``, ``dice``, ...), test first."""
         metrics: dict[str, Any] = self.spec.get("metrics", {})
         splits = [(split, rows) for split, rows in sorted(metrics.items()) if isinstance(rows, list)]
         return [{"split": split, **row} for split, rows in splits for row in rows if isinstance(row, dict)]
