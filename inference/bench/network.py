@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -66,11 +67,11 @@ def torch_contenders(canvas: np.ndarray) -> dict[str, Contender]:
 
     batch = torch.from_numpy(canvas[np.newaxis, np.newaxis].copy())
     networks: dict[str, Callable[[], torch.nn.Module]] = {}
-    if find_spec("monai") is not None:
+    with suppress(ImportError):
         from monai.networks.nets import UNet
 
         networks["monai"] = lambda: UNet(2, 1, 1, (16, 32, 64, 128, 256), (2, 2, 2, 2), num_res_units=2)
-    if find_spec("segmentation_models_pytorch") is not None:
+    with suppress(ImportError):
         import segmentation_models_pytorch as smp
 
         networks["smp"] = lambda: smp.Unet("resnet34", encoder_weights=None, in_channels=1)
