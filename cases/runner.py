@@ -82,36 +82,42 @@ class Importer:
         return _with_unique_names(files)
 
     def _convert(self, plans: list[intake.SeriesPlan]) -> None:
+        """Each series by itself: one damaged file spoils its series, and only that."""
         total = sum(plan.geometry.shape[0] for plan in plans)
         done = 0
         for number, plan in enumerate(plans):
             path = self.folder / f"volume{number}.h5"
             try:
-                with SliceFileWriter(path, plan.geometry, "volume") as writer:
-                    for z, pixels in plan.slices():
-                        writer.write(z, pixels)
-                        self.lease.report(done + z + 1, total, "Converting slices")
+                pixel_hash = self._write(plan, path, done, total)
+                self.harvest.series.append(self._kept(plan, path, pixel_hash))
             except UnreadableFile as error:
                 self._reject(plan, error)
-            else:
-                self._keep(plan, path, writer.pixel_hash)
             done += plan.geometry.shape[0]
 
+    def _write(self, plan: intake.SeriesPlan, path: Path, done: int, total: int) -> str:
+        with SliceFileWriter(path, plan.geometry, "volume") as writer:
+            for z, pixels in plan.slices():
+                writer.write(z, pixels)
+                self.lease.report(done + z + 1, total, "Converting slices")
+        return writer.pixel_hash
+
     def _reject(self, plan: intake.SeriesPlan, error: UnreadableFile) -> None:
-        """One damaged file spoils its series, and only that."""
         for file in plan.files:
             reason = error.reason if file.name == error.name else f"Its series needs {error.name}: {error.reason}"
             self.harvest.judge(intake.FileVerdict(file.name, "rejected", error.code, reason))
 
-    def _keep(self, plan: intake.SeriesPlan, path: Path, pixel_hash: str) -> None:
-        imported = ImportedSeries(plan, pixel_hash)
-        self.harvest.series.append(imported)
+    def _kept(self, plan: intake.SeriesPlan, path: Path, pixel_hash: str) -> ImportedSeries:
+        """The series with its files in the storage; a duplicate needs none."""
         known = Series.objects.filter(institution=self.lease.run.institution, pixel_hash=pixel_hash).exists()
-        if known or any(other.pixel_hash == pixel_hash for other in self.harvest.series[:-1]):
-            return  # recorded as a duplicate: its files are not needed
-        imported.volume = self._store(path, "volumes", ".h5")
-        if plan.meta.source_kind == "dicom":
-            imported.originals = self._store(self._originals(plan), "originals", ".zip")
+        if known or any(other.pixel_hash == pixel_hash for other in self.harvest.series):
+            return ImportedSeries(plan, pixel_hash)
+        originals = self._originals(plan) if plan.meta.source_kind == "dicom" else None
+        return ImportedSeries(
+            plan,
+            pixel_hash,
+            volume=self._store(path, "volumes", ".h5"),
+            originals=self._store(originals, "originals", ".zip") if originals else "",
+        )
 
     def _originals(self, plan: intake.SeriesPlan) -> Path:
         """The DICOM files as received but de-identified, in one zip; other formats are already in the volume."""
@@ -120,7 +126,10 @@ class Importer:
         with zipfile.ZipFile(archive_path, "w", zipfile.ZIP_STORED) as archive:
             for number, file in enumerate(plan.files, start=1):
                 self.lease.report(number, len(plan.files), "Removing identities")
-                deidentify.deidentify_dicom(file.path, clean, uid_salt=salt)
+                try:
+                    deidentify.deidentify_dicom(file.path, clean, uid_salt=salt)
+                except UnreadableFile as error:  # it knows the file by its staged name
+                    raise UnreadableFile(file.name, error.reason) from error
                 archive.write(clean, f"{number:05d}.dcm")
         return archive_path
 

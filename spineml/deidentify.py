@@ -18,10 +18,10 @@ from typing import Any
 import pydicom
 from dicomanonymizer.dicomfields_selector import dicom_anonymization_database_selector
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
-from pydicom.uid import UID
+from pydicom.uid import UID, CTImageStorage, generate_uid
 
 from spineml.dicom_header import damage_as, transfer_syntax
 from spineml.errors import UnreadableFile
@@ -56,6 +56,7 @@ def deidentify_dicom(src: Path, dst: Path, *, uid_salt: str) -> None:
         dataset = pydicom.dcmread(src, force=True)
         syntax = transfer_syntax(dataset)
         patient = patient_pseudonym(str(dataset.get("PatientID", "") or ""), uid_salt)
+        _complete_identity(dataset)
         _clean(dataset, uid_salt)
         _sign(dataset, patient)
         dataset.preamble = b"\0" * 128
@@ -117,6 +118,15 @@ def _clean(dataset: Dataset, salt: str) -> None:
                 _clean(item, salt)
 
 
+def _complete_identity(dataset: FileDataset) -> None:
+    """Every DICOM file states its class and instance; some exporters leave them to the file meta information alone."""
+    if "Rows" not in dataset:
+        raise ValueError("no image")
+    meta = dataset.file_meta
+    dataset.SOPClassUID = dataset.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID") or CTImageStorage
+    dataset.SOPInstanceUID = dataset.get("SOPInstanceUID") or meta.get("MediaStorageSOPInstanceUID") or generate_uid()
+
+
 def _is_sequence(dataset: Dataset, tag: BaseTag) -> bool:
     """By the element's VR, or by the dictionary where the file states none (implicit VR)."""
     stated: str | None = getattr(dataset.get_item(tag), "VR", None)
@@ -147,7 +157,7 @@ def _sign(dataset: Dataset, patient: str) -> None:
 def _file_meta(dataset: Dataset, syntax: UID) -> FileMetaDataset:
     """New file meta information: the old one may name the sending machine."""
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = dataset.get("SOPClassUID", "")
-    meta.MediaStorageSOPInstanceUID = dataset.get("SOPInstanceUID", "")
+    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     meta.TransferSyntaxUID = syntax
     return meta

@@ -250,7 +250,7 @@ def _describe(file: ReceivedFile, dataset: pydicom.FileDataset, pixels: PixelPla
         rows=rows,
         columns=columns,
         transfer_syntax=transfer_syntax(dataset),
-        sop_instance_uid=str(dataset.get("SOPInstanceUID", "")),
+        sop_instance_uid=str(dataset.get("SOPInstanceUID") or dataset.file_meta.get("MediaStorageSOPInstanceUID", "")),
         frame_of_reference=str(dataset.get("FrameOfReferenceUID", "") or ""),
         order=order_of(dataset),
         slice_step_mm=slice_step(dataset),

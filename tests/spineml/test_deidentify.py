@@ -123,6 +123,24 @@ def test_a_file_without_a_patient_id_stays_without(tmp_path: Path) -> None:
     assert pydicom.dcmread(tmp_path / "o.dcm").PatientID == ""
 
 
+def test_class_and_instance_may_stand_in_the_file_meta_information_alone(tmp_path: Path) -> None:
+    (path,) = write_dicom_series(small_phantom(1), tmp_path / "s", overrides={"SOPClassUID": "", "SOPInstanceUID": ""})
+    stated = pydicom.dcmread(path).file_meta.MediaStorageSOPInstanceUID
+    deidentify_dicom(path, tmp_path / "o.dcm", uid_salt=SALT)
+    after = pydicom.dcmread(tmp_path / "o.dcm")
+    assert after.SOPClassUID == "1.2.840.10008.5.1.4.1.1.2"
+    assert after.SOPInstanceUID == after.file_meta.MediaStorageSOPInstanceUID == pseudonymous_uid(stated, SALT)
+
+
+def test_a_file_that_names_its_instance_nowhere_gets_one(tmp_path: Path) -> None:
+    (path,) = write_dicom_series(small_phantom(1), tmp_path / "s")
+    dataset = pydicom.dcmread(path)
+    del dataset.SOPInstanceUID, dataset.file_meta.MediaStorageSOPInstanceUID
+    dataset.save_as(path, enforce_file_format=False)
+    deidentify_dicom(path, tmp_path / "o.dcm", uid_salt=SALT)
+    assert pydicom.dcmread(tmp_path / "o.dcm").SOPInstanceUID.is_valid
+
+
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.dcm").write_bytes(b"no DICOM at all, but some text that is long enough" * 10)
     with pytest.raises(UnreadableFile, match="cannot be de-identified"):
@@ -138,3 +156,10 @@ def test_every_encoding_keeps_its_pixels_byte_for_byte(tmp_path: Path, ending: s
     before, after = pydicom.dcmread(path), pydicom.dcmread(tmp_path / "o.dcm")
     assert after.PixelData == before.PixelData
     assert after.file_meta.TransferSyntaxUID == before.file_meta.TransferSyntaxUID
+
+
+@needs_real_data
+def test_a_series_with_empty_instance_uids_is_readable(tmp_path: Path) -> None:
+    path = min((REAL_DATA / "totalsegmentator" / "example_ct_dicom").iterdir())
+    deidentify_dicom(path, tmp_path / "o.dcm", uid_salt=SALT)
+    assert pydicom.dcmread(tmp_path / "o.dcm").PixelData == pydicom.dcmread(path).PixelData
