@@ -28,7 +28,7 @@ from spineml.scoring import Segment, as_table, best_baseline, score, scores_by_s
 from spineml.training_data import LabelledSeries, in_split, load_all
 from spineml.volume import HounsfieldArray, LabelArray
 
-STEPS, SEED = 8000, 2020
+STEPS, SEED = 9000, 2020
 ARCHITECTURES: dict[str, Callable[[], Architecture]] = {"compact": Architecture, "paper": Architecture.paper}
 THRESHOLDS = (0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65)
 SOURCES = (
