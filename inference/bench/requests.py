@@ -5,16 +5,17 @@ from __future__ import annotations
 import http.client
 import json
 import uuid
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 
 class Client:
-    """One connection to the platform, kept open; every answer must be a success."""
+    """A person's program at the platform, one connection for each request; every answer must be a success."""
 
     def __init__(self, address: str, username: str, password: str) -> None:
-        self._connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=120)
+        self._host = urlsplit(address).netloc
         self._headers: dict[str, str] = {}
         body = json.dumps({"username": username, "password": password})
         answer = self._send("POST", "/api/v1/auth/token/", body.encode(), "application/json")
@@ -33,9 +34,10 @@ class Client:
         return self._send("GET", path, None, "application/json")
 
     def _send(self, method: str, path: str, body: bytes | None, content_type: str) -> dict[str, Any]:
-        self._connection.request(method, path, body, {**self._headers, "Content-Type": content_type})
-        response = self._connection.getresponse()
-        content = response.read()
+        with closing(http.client.HTTPConnection(self._host, timeout=120)) as connection:
+            connection.request(method, path, body, {**self._headers, "Content-Type": content_type})
+            response = connection.getresponse()
+            content = response.read()
         if response.status >= 400:
             raise RuntimeError(f"{method} {path}: {response.status} {content[:300]!r}")
         answer: dict[str, Any] = json.loads(content)
