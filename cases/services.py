@@ -58,10 +58,11 @@ def annotation_upload(
     with storage.work_folder("mask") as folder, storage.stored_or_removed() as stored:
         path = folder / "mask.h5"
         pixel_hash = write_mask(path, mask)
-        same = series.annotations.filter(author=actor, pixel_hash=pixel_hash).first()
-        if same is not None:
-            raise SameMask(annotation=str(same.pk))
         with transaction.atomic():
+            Series.objects.select_for_update(no_key=True).get(pk=series.pk)  # the same mask sent twice at once
+            same = series.annotations.filter(author=actor, pixel_hash=pixel_hash).first()
+            if same is not None:
+                raise SameMask(annotation=str(same.pk))
             annotation = annotation_record(
                 series=series,
                 path=path,

@@ -6,10 +6,11 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from django.conf import settings
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.db import IntegrityError, transaction
 
@@ -61,7 +62,7 @@ class IncomingFile:
         with path.open("rb") as file:
             while block := file.read(BLOCK):
                 digest.update(block)
-        return cls(path, name, path.stat().st_size, digest.hexdigest())
+        return cls(path, name.replace("\0", ""), path.stat().st_size, digest.hexdigest())
 
     @classmethod
     def from_request(cls, file: UploadedFile, name: str) -> IncomingFile:
@@ -92,7 +93,7 @@ def upload_create(
     digest = _digest(files, options)
     known = Upload.objects.filter(institution=institution, digest=digest).select_related("run").first()
     if known is not None:
-        return _again(known, files), False
+        return _again(known, files, actor), False
     try:
         return _take(institution, actor, files, options, digest), True
     except IntegrityError:  # the same files arrived at the same moment
@@ -111,7 +112,10 @@ def _check(files: Sequence[IncomingFile]) -> None:
 
 
 def _digest(files: Sequence[IncomingFile], options: UploadOptions) -> str:
-    content = sorted(file.sha256 for file in files)
+    """The same for the same content in the same order and folders: that is how pictures are stacked."""
+    paths = sorted((PurePosixPath(file.name), file.sha256) for file in files)
+    folders = {folder: rank for rank, folder in enumerate(dict.fromkeys(path.parent for path, _ in paths))}
+    content = [(folders[path.parent], sha256) for path, sha256 in paths]
     return hashlib.sha256(json.dumps([content, asdict(options)]).encode()).hexdigest()
 
 
@@ -141,20 +145,28 @@ def _take(
 def _staged(upload: Upload, files: Sequence[IncomingFile], stored: list[str]) -> list[UploadFile]:
     rows = []
     for file in files:
-        name = storage.store(file.path, storage.unique_name(f"incoming/{upload.pk}", ""))
-        stored.append(name)
-        rows.append(UploadFile(upload=upload, name=file.name[-500:], size=file.size, sha256=file.sha256, staged=name))
+        staged = _stage(upload, file, stored)
+        rows.append(UploadFile(upload=upload, name=file.name[-500:], size=file.size, sha256=file.sha256, staged=staged))
     return rows
 
 
-def _again(upload: Upload, files: Sequence[IncomingFile]) -> Upload:
-    """The same files once more: put back what was already cleared away, and retry an import that did not succeed."""
+def _stage(upload: Upload, file: IncomingFile, stored: list[str]) -> str:
+    name = storage.store(file.path, storage.unique_name(f"incoming/{upload.pk}", ""))
+    stored.append(name)
+    return name
+
+
+def _again(upload: Upload, files: Sequence[IncomingFile], actor: Any) -> Upload:
+    """The same files once more: retry an import that did not succeed, with what the storage has lost put back."""
     if not upload.run.can_retry:
         return upload
-    by_hash = {file.sha256: file for file in files}
-    with transaction.atomic():
-        for row in upload.files.filter(staged=""):
-            row.staged = storage.store(by_hash[row.sha256].path, storage.unique_name(f"incoming/{upload.pk}", ""))
-            row.save(update_fields=["staged"])
-        run_retry(run=upload.run)
+    by_hash: dict[str, list[IncomingFile]] = {}
+    for file in files:
+        by_hash.setdefault(file.sha256, []).append(file)
+    with storage.stored_or_removed() as stored, transaction.atomic():
+        for row in upload.files.all():
+            if not default_storage.exists(row.staged):
+                row.staged = _stage(upload, by_hash[row.sha256].pop(), stored)
+                row.save(update_fields=["staged"])
+        run_retry(run=upload.run, actor=actor)
     return upload
