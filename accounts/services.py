@@ -105,7 +105,7 @@ def roles_set(*, institution: Institution, user: User, roles: Iterable[Role], ac
         require(actor, institution.pk, Capability.MANAGE_PEOPLE)
     wanted = {Role(role) for role in roles}
     with transaction.atomic():
-        Institution.objects.select_for_update().get(pk=institution.pk)
+        Institution.objects.select_for_update(no_key=True).get(pk=institution.pk)
         others = institution.memberships.filter(role=Role.INSTITUTION_ADMIN).exclude(user=user)
         was_admin = institution.memberships.filter(role=Role.INSTITUTION_ADMIN, user=user).exists()
         if was_admin and Role.INSTITUTION_ADMIN not in wanted and not others.exists():

@@ -25,7 +25,7 @@ from cases.uploads import IncomingFile, upload_create
 from spineml.errors import SpineError
 from spineml.series import ReceivedFile
 from spineplatform.shared.errors import UserError, describe
-from spineplatform.shared.runs import run_cancel, run_retry
+from spineplatform.shared.http import run_action
 
 
 @login_required
@@ -109,10 +109,7 @@ def upload_detail_page(request: HttpRequest, upload_id: str) -> HttpResponse:
 @require_POST
 def import_run_action(request: HttpRequest, run_id: str, action: str) -> HttpResponse:
     run = import_run_get(request.user, run_id, Capability.UPLOAD_CT)
-    try:
-        {"cancel": run_cancel, "retry": run_retry}[action](run=run)
-    except UserError as error:
-        messages.error(request, error.message)
+    run_action(request, run, action)
     return redirect(run.upload)
 
 

@@ -50,7 +50,8 @@ class Harvest:
 
 def record(run: ImportRun, harvest: Harvest) -> None:
     """Write everything of one import. Imports into one institution take turns here, so none records the same twice."""
-    Institution.objects.select_for_update().get(pk=run.institution_id)
+    # Not "for update": that would make every upload to the institution wait, whose rows refer to it.
+    Institution.objects.select_for_update(no_key=True).get(pk=run.institution_id)
     rows: dict[str, Series] = {}
     for imported in harvest.series:
         known = Series.objects.filter(institution=run.institution, pixel_hash=imported.pixel_hash).first()
@@ -74,7 +75,7 @@ def _judge_duplicate(harvest: Harvest, imported: ImportedSeries, known: Series) 
     for file in imported.plan.files:
         harvest.judge(intake.FileVerdict(file.name, "skipped", "duplicate", reason))
     unneeded = [name for name in (imported.volume, imported.originals) if name]
-    transaction.on_commit(lambda: _delete(unneeded))
+    transaction.on_commit(lambda: _delete(unneeded), robust=True)
 
 
 def _record_series(run: ImportRun, imported: ImportedSeries, *, alone: bool) -> Series:
@@ -142,7 +143,7 @@ def _clear_staged(upload: Upload) -> None:
     """What was received is no longer needed once it is recorded."""
     staged = list(upload.files.exclude(staged="").values_list("staged", flat=True))
     upload.files.update(staged="")
-    transaction.on_commit(lambda: _delete(staged))
+    transaction.on_commit(lambda: _delete(staged), robust=True)
 
 
 def _delete(names: Iterable[str]) -> None:

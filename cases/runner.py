@@ -29,7 +29,8 @@ def run_import(lease: Lease[ImportRun]) -> None:
     with storage.work_folder("import") as folder, storage.stored_or_removed() as stored:
         harvest = Importer(lease, folder, stored, Harvest()).run()
         if harvest.is_empty:
-            record_verdicts(lease.run.upload, harvest, {})
+            with lease.writing() as run:
+                record_verdicts(run.upload, harvest, {})
             raise NothingImported(why(harvest))
         with lease.finishing() as run:
             record(run, harvest)

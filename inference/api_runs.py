@@ -107,7 +107,7 @@ class RunCancelView(APIView):
         """Stop a run: at once when it waits, else as soon as its worker notices."""
         door = _door(kind)
         run = door.get(request.user, run_id, door.starts)
-        run_cancel(run=run)
+        run_cancel(run=run, actor=request.user)
         return Response(run_answer(run))
 
 
@@ -122,7 +122,7 @@ class RunRetryView(APIView):
         """Queue a failed or cancelled run again."""
         door = _door(kind)
         run = door.get(request.user, run_id, door.starts)
-        run_retry(run=run)
+        run_retry(run=run, actor=request.user)
         return Response(run_answer(run))
 
 

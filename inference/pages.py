@@ -24,7 +24,7 @@ from spineml.metrics import Comparison
 from spineml.volume_file import SliceFileReader
 from spineplatform.shared import storage
 from spineplatform.shared.errors import Conflict, UserError
-from spineplatform.shared.runs import run_cancel, run_retry
+from spineplatform.shared.http import run_action
 from training.access import version_get
 from training.selectors import versions_usable
 
@@ -93,12 +93,9 @@ def start_action(request: HttpRequest, series_id: str) -> HttpResponse:
 
 @login_required
 @require_POST
-def run_action(request: HttpRequest, run_id: str, action: str) -> HttpResponse:
+def inference_run_action(request: HttpRequest, run_id: str, action: str) -> HttpResponse:
     run = inference_run_get(request.user, run_id, Capability.SEGMENT)
-    try:
-        {"cancel": run_cancel, "retry": run_retry}[action](run=run)
-    except UserError as error:
-        messages.error(request, error.message)
+    run_action(request, run, action)
     return redirect("inference:view", run.series_id)
 
 

@@ -62,8 +62,8 @@ def _queue(series: Series, version: ModelVersion, actor: Any) -> InferenceRun:
                 version=version.number,
             )
             run_enqueue(run)
-    except IntegrityError:  # one is already going: the constraint allows no second
-        return InferenceRun.objects.unfinished().get(series=series, model_version=version)
+    except IntegrityError:  # one is already going: the constraint allows no second; it may end at this very moment
+        return InferenceRun.objects.filter(series=series, model_version=version).latest("created_at")
     return run
 
 
@@ -99,7 +99,14 @@ def comparison_start(*, reference: Annotation, predicted: Annotation, actor: Any
             },
         )
         if created:
+            audit.record(
+                actor=actor,
+                action="comparison.requested",
+                object_id=run.pk,
+                institution_id=run.institution_id,
+                series=str(reference.series_id),
+            )
             run_enqueue(run)
         elif run.can_retry:
-            run_retry(run=run)
+            run_retry(run=run, actor=actor)
     return run

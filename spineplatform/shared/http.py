@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from asgiref.sync import sync_to_async
+from django.contrib import messages
 from django.core.handlers.asgi import ASGIRequest
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 
 from spineml.errors import SpineError
 from spineplatform.shared.errors import UserError, describe
+from spineplatform.shared.runs import RUN_ACTIONS, Run
 
 log = logging.getLogger(__name__)
 BLOCK = 1 << 18
@@ -33,6 +35,14 @@ class UserErrorMiddleware:
         code, message = describe(error)
         status = error.status if isinstance(error, UserError) else 400
         return render(request, "error.html", {"status": status, "code": code, "message": message}, status=status)
+
+
+def run_action(request: HttpRequest, run: Run, action: str) -> None:
+    """Do what the button says ("cancel" or "retry"); when it is too late for that, the next page says so."""
+    try:
+        RUN_ACTIONS[action](run=run, actor=request.user)
+    except UserError as error:
+        messages.error(request, error.message)
 
 
 def file_download(request: HttpRequest, path: Path, *, name: str, content_type: str) -> HttpResponseBase:

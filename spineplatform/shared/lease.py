@@ -76,19 +76,26 @@ class Lease(Generic[R]):
         return self._lost.is_set() or self._cancelled.is_set()
 
     @contextmanager
-    def finishing(self) -> Iterator[R]:
-        """Write the results inside this block: they and the success are one transaction, fenced by the token."""
+    def writing(self) -> Iterator[R]:
+        """One transaction, fenced by the token: for what is kept even when the run does not succeed."""
         self.check()
+        close_old_connections()  # after long work the database may have been restarted
         with transaction.atomic():
             run: R = type(self.run)._default_manager.select_for_update().get(pk=self.run.pk)  # type: ignore[assignment]
             if run.token != self.run.token or run.state != RunState.RUNNING:
                 raise LeaseLost
             yield run
+
+    @contextmanager
+    def finishing(self) -> Iterator[R]:
+        """Write the results inside this block: they and the success are one transaction, fenced by the token."""
+        with self.writing() as run:
+            yield run
             if self._progress is not None:
                 run.progress_done, run.progress_total, _ = self._progress
             run.state, run.finished_at, run.progress_message = RunState.SUCCEEDED, timezone.now(), ""
             run.save()
-            transaction.on_commit(lambda: progress.publish(run))
+            transaction.on_commit(lambda: progress.publish(run), robust=True)
         self.ended = True
 
     def _beat(self) -> None:
@@ -110,7 +117,8 @@ class Lease(Generic[R]):
             mine = type(run)._default_manager.filter(pk=run.pk, token=run.token, state=RunState.RUNNING)
             if not mine.update(**values):
                 self._lost.set()
-            elif mine.filter(cancel_requested=True).exists():
+                return  # ended, or another worker's: what this thread knows of the run is out of date
+            if mine.filter(cancel_requested=True).exists():
                 self._cancelled.set()
         except (OperationalError, InterfaceError):
             log.warning("heartbeat_missed run=%s", run.pk)
@@ -154,9 +162,10 @@ def execute(model: type[R], run_id: uuid.UUID | str, work: Callable[[Lease[R]], 
 def _end(run: Run, state: RunState, *, code: str = "", message: str = "") -> None:
     """Written in a transaction of its own, so that no failure is ever rolled back with the work."""
     try:
+        close_old_connections()
         mine = type(run)._default_manager.filter(pk=run.pk, token=run.token, state=RunState.RUNNING)
         mine.update(state=state, finished_at=timezone.now(), error_code=code, error_message=message)
         run.refresh_from_db()
         progress.publish(run)
-    except DatabaseError:
+    except (DatabaseError, InterfaceError):
         log.warning("run_end_not_written run=%s state=%s", run.pk, state)

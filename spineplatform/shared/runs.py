@@ -21,7 +21,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from spineplatform.shared import progress
+from spineplatform.shared import audit, progress
 from spineplatform.shared.errors import Conflict
 
 log = logging.getLogger(__name__)
@@ -37,13 +37,15 @@ class RunState(models.TextChoices):
 
 
 UNFINISHED = (RunState.QUEUED, RunState.RUNNING)
+# A long queue waits; sending all of it again at every sweep would only fill the broker.
+SENT_AGAIN_AT_ONCE = 50
 
 
 class RunQuerySet(models.QuerySet[R]):
     def unfinished(self) -> Self:
         return self.filter(state__in=UNFINISHED)
 
-    def claimable(self, *, at: datetime) -> Self:
+    def claimable(self, *, at: datetime | Now) -> Self:
         """Queued, or running under a lease that has expired."""
         return self.filter(Q(state=RunState.QUEUED) | Q(state=RunState.RUNNING, lease_expires_at__lt=at))
 
@@ -144,7 +146,7 @@ def run_models() -> Iterator[type[Run]]:
 
 def run_enqueue(run: Run) -> None:
     """Send the id to the workers once the surrounding transaction is committed."""
-    transaction.on_commit(lambda: _deliver(run))
+    transaction.on_commit(lambda: _deliver(run), robust=True)
 
 
 def _deliver(run: Run) -> None:
@@ -155,7 +157,7 @@ def _deliver(run: Run) -> None:
     progress.publish(run)
 
 
-def run_cancel(*, run: Run) -> None:
+def run_cancel(*, run: Run, actor: Any) -> None:
     """Stop a queued run at once, and ask the worker of a running one to stop.
 
     Raises:
@@ -163,15 +165,17 @@ def run_cancel(*, run: Run) -> None:
     """
     now = timezone.now()
     mine = type(run)._default_manager.filter(pk=run.pk)
-    queued = mine.filter(state=RunState.QUEUED)
-    changed = queued.update(state=RunState.CANCELLED, finished_at=now, cancel_requested=True)
-    if not changed and not mine.filter(state=RunState.RUNNING).update(cancel_requested=True):
-        raise Conflict("This run has already ended, so there is nothing to cancel.")
-    run.refresh_from_db()
-    transaction.on_commit(lambda: progress.publish(run))
+    with transaction.atomic():
+        queued = mine.filter(state=RunState.QUEUED)
+        changed = queued.update(state=RunState.CANCELLED, finished_at=now, cancel_requested=True)
+        if not changed and not mine.filter(state=RunState.RUNNING).update(cancel_requested=True):
+            raise Conflict("This run has already ended, so there is nothing to cancel.")
+        _record(run, actor, "cancelled")
+        transaction.on_commit(lambda: progress.publish(run), robust=True)
+        run.refresh_from_db()
 
 
-def run_retry(*, run: Run) -> None:
+def run_retry(*, run: Run, actor: Any) -> None:
     """Queue a failed or cancelled run again, from the start and with all its attempts.
 
     Raises:
@@ -192,12 +196,20 @@ def run_retry(*, run: Run) -> None:
                 finished_at=None,
                 enqueued_at=timezone.now(),
             )
+            if not changed:
+                raise Conflict("Only a failed or cancelled run can be retried.")
+            _record(run, actor, "retried")
+            run_enqueue(run)
+            run.refresh_from_db()
     except IntegrityError:
         raise Conflict("The same work is already going in another run. Watch that one instead.") from None
-    if not changed:
-        raise Conflict("Only a failed or cancelled run can be retried.")
-    run.refresh_from_db()
-    run_enqueue(run)
+
+
+RUN_ACTIONS = {"cancel": run_cancel, "retry": run_retry}
+
+
+def _record(run: Run, actor: Any, deed: str) -> None:
+    audit.record(actor=actor, action=f"{run.kind}.{deed}", object_id=run.pk, institution_id=run.institution_id)
 
 
 def claim(model: type[R], run_id: uuid.UUID | str) -> R | None:
@@ -206,7 +218,7 @@ def claim(model: type[R], run_id: uuid.UUID | str) -> R | None:
     lease = timedelta(seconds=settings.RUN_LEASE_SECONDS)
     claimed = (
         model._default_manager.filter(pk=run_id)
-        .filter(Q(state=RunState.QUEUED) | Q(state=RunState.RUNNING, lease_expires_at__lt=Now()))
+        .claimable(at=Now())
         .update(
             state=RunState.RUNNING,
             attempt=F("attempt") + 1,
@@ -219,7 +231,10 @@ def claim(model: type[R], run_id: uuid.UUID | str) -> R | None:
 
 
 def sweep(*, at: datetime) -> int:
-    """Requeue abandoned and undelivered runs; give up on those that used all their attempts. Returns how many moved."""
+    """Requeue abandoned and undelivered runs; give up on those that used all their attempts. Returns how many moved.
+
+    ``at`` is the database's clock, by which leases are given.
+    """
     return sum(_sweep_kind(model, at=at) for model in run_models())
 
 
@@ -234,9 +249,10 @@ def _sweep_kind(model: type[Run], *, at: datetime) -> int:
         state=RunState.QUEUED, token=None, lease_expires_at=None, progress_message="Waiting for a worker"
     )
     late = at - timedelta(seconds=settings.RUN_REQUEUE_AFTER_SECONDS)
-    undelivered = list(runs.undelivered(before=late).values_list("pk", flat=True))
+    waiting_longest = runs.undelivered(before=late).order_by("enqueued_at")
+    undelivered = list(waiting_longest.values_list("pk", flat=True)[:SENT_AGAIN_AT_ONCE])
     waiting = runs.filter(pk__in=[*requeued, *undelivered], state=RunState.QUEUED)
-    for run in waiting:
+    for run in waiting.order_by("created_at"):  # first come, first served
         _deliver(run)
     waiting.update(enqueued_at=at)
     return ended + len(requeued) + len(undelivered)

@@ -6,6 +6,7 @@ HDF5 needs a real file: ``local_path`` gives one, straight from a local storage 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 import tempfile
@@ -17,7 +18,10 @@ from pathlib import Path
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
+from django.db import InterfaceError, OperationalError
 from django.db.models.fields.files import FieldFile
+
+log = logging.getLogger(__name__)
 
 
 class _MovedFile(File):  # type: ignore[type-arg]
@@ -45,14 +49,28 @@ def unique_name(folder: str, suffix: str) -> str:
 
 @contextmanager
 def stored_or_removed() -> Iterator[list[str]]:
-    """Collect the names stored in this block; if it raises, they are deleted again."""
+    """Collect the names stored in this block; if it raises, they are deleted again.
+
+    Except when the database went away: a commit whose answer is lost may have happened, and a file without a row does
+    less harm than a row without its file.
+    """
     names: list[str] = []
     try:
         yield names
+    except (OperationalError, InterfaceError):
+        log.warning("stored_files_left names=%s", names)
+        raise
     except BaseException:
         for name in names:
-            default_storage.delete(name)
+            _delete(name)
         raise
+
+
+def _delete(name: str) -> None:
+    try:
+        default_storage.delete(name)
+    except Exception as error:  # noqa: BLE001 - whatever the storage's client raises: the first error is the one to tell
+        log.warning("stored_file_left name=%s error=%s", name, type(error).__name__)
 
 
 def local_path(file: FieldFile | str) -> Path:
@@ -68,10 +86,11 @@ def _cached(name: str) -> Path:
     target = Path(settings.CACHE_DIR) / "files" / hashlib.sha256(name.encode()).hexdigest()
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(dir=target.parent)
-        with os.fdopen(handle, "wb") as out, default_storage.open(name) as source:
-            shutil.copyfileobj(source, out, 1 << 20)
-        Path(partial).replace(target)
+        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+            partial = Path(folder) / "partial"
+            with partial.open("wb") as out, default_storage.open(name) as source:
+                shutil.copyfileobj(source, out, 1 << 20)
+            partial.replace(target)
     os.utime(target)
     return target
 

@@ -2,7 +2,6 @@
 
 from celery import shared_task
 from django.db import connection
-from django.utils import timezone
 
 from spineplatform.shared import runs
 
@@ -17,6 +16,8 @@ def sweep() -> None:
         if not cursor.fetchone()[0]:
             return
         try:
-            runs.sweep(at=timezone.now())
+            # Leases are given by the database's clock, so they are judged by it too.
+            cursor.execute("SELECT clock_timestamp()")
+            runs.sweep(at=cursor.fetchone()[0])
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [SWEEPER_LOCK])

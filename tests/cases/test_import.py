@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import uuid
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ from spineml.errors import UnreadableFile
 from spineml.phantom import spine_phantom, write_dicom_series, write_nifti
 from spineml.volume_file import read_volume
 from spineplatform.shared.errors import Forbidden, NotFound
-from spineplatform.shared.lease import execute
-from spineplatform.shared.runs import RunState
+from spineplatform.shared.lease import Lease, LeaseLost, execute
+from spineplatform.shared.runs import RunState, claim
 from spineplatform.shared.storage import local_path
 from tests import factories
 
@@ -177,6 +178,63 @@ def test_received_files_are_removed_once_they_are_imported(clinician: User, tmp_
         else ([], [])
     )
     assert files == []
+
+
+def test_a_storage_that_refuses_to_clear_up_takes_no_image_away(
+    clinician: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(name: str) -> None:
+        raise OSError("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(default_storage, "delete", refuse)
+        upload = send(clinician, nifti(tmp_path))
+    assert upload.run.state == RunState.SUCCEEDED
+    assert local_path(Series.objects.get().volume).exists()
+
+
+def test_an_import_that_lost_its_lease_leaves_the_verdicts_of_the_other_worker(clinician: User, tmp_path: Path) -> None:
+    bad = tmp_path / "notes.dcm"
+    bad.write_text("these are notes")
+    upload, _ = upload_create(
+        institution=clinician.memberships.get().institution,
+        actor=clinician,
+        files=[IncomingFile.from_path(bad, bad.name)],
+    )
+    late = claim(ImportRun, upload.run.pk)
+    assert late is not None
+    factories.verdict(upload, "notes.dcm", code="of-the-other-worker")
+    ImportRun.objects.filter(pk=upload.run.pk).update(token=uuid.uuid4())
+    with Lease(late) as lease, pytest.raises(LeaseLost):
+        run_import(lease)
+    assert upload.verdicts.get().code == "of-the-other-worker"
+
+
+def test_a_retry_by_sending_again_puts_back_what_the_storage_has_lost(clinician: User, tmp_path: Path) -> None:
+    bad = tmp_path / "notes.dcm"
+    bad.write_text("these are notes")
+    upload = send(clinician, bad)
+    default_storage.delete(upload.files.get().staged)
+    again = send(clinician, bad)
+    assert again.pk == upload.pk
+    assert again.run.error_code == "nothing-imported", again.run.error_message
+    assert default_storage.exists(again.files.get().staged)
+
+
+def test_pictures_in_another_order_or_other_folders_are_another_upload(clinician: User, tmp_path: Path) -> None:
+    def sent(*names: str) -> Upload:
+        files = []
+        for number, name in enumerate(names):
+            path = tmp_path / str(number)
+            path.write_bytes(b"picture %d" % number)
+            files.append(IncomingFile.from_path(path, name))
+        return upload_create(institution=clinician.memberships.get().institution, actor=clinician, files=files)[0]
+
+    first = sent("ct/1.png", "ct/2.png")
+    assert sent("ct/1.png", "ct/2.png") == first
+    assert sent("renamed/1.png", "renamed/2.png") == first
+    assert sent("ct/2.png", "ct/1.png") != first
+    assert sent("a/1.png", "b/2.png") != first
 
 
 def test_an_upload_asks_for_a_segmentation_when_a_model_is_active(clinician: User, tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_cancelling_stops_a_running_segmentation_and_keeps_nothing(clinician: An
     from spineplatform.shared.runs import run_cancel
 
     run = start(clinician, depth=200)
-    run_cancel(run=run)
+    run_cancel(run=run, actor=None)
     wait_for(lambda: run_ended(run), "the end of the run")
     assert run.state == RunState.CANCELLED
     assert run.progress_done < 200
@@ -141,7 +141,7 @@ def test_a_full_disk_fails_the_run_with_a_clear_error_and_it_can_be_retried(monk
     assert "free some space" in run.error_message
     assert not Annotation.objects.exists()
 
-    run_retry(run=run)
+    run_retry(run=run, actor=None)
     execute(InferenceRun, run.pk, run_inference)
     assert_recorded_once(run)
 

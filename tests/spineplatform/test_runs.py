@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
@@ -12,8 +14,10 @@ from django.utils import timezone
 
 from cases.models import Case, ImportRun
 from spineplatform.shared import lease as lease_module
+from spineplatform.shared import runs as runs_module
 from spineplatform.shared.errors import Conflict, UserError
 from spineplatform.shared.lease import Lease, LeaseLost, RunCancelled, execute
+from spineplatform.shared.models import AuditEvent
 from spineplatform.shared.runs import RunState, claim, run_cancel, run_retry, sweep
 from tests import factories
 
@@ -135,7 +139,7 @@ def test_a_lost_database_leaves_the_run_to_the_sweeper(run: ImportRun) -> None:
 
 
 def test_cancelling_a_queued_run_ends_it_at_once(run: ImportRun) -> None:
-    run_cancel(run=run)
+    run_cancel(run=run, actor=None)
     assert run.state == RunState.CANCELLED
     assert claim(ImportRun, run.pk) is None
 
@@ -145,7 +149,7 @@ def test_cancelling_a_running_run_stops_the_work(run: ImportRun) -> None:
     steps = []
 
     def work(held: Lease[ImportRun]) -> None:
-        run_cancel(run=ImportRun.objects.get(pk=run.pk))
+        run_cancel(run=ImportRun.objects.get(pk=run.pk), actor=None)
         for step in range(10_000):
             held.report(step, 10_000, "Working")
             steps.append(step)
@@ -198,9 +202,9 @@ def test_ended_runs_cannot_be_cancelled_and_succeeded_ones_not_retried(run: Impo
     execute(ImportRun, run.pk, lambda held: None)
     run.refresh_from_db()
     with pytest.raises(Conflict):
-        run_cancel(run=run)
+        run_cancel(run=run, actor=None)
     with pytest.raises(Conflict):
-        run_retry(run=run)
+        run_retry(run=run, actor=None)
 
 
 def test_a_failed_run_can_be_retried_with_all_its_attempts(run: ImportRun) -> None:
@@ -209,7 +213,7 @@ def test_a_failed_run_can_be_retried_with_all_its_attempts(run: ImportRun) -> No
 
     execute(ImportRun, run.pk, fail)
     run.refresh_from_db()
-    run_retry(run=run)
+    run_retry(run=run, actor=None)
     assert (run.state, run.attempt, run.error_message) == (RunState.QUEUED, 0, "")
     execute(ImportRun, run.pk, lambda held: None)
     run.refresh_from_db()
@@ -227,7 +231,7 @@ def test_the_sweeper_gives_up_after_the_last_attempt(run: ImportRun, settings) -
 
 def test_the_sweeper_ends_an_abandoned_run_that_was_to_be_cancelled(run: ImportRun) -> None:
     claim(ImportRun, run.pk)
-    run_cancel(run=ImportRun.objects.get(pk=run.pk))
+    run_cancel(run=ImportRun.objects.get(pk=run.pk), actor=None)
     expire(run)
     sweep(at=timezone.now())
     run.refresh_from_db()
@@ -241,6 +245,57 @@ def test_the_sweeper_sends_a_lost_message_again(run: ImportRun, monkeypatch: pyt
     sweep(at=late)
     sweep(at=late)  # just sent: not again before it is late once more
     assert sent == [[str(run.pk)]]
+
+
+def test_the_sweeper_sends_only_the_oldest_of_a_long_queue(monkeypatch: pytest.MonkeyPatch, settings) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr("celery.Celery.send_task", lambda self, name, args: sent.append(args[0]))
+    monkeypatch.setattr(runs_module, "SENT_AGAIN_AT_ONCE", 2)
+    runs = [factories.import_run() for _ in range(3)]
+    late = timezone.now() + timedelta(seconds=settings.RUN_REQUEUE_AFTER_SECONDS + 1)
+    sweep(at=late)
+    assert sent == [str(one.pk) for one in runs[:2]]
+    sweep(at=late)
+    assert sent == [str(one.pk) for one in runs]
+
+
+@pytest.mark.parametrize(("act", "state"), [(run_cancel, RunState.QUEUED), (run_retry, RunState.FAILED)])
+def test_who_cancelled_or_retried_a_run_is_on_record(act: Callable[..., None], state: RunState) -> None:
+    run = factories.import_run(state=state)
+    person = factories.user("clinician", institution=run.institution)
+    act(run=run, actor=person)
+    event = AuditEvent.objects.get()
+    assert (event.actor, event.object_id, event.institution_id) == (person, str(run.pk), run.institution_id)
+    assert event.action in ("import.cancelled", "import.retried")
+
+
+def test_what_comes_too_late_is_not_on_record(run: ImportRun) -> None:
+    execute(ImportRun, run.pk, lambda held: None)
+    with pytest.raises(Conflict):
+        run_cancel(run=run, actor=None)
+    assert not AuditEvent.objects.exists()
+
+
+def test_the_heartbeat_says_nothing_of_a_run_that_has_ended(run: ImportRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    claimed = claim(ImportRun, run.pk)
+    assert claimed is not None
+    ImportRun.objects.filter(pk=run.pk).update(state=RunState.SUCCEEDED, finished_at=timezone.now())
+    said: list[Any] = []
+    monkeypatch.setattr(lease_module.progress, "publish", said.append)
+    held = Lease(claimed)
+    held._extend((1, 2, "Working"))
+    assert said == []
+    with pytest.raises(LeaseLost):
+        held.check()
+
+
+def test_what_is_written_without_success_is_fenced_too(run: ImportRun) -> None:
+    claimed = claim(ImportRun, run.pk)
+    assert claimed is not None
+    expire(run)
+    claim(ImportRun, run.pk)
+    with pytest.raises(LeaseLost), Lease(claimed).writing():
+        pytest.fail("another worker holds this run")
 
 
 def test_a_running_run_without_a_lease_is_refused_by_the_database(run: ImportRun) -> None:
