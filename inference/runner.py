@@ -45,7 +45,8 @@ class Predictors:
                 predictor = self._load(version)
                 self._by_hash[version.sha256] = predictor
                 if len(self._by_hash) > KEPT:
-                    self._by_hash.popitem(last=False)
+                    _, oldest = self._by_hash.popitem(last=False)
+                    oldest.close()
             self._by_hash.move_to_end(version.sha256)
             return predictor
 
