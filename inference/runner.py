@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
@@ -32,23 +34,32 @@ class Predictors:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._by_hash: OrderedDict[str, Predictor] = OrderedDict()
+        self._users: Counter[str] = Counter()
 
-    def get(self, version: ModelVersion) -> Predictor:
-        """The warm predictor of ``version``, loading it when it is new to this process.
+    @contextmanager
+    def using(self, version: ModelVersion) -> Iterator[Predictor]:
+        """The warm predictor of ``version``, loaded when it is new to this process; not let go of while it is used.
 
         Raises:
             ModelFileRejected: the stored file is not the one that was registered.
         """
         with self._lock:
-            predictor = self._by_hash.get(version.sha256)
-            if predictor is None:
-                predictor = self._load(version)
-                self._by_hash[version.sha256] = predictor
-                if len(self._by_hash) > KEPT:
-                    _, oldest = self._by_hash.popitem(last=False)
-                    oldest.close()
+            if version.sha256 not in self._by_hash:
+                self._by_hash[version.sha256] = self._load(version)
             self._by_hash.move_to_end(version.sha256)
-            return predictor
+            self._users[version.sha256] += 1
+        try:
+            yield self._by_hash[version.sha256]
+        finally:
+            with self._lock:
+                self._users[version.sha256] -= 1
+                self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the longest unused beyond the few that are kept."""
+        idle = [sha256 for sha256 in self._by_hash if not self._users[sha256]]
+        for sha256 in idle[: max(0, len(self._by_hash) - KEPT)]:
+            self._by_hash.pop(sha256).close()
 
     def _load(self, version: ModelVersion) -> Predictor:
         path = storage.local_path(version.file)
@@ -64,7 +75,8 @@ predictors = Predictors()
 def warm_up() -> None:
     """Called when the worker starts: load TensorFlow and the active model before the first run arrives."""
     try:
-        predictors.get(version_active())
+        with predictors.using(version_active()):
+            pass
     except NoActiveModel:
         log.warning("no_active_model")
     except (DatabaseError, SpineError, OSError) as error:
@@ -76,8 +88,11 @@ def run_inference(lease: Lease[InferenceRun]) -> None:
     """Work of one InferenceRun: stream the slices through the network, then record the mask and the success at once."""
     run = lease.run
     lease.report(0, run.series.depth, "Loading the model")
-    predictor = predictors.get(run.model_version)
-    with storage.work_folder("segment") as folder, storage.stored_or_removed() as stored:
+    with (
+        predictors.using(run.model_version) as predictor,
+        storage.work_folder("segment") as folder,
+        storage.stored_or_removed() as stored,
+    ):
         path = folder / "mask.h5"
         timings, summary = _segment(lease, predictor, path)
         with lease.finishing():
