@@ -18,6 +18,7 @@ from cases.models import Case, CaseState, Series
 from spineplatform.shared.errors import UserError
 
 PAGE_SIZE = 25
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(9900, 1, 1)
 
 
 class BadFilter(UserError):
@@ -52,11 +53,13 @@ class CaseFilter:
         if self.date_from:
             cases = cases.filter(created_at__gte=_midnight(self.date_from))
         if self.date_to:
-            cases = cases.filter(created_at__lt=_midnight(self.date_to + timedelta(days=1)))
+            cases = cases.filter(created_at__lt=_midnight(self.date_to) + timedelta(days=1))
         return cases
 
 
 def _midnight(day: date) -> datetime:
+    """The start of the day; days that no case can be from are brought to where time zones still work."""
+    day = min(max(day, FIRST_DAY), LAST_DAY)
     return datetime(day.year, day.month, day.day, tzinfo=timezone.get_current_timezone())
 
 

@@ -64,6 +64,9 @@ def read_mask(
     kinds = {_kind_of(file.path) for file in files}
     if not kinds:
         raise MaskUnreadable("No mask file was sent.")
+    for file in files:
+        if file.path.stat().st_size == 0:
+            raise MaskUnreadable(f"{file.name} is empty. Export the mask again.")
     if kinds == {"png"}:
         put_png_files(builder, files)
     elif len(files) > 1:

@@ -61,6 +61,7 @@ def test_the_pages_of_the_list_neither_skip_nor_repeat_a_case(home: Institution,
         ("state=", {"Scoliosis", "Lumbar"}),
         ("date_from=2024-03-02", {"Scoliosis"}),
         ("date_to=2024-03-01", {"Lumbar"}),
+        ("date_from=0001-01-01&date_to=9999-12-31", {"Scoliosis", "Lumbar"}),  # as far as calendars go
         ("date_from=2024-03-01&date_to=2024-03-02", {"Scoliosis", "Lumbar"}),
         ("institution={home}", {"Scoliosis", "Lumbar"}),
         ("institution=00000000-0000-4000-8000-000000000000", set()),

@@ -86,6 +86,12 @@ def test_a_text_file_is_of_no_known_kind(tmp_path):
     assert "mask.nii.gz is of a kind" in refused([received(tmp_path / "mask.nii.gz")], masks.MaskUnreadable)
 
 
+def test_an_empty_file_is_said_to_be_empty(tmp_path):
+    (tmp_path / "mask.png").touch()
+
+    assert "mask.png is empty" in refused([received(tmp_path / "mask.png")], masks.MaskUnreadable)
+
+
 def test_several_volumes_are_refused(tmp_path):
     good_files(tmp_path)
 
