@@ -6,7 +6,7 @@ import enum
 import uuid
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.models import Institution, Role, User
 from spineplatform.shared.errors import Forbidden, NotFound, UserError
@@ -41,7 +41,9 @@ def institutions_with(user: Any, capability: Capability) -> QuerySet[Institution
     """The institutions in which ``user`` has ``capability``."""
     if not user.is_authenticated or not user.is_active:
         return Institution.objects.none()
-    return Institution.objects.filter(memberships__user=user, memberships__role__in=roles_with(capability)).distinct()
+    # Asked of the database, for a WebSocket holds its user for hours.
+    mine = Q(memberships__user=user, memberships__user__is_active=True, memberships__role__in=roles_with(capability))
+    return Institution.objects.filter(mine).distinct()
 
 
 def has_capability(user: Any, institution_id: uuid.UUID, capability: Capability) -> bool:

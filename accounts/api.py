@@ -50,6 +50,7 @@ class LoginIn(serializers.Serializer[Any]):
 
 class TokenOut(serializers.Serializer[Any]):
     token = serializers.CharField(help_text="Send it as “Authorization: Token …”. It is shown this once.")
+    expiry = serializers.DateTimeField(allow_null=True, help_text="When it stops working.")
 
 
 class TokenView(APIView):
@@ -76,7 +77,7 @@ class TokenView(APIView):
     def post(self, request: Request) -> Response:
         """Exchange a user name and a password for a token."""
         user = _log_in(request, **checked(LoginIn, request.data))
-        return Response({"token": token_create(user=user)}, status=status.HTTP_201_CREATED)
+        return Response(TokenOut(token_create(user=user)).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(operation_id="token_revoke", request=None, responses={204: None})
     def delete(self, request: Request) -> Response:

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
+from django.contrib.auth import views
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
-from knox.models import AuthToken
 
 from accounts.access import Capability, institution_get, institutions_with, member_get, require_anywhere
 from accounts.forms import PersonForm, RolesForm
 from accounts.models import Role
 from accounts.requests import SignedInRequest
-from accounts.selectors import people
-from accounts.services import password_generate, roles_set, token_create, tokens_revoke, user_create
+from accounts.selectors import people, tokens_working
+from accounts.services import (
+    password_generate,
+    password_was_changed,
+    password_was_reset,
+    roles_set,
+    token_create,
+    tokens_revoke,
+    user_create,
+)
 from spineplatform.shared.errors import UserError
 
 
+@never_cache  # it shows a password
 @login_required
 @require_http_methods(["GET", "POST"])
 def people_page(request: SignedInRequest) -> HttpResponse:
@@ -65,11 +77,26 @@ def roles_page(request: SignedInRequest, institution_id: str, user_id: int) -> H
     return redirect("accounts:people")
 
 
+class PasswordChange(views.PasswordChangeView):
+    def form_valid(self, form: Any) -> HttpResponse:
+        response = super().form_valid(form)
+        password_was_changed(user=form.user)
+        return response
+
+
+class PasswordResetConfirm(views.PasswordResetConfirmView):
+    def form_valid(self, form: Any) -> HttpResponse:
+        response = super().form_valid(form)
+        password_was_reset(user=form.user)
+        return response
+
+
+@never_cache  # it shows a token
 @login_required
 @require_http_methods(["GET", "POST"])
 def profile_page(request: SignedInRequest) -> HttpResponse:
-    """Context: ``memberships``, ``tokens`` (count), ``token`` (shown once after it was made)."""
-    token = ""
+    """Context: ``memberships``, ``tokens`` (how many work), ``token`` (NewToken, shown once after it was made)."""
+    token = None
     if request.method == "POST":
         if request.POST.get("action") == "revoke":
             tokens_revoke(user=request.user)
@@ -78,7 +105,7 @@ def profile_page(request: SignedInRequest) -> HttpResponse:
         token = token_create(user=request.user)
     context = {
         "memberships": request.user.memberships.select_related("institution"),
-        "tokens": AuthToken.objects.filter(user=request.user).count(),
+        "tokens": tokens_working(request.user),
         "token": token,
     }
     return render(request, "accounts/profile.html", context)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
+from django.utils import timezone
+from knox.models import AuthToken
 
 from accounts.access import ROLE_CAN, Capability, institutions_with
 from accounts.models import Institution, Membership, Role, User
@@ -38,6 +40,11 @@ def users_managed(viewer: Any) -> QuerySet[User]:
     return User.objects.filter(pk__in=memberships.values("user")).prefetch_related(
         Prefetch("memberships", queryset=memberships)
     )
+
+
+def tokens_working(user: Any) -> int:
+    """How many API tokens of the person have not expired."""
+    return int(AuthToken.objects.filter(Q(expiry=None) | Q(expiry__gt=timezone.now()), user=user).count())
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
+from axes.utils import reset as forget_failures
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -52,7 +54,8 @@ class NewPerson:
 
     def as_user(self) -> User:
         first, _, last = self.full_name.strip().partition(" ")
-        return User(username=self.username, email=self.email, first_name=first, last_name=last)
+        username = User.normalize_username(self.username)  # as the log-in form does
+        return User(username=username, email=self.email, first_name=first, last_name=last)
 
 
 def user_create(
@@ -122,12 +125,20 @@ def roles_set(*, institution: Institution, user: User, roles: Iterable[Role], ac
         )
 
 
-def token_create(*, user: User) -> str:
-    """Make an API token; it is stored as a hash, so this is the only time anybody sees it."""
+@dataclass(frozen=True)
+class NewToken:
+    """An API token as its owner sees it once; only its hash is stored."""
+
+    token: str
+    expiry: datetime | None
+
+
+def token_create(*, user: User) -> NewToken:
+    """Make an API token that works for as long as the settings say."""
     with transaction.atomic():
-        _, token = AuthToken.objects.create(user=user)
+        row, token = AuthToken.objects.create(user=user)
         audit.record(actor=user, action="token.created", object_id=user.pk)
-    return str(token)
+    return NewToken(str(token), row.expiry)
 
 
 def token_revoke(*, token: AuthToken, user: User) -> None:
@@ -142,3 +153,19 @@ def tokens_revoke(*, user: User) -> None:
     with transaction.atomic():
         AuthToken.objects.filter(user=user).delete()
         audit.record(actor=user, action="tokens.revoked", object_id=user.pk)
+
+
+def password_was_changed(*, user: User) -> None:
+    """Called when a person has chosen a new password. Django has ended the other sessions."""
+    audit.record(actor=user, action="password.changed", object_id=user.pk)
+
+
+def password_was_reset(*, user: User) -> None:
+    """Called when a person has chosen a new password by the link from the mail: the old one may be in other hands.
+
+    Ends what was opened with it (API tokens; Django ends the sessions), and unlocks the account.
+    """
+    with transaction.atomic():
+        tokens_revoke(user=user)
+        forget_failures(username=user.get_username())
+        audit.record(actor=user, action="password.reset", object_id=user.pk)

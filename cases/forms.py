@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
+from accounts.forms import InstitutionForm
 from accounts.models import Institution
 from cases.models import CaseState
 from cases.selectors import CaseFilter
@@ -31,9 +32,9 @@ class ManyFilesField(forms.FileField):
         return [single(file, initial) for file in files] if files else [single(None, initial)]
 
 
-class UploadForm(forms.Form):
+class UploadForm(InstitutionForm):
+    field_order = ("files", "institution")
     files = ManyFilesField(label=_("Files"))  # type: ignore[assignment]  # a field here, not the request's files
-    institution = forms.ModelChoiceField(label=_("Institution"), queryset=Institution.objects.none(), empty_label=None)
     title = forms.CharField(
         label=_("Case title"),
         max_length=120,
@@ -50,13 +51,6 @@ class UploadForm(forms.Form):
         help_text=_("Only for pictures and arrays, which do not say it themselves."),
     )
     slice_spacing_mm = forms.FloatField(label=_("Slice spacing (mm)"), min_value=0.01, max_value=50, required=False)
-
-    def __init__(self, *args: Any, institutions: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["institution"].queryset = institutions  # type: ignore[attr-defined]
-        if institutions.count() == 1:
-            self.fields["institution"].initial = institutions.first()
-            self.fields["institution"].widget = forms.HiddenInput()
 
     @property
     def max_files(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import environ
@@ -124,6 +125,7 @@ AUTH_PASSWORD_VALIDATORS = [
 SESSION_COOKIE_AGE = 12 * 3600
 EMAIL_CONFIG = env.email_url("SPINE_EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
+EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env("SPINE_EMAIL_FROM", default="spine@localhost")
 
 # --- security ---------------------------------------------------------------------------------------------------------
@@ -148,13 +150,14 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [SELF],
         "frame-ancestors": [NONE],
     },
-    # The API's interactive page and Django's admin bring inline code of their own.
+    # The API's interactive page brings inline code of its own.
     "EXCLUDE_URL_PREFIXES": ["/api/docs/"],
 }
 
 # --- language and time ------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English"), ("ko", "한국어")]
+# Only languages whose catalogue is complete: else the browser's wish gives pages of two languages.
+LANGUAGES = [("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env("SPINE_TIME_ZONE", default="UTC")
 USE_TZ = True
@@ -249,7 +252,7 @@ REST_FRAMEWORK = {
     # Never believe X-Forwarded-For itself: the web server behind a trusted proxy sets the client's address.
     "NUM_PROXIES": 0,
 }
-REST_KNOX = {"TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Token"}
+REST_KNOX = {"TOKEN_TTL": timedelta(days=env.int("SPINE_TOKEN_DAYS", default=90)), "AUTH_HEADER_PREFIX": "Token"}
 SPECTACULAR_SETTINGS = {
     "TITLE": "Spine platform",
     "DESCRIPTION": "Segmentation of the spine in CT: cases, masks, runs, models.",

@@ -6,17 +6,19 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from accounts.pages import PasswordChange, PasswordResetConfirm
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="cases:list"), name="home"),
     path("accounts/login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
-    path("accounts/password/change/", auth.PasswordChangeView.as_view(), name="password_change"),
+    path("accounts/password/change/", PasswordChange.as_view(), name="password_change"),
     path("accounts/password/change/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
     path("accounts/password/reset/", auth.PasswordResetView.as_view(), name="password_reset"),
     path("accounts/password/reset/done/", auth.PasswordResetDoneView.as_view(), name="password_reset_done"),
     path(
         "accounts/password/reset/<uidb64>/<token>/",
-        auth.PasswordResetConfirmView.as_view(),
+        PasswordResetConfirm.as_view(),
         name="password_reset_confirm",
     ),
     path("accounts/password/reset/complete/", auth.PasswordResetCompleteView.as_view(), name="password_reset_complete"),

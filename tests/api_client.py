@@ -15,7 +15,7 @@ def api(user: User | None = None) -> APIClient:
     client = APIClient()
     client.default_format = "json"
     if user is not None:
-        client.credentials(HTTP_AUTHORIZATION=f"Token {token_create(user=user)}")
+        client.credentials(HTTP_AUTHORIZATION=f"Token {token_create(user=user).token}")
     return client
 
 
