@@ -88,7 +88,11 @@ def refuse_above(request: Request, limit: int) -> None:
     """
     announced = request.META.get("CONTENT_LENGTH") or "0"
     if announced.isdigit() and int(announced) > limit:
-        raise TooLarge(f"At most {limit / 1024**3:.2g} GB fit one request. Send it in parts.")
+        raise too_large(limit)
+
+
+def too_large(limit: int) -> TooLarge:
+    return TooLarge(f"At most {limit / 1024**3:.2g} GB fit one request. Send it in parts.")
 
 
 # --- what goes out ----------------------------------------------------------------------------------------------------
@@ -197,22 +201,22 @@ def _by_field(detail: Any, name: str = "request") -> dict[str, list[str]]:
 # --- Django's own error pages, which also answer addresses under /api/ that do not exist ------------------------------
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     if request.path.startswith(API_PREFIX):
-        return _plain_problem(NotFound.status, NotFound.code, "There is nothing at this address. See /api/docs/.")
+        return plain_problem(NotFound.status, NotFound.code, "There is nothing at this address. See /api/docs/.")
     return defaults.page_not_found(request, exception)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     if request.path.startswith(API_PREFIX):
-        return _plain_problem(400, "invalid", "The request could not be understood. Check how it was put together.")
+        return plain_problem(400, "invalid", "The request could not be understood. Check how it was put together.")
     return defaults.bad_request(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
     if request.path.startswith(API_PREFIX):
-        return _plain_problem(500, "unexpected", UNEXPECTED)
+        return plain_problem(500, "unexpected", UNEXPECTED)
     return defaults.server_error(request)
 
 
-def _plain_problem(status: int, code: str, detail: str) -> JsonResponse:
+def plain_problem(status: int, code: str, detail: str) -> JsonResponse:
     body = _problem_body(status=status, code=code, detail=detail)
     return JsonResponse(body, status=status, content_type=PROBLEM_JSON)
