@@ -15,6 +15,8 @@ from tests.plugins.services import SERVICES, TestServices
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
+WORKERS = (*(f"worker-{queue}" for queue in QUEUES), "beat")
+PROCESSES = pytest.StashKey[Processes]()
 
 
 # --- PostgreSQL and Valkey ------------------------------------------------------------------------------------------
@@ -33,7 +35,7 @@ def django_db_modify_db_settings(services: TestServices, django_db_modify_db_set
 
 # --- our own processes ----------------------------------------------------------------------------------------------
 @pytest.fixture(scope="session")
-def processes(services: TestServices, django_db_setup: None) -> Iterator[Processes]:
+def processes(services: TestServices, django_db_setup: None, pytestconfig: pytest.Config) -> Iterator[Processes]:
     """Start web and worker processes on the test database and stop them before it is dropped."""
     from django.conf import settings
 
@@ -41,7 +43,20 @@ def processes(services: TestServices, django_db_setup: None) -> Iterator[Process
     server, _, _ = services.addresses.database_url.rpartition("/")
     quick = {"SPINE_RUN_LEASE_SECONDS": "5", "SPINE_RUN_REQUEUE_AFTER_SECONDS": "2", "SPINE_SWEEP_SECONDS": "1"}
     with Processes(services.state_dir, environment={"DATABASE_URL": f"{server}/{name}", **quick}) as running:
+        pytestconfig.stash[PROCESSES] = running
         yield running
+        del pytestconfig.stash[PROCESSES]
+
+
+@pytest.fixture(autouse=True)
+def only_asked_workers(request: pytest.FixtureRequest) -> None:
+    """Stop the workers of an earlier test where none was asked for: they would take this test's runs."""
+    running = request.config.stash.get(PROCESSES, None)
+    if running is None or "worker" in request.fixturenames:
+        return
+    active = [name for name in WORKERS if running.runs(name)]
+    if active:
+        running.stop(*active)
 
 
 @pytest.fixture
