@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count
 from django.http import HttpResponse
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
@@ -18,7 +17,7 @@ from accounts.access import Capability, require_anywhere
 from accounts.api import InstitutionOut
 from cases.access import case_get, series_get
 from cases.models import Case, CaseState, Series
-from cases.selectors import CaseFilter, series_of
+from cases.selectors import CaseFilter, cases_listed
 from cases.slices import slice_response
 from spineplatform.shared.api import FileView, ListView, checked
 from spineplatform.shared.api_schema import problems
@@ -99,7 +98,7 @@ class CaseDetailOut(CaseOut):
 
     @extend_schema_field(SeriesOut(many=True))
     def get_series(self, case: Case) -> Any:
-        return SeriesOut(series_of(case), many=True).data
+        return SeriesOut(case.series.order_by("number"), many=True).data
 
 
 class CaseListView(ListView):
@@ -110,8 +109,7 @@ class CaseListView(ListView):
         given = checked(CaseFilterIn, request.query_params)
         institution = given.pop("institution", "")
         narrowed = CaseFilter(query=given.pop("q"), institution=str(institution), **given)
-        cases = narrowed.apply(Case.objects.visible_to(request.user)).select_related("patient", "institution")
-        return self.page(cases.annotate(series_count=Count("series", distinct=True)), CaseOut)
+        return self.page(cases_listed(request.user, narrowed), CaseOut)
 
 
 class CaseView(APIView):

@@ -24,7 +24,8 @@ class InstitutionRowQuerySet(models.QuerySet[M]):
     """Rows that carry the institution they belong to."""
 
     def visible_to(self, user: Any) -> Self:
-        return self.filter(institution__in=institutions_with(user, Capability.VIEW_CASES))
+        """Asks for the institutions first: with their ids at hand PostgreSQL reads a page of rows from the index."""
+        return self.filter(institution__in=list(institutions_with(user, Capability.VIEW_CASES)))
 
 
 class Patient(models.Model):

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import Institution
-from cases.models import Case, CaseState, Series
+from cases.models import Annotation, Case, CaseState, Series
 from spineplatform.shared.errors import UserError
 
 PAGE_SIZE = 25
@@ -78,17 +79,20 @@ class CasePage:
     after: str = ""
 
 
+def cases_listed(user: Any, narrowed: CaseFilter) -> QuerySet[Case]:
+    """The cases the user may see, with what a list shows; ``series_count`` is counted for the rows of a page alone."""
+    count = Series.objects.filter(case=OuterRef("pk")).order_by().values("case").values(n=Count("pk"))
+    cases = narrowed.apply(Case.objects.visible_to(user)).select_related("patient", "institution")
+    return cases.annotate(series_count=Coalesce(Subquery(count), 0))
+
+
 def case_page(user: Any, narrowed: CaseFilter = CaseFilter(), *, after: str = "", size: int = PAGE_SIZE) -> CasePage:
     """The newest cases the user may see, paged by keyset: page 1,000 costs the same as page 1."""
-    cases = narrowed.apply(Case.objects.visible_to(user))
+    cases = cases_listed(user, narrowed)
     if after:
         created_at, pk = _cursor(after)
         cases = cases.filter(Q(created_at__lt=created_at) | Q(created_at=created_at, pk__lt=pk))
-    found = list(
-        cases.select_related("patient", "institution")
-        .annotate(series_count=Count("series", distinct=True))
-        .order_by("-created_at", "-pk")[: size + 1]
-    )
+    found = list(cases.order_by("-created_at", "-pk")[: size + 1])
     more = len(found) > size
     found = found[:size]
     return CasePage(found, _as_cursor(found[-1]) if more else "")
@@ -103,7 +107,7 @@ def _cursor(value: str) -> tuple[datetime, uuid.UUID]:
     try:
         created_at, pk = json.loads(base64.urlsafe_b64decode(value.encode()))
         return datetime.fromisoformat(created_at), uuid.UUID(pk)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, AttributeError):
         raise BadFilter("The page address is damaged. Open the work list again.") from None
 
 
@@ -113,5 +117,6 @@ def institutions_seen(user: Any) -> QuerySet[Institution]:
 
 
 def series_of(case: Case) -> QuerySet[Series]:
-    """The series of a case with their masks, newest mask first."""
-    return case.series.prefetch_related("annotations__author").order_by("number")
+    """The series of a case with what its page shows: their runs, and their masks with who or what made them."""
+    masks = Annotation.objects.select_related("author", "prediction__model_version")
+    return case.series.prefetch_related(Prefetch("annotations", masks), "inference_runs").order_by("number")

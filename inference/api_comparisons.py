@@ -130,7 +130,7 @@ class ComparisonCsvView(FileView):
     )
     def get(self, request: Request, run_id: str) -> HttpResponse:
         """The same figures as CSV."""
-        return csv_response(comparison_get(request.user, run_id))
+        return csv_response(request._request, comparison_get(request.user, run_id))
 
 
 class ComparisonSliceView(FileView):

@@ -13,16 +13,16 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import Capability, has_capability
 from cases.access import annotation_get, series_get
-from cases.models import Annotation, Series
+from cases.models import Annotation, AnnotationSource, Series
 from cases.slices import check_slice
 from inference.access import comparison_get, inference_run_get
 from inference.models import ComparisonRun
-from inference.selectors import series_results, trained_on
+from inference.selectors import SeriesResults, series_results, trained_on
 from inference.services import comparison_start, inference_start
 from spineml import render as pictures
 from spineml.metrics import Comparison
 from spineml.volume_file import SliceFileReader
-from spineplatform.shared import storage
+from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import Conflict, UserError
 from spineplatform.shared.http import run_action
 from training.access import version_get
@@ -33,7 +33,8 @@ from training.selectors import versions_usable
 @require_safe
 def view_page(request: HttpRequest, series_id: str) -> HttpResponse:
     """The result page. Context: ``series``, ``case``, ``results`` (SeriesResults), ``mask`` (shown first, or None),
-    ``viewer`` (for json_script), ``versions`` (that may segment), ``may_segment``, ``may_upload_mask``.
+    ``to_compare`` (the reference and the predicted mask proposed), ``viewer`` (for json_script), ``versions`` (that may
+    segment), ``may_segment``, ``may_upload_mask``.
     """
     series = series_get(request.user, series_id)
     results = series_results(series)
@@ -45,12 +46,22 @@ def view_page(request: HttpRequest, series_id: str) -> HttpResponse:
         "case": series.case,
         "results": results,
         "mask": mask,
+        "to_compare": _to_compare(results, mask),
         "viewer": viewer_config(series, [mask] if mask else []),
         "versions": versions_usable(),
         "may_segment": has_capability(request.user, series.institution_id, Capability.SEGMENT),
         "may_upload_mask": has_capability(request.user, series.institution_id, Capability.UPLOAD_MASK),
     }
     return render(request, "inference/view.html", context)
+
+
+def _to_compare(results: SeriesResults, shown: Annotation | None) -> dict[str, Annotation | None]:
+    """A person's mask for the truth and a model's to be judged by it, the shown one being either."""
+    by_people = [mask for mask in results.masks if mask.source != AnnotationSource.MODEL]
+    if shown in by_people:
+        return {"reference": shown, "predicted": results.newest_prediction}
+    others = [mask for mask in results.masks if mask != shown]
+    return {"reference": next(iter(by_people + others), None), "predicted": shown}
 
 
 def viewer_config(series: Series, masks: list[Annotation]) -> dict[str, Any]:
@@ -135,11 +146,11 @@ def comparison_page(request: HttpRequest, run_id: str) -> HttpResponse:
 @login_required
 @require_safe
 def comparison_csv(request: HttpRequest, run_id: str) -> HttpResponse:
-    return csv_response(comparison_get(request.user, run_id))
+    return csv_response(request, comparison_get(request.user, run_id))
 
 
-def csv_response(run: ComparisonRun) -> HttpResponse:
-    """The comparison as a CSV attachment.
+def csv_response(request: HttpRequest, run: ComparisonRun) -> HttpResponse:
+    """The comparison as a CSV attachment; the download is recorded.
 
     Raises:
         Conflict: it is not ready.
@@ -148,6 +159,9 @@ def csv_response(run: ComparisonRun) -> HttpResponse:
         raise Conflict("The comparison is not ready yet. Wait for it to end and try again.")
     response = HttpResponse(Comparison.from_json(run.result).to_csv(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="comparison-{run.pk}.csv"'
+    audit.record(
+        actor=request.user, action="comparison.downloaded", object_id=run.pk, institution_id=run.institution_id
+    )
     return response
 
 

@@ -28,10 +28,9 @@ class SeriesResults:
 
 def series_results(series: Series) -> SeriesResults:
     masks = series.annotations.select_related("author", "prediction__model_version", "prediction__run")
-    runs = series.inference_runs.select_related("model_version").order_by("-created_at")[:20]
-    comparisons = ComparisonRun.objects.filter(reference__series=series).select_related(
-        "reference__author", "predicted__prediction__model_version"
-    )
+    runs = series.inference_runs.select_related("model_version", "prediction").order_by("-created_at")[:20]
+    comparisons = ComparisonRun.objects.filter(reference__series=series).select_related("reference", "predicted")
+    comparisons = comparisons.defer("result")  # one row for each slice
     return SeriesResults(series, list(masks), list(runs), list(comparisons))
 
 

@@ -9,8 +9,16 @@ from pathlib import Path
 from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.core.handlers.asgi import ASGIRequest
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import (
+    FileResponse,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
 from django.shortcuts import render
+from django_htmx.http import HttpResponseClientRefresh
 
 from spineml.errors import SpineError
 from spineplatform.shared.errors import UserError, describe
@@ -35,6 +43,19 @@ class UserErrorMiddleware:
         code, message = describe(error)
         status = error.status if isinstance(error, UserError) else 400
         return render(request, "error.html", {"status": status, "code": code, "message": message}, status=status)
+
+
+class WholePageMiddleware:
+    """Where htmx asked for a part of a page and the session has ended, loads the whole page, which then logs in."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if request.htmx and isinstance(response, HttpResponseRedirect):  # type: ignore[attr-defined]
+            return HttpResponseClientRefresh()
+        return response
 
 
 def run_action(request: HttpRequest, run: Run, action: str) -> None:

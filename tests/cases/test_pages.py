@@ -1,0 +1,105 @@
+"""Pages of cases: what they cost does not grow with what they show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Institution, Role
+from cases.models import AnnotationSource, Case
+from cases.selectors import BadFilter, CaseFilter, case_page
+from spineplatform.shared.runs import RunState
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+@pytest.fixture
+def home() -> Institution:
+    return factories.institution()
+
+
+@pytest.fixture
+def clinician(client: Client, home: Institution) -> Client:
+    client.force_login(factories.user(Role.CLINICIAN, institution=home), backend=BACKEND)
+    return client
+
+
+def add_series(case: Case) -> None:
+    """With a mask by a person and one by a model, a comparison of both, and a failed run."""
+    series = factories.series(of=case)
+    author = factories.user(Role.ANNOTATOR, institution=case.institution)
+    mask = factories.annotation(of=series, source=AnnotationSource.UPLOAD, author=author)
+    predicted = factories.prediction(of=series).annotation
+    factories.comparison_run(reference=mask, predicted=predicted)
+    factories.inference_run(of=series, state=RunState.FAILED)
+
+
+def queries(client: Client, address: str) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        assert client.get(address).status_code == 200
+    return len(captured)
+
+
+def test_a_case_page_takes_as_many_queries_for_many_series_as_for_one(clinician: Client, home: Institution) -> None:
+    case = factories.case(institution=home)
+    add_series(case)
+    first = queries(clinician, case.get_absolute_url())
+    for _ in range(2):
+        add_series(case)
+    assert queries(clinician, case.get_absolute_url()) == first
+
+
+ADDRESSES: list[Callable[[Case], str]] = [
+    lambda case: f"/series/{case.series.get().pk}/view/",
+    lambda case: f"/api/v1/series/{case.series.get().pk}/",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES, ids=["page", "API"])
+def test_a_series_takes_as_many_queries_for_many_masks_as_for_some(
+    clinician: Client, home: Institution, address: Callable[[Case], str]
+) -> None:
+    case = factories.case(institution=home)
+    add_series(case)
+    first = queries(clinician, address(case))
+    series = case.series.get()
+    for _ in range(3):
+        author = factories.user(Role.ANNOTATOR, institution=home)
+        mask = factories.annotation(of=series, source=AnnotationSource.UPLOAD, author=author)
+        factories.comparison_run(reference=mask, predicted=factories.prediction(of=series).annotation)
+    assert queries(clinician, address(case)) == first
+
+
+def test_the_work_list_takes_as_many_queries_for_many_cases_as_for_one(clinician: Client, home: Institution) -> None:
+    factories.case(institution=home)
+    first = queries(clinician, "/cases/")
+    for _ in range(3):
+        factories.case(institution=home)
+    assert queries(clinician, "/cases/") == first
+
+
+def test_series_are_counted_case_by_case(home: Institution) -> None:
+    full, empty = factories.case(institution=home), factories.case(institution=home)
+    for _ in range(2):
+        factories.series(of=full)
+    user = factories.user(Role.CLINICIAN, institution=home)
+    assert {case.pk: case.series_count for case in case_page(user).cases} == {full.pk: 2, empty.pk: 0}
+
+
+@pytest.mark.parametrize("after", ["!", "bm9uc2Vuc2U=", "WzEsIDJd", "WyIyMDI1LTAxLTAxIiwgM10="])
+def test_a_damaged_page_address_is_said(after: str) -> None:
+    with pytest.raises(BadFilter):
+        case_page(factories.user(Role.CLINICIAN), CaseFilter(), after=after)
+
+
+def test_a_part_of_the_list_asked_for_after_the_session_ended_loads_the_whole_page(client: Client) -> None:
+    answer = client.get("/cases/?after=x", headers={"HX-Request": "true"})
+    assert (answer.status_code, answer["HX-Refresh"]) == (200, "true")
