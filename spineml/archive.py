@@ -62,7 +62,15 @@ def unpack(zip_path: Path, into: Path, limits: ZipLimits = DEFAULT_LIMITS) -> li
     except ArchiveRejected:
         _remove(written)
         raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+        IndexError,
+    ) as error:
         _remove(written)
         raise ArchiveRejected("The zip archive is damaged or incomplete. Pack the files again and resend.") from error
 

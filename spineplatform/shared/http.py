@@ -21,7 +21,7 @@ from django.shortcuts import render
 from django_htmx.http import HttpResponseClientRefresh
 
 from spineml.errors import SpineError
-from spineplatform.shared.errors import UserError, describe
+from spineplatform.shared.errors import StorageUnavailable, UserError, describe
 from spineplatform.shared.runs import RUN_ACTIONS, Run
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ BLOCK = 1 << 18
 
 
 class UserErrorMiddleware:
-    """Turns a user's error that a page let through into a page with the right status and the sentence."""
+    """Turns a user's error or a lost storage that a page let through into a page with the status and the sentence."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -38,6 +38,9 @@ class UserErrorMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if isinstance(error, OSError):
+            log.error("storage_failed error=%s", type(error).__name__, exc_info=error)
+            error = StorageUnavailable()
         if not isinstance(error, UserError | SpineError):
             return None
         code, message = describe(error)

@@ -9,6 +9,16 @@ from django.db import models
 from django.utils import timezone
 
 
+class AuditQuerySet(models.QuerySet["AuditEvent"]):
+    """Adds and reads, and nothing else."""
+
+    def update(self, **kwargs: Any) -> int:
+        raise TypeError("Audit events are never changed.")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise TypeError("Audit events are never deleted.")
+
+
 class AuditEvent(models.Model):
     """One thing that one person did. ``detail`` holds no patient data."""
 
@@ -18,6 +28,8 @@ class AuditEvent(models.Model):
     action = models.CharField(max_length=64)
     object_id = models.CharField(max_length=64, blank=True)
     detail = models.JSONField(default=dict, blank=True)
+
+    objects = AuditQuerySet.as_manager()
 
     class Meta:
         ordering = ["-at", "-id"]

@@ -5,11 +5,13 @@ HDF5 needs a real file: ``local_path`` gives one, straight from a local storage 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import logging
 import os
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +24,8 @@ from django.db import InterfaceError, OperationalError
 from django.db.models.fields.files import FieldFile
 
 log = logging.getLogger(__name__)
+# Between making a scratch folder and locking it.
+NEW_SECONDS = 60
 
 
 class _MovedFile(File):  # type: ignore[type-arg]
@@ -97,8 +101,32 @@ def _cached(name: str) -> Path:
 
 @contextmanager
 def work_folder(prefix: str) -> Iterator[Path]:
-    """A scratch folder on the same disk as the local storage, removed at the end."""
+    """A scratch folder on the same disk as the local storage, removed at the end or, after a crash, by the next one."""
     root = Path(settings.CACHE_DIR) / "work"
     root.mkdir(parents=True, exist_ok=True)
+    for other in root.iterdir():
+        _remove_if_abandoned(other)
     with tempfile.TemporaryDirectory(prefix=f"{prefix}-", dir=root) as folder:
-        yield Path(folder)
+        held = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            yield Path(folder)
+        finally:
+            os.close(held)
+
+
+def _remove_if_abandoned(folder: Path) -> None:
+    """A process that ends lets go of its lock, however it ends."""
+    try:
+        if time.time() - folder.stat().st_mtime < NEW_SECONDS:
+            return
+        held = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    except BlockingIOError:
+        pass
+    finally:
+        os.close(held)

@@ -10,8 +10,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Institution, Role
-from cases.models import AnnotationSource, Case
+from cases.models import AnnotationSource, Case, Verdict
 from cases.selectors import BadFilter, CaseFilter, case_page
+from spineplatform.shared import storage
 from spineplatform.shared.runs import RunState
 from tests import factories
 
@@ -103,3 +104,28 @@ def test_a_damaged_page_address_is_said(after: str) -> None:
 def test_a_part_of_the_list_asked_for_after_the_session_ended_loads_the_whole_page(client: Client) -> None:
     answer = client.get("/cases/?after=x", headers={"HX-Request": "true"})
     assert (answer.status_code, answer["HX-Refresh"]) == (200, "true")
+
+
+def test_a_storage_that_is_away_is_said_in_words(
+    clinician: Client, home: Institution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(file: object) -> None:
+        raise PermissionError("/srv/secret/place")
+
+    series = factories.series(institution=home)
+    monkeypatch.setattr(storage, "local_path", away)
+    answer = clinician.get(f"/series/{series.pk}/slices/0")
+    assert answer.status_code == 507
+    assert "storage is full or away" in answer.content.decode()
+    assert "secret" not in answer.content.decode()
+
+
+def test_an_upload_shows_what_asks_for_a_look_first(clinician: Client, home: Institution) -> None:
+    upload = factories.upload(institution=home)
+    factories.import_run(of=upload, state=RunState.SUCCEEDED)
+    statuses = [Verdict.IMPORTED, Verdict.SKIPPED, Verdict.IMPORTED, Verdict.REJECTED]
+    for number, status in enumerate(statuses):
+        factories.verdict(upload, name=f"{number}.dcm", status=status)
+    context = clinician.get(upload.get_absolute_url()).context
+    assert [verdict.name for verdict in context["verdicts"]] == ["3.dcm", "1.dcm", "0.dcm", "2.dcm"]
+    assert context["counts"] == [(Verdict.REJECTED, 1), (Verdict.SKIPPED, 1), (Verdict.IMPORTED, 2)]

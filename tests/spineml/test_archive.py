@@ -104,3 +104,7 @@ def test_an_archive_in_the_archive_is_handed_on_unopened(tmp_path: Path) -> None
     outer = make_zip(tmp_path / "outer.zip", {"inner.zip": inner.read_bytes()})
     (file,) = unpack(outer, tmp_path / "into")
     assert is_zip(file.path)
+
+
+def test_a_file_without_a_name_is_refused(tmp_path: Path) -> None:
+    assert refused(tmp_path, make_zip(tmp_path / "a.zip", {"good.dcm": b"x", ".": b"nameless"}))

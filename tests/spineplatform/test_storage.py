@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -48,3 +50,29 @@ def test_a_storage_that_cannot_delete_does_not_hide_the_first_error(
     monkeypatch.setattr(default_storage, "delete", refuse)
     with pytest.raises(ValueError, match="no good"):
         fail_after_storing(stored_file(tmp_path), ValueError("no good"))
+
+
+def old(folder: Path) -> Path:
+    long_ago = time.time() - 2 * storage.NEW_SECONDS
+    os.utime(folder, (long_ago, long_ago))
+    return folder
+
+
+def test_a_scratch_folder_that_a_killed_process_left_is_removed_and_one_at_work_is_not() -> None:
+    with storage.work_folder("long") as at_work:
+        left = at_work.parent / "import-left"
+        (left / "zip1").mkdir(parents=True)
+        old(left), old(at_work)
+        with storage.work_folder("next") as new:
+            assert new.exists()
+        assert not left.exists()
+        assert at_work.exists()
+    assert not at_work.exists()
+
+
+def test_a_scratch_folder_that_is_just_being_made_is_left_alone() -> None:
+    with storage.work_folder("first") as folder:
+        (folder.parent / "import-new").mkdir()
+        with storage.work_folder("next"):
+            assert (folder.parent / "import-new").exists()
+        (folder.parent / "import-new").rmdir()
