@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from accounts.access import Capability, has_capability, institutions_with, requi
 from cases.access import annotation_get, case_get, import_run_get, series_get, upload_get
 from cases.downloads import download
 from cases.forms import MaskForm, UploadForm, WorkListForm
+from cases.models import Verdict
 from cases.selectors import case_page, institutions_seen, series_of
 from cases.services import annotation_upload
 from cases.slices import slice_response
@@ -26,6 +28,8 @@ from spineml.errors import SpineError
 from spineml.series import ReceivedFile
 from spineplatform.shared.errors import UserError, describe
 from spineplatform.shared.http import run_action
+
+WORST_FIRST = list(reversed(Verdict))
 
 
 @login_required
@@ -91,14 +95,18 @@ def _refused(request: HttpRequest, form: UploadForm, status: int, code: str, det
 @login_required
 @require_safe
 def upload_detail_page(request: HttpRequest, upload_id: str) -> HttpResponse:
-    """Context: ``upload``, ``run``, ``verdicts``, ``cases`` (made or found by it), ``may_change``."""
+    """Context: ``upload``, ``run``, ``verdicts`` (what asks for a look first), ``counts`` (Verdict and number),
+    ``cases`` (made or found by it), ``may_change``.
+    """
     upload = upload_get(request.user, upload_id)
     verdicts = list(upload.verdicts.select_related("series__case"))
+    counts = Counter(verdict.status for verdict in verdicts)
     cases = list({verdict.series.case_id: verdict.series.case for verdict in verdicts if verdict.series}.values())
     context = {
         "upload": upload,
         "run": upload.run,
-        "verdicts": verdicts,
+        "verdicts": sorted(verdicts, key=lambda verdict: WORST_FIRST.index(Verdict(verdict.status))),
+        "counts": [(verdict, counts[verdict]) for verdict in WORST_FIRST if counts[verdict]],
         "cases": cases,
         "may_change": has_capability(request.user, upload.institution_id, Capability.UPLOAD_CT),
     }

@@ -58,9 +58,9 @@ def view_page(request: HttpRequest, series_id: str) -> HttpResponse:
 def _to_compare(results: SeriesResults, shown: Annotation | None) -> dict[str, Annotation | None]:
     """A person's mask for the truth and a model's to be judged by it, the shown one being either."""
     by_people = [mask for mask in results.masks if mask.source != AnnotationSource.MODEL]
-    if shown in by_people:
-        return {"reference": shown, "predicted": results.newest_prediction}
     others = [mask for mask in results.masks if mask != shown]
+    if shown in by_people:
+        return {"reference": shown, "predicted": results.newest_prediction or next(iter(others), None)}
     return {"reference": next(iter(by_people + others), None), "predicted": shown}
 
 
