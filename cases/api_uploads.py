@@ -5,12 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -18,8 +15,8 @@ from rest_framework.views import APIView
 from accounts.access import Capability, institution_named_or_only, require_anywhere
 from cases.access import upload_get
 from cases.models import FileVerdict, Upload
-from cases.uploads import IncomingFile, UploadOptions, upload_create
-from spineplatform.shared.api import FORM_BYTES, ListView, RunOut, checked, refuse_above
+from cases.uploads import UploadOptions, incoming, upload_create
+from spineplatform.shared.api import ReceivingView, RunOut, checked
 from spineplatform.shared.api_schema import problems
 
 LONGEST_SPACING_MM = 100.0
@@ -101,14 +98,7 @@ class UploadDetailOut(UploadOut):
         return [str(case) for case in found.distinct()]
 
 
-class UploadListView(ListView):
-    parser_classes = (MultiPartParser,)
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Before authentication, whose CSRF check reads the body."""
-        refuse_above(request, settings.UPLOAD_MAX_BYTES + FORM_BYTES)
-        super().initial(request, *args, **kwargs)
-
+class UploadListView(ReceivingView):
     @extend_schema(operation_id="upload_list", responses=UploadOut(many=True))
     def get(self, request: Request) -> Response:
         """The uploads you may see, newest first."""
@@ -129,18 +119,13 @@ class UploadListView(ListView):
         require_anywhere(request.user, Capability.UPLOAD_CT)
         given = checked(UploadIn, request.data)
         institution = institution_named_or_only(request.user, given.pop("institution", None), Capability.UPLOAD_CT)
-        files = _incoming(given.pop("files"), given.pop("paths", []))
+        files = incoming(given.pop("files"), given.pop("paths", []))
         upload, is_new = upload_create(
             institution=institution, actor=request.user, files=files, options=UploadOptions(**given)
         )
         answer = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         body = UploadDetailOut(upload).data
         return Response(body, status=answer, headers={"Location": body["url"]})
-
-
-def _incoming(files: list[UploadedFile], paths: list[str]) -> list[IncomingFile]:
-    names = paths or [""] * len(files)
-    return [IncomingFile.from_request(file, name) for file, name in zip(files, names, strict=True)]
 
 
 class UploadView(APIView):

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
-from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -23,9 +20,8 @@ from cases.models import Verdict
 from cases.selectors import case_page, institutions_seen, series_of
 from cases.services import annotation_upload
 from cases.slices import slice_response
-from cases.uploads import IncomingFile, upload_create
+from cases.uploads import incoming, received, upload_create
 from spineml.errors import SpineError
-from spineml.series import ReceivedFile
 from spineplatform.shared.errors import UserError, describe
 from spineplatform.shared.http import run_action
 
@@ -62,7 +58,7 @@ def upload_page(request: HttpRequest) -> HttpResponse:
         upload, is_new = upload_create(
             institution=form.cleaned_data["institution"],
             actor=request.user,
-            files=_incoming(form.cleaned_data["files"], paths),
+            files=incoming(form.cleaned_data["files"], paths),
             options=form.options(),
         )
     except UserError as error:
@@ -72,11 +68,6 @@ def upload_page(request: HttpRequest) -> HttpResponse:
     if request.accepts("text/html"):
         return redirect(upload)
     return JsonResponse({"url": upload.get_absolute_url(), "id": str(upload.pk)}, status=201 if is_new else 200)
-
-
-def _incoming(files: list[UploadedFile], paths: list[str]) -> list[IncomingFile]:
-    names = paths if len(paths) == len(files) else [""] * len(files)
-    return [IncomingFile.from_request(file, name) for file, name in zip(files, names, strict=True)]
 
 
 def _refused(request: HttpRequest, form: UploadForm, status: int, code: str, detail: str) -> HttpResponse:
@@ -177,7 +168,7 @@ def mask_upload_page(request: HttpRequest, series_id: str) -> HttpResponse:
                 annotation = annotation_upload(
                     series=series,
                     actor=request.user,
-                    files=_received(form.cleaned_data["files"]),
+                    files=received(form.cleaned_data["files"]),
                     label=form.cleaned_data["label"],
                     every_label=form.cleaned_data["every_label"],
                 )
@@ -187,7 +178,3 @@ def mask_upload_page(request: HttpRequest, series_id: str) -> HttpResponse:
                 messages.success(request, _("The mask was added."))
                 return redirect(f"{reverse('inference:view', args=[series.pk])}?mask={annotation.pk}")
     return render(request, "cases/mask_upload.html", {"series": series, "form": form}, status=status)
-
-
-def _received(files: list[Any]) -> list[ReceivedFile]:
-    return [ReceivedFile(Path(file.temporary_file_path()), file.name) for file in files]

@@ -17,6 +17,7 @@ from django.db import IntegrityError, transaction
 from accounts.access import Capability, require
 from accounts.models import Institution
 from cases.models import ImportRun, Upload, UploadFile
+from spineml.series import ReceivedFile
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import TooLarge, UserError
 from spineplatform.shared.runs import run_enqueue, run_retry
@@ -74,6 +75,17 @@ class IncomingFile:
         if not isinstance(file, TemporaryUploadedFile):
             raise TypeError("an upload must be on disk before it is read")
         return cls.from_path(Path(file.temporary_file_path()), name or file.name or "file")
+
+
+def incoming(files: Sequence[UploadedFile], paths: Sequence[str] = ()) -> list[IncomingFile]:
+    """The files of a request, named by their ``paths`` when there is one for each."""
+    names = paths if len(paths) == len(files) else [""] * len(files)
+    return [IncomingFile.from_request(file, name) for file, name in zip(files, names, strict=True)]
+
+
+def received(files: Sequence[Any]) -> list[ReceivedFile]:
+    """The files of a request where Django's TemporaryFileUploadHandler has put them."""
+    return [ReceivedFile(Path(file.temporary_file_path()), file.name) for file in files]
 
 
 def upload_create(

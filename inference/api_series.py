@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -20,12 +17,12 @@ from cases.api import SeriesOut
 from cases.api_masks import MaskOut
 from cases.models import Annotation
 from cases.services import annotation_upload
+from cases.uploads import received
 from inference.api_comparisons import ComparisonOut
 from inference.api_runs import InferenceRunOut, VersionBrief
 from inference.models import Prediction
 from inference.selectors import SeriesResults, series_results
-from spineml.series import ReceivedFile
-from spineplatform.shared.api import FORM_BYTES, ListView, checked, refuse_above
+from spineplatform.shared.api import ReceivingView, checked
 from spineplatform.shared.api_schema import problems
 
 MADE_BY = ("author", "prediction__model_version")
@@ -82,14 +79,7 @@ class MaskIn(serializers.Serializer[Any]):
     every_label = serializers.BooleanField(default=False, help_text="Every value above 0 is spine (label maps).")
 
 
-class MaskListView(ListView):
-    parser_classes = (MultiPartParser,)
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Before authentication, whose CSRF check reads the body."""
-        refuse_above(request, settings.UPLOAD_MAX_BYTES + FORM_BYTES)
-        super().initial(request, *args, **kwargs)
-
+class MaskListView(ReceivingView):
     @extend_schema(operation_id="mask_list", responses=MaskDetailOut(many=True))
     def get(self, request: Request, series_id: str) -> Response:
         """The masks of a series, newest first."""
@@ -108,7 +98,7 @@ class MaskListView(ListView):
         """Upload a mask on the grid of the series."""
         series = series_get(request.user, series_id, Capability.UPLOAD_MASK)
         given = checked(MaskIn, request.data)
-        files = [ReceivedFile(Path(file.temporary_file_path()), file.name) for file in given.pop("files")]
+        files = received(given.pop("files"))
         mask = annotation_upload(series=series, actor=request.user, files=files, **given)
         body = MaskDetailOut(mask).data
         return Response(body, status=status.HTTP_201_CREATED, headers={"Location": body["url"]})

@@ -10,14 +10,13 @@ from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access import Capability, require_anywhere
 from spineml.model_file import MAX_FILE_BYTES
-from spineplatform.shared.api import FORM_BYTES, FileView, ListView, checked, refuse_above
+from spineplatform.shared.api import FileView, ReceivingView, checked
 from spineplatform.shared.api_schema import problems
 from training.access import version_get
 from training.models import ModelVersion
@@ -52,13 +51,10 @@ class ModelIn(serializers.Serializer[Any]):
     notes = serializers.CharField(required=False, default="", allow_blank=True, max_length=2000)
 
 
-class ModelListView(ListView):
-    parser_classes = (MultiPartParser,)
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Before authentication, whose CSRF check reads the body."""
-        refuse_above(request, MAX_FILE_BYTES + FORM_BYTES)
-        super().initial(request, *args, **kwargs)
+class ModelListView(ReceivingView):
+    @property
+    def max_bytes(self) -> int:
+        return MAX_FILE_BYTES
 
     @extend_schema(operation_id="model_list", responses=ModelOut(many=True))
     def get(self, request: Request) -> Response:

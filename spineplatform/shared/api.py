@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent, TooManyFilesSent
 from django.db.models import QuerySet
 from django.http import HttpRequest, JsonResponse, UnreadablePostError
@@ -16,6 +17,7 @@ from rest_framework import exceptions, serializers
 from rest_framework.generics import GenericAPIView
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.pagination import CursorPagination
+from rest_framework.parsers import MultiPartParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -49,6 +51,21 @@ class ListView(GenericAPIView[Any]):
         """One cursor page of ``rows``, newest first."""
         found = self.paginate_queryset(rows)
         return self.get_paginated_response(serializer(found, many=True, context={"request": self.request}).data)
+
+
+class ReceivingView(ListView):
+    """A door to a list whose POST receives files."""
+
+    parser_classes = (MultiPartParser,)
+
+    @property
+    def max_bytes(self) -> int:
+        return int(settings.UPLOAD_MAX_BYTES)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Before authentication, whose CSRF check reads the body."""
+        refuse_above(request, self.max_bytes + FORM_BYTES)
+        super().initial(request, *args, **kwargs)
 
 
 # --- files ------------------------------------------------------------------------------------------------------------

@@ -10,10 +10,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from accounts.models import Membership, Role, User
-from cases import api_uploads
+from cases import uploads
 from cases.models import ImportRun, Upload, Verdict
 from cases.uploads import IncomingFile
 from spineplatform.shared import storage
+from spineplatform.shared.api import FORM_BYTES
 from spineplatform.shared.runs import RunState
 from tests import factories
 from tests.api_client import api, problem
@@ -81,7 +82,7 @@ def test_files_are_streamed_to_disk_however_small(clinician: User, monkeypatch: 
             seen.append(Path(file.temporary_file_path()))
             return IncomingFile.from_request(file, name)
 
-    monkeypatch.setattr(api_uploads, "IncomingFile", Watched)
+    monkeypatch.setattr(uploads, "IncomingFile", Watched)
     assert send(clinician, file(b"x")).status_code == 201
     assert len(seen) == 1
     assert not seen[0].exists(), "the temporary file was moved into the storage, not copied"
@@ -148,7 +149,7 @@ def test_too_many_files_are_too_large(clinician: User, settings: Any) -> None:
 
 
 def test_too_many_bytes_are_refused_before_they_are_read(clinician: User, settings: Any) -> None:
-    settings.UPLOAD_MAX_BYTES = 1000 - api_uploads.FORM_BYTES
+    settings.UPLOAD_MAX_BYTES = 1000 - FORM_BYTES
     assert problem(send(clinician, file(b"x" * 2000))) == (413, "too-large")
 
 

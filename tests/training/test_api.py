@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts.models import Role, User
 from spineml.model_file import TrainingRecord
+from spineplatform.shared.api import FORM_BYTES
 from spineplatform.shared.models import AuditEvent
 from tests import factories
 from tests.api_client import api, problem
@@ -80,7 +81,7 @@ def test_a_request_without_a_file_names_the_field(admin: User) -> None:
 def test_a_file_larger_than_any_model_is_refused_before_it_is_read(
     admin: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training_api, "MAX_FILE_BYTES", 1000 - training_api.FORM_BYTES)
+    monkeypatch.setattr(training_api, "MAX_FILE_BYTES", 1000 - FORM_BYTES)
     assert problem(send(admin, factories.model_file(tmp_path / "model.h5"))) == (413, "too-large")
 
 
