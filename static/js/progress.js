@@ -12,6 +12,20 @@ const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
 const SILENCE_MS = 20_000;
 const ANNOUNCE_EVERY_MS = 10_000;
+const LEAVING_MS = 5_000;
+
+// A reload would take back the link that was just followed. A download also says that it leaves, and does not.
+let leavingSince = -Infinity;
+window.addEventListener("beforeunload", () => {
+  leavingSince = performance.now();
+});
+
+/** Calls `action` now, or a little later when the person is on the way to another page. */
+function unlessLeaving(action) {
+  const left = leavingSince + LEAVING_MS - performance.now();
+  if (left > 0) setTimeout(() => unlessLeaving(action), left);
+  else action();
+}
 
 /** Follows one run until it has ended. */
 export class RunPanel {
@@ -152,8 +166,8 @@ export class RunPanel {
     if (this.parts.cancel) this.parts.cancel.hidden = true;
     this.element.dispatchEvent(new CustomEvent("run:finished", { bubbles: true, detail: run }));
     const wish = run.state === "succeeded" ? this.element.dataset.onSuccess : this.element.dataset.onFailure;
-    if (wish === "redirect" && run.result_url) window.location.assign(run.result_url);
-    else if (wish === "reload" || wish === "redirect") window.location.reload();
+    if (wish === "redirect" && run.result_url) unlessLeaving(() => window.location.assign(run.result_url));
+    else if (wish === "reload" || wish === "redirect") unlessLeaving(() => window.location.reload());
   }
 
   say(part, text) {

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route
 
+from spineplatform.shared.runs import run_cancel
 from tests import factories
 from tests.browser.test_walk import log_in
 
@@ -81,3 +82,25 @@ def test_the_work_list_can_be_walked_by_keyboard_alone(page: Page, addresses: di
             break
     page.keyboard.press("Enter")
     page.wait_for_url("**/cases/*/")
+
+
+def test_a_run_that_ends_does_not_take_back_the_link_just_followed(page: Page, addresses: dict[str, Any]) -> None:
+    place = addresses["user"].memberships.first().institution
+    run = factories.inference_run(of=factories.series(institution=place))
+    log_in(page, addresses["user"])
+    told: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda text: told.append(str(text))))
+    page.goto(run.series.case.get_absolute_url())
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/view/", hold)
+    page.get_by_role("link", name="Open").click(no_wait_after=True)
+    run_cancel(run=run, actor=addresses["user"])
+    while not any("cancelled" in text for text in told):
+        page.wait_for_timeout(100)
+    page.wait_for_timeout(500)  # time for a reload
+    held[0].continue_()
+    page.wait_for_url("**/view/")
