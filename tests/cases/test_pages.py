@@ -129,13 +129,3 @@ def test_an_upload_shows_what_asks_for_a_look_first(clinician: Client, home: Ins
     context = clinician.get(upload.get_absolute_url()).context
     assert [verdict.name for verdict in context["verdicts"]] == ["3.dcm", "1.dcm", "0.dcm", "2.dcm"]
     assert context["counts"] == [(Verdict.REJECTED, 1), (Verdict.SKIPPED, 1), (Verdict.IMPORTED, 2)]
-
-def test_an_upload_shows_what_asks_for_a_look_first(clinician: Client, home: Institution) -> None:
-    upload = factories.upload(institution=home)
-    factories.import_run(of=upload, state=RunState.SUCCEEDED)
-    statuses = [Verdict.IMPORTED, Verdict.SKIPPED, Verdict.IMPORTED, Verdict.REJECTED]
-    for number, status in enumerate(statuses):
-        factories.verdict(upload, name=f"{number}.dcm", status=status)
-    context = clinician.get(upload.get_absolute_url()).context
-    assert [verdict.name for verdict in context["verdicts"]] == ["3.dcm", "1.dcm", "0.dcm", "2.dcm"]
-    assert context["counts"] == [(Verdict.REJECTED, 1), (Verdict.SKIPPED, 1), (Verdict.IMPORTED, 2)]
