@@ -32,8 +32,8 @@ test: test-environment  ## all tests: real PostgreSQL, Valkey, worker and browse
 	@$(PYTHON) scripts/set_up.py browser
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-fast: test-environment  ## the tests without browser, TensorFlow and worker processes
-	@$(BIN)/python -m pytest -m "not browser and not tensorflow and not worker" $(PYTEST_ARGS)
+test-fast: test-environment  ## under two minutes: no browser, TensorFlow, worker, nor services started over and over
+	@$(BIN)/python -m pytest -m "not browser and not tensorflow and not worker and not services" $(PYTEST_ARGS)
 
 check: test-environment  ## lint, format, types, import order, migrations, deployment settings, vendored files
 	$(BIN)/ruff check .
