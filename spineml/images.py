@@ -8,7 +8,6 @@ number, else a window stretched over 16 bits. Signed and floating-point TIFF hol
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +25,7 @@ from spineml.series import (
     ReceivedFile,
     SeriesMeta,
     SeriesPlan,
+    natural_order,
 )
 from spineml.values import HOUNSFIELD, Intensity, unsigned_16_bit, windowed, windowed_notice
 from spineml.volume import Geometry, HounsfieldArray, with_unknown_spacing
@@ -59,11 +59,6 @@ def is_image(start: bytes) -> bool:
     return start.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"))
 
 
-def natural_key(name: str) -> list[tuple[int, int | str]]:
-    """Sort key by which slice10 comes after slice9."""
-    return [(0, int(part)) if part.isdigit() else (1, part.lower()) for part in re.split(r"(\d+)", name) if part]
-
-
 def scan_images(
     files: Sequence[ReceivedFile],
     options: IntakeOptions,
@@ -72,7 +67,7 @@ def scan_images(
     """Read the headers and make series: pictures of one folder, size and kind are one stack, in natural order."""
     verdicts: dict[str, FileVerdict] = {}
     stacks: dict[tuple[object, ...], list[Page]] = {}
-    for file in sorted(files, key=lambda file: natural_key(file.name)):
+    for file in sorted(files, key=lambda file: natural_order(file.name)):
         looked_at(file)
         try:
             pages = read_pages(file)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import struct
 import zipfile
 import zlib
@@ -16,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from spineml.mask_labels import LabelBuilder, MaskUnreadable, MaskWrongSize, check_slice_count
-from spineml.series import ReceivedFile
+from spineml.series import ReceivedFile, natural_order
 from spineml.volume import Geometry
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -89,12 +88,6 @@ def decode_png(raw: bytes, name: str, shape: tuple[int, int]) -> npt.NDArray[Any
             return _grey_values(picture, name)
     except (OSError, SyntaxError, ValueError, struct.error, zlib.error) as error:
         raise MaskUnreadable(f"{name} is a damaged PNG. Save it again and resend.") from error
-
-
-def natural_order(name: str) -> tuple[tuple[int, int | str], ...]:
-    """Sort key: numbers inside a name compare as numbers, letters without case."""
-    parts = re.split(r"(\d+)", name.replace("\\", "/").casefold())
-    return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in parts if part)
 
 
 def _put_pictures(builder: LabelBuilder, pictures: list[tuple[str, Load]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -25,6 +26,12 @@ class ReceivedFile:
 
     path: Path
     name: str
+
+
+def natural_order(name: str) -> tuple[tuple[int, int | str], ...]:
+    """Sort key: numbers inside a name compare as numbers, letters without case."""
+    parts = re.split(r"(\d+)", name.replace("\\", "/").casefold())
+    return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in parts if part)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from spineml.errors import UnreadableFile
-from spineml.images import natural_key
+from spineml.series import natural_order
 from tests.spineml.intake_helpers import codes, only_verdict, pixels_of, scan_paths, small_phantom
 
 
@@ -167,4 +167,5 @@ def test_a_damaged_sixteen_bit_picture_does_not_spoil_its_stack(tmp_path: Path) 
 
 
 def test_names_sort_as_people_count() -> None:
-    assert sorted(["s10", "s9", "S1b", "s1a"], key=natural_key) == ["s1a", "S1b", "s9", "s10"]
+    assert sorted(["s10", "s9", "S1b", "s1a"], key=natural_order) == ["s1a", "S1b", "s9", "s10"]
+    assert sorted(["a²", "a1"], key=natural_order) == ["a1", "a²"]  # a digit by Unicode, but no number

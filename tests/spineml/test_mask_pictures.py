@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from spineml import masks
-from spineml.mask_pictures import natural_order
+from spineml.series import natural_order
 from spineml.volume import SourceGrid
 from tests.spineml.mask_files import ONE_PICTURE, SERIES, labels_of, png_bytes, received, refused, write_pngs, write_zip
 
