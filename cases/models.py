@@ -48,8 +48,14 @@ class Patient(models.Model):
 
 
 class CaseState(models.TextChoices):
+    """Where a case is on its way to a signed-off mask."""
+
     IMPORTED = "imported", _("Imported")
     SEGMENTED = "segmented", _("Segmented")
+    IN_REVIEW = "in-review", _("In review")
+    CORRECTED = "corrected", _("Corrected")
+    APPROVED = "approved", _("Approved")
+    REJECTED = "rejected", _("Rejected")
 
 
 class Case(models.Model):
@@ -181,6 +187,55 @@ class Annotation(models.Model):
     @property
     def slices_with_mask(self) -> int:
         return sum(1 for area in self.areas_px if area)
+
+
+class ReviewVerdict(models.TextChoices):
+    APPROVED = "approved", _("Approved")
+    REJECTED = "rejected", _("Rejected")
+    SENT_BACK = "sent-back", _("Sent back")
+
+
+class ReviewQuerySet(InstitutionRowQuerySet["Review"]):
+    def latest_of_series(self) -> Self:
+        """The last word on each series."""
+        return self.order_by("series", "-created_at", "-id").distinct("series")
+
+
+class Review(models.Model):
+    """A reader's signature on a mask, or the reason why there is none. Immutable: the latest of a series counts."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    institution = models.ForeignKey(Institution, on_delete=models.PROTECT, related_name="+")
+    series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="reviews")
+    annotation = models.ForeignKey(Annotation, null=True, on_delete=models.PROTECT, related_name="reviews")
+    verdict = models.CharField(max_length=16, choices=ReviewVerdict)
+    reason = models.TextField(blank=True)
+    for_training = models.BooleanField(default=True)
+    reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reviews")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = ReviewQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(verdict__in=ReviewVerdict.values), name="cases_review_known_verdict"),
+            models.CheckConstraint(
+                name="cases_review_approves_a_mask", condition=~Q(verdict="approved") | Q(annotation__isnull=False)
+            ),
+            models.CheckConstraint(
+                name="cases_review_refusal_has_reason", condition=Q(verdict="approved") | ~Q(reason="")
+            ),
+        ]
+        indexes = [models.Index(fields=["series", "-created_at", "-id"], name="cases_review_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.get_verdict_display()} by {self.reader}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("A review is never changed: sign a new one.")
+        super().save(*args, **kwargs)
 
 
 class Upload(models.Model):
