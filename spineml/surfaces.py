@@ -24,6 +24,8 @@ import numpy.typing as npt
 
 BoolArray = npt.NDArray[np.bool_]
 PointArray = npt.NDArray[np.float64]
+# Distances of the reference's surface to the predicted one, and back.
+Directed = tuple[PointArray, PointArray]
 
 HAUSDORFF_PERCENTILE = 95.0
 MAX_SURFACE_ELEMENTS = 5_000_000
@@ -65,12 +67,23 @@ def surface_distances(reference: BoolArray, predicted: BoolArray, spacing: tuple
 
 def distances_between(reference: PointArray, predicted: PointArray) -> SurfaceDistances:
     """HD95 and mean surface distance of two sets of surface points ``(n, axes)``."""
+    return summarised(directed_between(reference, predicted))
+
+
+def directed_between(reference: PointArray, predicted: PointArray) -> Directed | None:
+    """The distance of each point to the nearest of the other set, in both directions; None where undefined."""
     sizes = (len(reference), len(predicted))
     if min(sizes) == 0 or max(sizes) > MAX_SURFACE_ELEMENTS:
+        return None
+    return _nearest(reference, predicted), _nearest(predicted, reference)
+
+
+def summarised(directed: Directed | None) -> SurfaceDistances:
+    """HD95 and mean surface distance of both directions' distances."""
+    if directed is None:
         return UNDEFINED
-    forth, back = _nearest(reference, predicted), _nearest(predicted, reference)
-    hd95 = max(np.percentile(forth, HAUSDORFF_PERCENTILE), np.percentile(back, HAUSDORFF_PERCENTILE))
-    return SurfaceDistances(float(hd95), float((forth.sum() + back.sum()) / sum(sizes)))
+    hd95 = max(float(np.percentile(one, HAUSDORFF_PERCENTILE)) for one in directed)
+    return SurfaceDistances(hd95, float(sum(one.sum() for one in directed) / sum(len(one) for one in directed)))
 
 
 def outline(mask: BoolArray) -> BoolArray:
@@ -103,10 +116,14 @@ class SurfaceCollector:
 
         Call once, after the last slice of both.
         """
+        return summarised(self.directed_to(other, scale))
+
+    def directed_to(self, other: SurfaceCollector, scale: npt.NDArray[np.float64]) -> Directed | None:
+        """The same before it is summarised: each element's distance, in both directions. Call once."""
         points = [each._finish() for each in (self, other)]
         if max(self._count, other._count) > MAX_SURFACE_ELEMENTS:
-            return UNDEFINED
-        return distances_between(points[0] @ scale, points[1] @ scale)
+            return None
+        return directed_between(points[0] @ scale, points[1] @ scale)
 
     def _collect(self, above: BoolArray | None) -> None:
         """Find the surface in the current slice, now that the one above it is known."""
