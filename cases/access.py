@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
 from accounts.access import Capability, require
-from cases.models import Annotation, Case, ImportRun, Series, Upload
+from cases.models import Annotation, Case, ImportRun, Measurement, Series, Upload
 from spineplatform.shared.errors import NotFound
 
 Id = uuid.UUID | str
@@ -50,3 +50,7 @@ def upload_get(user: Any, upload_id: Id, capability: Capability = Capability.VIE
 
 def import_run_get(user: Any, run_id: Id, capability: Capability = Capability.VIEW_CASES) -> ImportRun:
     return row_get(ImportRun.objects.select_related("upload"), user, run_id, capability)
+
+
+def measurement_get(user: Any, measurement_id: Id, capability: Capability = Capability.VIEW_CASES) -> Measurement:
+    return row_get(Measurement.objects.select_related("author"), user, measurement_id, capability)

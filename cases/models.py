@@ -317,3 +317,7 @@ class ImportRun(Run):
         if len(cases) == 1:
             return reverse("cases:detail", args=[cases.pop()])
         return self.upload.get_absolute_url()
+
+
+# Django finds models through this module; theirs name this one's by text.
+from cases.models_reading import Draft, Measurement, MeasurementKind, ViewerSettings  # noqa: E402, F401

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 import zlib
 
 from django.db.models.fields.files import FieldFile
@@ -14,6 +15,7 @@ from spineplatform.shared import storage
 from spineplatform.shared.errors import NotFound
 
 YEAR_SECONDS = 365 * 24 * 3600
+MOST_AT_ONCE = 32
 DTYPES = {"volume": "int16", "mask": "uint8"}
 
 
@@ -38,9 +40,36 @@ def slice_response(request: HttpRequest, file: FieldFile, pixel_hash: str, z: in
     response = get_conditional_response(request, etag=etag)
     if response is None:
         response = _body(file, z, deflated=deflated)
+    return _kept(response, etag, ["Accept-Encoding", "Authorization", "Cookie"])
+
+
+def slices_response(request: HttpRequest, file: FieldFile, pixel_hash: str, *, first: int, count: int) -> HttpResponse:
+    """Up to ``count`` slices from ``first`` on, fewer at the end: for each its length (uint32) and its zlib stream.
+
+    Raises:
+        NotFound: no such slice.
+    """
+    etag = _etag(pixel_hash, f"{first}+{count}", deflated=False)
+    response = get_conditional_response(request, etag=etag)
+    if response is None:
+        with SliceFileReader(storage.local_path(file)) as reader:
+            depth, height, width = reader.geometry.shape
+            check_slice(depth, first)
+            chunks = [reader.read_deflated(z) for z in range(first, min(first + count, depth))]
+            dtype = DTYPES[reader.kind]
+        content = b"".join(struct.pack("<I", len(chunk)) + chunk for chunk in chunks)
+        response = HttpResponse(content, content_type="application/octet-stream")
+        response["Content-Length"] = str(len(content))
+        response["X-Slice-Shape"] = f"{height},{width}"
+        response["X-Slice-Type"] = dtype
+    return _kept(response, etag, ["Authorization", "Cookie"])
+
+
+def _kept(response: HttpResponse, etag: str, vary: list[str]) -> HttpResponse:
+    """Stored files never change, so a browser may keep what it got."""
     response["ETag"] = etag
     response["Cache-Control"] = f"private, max-age={YEAR_SECONDS}, immutable"
-    patch_vary_headers(response, ["Accept-Encoding", "Authorization", "Cookie"])
+    patch_vary_headers(response, vary)
     return response
 
 
@@ -60,7 +89,7 @@ def _body(file: FieldFile, z: int, *, deflated: bool) -> HttpResponse:
     return response
 
 
-def _etag(pixel_hash: str, z: int, deflated: bool) -> str:
+def _etag(pixel_hash: str, z: int | str, deflated: bool) -> str:
     """Strong, so it differs between the encodings (RFC 9110, 8.8.3.3)."""
     key = hashlib.sha256(f"{pixel_hash}/{z}".encode()).hexdigest()[:32]
     return f'"{key}-deflate"' if deflated else f'"{key}"'

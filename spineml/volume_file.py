@@ -69,6 +69,17 @@ class SliceFileWriter:
         with phil:
             self._data.id.write_direct_chunk((z, 0, 0), chunk)
 
+    def copy(self, z: int, chunk: bytes, digest: bytes) -> None:
+        """Store slice ``z`` as another file of this kind and shape holds it.
+
+        Args:
+            chunk: the stored zlib stream, from ``SliceFileReader.read_deflated``.
+            digest: the SHA-256 of the slice it holds.
+        """
+        self._digests[z] = digest
+        with phil:
+            self._data.id.write_direct_chunk((z, 0, 0), chunk)
+
     @property
     def pixel_hash(self) -> str:
         """SHA-256 over the shape and the slices' own SHA-256, as 64 hex digits."""

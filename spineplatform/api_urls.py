@@ -4,7 +4,7 @@ from django.urls import path
 
 from accounts import api as accounts
 from cases import api as cases
-from cases import api_masks, api_uploads
+from cases import api_masks, api_reading, api_slices, api_uploads
 from inference import api_comparisons, api_runs, api_series
 from training import api as training
 
@@ -21,6 +21,14 @@ urlpatterns = [
     path("cases/<uuid:case_id>/", cases.CaseView.as_view(), name="case"),
     path("series/<uuid:series_id>/", api_series.SeriesView.as_view(), name="series"),
     path("series/<uuid:series_id>/slices/<int:z>/", cases.SeriesSliceView.as_view(), name="series-slice"),
+    path("series/<uuid:series_id>/slices/", api_slices.SeriesSlicesView.as_view(), name="series-slices"),
+    path("series/<uuid:series_id>/reading/", api_reading.ReadingView.as_view(), name="reading"),
+    path("series/<uuid:series_id>/corrections/", api_reading.CorrectionListView.as_view(), name="corrections"),
+    path("series/<uuid:series_id>/draft/", api_reading.DraftView.as_view(), name="draft"),
+    path("series/<uuid:series_id>/measurements/", api_reading.MeasurementListView.as_view(), name="measurements"),
+    path("measurements/<uuid:measurement_id>/", api_reading.MeasurementView.as_view(), name="measurement"),
+    path("me/viewer-settings/", api_reading.ViewerSettingsView.as_view(), name="viewer-settings"),
+    path("masks/<uuid:mask_id>/slices/", api_slices.MaskSlicesView.as_view(), name="mask-slices"),
     path("series/<uuid:series_id>/masks/", api_series.MaskListView.as_view(), name="masks"),
     path("series/<uuid:series_id>/segment/", api_runs.SegmentView.as_view(), name="segment"),
     path("series/<uuid:series_id>/comparisons/", api_comparisons.ComparisonListView.as_view(), name="comparisons"),

@@ -24,6 +24,7 @@ urlpatterns = [
     path("accounts/password/reset/complete/", auth.PasswordResetCompleteView.as_view(), name="password_reset_complete"),
     path("accounts/", include("accounts.urls")),
     path("", include("cases.urls")),
+    path("", include("cases.urls_reading")),
     path("", include("inference.urls")),
     path("models/", include("training.urls")),
     path("api/v1/", include("spineplatform.api_urls")),

@@ -24,6 +24,7 @@ from cases.models import (
     Case,
     FileVerdict,
     ImportRun,
+    Measurement,
     Patient,
     Series,
     Upload,
@@ -136,6 +137,16 @@ def annotation(*, of: Series | None = None, pixels: np.ndarray | None = None, **
         path = Path(folder) / "mask.h5"
         volume_file.write_mask(path, Mask(labels(of.geometry) if pixels is None else pixels, of.geometry))
         return annotation_record(series=of, path=path, stored=[], origin=MaskOrigin(**values))
+
+
+def measurement(*, of: Series | None = None, **fields: Any) -> Measurement:
+    """A length of 5 mm on the first axial slice."""
+    of = of or series()
+    author = fields.pop("author", None) or user(Role.ANNOTATOR, institution=of.institution)
+    values = {"kind": "length", "plane": "axial", "index": 0, "points": [[0, 0, 0], [3, 4, 0]]}
+    return Measurement.objects.create(
+        institution=of.institution, series=of, author=author, **{**values, "values": {"length_mm": 5.0}, **fields}
+    )
 
 
 def upload(*, institution: Institution | None = None, files: dict[str, bytes] | None = None, **fields: Any) -> Upload:

@@ -106,6 +106,10 @@ def clinician(world: World) -> dict[str, Any]:
     return {"user_id": world.people[CLINICIAN].pk}
 
 
+def measured(world: World) -> dict[str, Any]:
+    return {"measurement_id": world.measurement.pk}
+
+
 # --- bodies -----------------------------------------------------------------------------------------------------------
 def log_in(world: World) -> dict[str, Any]:
     from tests.factories import PASSWORD
@@ -155,6 +159,17 @@ API = [
     Row("POST", "api:comparisons", members(200), series, data=both_masks),
     Row("GET", "api:mask", members(200), mask),
     Row("GET", "api:mask-slice", members(200), mask_slice),
+    Row("GET", "api:series-slices", members(400), series),  # let through, and told that “first” is missing
+    Row("GET", "api:mask-slices", members(400), mask),
+    # --- the reading room
+    Row("GET", "api:reading", members(200), series),
+    Row("POST", "api:corrections", members(400, CLINICIAN, ANNOTATOR), series),
+    Row("PUT", "api:draft", members(400, CLINICIAN, ANNOTATOR), series),
+    Row("DELETE", "api:draft", members(204, CLINICIAN, ANNOTATOR), series),
+    Row("GET", "api:measurements", members(200), series),
+    Row("POST", "api:measurements", members(400, CLINICIAN, ANNOTATOR), series),
+    Row("DELETE", "api:measurement", {**members(403, CLINICIAN), ANNOTATOR: 204}, measured),
+    Row("PUT", "api:viewer-settings", known(200)),
     Row("GET", "api:mask-download", members(200), mask_as("overlay.jpg")),
     Row("GET", "api:mask-download", members(200), mask_as("overlay.png")),
     Row("GET", "api:mask-download", members(200), mask_as("mask.png")),

@@ -61,6 +61,7 @@ def make() -> World:
         "upload": import_run.upload,
         "run": factories.inference_run(of=series, model_version=candidate),
         "failed_run": factories.inference_run(of=series, model_version=version, state=RunState.FAILED),
+        "measurement": factories.measurement(of=series, author=people["annotator"]),
         "version": version,
         "candidate": candidate,
     }

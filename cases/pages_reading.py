@@ -1,0 +1,40 @@
+"""Pages of the reading room."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_safe
+
+from cases.access import series_get
+from cases.selectors_reading import measurements_as_csv, reading_of
+from spineplatform.shared import audit
+
+
+@login_required
+@require_safe
+@ensure_csrf_cookie
+def read_page(request: HttpRequest, series_id: str) -> HttpResponse:
+    """The viewer. Context: ``series``, ``case``, ``reading`` (for json_script, see selectors_reading.reading_of)."""
+    series = series_get(request.user, series_id)
+    context = {"series": series, "case": series.case, "reading": reading_of(series, request.user)}
+    return render(request, "reading/read.html", context)
+
+
+@login_required
+@require_safe
+def measurements_csv(request: HttpRequest, series_id: str) -> HttpResponse:
+    """The measurements of a series as a CSV attachment; the download is recorded."""
+    series = series_get(request.user, series_id)
+    measurements = series.measurements.select_related("author")
+    response = HttpResponse(measurements_as_csv(measurements), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="measurements-{series.pk}.csv"'
+    audit.record(
+        actor=request.user,
+        action="measurements.downloaded",
+        object_id=series.pk,
+        institution_id=series.institution_id,
+    )
+    return response

@@ -1,0 +1,138 @@
+"""What the viewer of the reading room is told when it opens a series."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from typing import Any
+
+from django.urls import reverse
+
+from accounts.access import Capability, has_capability
+from cases.models import Annotation, AnnotationSource, Draft, Measurement, Series, ViewerSettings
+
+CSV_COLUMNS = ["kind", "plane", "index", "name", "value", "points_lps_mm", "author", "created_at"]
+
+
+def reading_of(series: Series, user: Any) -> dict[str, Any]:
+    """Grid, masks (newest first), the person's draft, measurements, settings, rights and addresses, as plain values."""
+    masks = masks_for(series, user)
+    return {
+        "series": _series(series),
+        "user": {"id": user.pk, "name": user.display_name()},
+        "may_correct": has_capability(user, series.institution_id, Capability.CORRECT_MASK),
+        "masks": [mask_facts(mask) for mask in masks],
+        "draft": _draft(series, user),
+        "measurements": [measurement_facts(one) for one in series.measurements.select_related("author")],
+        "settings": _settings(user),
+        "addresses": _addresses(series),
+    }
+
+
+def masks_for(series: Series, user: Any) -> list[Annotation]:
+    """The masks that this person may see of a series, newest first: the one place to hide a mask from a reader."""
+    return list(series.annotations.select_related("author"))
+
+
+def _series(series: Series) -> dict[str, Any]:
+    geometry = series.geometry
+    return {
+        "id": str(series.pk),
+        "name": str(series),
+        "case": series.case.title,
+        "patient": series.case.patient.pseudonym,
+        "shape": list(geometry.shape),
+        "spacing": list(geometry.spacing),
+        "spacing_known": geometry.spacing_known,
+        "affine": geometry.affine_lps().ravel().tolist(),
+        "pixel_area_mm2": geometry.pixel_area_mm2,
+        "voxel_volume_mm3": geometry.voxel_volume_mm3,
+        "warnings": list(series.warnings),
+    }
+
+
+def mask_facts(mask: Annotation) -> dict[str, Any]:
+    """One mask layer; ``areas_px`` tells which slices are empty and need not be fetched."""
+    return {
+        "id": str(mask.pk),
+        "label": str(mask),
+        "source": mask.source,
+        "by_model": mask.source == AnnotationSource.MODEL,
+        "author": mask.author.display_name() if mask.author else "",
+        "parent": str(mask.parent_id) if mask.parent_id else None,
+        "created_at": mask.created_at.isoformat(),
+        "areas_px": mask.areas_px,
+        "slices": _without_last(reverse("api:mask-slices", args=[mask.pk])),
+        "nifti": reverse("cases:mask_download", args=[mask.pk, "mask.nii.gz"]),
+    }
+
+
+def _draft(series: Series, user: Any) -> dict[str, Any] | None:
+    draft = Draft.objects.filter(series=series, author=user).first()
+    if draft is None:
+        return None
+    return {
+        "base": str(draft.base_id) if draft.base_id else None,
+        "slices": draft.slices,
+        "revision": draft.revision,
+        "updated_at": draft.updated_at.isoformat(),
+    }
+
+
+def measurement_facts(measurement: Measurement) -> dict[str, Any]:
+    return {
+        "id": str(measurement.pk),
+        "kind": measurement.kind,
+        "plane": measurement.plane,
+        "index": measurement.index,
+        "points": measurement.points,
+        "values": measurement.values,
+        "author": measurement.author.display_name(),
+        "author_id": measurement.author_id,
+        "created_at": measurement.created_at.isoformat(),
+    }
+
+
+def _settings(user: Any) -> dict[str, Any]:
+    saved = ViewerSettings.objects.filter(user=user).first()
+    return dict(saved.values) if saved else {}
+
+
+def _addresses(series: Series) -> dict[str, str]:
+    return {
+        "slices": _without_last(reverse("api:series-slices", args=[series.pk])),
+        "reading": reverse("api:reading", args=[series.pk]),
+        "corrections": reverse("api:corrections", args=[series.pk]),
+        "draft": reverse("api:draft", args=[series.pk]),
+        "measurements": reverse("api:measurements", args=[series.pk]),
+        "measurements_csv": reverse("reading:measurements_csv", args=[series.pk]),
+        "settings": reverse("api:viewer-settings"),
+    }
+
+
+def _without_last(address: str) -> str:
+    return address.removesuffix("/")
+
+
+def measurements_as_csv(measurements: Iterable[Measurement]) -> str:
+    """One line for each value of each measurement."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(CSV_COLUMNS)
+    for one in measurements:
+        points = " ".join(",".join(f"{value:.3f}" for value in point) for point in one.points)
+        for name, value in one.values.items():
+            writer.writerow(
+                [
+                    one.kind,
+                    one.plane,
+                    one.index,
+                    name,
+                    f"{value:.4g}" if abs(value) < 1 else f"{value:.2f}",
+                    points,
+                    one.author.username,
+                    one.created_at.isoformat(),
+                ]
+            )
+    return out.getvalue()

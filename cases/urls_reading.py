@@ -1,0 +1,9 @@
+from django.urls import path
+
+from cases import pages_reading
+
+app_name = "reading"
+urlpatterns = [
+    path("series/<uuid:series_id>/read/", pages_reading.read_page, name="read"),
+    path("series/<uuid:series_id>/measurements.csv", pages_reading.measurements_csv, name="measurements_csv"),
+]
