@@ -291,7 +291,7 @@ def _curve(patients: Sequence[PatientRow], *, suggest_threshold: bool) -> Curve 
     dice = each[spine[:, 0] > 0].mean(axis=0) if (spine > 0).any() else each.mean(axis=0)
     thresholds = np.arange(STEPS + 1) / STEPS
     inner = slice(1, STEPS)  # 0 and 1 are no thresholds of a model
-    best = float(thresholds[inner][dice[inner].argmax()]) if suggest_threshold else None
+    best = float(thresholds[inner][dice[inner].argmax()]) if suggest_threshold and spine.any() else None
     return Curve(
         tuple(thresholds.tolist()),
         _ratios(tp.sum(axis=0), (tp + fp).sum(axis=0)),

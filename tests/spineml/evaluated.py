@@ -42,10 +42,12 @@ def row(
     return collector.finish()
 
 
-def patients(count: int, *, depth: int = 4, curve: bool = False, shift: int = 1) -> list[SeriesRow]:
-    """One series for each patient, whose predicted mask is the true one moved by ``shift`` columns."""
-    masks = [blob((depth, 40, 48), seed) for seed in range(count)]
-    return [
-        row(mask, np.roll(mask, shift + index % 2, axis=2), patient=f"p{index:02d}", curve=curve)
-        for index, mask in enumerate(masks)
-    ]
+def patients(count: int, *, depth: int = 4, curve: bool = False) -> list[SeriesRow]:
+    """One series for each patient, whose predicted mask is the true one moved by a column or two and cut off."""
+    made = []
+    for index in range(count):
+        mask = blob((depth, 40, 48), index)
+        guess = np.roll(mask, 1 + index % 2, axis=2)
+        guess[:, : 2 * (index % 4)] = 0
+        made.append(row(mask, guess, patient=f"p{index:02d}", curve=curve))
+    return made

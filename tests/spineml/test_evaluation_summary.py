@@ -113,6 +113,7 @@ def test_the_curve_at_a_threshold_is_what_thresholding_there_gives() -> None:
     for index in range(3):
         mask = blob((4, 40, 48), index) > 0
         guess = np.roll(mask, 1 + index % 2, axis=2).astype(np.float32)
+        guess[:, : 2 * (index % 4)] = 0
         marked = np.stack([ndimage.gaussian_filter(one, 1) for one in guess]) >= 0.3
         tp, fp, fn = tp + (mask & marked).sum(), fp + (~mask & marked).sum(), fn + (mask & ~marked).sum()
         dice.append(2 * (mask & marked).sum() / (mask.sum() + marked.sum()))
