@@ -101,18 +101,20 @@ class Predictor:
         *,
         on_slice: Callable[[int, int], object] = lambda done, total: None,
         should_stop: Callable[[], bool] = lambda: False,
+        on_probability: Callable[[int, Canvas], object] = lambda z, probability: None,
     ) -> Timings:
         """Segment every slice of ``source``.
 
         Args:
             sink: takes ``(z, mask)`` once for each slice, in order, from one background thread.
+            on_probability: takes ``(z, probability)``, float32 ``(y, x)``, in that thread just before the sink.
             on_slice: takes ``(slices done, slices in all)`` after each, in the calling thread.
             should_stop: asked before each slice, in the calling thread; no further slice is begun when it is True.
 
         Returns:
             What it took. An error of the source, the network or the sink is raised here, unchanged.
         """
-        run = _Run(self, source, sink)
+        run = _Run(self, source, sink, on_probability)
         started = time.perf_counter()
         for done in run.slices(should_stop):
             on_slice(done, len(source))
@@ -143,10 +145,17 @@ class Predictor:
 class _Run:
     """One volume on its way: a reading thread, the network from the calling thread, a writing thread."""
 
-    def __init__(self, predictor: Predictor, source: SliceSource, sink: Callable[[int, LabelArray], object]) -> None:
+    def __init__(
+        self,
+        predictor: Predictor,
+        source: SliceSource,
+        sink: Callable[[int, LabelArray], object],
+        on_probability: Callable[[int, Canvas], object],
+    ) -> None:
         geometry = source.geometry
         self._spacing = (geometry.spacing[1], geometry.spacing[2]) if geometry.spacing_known else None
         self._predictor, self._source, self._sink = predictor, source, sink
+        self._on_probability = on_probability
         self.timings = Timings()
 
     def slices(self, should_stop: Callable[[], bool]) -> Iterator[int]:
@@ -195,8 +204,10 @@ class _Run:
         self.timings.network += time.perf_counter() - waiting
         start = time.thread_time()
         spec = self._predictor.spec
-        mask = spec.postprocess.apply(spec.preprocess.restore(canvas, placement), self._spacing)
+        probability = spec.preprocess.restore(canvas, placement)
+        mask = spec.postprocess.apply(probability, self._spacing)
         middle = time.thread_time()
+        self._on_probability(z, probability)
         self._sink(z, mask)
         self.timings.restore_cpu += middle - start
         self.timings.sink_cpu += time.thread_time() - middle

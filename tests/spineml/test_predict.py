@@ -70,6 +70,21 @@ def test_the_mask_is_that_of_the_keras_model(predictor, tmp_path: Path) -> None:
     assert np.allclose(predictor.predict_probability(hu, (0.8, 0.8)), expected, atol=1e-5)
 
 
+def test_the_probability_of_each_slice_comes_just_before_its_mask(predictor) -> None:  # type: ignore[no-untyped-def]
+    source = Source(3)
+    heard: list[tuple[str, int]] = []
+    kept = {}
+
+    def probability(z: int, values: np.ndarray) -> None:
+        heard.append(("probability", z))
+        kept[z] = values
+
+    predictor.segment(source, lambda z, mask: heard.append(("mask", z)), on_probability=probability)
+    assert heard == [(what, z) for z in range(3) for what in ("probability", "mask")]
+    hu = source.read(1)
+    np.testing.assert_array_equal(kept[1], predictor.predict_probability(hu, source.geometry.spacing[1:]))
+
+
 def test_asked_to_stop_it_begins_no_further_slice(predictor) -> None:  # type: ignore[no-untyped-def]
     source, masks = Source(1000), []
     timings = predictor.segment(source, lambda z, mask: masks.append(z), should_stop=lambda: len(masks) >= 5)
