@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from spineml.evaluation import MEASURES
 from spineml.evaluation_summary import Pooled, Summary
-from spineml.evaluation_tables import label, table_one
+from spineml.evaluation_tables import DASH, ends, label, number, table_one
 from spineml.plots import Plot
-from spineml.statistics import BlandAltman, Interval, Spread
+from spineml.statistics import BlandAltman, Spread
 
 if TYPE_CHECKING:
     from reportlab.platypus import Flowable
@@ -27,7 +27,6 @@ KOREAN_FONT = "HYSMyeongJo-Medium"
 KOREAN = re.compile("([\u1100-\u11ff\u3000-\u303f\u3130-\u318f\u4e00-\u9fff\uac00-\ud7af\uff00-\uffef]+)")
 INK, LINE, SOFT = "#1b2630", "#c9d3da", "#eef3f5"
 MARGIN_MM, WIDTH_MM = 18, 174
-DASH = "\u2013"
 DEFINITIONS = (
     (
         "Per image: every slice that either mask marks counts once. Per patient: each patient's pixels are pooled, "
@@ -120,7 +119,10 @@ def _figures(write: _Writer, summary: Summary) -> Iterator[Flowable]:
         yield write.table([[title, *head[1:]], *rows], widths=(54, 54, 22, 22, 22))
     pooled = [[label(name, summary.unit), _pooled(summary.pooled[name])] for name in MEASURES]
     yield write.table([["pooled", "Value (95 % interval)"], *pooled], widths=(54, 120))
-    paper = [[row.name, _mean_sd(row.mean, row.sd), number(row.paper)] for row in table_one(summary)]
+    paper = [
+        [row.name, _mean_sd(row.mean, row.sd), number(row.paper)]
+        for row in table_one(summary.per_image, summary.f1_of_means)
+    ]
     yield write.table([["Table 1 (mean of images)", "Mean (SD)", "Kim et al. 2020"], *paper], widths=(54, 60, 60))
     rows = [
         [f"{name.replace('_', ' ')} per {scope}", *_agreement(found)]
@@ -186,25 +188,14 @@ class _Writer:
             yield Table([images[index : index + 2]], colWidths=[WIDTH_MM / 2 * mm] * len(images[index : index + 2]))
 
 
-def number(value: float | None) -> str:
-    """Three decimals below 10, else three digits; a dash for what is not defined."""
-    if value is None:
-        return DASH
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
-
-
-def _ends(interval: Interval | None) -> str:
-    return f" ({number(interval.low)} to {number(interval.high)})" if interval else ""
-
-
 def _spread(found: Spread | None) -> list[str]:
     if found is None:
         return [DASH] * 4
-    return [f"{number(found.mean)}{_ends(found.interval)}", *map(number, (found.sd, found.median, found.worst))]
+    return [f"{number(found.mean)}{ends(found.interval)}", *map(number, (found.sd, found.median, found.worst))]
 
 
 def _pooled(found: Pooled) -> str:
-    return f"{number(found.value)}{_ends(found.interval)}"
+    return f"{number(found.value)}{ends(found.interval)}"
 
 
 def _mean_sd(mean: float | None, sd: float | None) -> str:
@@ -219,4 +210,4 @@ def _agreement(found: BlandAltman | None) -> list[str]:
         (found.lower, found.lower_interval),
         (found.upper, found.upper_interval),
     )
-    return [str(found.n), *(f"{number(value)}{_ends(interval)}" for value, interval in limits)]
+    return [str(found.n), *(f"{number(value)}{ends(interval)}" for value, interval in limits)]

@@ -198,11 +198,12 @@ def _spreads(
     found: dict[str, Spread | None] = {}
     for name in MEASURES:
         column = [row[name] for row in values]
-        found[name] = spread(column, owners, bootstrap, worst=_worst_of(name))
+        found[name] = spread(column, owners, bootstrap, worst=worst_of(name))
     return found
 
 
-def _worst_of(name: str) -> Worst:
+def worst_of(name: str) -> Worst:
+    """Which end of a measure is the bad one."""
     if name in DISTANCES:
         return "high"
     return "far" if name in DIFFERENCES else "low"

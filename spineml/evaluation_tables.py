@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from spineml.evaluation import MEASURES, QUANTITIES, SeriesRow, Unit, patients_of
@@ -13,6 +13,7 @@ from spineml.metrics import COUNTS, DISTANCES
 from spineml.statistics import Interval, Spread
 
 DECIMALS = 6
+DASH = "\u2013"
 LABELS = {
     "dice": "Dice",
     "sensitivity": "Sensitivity (recall)",
@@ -44,11 +45,11 @@ class PaperRow:
     paper: float | None
 
 
-def table_one(summary: Summary) -> list[PaperRow]:
+def table_one(per_image: Mapping[str, Spread | None], f1_of_means: float | None) -> list[PaperRow]:
     """Kim et al. 2020, Table 1: means over the images; F1 from the mean precision and the mean recall."""
 
     def row(name: str, title: str) -> PaperRow:
-        found = summary.per_image[name]
+        found = per_image[name]
         return PaperRow(title, found.mean if found else None, found.sd if found else None, PAPER.get(name))
 
     return [
@@ -56,8 +57,20 @@ def table_one(summary: Summary) -> list[PaperRow]:
         row("sensitivity", "Sensitivity"),
         row("precision", "Precision"),
         row("sensitivity", "Recall"),
-        PaperRow("F1-score", summary.f1_of_means, None, PAPER["f1_of_means"]),
+        PaperRow("F1-score", f1_of_means, None, PAPER["f1_of_means"]),
     ]
+
+
+def number(value: float | None) -> str:
+    """Three decimals below 10, else one; a dash for what is not defined."""
+    if value is None:
+        return DASH
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
+
+
+def ends(interval: Interval | None) -> str:
+    """The interval in brackets behind its figure, or nothing."""
+    return f" ({number(interval.low)} to {number(interval.high)})" if interval else ""
 
 
 # --- CSV --------------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from cases import api as cases
 from cases import api_masks, api_reading, api_slices, api_uploads
 from inference import api_comparisons, api_runs, api_series
 from training import api as training
+from training import api_evaluations, api_promotions
 
 app_name = "api"
 urlpatterns = [
@@ -50,4 +51,25 @@ urlpatterns = [
     path("models/<uuid:version_id>/", training.ModelView.as_view(), name="model"),
     path("models/<uuid:version_id>/download/", training.ModelDownloadView.as_view(), name="model-download"),
     path("models/<uuid:version_id>/activate/", training.ModelActivateView.as_view(), name="model-activate"),
+    path("models/<uuid:version_id>/gate/", api_promotions.GateApiView.as_view(), name="model-gate"),
+    path("models/<uuid:version_id>/promote/", api_promotions.PromoteView.as_view(), name="model-promote"),
+    path("models/rollback/", api_promotions.RollbackView.as_view(), name="model-rollback"),
+    path("promotions/", api_promotions.PromotionListView.as_view(), name="promotions"),
+    path("evaluations/", api_evaluations.EvaluationListView.as_view(), name="evaluations"),
+    path("evaluations/compare/", api_evaluations.EvaluationCompareView.as_view(), name="evaluation-compare"),
+    path(
+        "evaluations/compare/versions.<str:kind>",
+        api_evaluations.EvaluationComparePlotView.as_view(),
+        name="evaluation-compare-plot",
+    ),
+    path("evaluations/<uuid:run_id>/", api_evaluations.EvaluationView.as_view(), name="evaluation"),
+    path("evaluations/<uuid:run_id>/report/", api_evaluations.EvaluationReportView.as_view(), name="evaluation-report"),
+    path(
+        "evaluations/<uuid:run_id>/csv/<str:scope>/", api_evaluations.EvaluationCsvView.as_view(), name="evaluation-csv"
+    ),
+    path(
+        "evaluations/<uuid:run_id>/plots/<slug:name>.<str:kind>",
+        api_evaluations.EvaluationPlotView.as_view(),
+        name="evaluation-plot",
+    ),
 ]

@@ -227,6 +227,8 @@ CELERY_TASK_ROUTES = {
     "cases.tasks.*": {"queue": "import"},
     "inference.tasks.segment": {"queue": "inference"},
     "inference.tasks.compare": {"queue": "import"},
+    # Minutes, not hours: it shares the queue of the segmentations so that it never waits for a training.
+    "training.tasks.evaluate": {"queue": "inference"},
     "spineplatform.shared.tasks.*": {"queue": "import"},
 }
 CELERY_BEAT_SCHEDULE = {
@@ -238,6 +240,11 @@ CELERY_BEAT_SCHEDULE = {
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "celerybeat-schedule")
 CELERY_TIMEZONE = "UTC"
+
+# --- the gate: by how much Dice a candidate may be worse than the active version, and how many patients decide --------
+GATE_MARGIN = env.float("SPINE_GATE_MARGIN", default=0.01)
+GATE_GROUP_MARGIN = env.float("SPINE_GATE_GROUP_MARGIN", default=0.03)
+GATE_LEAST_PATIENTS = env.int("SPINE_GATE_LEAST_PATIENTS", default=5)
 
 # --- REST API ---------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -274,6 +281,8 @@ SPECTACULAR_SETTINGS = {
         "MaskSourceEnum": "cases.models.AnnotationSource",
         "VerdictEnum": "cases.models.Verdict",
         "VersionStatusEnum": "training.models.VersionStatus",
+        "SplitEnum": "training.models.Split",
+        "PromotionKindEnum": "training.models.PromotionKind",
     },
 }
 

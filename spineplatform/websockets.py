@@ -13,11 +13,13 @@ from django.urls import path
 
 from cases.consumers import ImportRunConsumer
 from inference.consumers import ComparisonRunConsumer, InferenceRunConsumer
+from training.consumers import EvaluationRunConsumer
 
 websocket_urlpatterns = [
     path("ws/runs/import/<uuid:run_id>/", ImportRunConsumer.as_asgi()),
     path("ws/runs/inference/<uuid:run_id>/", InferenceRunConsumer.as_asgi()),
     path("ws/runs/comparison/<uuid:run_id>/", ComparisonRunConsumer.as_asgi()),
+    path("ws/runs/evaluation/<uuid:run_id>/", EvaluationRunConsumer.as_asgi()),
 ]
 
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]

@@ -22,7 +22,8 @@ from training.access import version_get
 from training.models import ModelVersion
 from training.pages import HDF5, version_file
 from training.selectors import versions_seen
-from training.services import version_activate, version_register
+from training.services import version_register
+from training.services_promotions import version_promote
 
 
 class ModelOut(serializers.ModelSerializer[ModelVersion]):
@@ -100,10 +101,10 @@ class ModelActivateView(APIView):
     @extend_schema(
         operation_id="model_activate",
         request=None,
-        responses={200: ModelDetailOut, **problems(s409="The version is retired.")},
+        responses={200: ModelDetailOut, **problems(s409="The version is retired, or the gate refuses it.")},
     )
     def post(self, request: Request, version_id: str) -> Response:
-        """Make this the version that segments; activating the one before rolls back."""
+        """Make this the version that segments, through the gate; one that was active before passes (a roll-back)."""
         version = version_get(request.user, version_id, Capability.MANAGE_MODELS)
-        version_activate(version=version, actor=request.user)
+        version_promote(version=version, actor=request.user)
         return Response(ModelDetailOut(version).data)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
 from accounts.access import Capability, institutions_with
 from spineplatform.shared import audit, storage
-from spineplatform.shared.errors import UserError
 from spineplatform.shared.http import file_download
 from training.access import version_get
 from training.models import ModelVersion
 from training.selectors import versions_seen
-from training.services import version_activate
 
 HDF5 = "application/x-hdf5"
 
@@ -42,14 +39,3 @@ def version_file(request: HttpRequest, version: ModelVersion) -> HttpResponseBas
     audit.record(actor=request.user, action="model.downloaded", object_id=version.pk)
     path = storage.local_path(version.file)
     return file_download(request, path, name=f"{version.task}-v{version.number}.h5", content_type=HDF5)
-
-
-@login_required
-@require_POST
-def activate_action(request: HttpRequest, version_id: str) -> HttpResponse:
-    version = version_get(request.user, version_id, Capability.MANAGE_MODELS)
-    try:
-        version_activate(version=version, actor=request.user)
-    except UserError as error:
-        messages.error(request, error.message)
-    return redirect("training:versions")

@@ -12,7 +12,7 @@ from accounts.access import Capability, require_anywhere
 from spineml import model_file
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import Conflict
-from training.models import SPINE_CT, ModelVersion, VersionStatus
+from training.models import SPINE_CT, ModelVersion, Promotion, PromotionKind, VersionStatus
 
 REGISTER_LOCK = "LOCK TABLE training_modelversion IN SHARE ROW EXCLUSIVE MODE"
 
@@ -34,7 +34,7 @@ def version_register(*, path: Path, actor: Any = None, notes: str = "", activate
     spec = model_file.inspect(path)
     sha256 = model_file.sha256_of(path)
     with storage.work_folder("model") as folder, storage.stored_or_removed() as stored, transaction.atomic():
-        _lock_table()
+        versions_lock()
         version = ModelVersion.objects.filter(task=spec.task, sha256=sha256).first()
         if version is None:
             copy = folder / "model.h5"
@@ -58,7 +58,8 @@ def version_register(*, path: Path, actor: Any = None, notes: str = "", activate
     return version
 
 
-def _lock_table() -> None:
+def versions_lock() -> None:
+    """Number and activate one version at a time, until the transaction ends; reading goes on."""
     with connection.cursor() as cursor:
         cursor.execute(REGISTER_LOCK)
 
@@ -68,8 +69,13 @@ def _next_number(task: str) -> int:
     return newest.number + 1 if newest else 1
 
 
-def version_activate(*, version: ModelVersion, actor: Any = None) -> None:
-    """Make this the version that segments; the one before becomes a candidate again, so that one step rolls back.
+def version_activate(
+    *, version: ModelVersion, actor: Any = None, kind: str = "", gate: dict[str, Any] | None = None, reason: str = ""
+) -> Promotion | None:
+    """The bare switch: make this the version that segments and record the promotion, or None when it is already.
+
+    People go through `training.services_promotions`, which asks the gate and says ``kind``. Without one it is whoever
+    runs the server: the first version, or an override.
 
     Raises:
         VersionRetired: it must not be used any more.
@@ -77,18 +83,25 @@ def version_activate(*, version: ModelVersion, actor: Any = None) -> None:
     if actor is not None:
         require_anywhere(actor, Capability.MANAGE_MODELS)
     with transaction.atomic():
-        _lock_table()
+        versions_lock()
         version.refresh_from_db()
         if version.status == VersionStatus.RETIRED:
             raise VersionRetired
         if version.status == VersionStatus.ACTIVE:
-            return
-        ModelVersion.objects.filter(task=version.task, status=VersionStatus.ACTIVE).update(
-            status=VersionStatus.CANDIDATE
-        )
+            return None
+        previous = ModelVersion.objects.filter(task=version.task, status=VersionStatus.ACTIVE).first()
+        if previous is not None:
+            previous.status = VersionStatus.CANDIDATE
+            previous.save(update_fields=["status"])
         version.status = VersionStatus.ACTIVE
         version.save(update_fields=["status"])
-        audit.record(actor=actor, action="model.activated", object_id=version.pk, number=version.number)
+        if not kind:
+            kind = PromotionKind.OVERRIDE if previous else PromotionKind.FIRST
+            reason = reason or "By whoever runs the server."
+        audit.record(actor=actor, action="model.activated", object_id=version.pk, number=version.number, kind=str(kind))
+        return Promotion.objects.create(
+            version=version, previous=previous, kind=kind, gate=gate, reason=reason, decided_by=actor
+        )
 
 
 def default_version_ensure(*, folder: Path) -> ModelVersion:

@@ -137,6 +137,30 @@ def both_masks(world: World) -> dict[str, Any]:
     return {"reference": str(world.mask.pk), "predicted": str(world.predicted.pk)}
 
 
+def evaluation(world: World) -> dict[str, Any]:
+    return {"run_id": world.evaluation.pk}
+
+
+def evaluation_plot(world: World) -> dict[str, Any]:
+    return {**evaluation(world), "name": "boxes", "kind": "svg"}
+
+
+def evaluation_csv(world: World) -> dict[str, Any]:
+    return {**evaluation(world), "scope": "images"}
+
+
+def both_evaluations(world: World) -> dict[str, Any]:
+    return {"run": [str(world.evaluation.pk), str(world.other_evaluation.pk)]}
+
+
+def to_evaluate(world: World) -> dict[str, Any]:
+    return {"version": str(world.candidate.pk), "dataset": str(world.judged_on.pk), "split": "test"}
+
+
+def override(world: World) -> dict[str, Any]:
+    return {"reason": "The gate has too few patients."}
+
+
 API = [
     Row("POST", "api:token", public(201), data=log_in),
     Row("DELETE", "api:token", known(204), by_token=True),
@@ -195,7 +219,30 @@ API = [
     Row("POST", "api:models", own(400, MODEL_ADMIN), data=no_model, form=True),
     Row("GET", "api:model", known(200), version),
     Row("GET", "api:model-download", own(200, MODEL_ADMIN), version),
-    Row("POST", "api:model-activate", own(200, MODEL_ADMIN), version),
+    # 409: let through, and refused by the gate.
+    Row("POST", "api:model-activate", own(409, MODEL_ADMIN), version),
+    Row("GET", "api:model-gate", known(200), version),
+    Row("POST", "api:model-promote", own(200, MODEL_ADMIN), version, data=override),
+    # 409: there is nothing before the active version.
+    Row("POST", "api:model-rollback", own(409, MODEL_ADMIN)),
+    Row("GET", "api:promotions", known(200)),
+    Row("GET", "api:evaluations", known(200)),
+    Row("POST", "api:evaluations", members(200, MODEL_ADMIN), data=to_evaluate),
+    Row("GET", "api:evaluation", members(200), evaluation),
+    Row("GET", "api:evaluation-plot", members(200), evaluation_plot),
+    Row("GET", "api:evaluation-csv", members(200), evaluation_csv),
+    Row("GET", "api:evaluation-report", members(200), evaluation),
+    Row("GET", "api:evaluation-compare", members(200), data=both_evaluations),
+    Row(
+        "GET",
+        "api:evaluation-compare-plot",
+        members(200),
+        lambda world: {"kind": "svg"},
+        data=both_evaluations,
+    ),
+    Row("GET", "api:run", members(200), run("evaluation", "evaluation")),
+    Row("POST", "api:run-cancel", members(200, MODEL_ADMIN), run("evaluation", "waiting_evaluation")),
+    Row("POST", "api:run-retry", members(200, MODEL_ADMIN), run("evaluation", "failed_evaluation")),
     Row("GET", "schema", public(200)),
     Row("GET", "api-docs", public(200)),
 ]

@@ -12,6 +12,7 @@ from accounts.models import Role, User
 from cases.models import AnnotationSource
 from spineplatform.shared.runs import RunState
 from tests import factories
+from tests.training import judged
 
 ANONYMOUS, STRANGER = "anonymous", "stranger"
 MEMBERS = tuple(role.value for role in Role)
@@ -46,7 +47,13 @@ def make() -> World:
     prediction = factories.prediction(of=series, model_version=version)
     comparison = factories.comparison_run(reference=mask, predicted=prediction.annotation)
     import_run = factories.import_run(of=factories.upload(institution=home))
+    judged_on = judged.dataset(home, patients=1)
     things = {
+        "evaluation": judged.evaluation(version, judged_on, (0.9,)),
+        "other_evaluation": judged.evaluation(candidate, judged_on, (0.8,)),
+        "waiting_evaluation": judged.waiting(candidate, judged_on),
+        "failed_evaluation": judged.waiting(version, judged_on, state=RunState.FAILED),
+        "judged_on": judged_on,
         "home": home,
         "case": case,
         "series": series,

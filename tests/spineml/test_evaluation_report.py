@@ -8,9 +8,8 @@ import re
 import zlib
 
 import numpy as np
-import pytest
 
-from spineml.evaluation_report import KOREAN_FONT, Report, as_pdf, number
+from spineml.evaluation_report import KOREAN_FONT, Report, as_pdf
 from spineml.evaluation_summary import Summary, summarise
 from spineml.plots import Plot, evaluation_plots
 from tests.spineml.evaluated import patients, row
@@ -74,10 +73,3 @@ def test_a_report_without_any_figure_is_made_with_dashes() -> None:
     empty = np.zeros((1, 8, 8), np.uint8)
     pdf = as_pdf(report(summaries={"All": summarise([row(empty, empty)], draws=10)}, worst=[], plots=[]))
     assert pdf.startswith(b"%PDF-")
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"), [(None, "\u2013"), (0.91234, "0.912"), (-3.0, "-3.000"), (1234.56, "1,234.6")]
-)
-def test_numbers_are_short(value: float | None, shown: str) -> None:
-    assert number(value) == shown

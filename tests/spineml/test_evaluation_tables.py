@@ -10,7 +10,7 @@ import pytest
 
 from spineml.evaluation import MEASURES
 from spineml.evaluation_summary import summarise
-from spineml.evaluation_tables import images_csv, label, patients_csv, summary_csv, table_one
+from spineml.evaluation_tables import images_csv, label, number, patients_csv, summary_csv, table_one
 from tests.spineml.evaluated import blob, patients, row
 
 MASK = blob((3, 24, 24), 1)
@@ -22,7 +22,7 @@ def read(text: str) -> list[dict[str, str]]:
 
 def test_table_one_is_that_of_the_paper_with_its_figures_beside() -> None:
     found = summarise(patients(3), draws=100)
-    rows = table_one(found)
+    rows = table_one(found.per_image, found.f1_of_means)
     assert [one.name for one in rows] == ["Dice coefficient", "Sensitivity", "Precision", "Recall", "F1-score"]
     assert rows[0].mean == found.per_image["dice"].mean
     assert rows[0].sd == found.per_image["dice"].sd
@@ -33,7 +33,8 @@ def test_table_one_is_that_of_the_paper_with_its_figures_beside() -> None:
 
 def test_table_one_of_nothing_has_dashes() -> None:
     empty = np.zeros((2, 8, 8), np.uint8)
-    assert [one.mean for one in table_one(summarise([row(empty, empty)], draws=10))] == [None] * 5
+    found = summarise([row(empty, empty)], draws=10)
+    assert [one.mean for one in table_one(found.per_image, found.f1_of_means)] == [None] * 5
 
 
 def test_images_have_a_row_each_with_counts_sizes_and_every_measure() -> None:
@@ -77,3 +78,10 @@ def test_text_that_a_spreadsheet_would_run_is_made_text() -> None:
 
 def test_lengths_are_named_with_their_unit() -> None:
     assert (label("hd95", "mm"), label("dice", "mm")) == ("Hausdorff 95 (mm)", "Dice")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(None, "\u2013"), (0.91234, "0.912"), (-3.0, "-3.000"), (1234.56, "1,234.6")]
+)
+def test_numbers_are_short(value: float | None, shown: str) -> None:
+    assert number(value) == shown

@@ -85,12 +85,14 @@ def test_a_file_larger_than_any_model_is_refused_before_it_is_read(
     assert problem(send(admin, factories.model_file(tmp_path / "model.h5"))) == (413, "too-large")
 
 
-def test_activating_moves_the_one_active_version(admin: User) -> None:
-    old, new = factories.active_version(), factories.model_version()
-    body = api(admin).post(f"{MODELS}{new.pk}/activate/").json()
+def test_activating_goes_through_the_gate_and_the_version_before_comes_back_freely(admin: User) -> None:
+    old, new = factories.model_version(), factories.model_version()
+    assert api(admin).post(f"{MODELS}{old.pk}/activate/").json()["status"] == "active"
+    assert problem(api(admin).post(f"{MODELS}{new.pk}/activate/")) == (409, "no-test-patients")
+    assert api(admin).post(f"{MODELS}{new.pk}/promote/", {"reason": "No test patients yet."}).status_code == 200
     old.refresh_from_db()
-    assert (body["status"], old.status) == ("active", VersionStatus.CANDIDATE)
-    api(admin).post(f"{MODELS}{old.pk}/activate/")
+    assert old.status == VersionStatus.CANDIDATE
+    assert api(admin).post(f"{MODELS}{old.pk}/activate/").json()["status"] == "active"
     new.refresh_from_db()
     assert new.status == VersionStatus.CANDIDATE
 

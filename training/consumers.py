@@ -1,0 +1,14 @@
+"""Live progress of the runs of this app."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spineplatform.shared.progress import RunConsumer
+from spineplatform.shared.runs import Run
+from training.access import evaluation_get
+
+
+class EvaluationRunConsumer(RunConsumer):
+    def get_run(self, user: Any, run_id: str) -> Run:
+        return evaluation_get(user, run_id)

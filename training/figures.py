@@ -1,0 +1,70 @@
+"""An evaluation's stored figures as rows of text for a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from spineml.evaluation import MEASURES
+from spineml.evaluation_tables import DASH, ends, label, number, table_one
+from spineml.statistics import BlandAltman, Interval, PairedDifference, Spread
+
+QUANTITY_LABELS = {"area_px": "Area (px)", "area_mm2": "Area (mm\u00b2)", "volume_ml": "Volume (ml)"}
+
+
+def summary_tables(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Lists of rows of cells: ``patient``, ``image``, ``pooled``, ``paper`` (Table 1), ``agreement`` (Bland-Altman)."""
+    spreads = {scope: _spreads(summary[f"per_{scope}"]) for scope in ("patient", "image")}
+    unit = summary["unit"]
+    return {
+        **{scope: [(label(name, unit), *_cells(found[name])) for name in MEASURES] for scope, found in spreads.items()},
+        "pooled": [(label(name, unit), _pooled(summary["pooled"][name])) for name in MEASURES],
+        "paper": [
+            (row.name, _with_sd(row.mean, row.sd), number(row.paper))
+            for row in table_one(spreads["image"], summary["f1_of_means"])
+        ],
+        "agreement": [
+            (f"{QUANTITY_LABELS[name]}", scope, *_limits(BlandAltman.from_json(found) if found else None))
+            for scope in ("patient", "image")
+            for name, found in summary["agreement"][scope].items()
+        ],
+    }
+
+
+def compared_cells(spread: Spread | None, difference: PairedDifference | None) -> dict[str, Any]:
+    """A version's mean, and its difference from the first; ``verdict`` when the interval leaves out 0."""
+    found: dict[str, Any] = {"mean": number(spread.mean) if spread else DASH, "difference": "", "sure": False}
+    if difference is not None:
+        found["difference"] = f"{difference.mean:+.3f}{ends(difference.interval)}"
+        interval = difference.interval
+        found["sure"] = interval is not None and not interval.low <= 0 <= interval.high
+    return found
+
+
+def _spreads(stored: Mapping[str, Any]) -> dict[str, Spread | None]:
+    return {name: Spread.from_json(value) if value else None for name, value in stored.items()}
+
+
+def _cells(found: Spread | None) -> tuple[str, ...]:
+    if found is None:
+        return (DASH, "", DASH, DASH, DASH)
+    return (number(found.mean), ends(found.interval), *map(number, (found.sd, found.median, found.worst)))
+
+
+def _pooled(stored: Mapping[str, Any]) -> str:
+    return f"{number(stored['value'])}{ends(Interval.from_json(stored['interval']))}"
+
+
+def _with_sd(mean: float | None, sd: float | None) -> str:
+    return number(mean) if sd is None else f"{number(mean)} ({number(sd)})"
+
+
+def _limits(found: BlandAltman | None) -> tuple[str, ...]:
+    if found is None:
+        return ("0", DASH, DASH, DASH)
+    return (
+        str(found.n),
+        f"{number(found.bias)}{ends(found.bias_interval)}",
+        f"{number(found.lower)}{ends(found.lower_interval)}",
+        f"{number(found.upper)}{ends(found.upper_interval)}",
+    )
