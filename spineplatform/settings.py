@@ -281,6 +281,7 @@ SPECTACULAR_SETTINGS = {
         "MaskSourceEnum": "cases.models.AnnotationSource",
         "VerdictEnum": "cases.models.Verdict",
         "VersionStatusEnum": "training.models.VersionStatus",
+        "MeasurementKindEnum": "cases.models_reading.MeasurementKind",
         "SplitEnum": "training.models.Split",
         "PromotionKindEnum": "training.models.PromotionKind",
     },
