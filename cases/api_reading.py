@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -27,7 +27,7 @@ from cases.reading import (
     measurement_remove,
     viewer_settings_save,
 )
-from cases.selectors_reading import reading_of
+from cases.selectors_reading import mask_facts, reading_of
 from spineplatform.shared.api import ListView, checked, refuse_above
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import Conflict, NotFound
@@ -82,13 +82,26 @@ class CorrectionIn(serializers.Serializer[Any]):
     alongside = serializers.BooleanField(default=False, help_text="Keep it although another was saved first.")
 
 
+class CorrectionOut(MaskOut):
+    """The new mask; ``facts`` are what the viewer is told about each mask (see ``reading_get``)."""
+
+    facts = serializers.SerializerMethodField()
+
+    class Meta(MaskOut.Meta):
+        fields = [*MaskOut.Meta.fields, "facts"]
+
+    @extend_schema_field(OpenApiTypes.OBJECT)
+    def get_facts(self, mask: Annotation) -> dict[str, Any]:
+        return mask_facts(mask)
+
+
 class CorrectionListView(ReadingDoor):
     @extend_schema(
         operation_id="mask_correct",
         request=CorrectionIn,
         responses={
-            200: MaskOut,
-            201: MaskOut,
+            200: CorrectionOut,
+            201: CorrectionOut,
             **problems(
                 s400="Nothing was changed, or a slice does not fit.",
                 s409="Somebody saved a correction of this mask first; “annotation” is its id. Both can be kept.",
@@ -101,7 +114,7 @@ class CorrectionListView(ReadingDoor):
         given = checked(CorrectionIn, request.data)
         correction = Correction(**{**given, "base": base_of(request, series, given["base"])})
         mask, is_new = annotation_correct(series=series, actor=request.user, correction=correction)
-        body = MaskOut(mask).data
+        body = CorrectionOut(mask).data
         answer = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return Response(body, status=answer, headers={"Location": body["url"]})
 

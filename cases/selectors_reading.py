@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import uuid
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.urls import reverse
 from accounts.access import Capability, has_capability
 from cases.models import Annotation, AnnotationSource, Draft, Measurement, Series, ViewerSettings
 
+NO_ID = uuid.UUID(int=0)
 CSV_COLUMNS = ["kind", "plane", "index", "name", "value", "points_lps_mm", "author", "created_at"]
 
 
@@ -107,6 +109,7 @@ def _addresses(series: Series) -> dict[str, str]:
         "draft": reverse("api:draft", args=[series.pk]),
         "measurements": reverse("api:measurements", args=[series.pk]),
         "measurements_csv": reverse("reading:measurements_csv", args=[series.pk]),
+        "measurement": reverse("api:measurement", args=[NO_ID]).replace(f"{NO_ID}/", ""),
         "settings": reverse("api:viewer-settings"),
     }
 

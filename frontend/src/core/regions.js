@@ -1,0 +1,65 @@
+// Connected regions of one slice (four neighbours).
+
+/** Visit every pixel connected to `seed` for which `open` is true; each once. */
+export function flood(seed, width, height, open, visit) {
+  if (!open(seed)) return;
+  const seen = new Uint8Array(width * height);
+  const stack = [seed];
+  seen[seed] = 1;
+  while (stack.length) {
+    const i = stack.pop();
+    visit(i);
+    const x = i % width;
+    if (x > 0) push(i - 1);
+    if (x < width - 1) push(i + 1);
+    if (i >= width) push(i - width);
+    if (i < width * (height - 1)) push(i + width);
+  }
+  function push(i) {
+    if (seen[i] || !open(i)) return;
+    seen[i] = 1;
+    stack.push(i);
+  }
+}
+
+/**
+ * Fill what the mask encloses: background that no path of background joins to the border.
+ * @param {Uint8Array} mask changed in place @returns {number} how many pixels were filled
+ */
+export function fillHoles(mask, width, height, value = 1) {
+  const outside = new Uint8Array(mask.length);
+  const open = (i) => !mask[i] && !outside[i];
+  const mark = (i) => { outside[i] = 1; };
+  for (let x = 0; x < width; x += 1) for (const y of [0, height - 1]) flood(y * width + x, width, height, open, mark);
+  for (let y = 0; y < height; y += 1) for (const x of [0, width - 1]) flood(y * width + x, width, height, open, mark);
+  let filled = 0;
+  for (let i = 0; i < mask.length; i += 1) {
+    if (mask[i] || outside[i]) continue;
+    mask[i] = value;
+    filled += 1;
+  }
+  return filled;
+}
+
+/**
+ * Pixels connected to `seed` whose HU lies within `tolerance` of the mean around the seed (3 x 3).
+ * @param {Int16Array} hu @returns {number[]} indices
+ */
+export function grow(hu, seed, width, height, tolerance) {
+  const level = meanAround(hu, seed, width, height);
+  const found = [];
+  flood(seed, width, height, (i) => Math.abs(hu[i] - level) <= tolerance, (i) => found.push(i));
+  return found;
+}
+
+function meanAround(hu, seed, width, height) {
+  const [x, y] = [seed % width, Math.floor(seed / width)];
+  let [sum, count] = [0, 0];
+  for (let v = Math.max(0, y - 1); v <= Math.min(height - 1, y + 1); v += 1) {
+    for (let u = Math.max(0, x - 1); u <= Math.min(width - 1, x + 1); u += 1) {
+      sum += hu[v * width + u];
+      count += 1;
+    }
+  }
+  return sum / count;
+}

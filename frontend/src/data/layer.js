@@ -1,0 +1,103 @@
+// A mask on the screen: the slices of a saved mask, and over them those that were changed here and are not saved yet.
+import { countMarked, sameSlice } from "../core/runs.js";
+import { Source } from "./loader.js";
+import { copyRow } from "./volume.js";
+
+export class Layer {
+  /** @param {object} facts see cases/selectors_reading.py `mask_facts`; null id: nothing is saved yet */
+  constructor(facts, grid, look) {
+    Object.assign(this, { facts, grid, outline: false, opacity: 0.45, visible: false, ...look });
+    this.nothing = new Uint8Array(grid.sliceLength);
+    this.areas = [...facts.areas_px];
+    this.stored = new Map();
+    this.edits = new Map();
+    this.source = facts.id && this.sourceOf(facts);
+  }
+
+  sourceOf(facts) {
+    return new Source({
+      url: facts.slices, type: Uint8Array, length: this.grid.sliceLength, depth: this.grid.depth,
+      has: (z) => this.stored.has(z) || !facts.areas_px[z],
+      keep: (z, labels) => this.stored.set(z, labels),
+    });
+  }
+
+  get id() {
+    return this.facts.id;
+  }
+
+  /** The saved labels of slice `z`: null while they are not there. A slice without any mark is never fetched. */
+  base(z) {
+    return this.stored.get(z) ?? (this.facts.areas_px[z] ? null : this.nothing);
+  }
+
+  /** What is shown and worked on: the changed labels, else the saved ones. Never write into it. */
+  slice(z) {
+    return this.edits.get(z) ?? this.base(z);
+  }
+
+  /** The labels of slice `z` to write into; null while they are not there. */
+  writable(z) {
+    if (!this.edits.has(z)) {
+      const base = this.base(z);
+      if (!base) return null;
+      this.edits.set(z, base.slice());
+    }
+    return this.edits.get(z);
+  }
+
+  recount(z) {
+    const slice = this.slice(z);
+    this.areas[z] = slice ? countMarked(slice) : this.facts.areas_px[z];
+  }
+
+  isChanged(z) {
+    if (!this.edits.has(z)) return false;
+    const base = this.base(z); // not there yet under a draft that came back
+    return !base || !sameSlice(this.edits.get(z), base);
+  }
+
+  changed() {
+    return [...this.edits.keys()].filter((z) => this.isChanged(z)).sort((a, b) => a - b);
+  }
+
+  forgetChanges() {
+    for (const z of [...this.edits.keys()]) {
+      this.edits.delete(z);
+      this.recount(z);
+    }
+  }
+
+  /** The changes were saved as the mask `facts`, which this layer shows from now on; returns the one it showed before. */
+  becomeSaved(facts, sent) {
+    const before = new Layer(this.facts, this.grid, { colour: this.colour });
+    before.stored = new Map(this.stored);
+    for (const [z, labels] of sent) this.stored.set(z, labels);
+    // Slices that were not changed are the same in both masks: the old address serves what is in the browser's cache.
+    const { slices } = this.facts;
+    this.facts = { ...facts, slices: slices ?? facts.slices };
+    this.source = this.sourceOf(this.facts);
+    return before;
+  }
+
+  cut(plane, k, out) {
+    if (plane.name === "axial") {
+      const slice = this.slice(k);
+      if (slice) out.set(slice);
+      else out.fill(0);
+      return Boolean(slice);
+    }
+    const { depth, width } = this.grid;
+    let complete = true;
+    for (let v = 0; v < depth; v += 1) {
+      const row = out.subarray(v * plane.width, (v + 1) * plane.width);
+      const slice = this.slice(depth - 1 - v);
+      if (!slice) {
+        row.fill(0);
+        complete = false;
+      } else if (slice === this.nothing) row.fill(0);
+      else copyRow(plane, k, slice, width, row);
+    }
+    return complete;
+  }
+}

@@ -1,0 +1,145 @@
+// Slices from the server, most wanted first: the one on the screen alone and at once, its neighbours in blocks.
+import { inflate, splitSlices } from "../core/codec.js";
+
+const BLOCK = 8;
+const MOST_AT_ONCE = 3;
+const TRIES = 3;
+const FIRST_RETRY_MS = 400;
+
+/** Why slices are not there; `kind` is "session", "gone", "damaged" or "network". */
+export class SliceProblem extends Error {
+  constructor(kind) {
+    super(kind);
+    this.kind = kind;
+  }
+}
+
+/** Slices of one CT or mask. `keep(z, values)` takes what has arrived, `has(z)` tells what need not be fetched. */
+export class Source {
+  constructor({ url, type, length, depth, has, keep }) {
+    Object.assign(this, { url, type, length, depth, has, keep });
+  }
+
+  async fetch(first, count, { signal, priority }) {
+    let response;
+    try {
+      response = await fetch(`${this.url}/?first=${first}&count=${count}`, { signal, priority, credentials: "same-origin" });
+    } catch (error) {
+      throw error.name === "AbortError" ? error : new SliceProblem("network");
+    }
+    if (response.status === 401) throw new SliceProblem("session");
+    if (response.status === 403 || response.status === 404) throw new SliceProblem("gone");
+    if (!response.ok) throw new SliceProblem("network");
+    return this.unpack(first, await response.arrayBuffer());
+  }
+
+  async unpack(first, buffer) {
+    try {
+      const slices = await Promise.all(splitSlices(buffer).map(inflate));
+      for (const [index, bytes] of slices.entries()) {
+        if (bytes.length !== this.length * this.type.BYTES_PER_ELEMENT) throw new RangeError("wrong length");
+        if (!this.has(first + index)) this.keep(first + index, new this.type(bytes.buffer));
+      }
+    } catch {
+      throw new SliceProblem("damaged");
+    }
+  }
+}
+
+export class Loader {
+  /** @param {(source: Source, problem: SliceProblem|null) => void} onArrived */
+  constructor(onArrived) {
+    this.onArrived = onArrived;
+    this.wanted = [];
+    this.running = new Map();
+    this.problems = new Map();
+  }
+
+  /** Replace the wishes: [{source, z}], most important first. */
+  want(wishes) {
+    this.wanted = wishes;
+    this.makeRoom();
+    this.pump();
+  }
+
+  /** What a person waits for does not queue behind what can wait. */
+  makeRoom() {
+    const urgent = this.wanted.find(({ source, z }) => !source.has(z));
+    if (!urgent || this.running.size < MOST_AT_ONCE) return;
+    const covered = [...this.running.values()].some((job) => covers(job, urgent));
+    if (covered) return;
+    const [key, job] = [...this.running].at(-1);
+    job.controller.abort();
+    this.running.delete(key);
+  }
+
+  retry() {
+    this.problems.clear();
+    this.pump();
+  }
+
+  problemOf(source, z) {
+    return [...this.problems.values()].find((failed) => covers(failed, { source, z }))?.problem ?? null;
+  }
+
+  pump() {
+    let first = true;
+    for (const wish of this.wanted) {
+      if (this.running.size >= MOST_AT_ONCE) return;
+      if (wish.source.has(wish.z)) continue;
+      const job = this.jobFor(wish, first);
+      first = false;
+      const busy = [...this.running.values(), ...this.problems.values()].some((other) => covers(other, wish));
+      if (!busy) this.load(job);
+    }
+  }
+
+  /** The first wish alone, others in blocks whose borders never move, so that answers are found in the browser's cache. */
+  jobFor({ source, z }, alone) {
+    const start = alone ? z : Math.floor(z / BLOCK) * BLOCK;
+    const count = alone ? 1 : Math.min(BLOCK, source.depth - start);
+    return { source, first: start, count, priority: alone ? "high" : "low", controller: new AbortController() };
+  }
+
+  async load(job) {
+    const key = `${job.source.url} ${job.first} ${job.count}`;
+    this.running.set(key, job);
+    let problem = null;
+    try {
+      await this.attempt(job);
+    } catch (error) {
+      problem = error;
+    }
+    if (this.running.get(key) === job) this.running.delete(key);
+    if (problem?.name !== "AbortError") {
+      if (problem) this.problems.set(key, { ...job, problem });
+      this.onArrived(job.source, problem);
+    }
+    this.pump();
+  }
+
+  async attempt(job) {
+    for (let round = 1; ; round += 1) {
+      try {
+        return await job.source.fetch(job.first, job.count, { signal: job.controller.signal, priority: job.priority });
+      } catch (error) {
+        if (error.kind !== "network" || round >= TRIES) throw error;
+        await pause(FIRST_RETRY_MS * 2 ** (round - 1), job.controller.signal);
+      }
+    }
+  }
+}
+
+function covers({ source, first, count }, wish) {
+  return source === wish.source && wish.z >= first && wish.z < first + count;
+}
+
+function pause(ms, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(new DOMException("stopped", "AbortError"));
+    });
+  });
+}

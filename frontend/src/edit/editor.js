@@ -1,0 +1,94 @@
+// Changes to one mask layer: steps that can be undone and redone without limit, each kept as runs.
+import { diffRuns, redoRuns, undoRuns } from "../core/runs.js";
+
+export class Editor {
+  /** @param {(zs: number[]) => void} onChange after each finished step, undo and redo */
+  constructor(onChange) {
+    this.onChange = onChange;
+    this.layer = null;
+    this.forget();
+  }
+
+  work(layer) {
+    this.layer = layer;
+    this.forget();
+  }
+
+  forget() {
+    this.done = [];
+    this.undone = [];
+    this.open = null;
+  }
+
+  get canUndo() {
+    return this.done.length > 0;
+  }
+
+  get canRedo() {
+    return this.undone.length > 0;
+  }
+
+  get isDirty() {
+    return Boolean(this.layer) && this.layer.changed().length > 0;
+  }
+
+  /** Start a step; what is written until `finish` belongs to it. */
+  begin() {
+    this.finish();
+    this.open = new Map();
+  }
+
+  /** The labels of slice `z` to write into, or null while they are not there. */
+  slice(z) {
+    const before = this.open.has(z) ? null : this.layer.slice(z);
+    const labels = this.layer.writable(z);
+    if (labels && !this.open.has(z)) this.open.set(z, before.slice());
+    return labels;
+  }
+
+  /** End the step. A step that changed nothing is none. */
+  finish() {
+    if (!this.open) return;
+    const step = [];
+    for (const [z, before] of this.open) {
+      const runs = diffRuns(before, this.layer.slice(z));
+      if (runs.length) step.push({ z, runs });
+    }
+    this.open = null;
+    if (!step.length) return;
+    this.done.push(step);
+    this.undone = [];
+    this.tell(step);
+  }
+
+  /** Take back what the open step has written so far. */
+  cancel() {
+    if (!this.open) return;
+    for (const [z, before] of this.open) this.layer.writable(z).set(before);
+    this.open = null;
+  }
+
+  undo() {
+    this.move(this.done, this.undone, undoRuns);
+  }
+
+  redo() {
+    this.move(this.undone, this.done, redoRuns);
+  }
+
+  /** @returns {number} where the step was, to go there */
+  move(from, to, apply) {
+    this.finish();
+    const step = from.pop();
+    if (!step) return;
+    for (const { z, runs } of step) apply(this.layer.writable(z), runs);
+    to.push(step);
+    this.tell(step);
+  }
+
+  tell(step) {
+    const zs = step.map(({ z }) => z);
+    for (const z of zs) this.layer.recount(z);
+    this.onChange(zs);
+  }
+}

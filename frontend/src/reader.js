@@ -1,0 +1,476 @@
+// The reading room: one series, its masks, three views of them, and the voxel that the crosshair is on.
+import { gettext, interpolate } from "../../static/js/i18n.js";
+import { number } from "../../static/js/format.js";
+import { readingOrder } from "../../static/js/viewer/slices.js";
+import { Grid, Plane, side } from "./core/grid.js";
+import { sameSlice } from "./core/runs.js";
+import { Api } from "./data/api.js";
+import { Layer } from "./data/layer.js";
+import { Loader } from "./data/loader.js";
+import { Volume } from "./data/volume.js";
+import { Editor } from "./edit/editor.js";
+import { Notices } from "./ui/notices.js";
+import { Measuring } from "./ui/measuring.js";
+import { Panels } from "./ui/panels.js";
+import { Saving } from "./ui/saving.js";
+import { Toolbox } from "./ui/toolbox.js";
+import { Strip } from "./view/strip.js";
+import { Viewport } from "./view/viewport.js";
+import { greyTable } from "./view/paint.js";
+import * as marks from "./view/marks.js";
+
+const PLANES = ["axial", "sagittal", "coronal"];
+const WINDOWS = {
+  bone: { center: 400, width: 1800 },
+  soft: { center: 40, width: 400 },
+  lung: { center: -600, width: 1500 },
+  full: { center: 512, width: 3072 },
+};
+const COLOURS = [[213, 94, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [204, 121, 167], [100, 143, 255]];
+const LOOK = {
+  preset: "bone", layout: "three", opacity: 0.45, outline: false, radius: 5, ball: false, threshold: false,
+  low: 150, high: 3000, tolerance: 120, crosshair: true,
+};
+const SAVE_LOOK_AFTER_MS = 1000;
+const OTHER_VIEWS_EVERY_MS = 250;
+const CINE_FRAME_MS = 80;
+
+export class Reader {
+  /** @param {HTMLElement} root templates/reading/read.html @param {object} reading cases/selectors_reading.py `reading_of` */
+  constructor(root, reading) {
+    Object.assign(this, { root, reading, addresses: reading.addresses });
+    this.grid = new Grid(reading.series);
+    this.look = { ...LOOK, ...reading.settings };
+    this.window = { ...(WINDOWS[this.look.preset] ?? WINDOWS.bone), invert: false };
+    this.table = greyTable(this.window);
+    this.api = new Api(reading.user.id);
+    this.notices = new Notices(root.querySelector("[data-notices]"));
+    this.volume = new Volume(this.grid, this.addresses.slices);
+    this.loader = new Loader((source, problem) => this.arrived(source, problem));
+    this.editor = new Editor((zs) => this.masksChanged(zs, { keep: true }));
+    this.toolbox = new Toolbox(this);
+    this.measuring = new Measuring(this, reading.measurements);
+    this.makeLayers();
+    this.direction = 1;
+    this.voxel = null;
+    this.comparing = false;
+  }
+
+  start() {
+    this.workOn(this.layerAsked());
+    const scene = {
+      volume: this.volume,
+      layers: () => this.layers,
+      difference: () => (this.comparing && this.other ? [this.other, this.editor.layer] : null),
+      drawMarks: (view, context) => this.drawMarks(view, context),
+    };
+    Object.defineProperties(scene, { table: { get: () => this.table }, opacity: { get: () => this.look.opacity } });
+    this.views = PLANES.map((name) => {
+      const element = this.root.querySelector(`[data-view="${name}"]`);
+      return new Viewport(element, new Plane(name, this.grid), scene);
+    });
+    [this.active] = this.views;
+    this.strip = new Strip(this.root.querySelector("[data-strip]"), this.grid.depth, {
+      read: () => this.stripFacts(),
+      onPick: (z) => this.goTo(z),
+    });
+    this.panels = new Panels(this);
+    this.saving = new Saving(this);
+    this.setLayout(this.look.layout);
+    this.moveTo(this.firstVoxel());
+    this.saving.start();
+    this.panels.start();
+  }
+
+  // --- masks -------------------------------------------------------------------------------------------------------
+  makeLayers() {
+    this.layers = this.reading.masks.map((facts, i) => new Layer(facts, this.grid, { colour: COLOURS[i % COLOURS.length] }));
+    if (!this.layers.length) this.layers = [this.emptyLayer()];
+    for (const layer of this.layers) Object.assign(layer, { opacity: this.look.opacity, outline: this.look.outline });
+  }
+
+  emptyLayer() {
+    const facts = { id: null, label: gettext("New mask"), areas_px: new Array(this.grid.depth).fill(0), author: this.reading.user.name };
+    return new Layer(facts, this.grid, { colour: COLOURS[0] });
+  }
+
+  layerOf(id) {
+    const found = this.layers.find((layer) => layer.id === id);
+    if (found || id !== null) return found ?? null;
+    const layer = this.emptyLayer();
+    this.layers.push(layer);
+    return layer;
+  }
+
+  layerAsked() {
+    const asked = new URLSearchParams(window.location.search).get("mask");
+    return this.layers.find((layer) => layer.id === asked) ?? this.layers[0];
+  }
+
+  /** Make `layer` the one that is corrected. Unsaved changes of another one have to be saved or thrown away first. */
+  workOn(layer) {
+    if (layer === this.editor.layer) return true;
+    if (this.editor.isDirty) {
+      this.say(gettext("Save or throw away your correction before you correct another mask."));
+      return false;
+    }
+    this.editor.work(layer);
+    layer.visible = true;
+    if (this.other === layer) this.other = null;
+    this.other ??= this.layers.find((one) => one.id === layer.facts.parent && one !== layer) ?? this.layers.find((one) => one !== layer) ?? null;
+    if (this.voxel) this.wish();
+    this.refreshAll();
+    return true;
+  }
+
+  mayCorrectNow() {
+    if (!this.reading.may_correct) this.say(gettext("Your role allows you to look, not to correct masks."));
+    else if (!this.saving.isMine) this.say(gettext("Another window is correcting this series."));
+    return this.reading.may_correct && this.saving.isMine;
+  }
+
+  /** Slices `zs` of the worked-on mask look different; `keep` them in the draft when a step was finished. */
+  masksChanged(zs, { keep = false } = {}) {
+    if (keep) this.saving.keep(this.editor.layer, zs);
+    for (const view of this.views) view.refresh();
+    this.changedSlices = null;
+    this.strip.refresh();
+    this.panels.showState();
+  }
+
+  wasSaved(layer, before) {
+    if (before.id) {
+      before.visible = false;
+      this.layers.splice(this.layers.indexOf(layer) + 1, 0, before);
+      before.colour = COLOURS[this.layers.length % COLOURS.length];
+      this.other = before;
+    }
+    this.changedSlices = null;
+    this.showDraft("");
+    this.say(gettext("Saved as a new mask. The earlier one is kept."));
+    this.root.dataset.saved = layer.id;
+    this.refreshAll();
+    this.root.dispatchEvent(new CustomEvent("reading:saved", { bubbles: true, detail: { mask: layer.facts } }));
+  }
+
+  toggleOverlay() {
+    const on = this.layers.some((layer) => layer.visible);
+    if (on) this.hidden = this.layers.filter((layer) => layer.visible);
+    for (const layer of on ? this.layers : this.hidden ?? [this.editor.layer]) layer.visible = !on;
+    if (!on) this.wish();
+    this.refreshAll();
+  }
+
+  setVisible(layer, visible) {
+    layer.visible = visible;
+    this.wish();
+    this.refreshAll();
+  }
+
+  setMaskLook(changes) {
+    Object.assign(this.look, changes);
+    for (const layer of this.layers) Object.assign(layer, changes);
+    this.refreshAll();
+    this.keepLook();
+  }
+
+  compare(on = !this.comparing) {
+    this.comparing = on && Boolean(this.other);
+    if (on && !this.other) this.say(gettext("There is no second mask to compare with."));
+    this.wish();
+    this.refreshAll();
+  }
+
+  async goToDisagreement(direction) {
+    const [a, b] = [this.other, this.editor.layer];
+    if (!a || !b) return this.say(gettext("There is no second mask to compare with."));
+    const { depth } = this.grid;
+    for (let step = 1; step <= depth; step += 1) {
+      const z = (((this.voxel[2] + step * direction) % depth) + depth) % depth;
+      if (await this.disagree(a, b, z)) return this.goTo(z);
+    }
+    return this.say(gettext("The two masks are the same on every slice."));
+  }
+
+  async disagree(a, b, z) {
+    if (a.areas[z] !== b.areas[z]) return true;
+    if (!a.areas[z]) return false;
+    await this.ensure([a, b], z);
+    return !sameSlice(a.slice(z), b.slice(z));
+  }
+
+  /** Wait until slice `z` of each layer is there. */
+  async ensure(layers, z) {
+    const signal = new AbortController().signal;
+    await Promise.all(layers.filter((layer) => !layer.slice(z)).map((layer) => layer.source.fetch(z, 1, { signal, priority: "high" })));
+  }
+
+  // --- where we are ------------------------------------------------------------------------------------------------
+  firstVoxel() {
+    const found = /^#z=(\d+)$/.exec(window.location.hash);
+    const { areas } = this.editor.layer;
+    const largest = areas.reduce((best, area, z) => (area > areas[best] ? z : best), 0);
+    const z = found ? Number(found[1]) : areas[largest] ? largest : Math.floor(this.grid.depth / 2);
+    return [Math.floor(this.grid.width / 2), Math.floor(this.grid.height / 2), Math.min(z, this.grid.depth - 1)];
+  }
+
+  moveTo(voxel) {
+    const sizes = [this.grid.width, this.grid.height, this.grid.depth];
+    const next = voxel.map((value, axis) => Math.max(0, Math.min(sizes[axis] - 1, Math.round(value))));
+    const moved = this.voxel ? next.map((value, axis) => value !== this.voxel[axis]) : [true, true, true];
+    if (this.voxel && moved[2]) this.direction = Math.sign(next[2] - this.voxel[2]);
+    this.voxel = next;
+    this.views.forEach((view, i) => {
+      const axis = { axial: 2, sagittal: 0, coronal: 1 }[view.plane.name];
+      if (moved[axis]) view.show(next[axis]);
+      else if (moved.some(Boolean)) view.refreshMarks();
+    });
+    if (moved[2]) this.sliceMoved();
+    this.panels?.showPlace();
+  }
+
+  sliceMoved() {
+    const [, , z] = this.voxel;
+    this.volume.centre = z;
+    this.movedAt = performance.now();
+    this.wish();
+    this.strip.refresh();
+    clearTimeout(this.addressTimer);
+    this.addressTimer = setTimeout(() => history.replaceState(history.state, "", `#z=${z}`), 200);
+    this.root.dispatchEvent(new CustomEvent("reading:slice", { bubbles: true, detail: { z } }));
+  }
+
+  goTo(z) {
+    this.moveTo([this.voxel[0], this.voxel[1], z]);
+  }
+
+  /** Scroll `view` by `steps` slices: upwards, to the left, to the front count as forwards. */
+  scroll(view, steps) {
+    const axis = { axial: 2, sagittal: 0, coronal: 1 }[view.plane.name];
+    this.moveTo(this.voxel.map((value, i) => (i === axis ? value + steps : value)));
+  }
+
+  /** Put the crosshair at picture coordinates of a view. */
+  pointTo(view, [u, v]) {
+    this.moveTo(view.plane.toVoxel(Math.round(u), Math.round(v), view.k));
+  }
+
+  /** Move the crosshair inside the picture of the active view. */
+  nudge(du, dv) {
+    const view = this.active;
+    const [u, v] = view.plane.fromVoxel(...this.voxel);
+    this.pointTo(view, [u + du, v + dv]);
+  }
+
+  activate(view) {
+    if (this.active === view) return;
+    this.active = view;
+    for (const one of this.views) one.element.classList.toggle("is-active", one === view);
+    this.panels.showPlace();
+  }
+
+  // --- loading -----------------------------------------------------------------------------------------------------
+  wish() {
+    const [, , z] = this.voxel;
+    const layers = this.layers.filter((layer) => layer.source && (layer.visible || layer === this.editor.layer || (this.comparing && layer === this.other)));
+    const saving = navigator.connection?.saveData ? 16 : this.volume.room;
+    const order = readingOrder(z, this.direction, this.grid.depth, Math.min(saving, this.grid.depth));
+    const wishes = order.flatMap((at) => [this.volume.source, ...layers.map((layer) => layer.source)].map((source) => ({ source, z: at })));
+    this.loader.want(wishes.filter(({ source, z: at }) => !source.has(at)));
+    this.panels?.showLoading();
+  }
+
+  arrived(source, problem) {
+    const [axial, ...others] = this.views;
+    if (!axial.complete || source !== this.volume.source) axial.refresh({ hu: true });
+    if (!problem) this.otherViewsLater(others);
+    this.panels.showLoading();
+  }
+
+  /** The sagittal and coronal views grow row by row: a few times a second is enough. */
+  otherViewsLater(views) {
+    this.othersTimer ??= setTimeout(() => {
+      this.othersTimer = null;
+      for (const view of views) view.refresh({ hu: true });
+    }, OTHER_VIEWS_EVERY_MS);
+  }
+
+  /** Why the shown slice is not there, or null. */
+  get problem() {
+    const [, , z] = this.voxel;
+    return this.loader.problemOf(this.volume.source, z) ?? (this.editor.layer.source && this.loader.problemOf(this.editor.layer.source, z));
+  }
+
+  retry() {
+    this.loader.retry();
+    this.panels.showLoading();
+  }
+
+  // --- look --------------------------------------------------------------------------------------------------------
+  usePreset(name) {
+    this.look.preset = name;
+    this.setWindow(WINDOWS[name]);
+    this.keepLook();
+  }
+
+  setWindow(changes) {
+    Object.assign(this.window, changes);
+    greyTable(this.window, this.table);
+    for (const view of this.views) view.refresh();
+    this.panels.showWindow();
+  }
+
+  /** Drag right: wider; drag up: brighter. */
+  windowBy(dx, dy) {
+    const pace = Math.max(1, this.window.width / 500);
+    this.look.preset = null;
+    this.setWindow({
+      center: Math.round(this.window.center + dy * pace),
+      width: Math.max(1, Math.round(this.window.width + dx * pace)),
+    });
+  }
+
+  setLayout(name) {
+    this.look.layout = name;
+    this.root.dataset.layout = name;
+    const shown = this.views.find((view) => view.plane.name === name);
+    this.activate(shown ?? this.active);
+    for (const view of this.views) view.refresh({ hu: true });
+    this.panels.showLook();
+    this.keepLook();
+  }
+
+  setLook(changes) {
+    Object.assign(this.look, changes);
+    this.panels.showLook();
+    this.refreshMarks();
+    this.keepLook();
+  }
+
+  /** The settings follow the person to the next series and the next computer. */
+  keepLook() {
+    clearTimeout(this.lookTimer);
+    this.lookTimer = setTimeout(() => {
+      this.api.send("PUT", this.addresses.settings, { ...this.look, preset: this.look.preset ?? "bone" }).catch(() => {});
+    }, SAVE_LOOK_AFTER_MS);
+  }
+
+  toggleCine() {
+    if (this.cine) {
+      clearInterval(this.cine);
+      this.cine = null;
+    } else {
+      this.cine = setInterval(() => {
+        const z = (this.voxel[2] + 1) % this.grid.depth;
+        if (this.volume.source.has(z)) this.goTo(z);
+      }, CINE_FRAME_MS);
+    }
+    this.panels.showLook();
+  }
+
+  // --- drawing -----------------------------------------------------------------------------------------------------
+  drawMarks(view, context) {
+    if (!this.voxel) return;
+    marks.drawLetters(context, view);
+    marks.drawScale(context, view);
+    if (this.look.crosshair) marks.drawCrosshair(context, view, this.voxel);
+    for (const one of this.measuring.on(view)) marks.drawMeasurement(context, view, one);
+    const { toolbox } = this;
+    const hover = toolbox.hovered?.view === view ? toolbox.hovered.at : null;
+    if (toolbox.points.length && toolbox.measureView === view && toolbox.measureSlice === view.k) {
+      marks.drawMeasurement(context, view, { kind: toolbox.name, points: hover ? [...toolbox.points, hover] : toolbox.points });
+    }
+    if (toolbox.corners.length && toolbox.polygonView === view && toolbox.polygonSlice === view.k) {
+      marks.drawPolygon(context, view, hover ? [...toolbox.corners, hover] : toolbox.corners);
+    }
+    if (hover && (toolbox.name === "brush" || toolbox.name === "eraser")) {
+      marks.drawBrush(context, view, hover, this.look.radius, toolbox.erases);
+    }
+    if (view === this.views[0]) this.painted(view);
+  }
+
+  /** For whoever watches from outside: which axial slice is on the screen. */
+  painted(view) {
+    if (!view.complete) return;
+    const shown = String(view.k);
+    if (this.root.dataset.shown === shown) return;
+    this.root.dataset.shown = shown;
+    performance.measure("slice", { start: this.movedAt, end: performance.now() });
+  }
+
+  strokeMoved(view, since) {
+    view.refresh();
+    this.strokeSince ??= since;
+    this.strokeFrame ??= requestAnimationFrame(() => {
+      this.strokeFrame = null;
+      view.paint();
+      performance.measure("stroke", { start: this.strokeSince, end: performance.now() });
+      this.strokeSince = null;
+    });
+  }
+
+  strokeDone() {
+    this.editor.finish();
+  }
+
+  refreshAll() {
+    for (const view of this.views ?? []) view.refresh();
+    this.strip?.refresh();
+    this.panels?.showAll();
+  }
+
+  refreshMarks() {
+    for (const view of this.views) view.refreshMarks();
+  }
+
+  stripFacts() {
+    const areas = this.layers.filter((layer) => layer.visible).map(({ areas: values, colour }) => ({ values, colour }));
+    this.changedSlices ??= this.editor.layer.changed();
+    return { areas, changed: this.changedSlices, z: this.voxel?.[2] ?? 0 };
+  }
+
+  // --- words -------------------------------------------------------------------------------------------------------
+  /** "120 HU · x 12, y 30, z 4 · L 12.3 P 40.1 S 300.0 mm" for a voxel. */
+  wordsAt([x, y, z]) {
+    const hu = this.volume.at(x, y, z);
+    const words = [hu === null ? "…" : `${number(hu)} HU`, `x ${x}, y ${y}, z ${z}`];
+    if (this.grid.spacingKnown) {
+      const place = this.grid.toLps(x, y, z).map((value, axis) => `${side(axis, value)} ${number(Math.abs(value), 1)}`);
+      words.push(`${place.join("  ")} mm`);
+    }
+    return words.join("  ·  ");
+  }
+
+  areaWords() {
+    const area = this.editor.layer.areas[this.voxel[2]];
+    const pixels = interpolate(gettext("%(n)s px"), { n: number(area) });
+    return this.grid.spacingKnown ? `${number(area * this.reading.series.pixel_area_mm2)} mm² (${pixels})` : pixels;
+  }
+
+  volumeWords() {
+    const voxels = this.editor.layer.areas.reduce((sum, area) => sum + area, 0);
+    if (!this.grid.spacingKnown) return interpolate(gettext("%(n)s voxels"), { n: number(voxels) });
+    return `${number((voxels * this.reading.series.voxel_volume_mm3) / 1000, 2)} ml`;
+  }
+
+  say(text) {
+    this.notices.say(text);
+  }
+
+  showDraft(text) {
+    this.panels.showDraft(text);
+  }
+
+  showSaving(on) {
+    this.panels.showSaving(on);
+  }
+
+  toolTaken() {
+    this.panels.showTool();
+    this.refreshMarks();
+  }
+
+  rightsChanged() {
+    this.panels.showState();
+  }
+}

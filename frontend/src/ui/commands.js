@@ -1,0 +1,158 @@
+// What buttons and keys do. A button names its command in `data-do`; a key is in the table below.
+import { gettext, interpolate } from "../../../static/js/i18n.js";
+import { listenToKeys } from "../../../static/js/viewer/input.js";
+import { anchorsAround, clearSlice, copySlice, fillHolesOf, interpolateBetween } from "../edit/tools.js";
+import { toggleLarge } from "./input.js";
+
+const LARGEST_RADIUS = 60;
+
+/** @param {import("../reader.js").Reader} reader */
+export function listenToControls(reader) {
+  const commands = commandsOf(reader);
+  const { root, toolbox } = reader;
+  root.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    if (button.dataset.do) commands[button.dataset.do]();
+    if (button.dataset.tool) toolbox.take(button.dataset.tool);
+    if (button.dataset.preset) reader.usePreset(button.dataset.preset);
+    if (button.dataset.layoutOf) reader.setLayout(button.dataset.layoutOf);
+  });
+  for (const input of root.querySelectorAll("[data-look]")) input.addEventListener("input", () => lookChanged(reader, input));
+  root.querySelector("[data-part=slider]").addEventListener("input", (event) => reader.goTo(Number(event.target.value)));
+  root.querySelector("[data-part=other]").addEventListener("change", (event) => {
+    reader.other = reader.layers[event.target.value];
+    reader.compare(reader.comparing);
+  });
+  listenToKeys(keysOf(reader, commands));
+  listenToChords(reader, commands);
+}
+
+function lookChanged(reader, input) {
+  const value = Number(input.value) / Number(input.dataset.scale ?? 1);
+  if (!Number.isFinite(value)) return;
+  if (input.dataset.look === "opacity") reader.setMaskLook({ opacity: value });
+  else reader.setLook({ [input.dataset.look]: value });
+}
+
+function commandsOf(reader) {
+  const { editor, toolbox, grid } = reader;
+  /** Go on only when this person may correct now. */
+  const correcting = (act) => () => reader.mayCorrectNow() && act(reader.voxel[2], editor.layer);
+  const still = () => reader.say(gettext("A slice that this needs is still loading. Try again in a moment."));
+  return {
+    undo: correcting(() => goToStep(reader, editor.done, () => editor.undo())),
+    redo: correcting(() => goToStep(reader, editor.undone, () => editor.redo())),
+    save: () => reader.saving.save(),
+    discard: correcting(() => window.confirm(gettext("Throw away everything that was changed since the last save?")) && reader.saving.discard()),
+    "fill-holes": correcting((z) => {
+      const filled = fillHolesOf({ editor, grid, z });
+      if (filled === null) still();
+      else reader.say(interpolate(gettext("%(n)s pixels filled."), { n: filled }));
+    }),
+    "copy-below": correcting((z, layer) => z > 0 && !copySlice({ editor, layer, from: z - 1, z }) && still()),
+    "copy-above": correcting((z, layer) => z + 1 < grid.depth && !copySlice({ editor, layer, from: z + 1, z }) && still()),
+    clear: correcting((z) => clearSlice({ editor, z })),
+    interpolate: correcting((z, layer) => interpolateAround(reader, layer, z)),
+    overlay: () => reader.toggleOverlay(),
+    outline: () => reader.setMaskLook({ outline: !reader.look.outline }),
+    compare: () => reader.compare(),
+    "next-difference": () => reader.goToDisagreement(1),
+    "previous-difference": () => reader.goToDisagreement(-1),
+    largest: () => reader.goTo(editor.layer.areas.reduce((best, area, z, all) => (area > all[best] ? z : best), 0)),
+    ball: () => reader.setLook({ ball: !reader.look.ball }),
+    threshold: () => reader.setLook({ threshold: !reader.look.threshold }),
+    crosshair: () => reader.setLook({ crosshair: !reader.look.crosshair }),
+    invert: () => reader.setWindow({ invert: !reader.window.invert }),
+    cine: () => reader.toggleCine(),
+    rotate: () => reader.active.turnBy(90),
+    flip: () => reader.active.flip(),
+    fit: () => reader.active.fit(),
+    "zoom-in": () => reader.active.zoomBy(1.25),
+    "zoom-out": () => reader.active.zoomBy(0.8),
+    large: () => toggleLarge(reader, reader.active),
+    "next-view": () => reader.activate(reader.views[(reader.views.indexOf(reader.active) + 1) % reader.views.length]),
+    previous: () => reader.scroll(reader.active, -1),
+    next: () => reader.scroll(reader.active, 1),
+    retry: () => reader.retry(),
+    help: () => reader.root.querySelector("[data-part=help]").showModal(),
+    use: () => (toolbox.corners.length > 2 ? toolbox.closePolygon() : toolbox.useAtCrosshair()),
+    escape: () => toolbox.cancel() || toolbox.take("navigate"),
+  };
+}
+
+/** Undo and redo show what they change. */
+function goToStep(reader, steps, act) {
+  const step = steps.at(-1);
+  if (!step) return;
+  act();
+  const slices = step.map(({ z }) => z);
+  if (!slices.includes(reader.voxel[2])) reader.goTo(slices[Math.floor(slices.length / 2)]);
+}
+
+async function interpolateAround(reader, layer, z) {
+  const { editor, grid } = reader;
+  const anchors = anchorsAround(layer, z);
+  if (!anchors) return reader.say(gettext("There is nothing to fill here: draw on a slice below and on one above first."));
+  const [lower, upper] = anchors;
+  for (let between = lower; between <= upper; between += 1) await reader.ensure([layer], between);
+  const filled = interpolateBetween({ editor, layer, grid, lower, upper });
+  return reader.say(interpolate(gettext("%(n)s slices filled between %(lower)s and %(upper)s."), { n: filled, lower: lower + 1, upper: upper + 1 }));
+}
+
+function keysOf(reader, commands) {
+  const { toolbox } = reader;
+  const take = (name) => () => toolbox.take(name);
+  const by = (steps) => () => reader.scroll(reader.active, steps);
+  const resize = (factor) => () => reader.setLook({ radius: Math.min(LARGEST_RADIUS, Math.max(0.1, reader.look.radius * factor)) });
+  return {
+    ArrowUp: by(1), ArrowDown: by(-1), ArrowRight: by(1), ArrowLeft: by(-1), PageUp: by(10), PageDown: by(-10),
+    Home: () => reader.goTo(0), End: () => reader.goTo(reader.grid.depth - 1),
+    "Shift+ArrowUp": () => reader.windowBy(0, -10), "Shift+ArrowDown": () => reader.windowBy(0, 10),
+    "Shift+ArrowLeft": () => reader.windowBy(-10, 0), "Shift+ArrowRight": () => reader.windowBy(10, 0),
+    1: () => reader.usePreset("bone"), 2: () => reader.usePreset("soft"), 3: () => reader.usePreset("lung"), 4: () => reader.usePreset("full"),
+    b: take("brush"), e: take("eraser"), p: take("polygon"), x: take("scissors"), g: take("grow"), w: take("navigate"),
+    a: take("length"), s: take("angle"), q: take("cobb"), r: take("rectangle"), y: take("ellipse"), v: take("height-ratio"),
+    "[": resize(1 / 1.2), "]": resize(1.2), d: commands.ball, t: commands.threshold, h: commands["fill-holes"],
+    u: commands["copy-below"], k: commands.interpolate, o: commands.overlay, " ": commands.overlay, l: commands.outline,
+    c: commands.compare, n: commands["next-difference"], m: commands.largest, z: commands.undo, i: commands.invert,
+    ".": commands.cine, "/": commands.rotate, "\\": commands.flip, f: commands.fit, "+": commands["zoom-in"],
+    "=": commands["zoom-in"], "-": commands["zoom-out"], j: commands.large, ",": commands["next-view"], "'": commands.crosshair,
+    "?": commands.help, Escape: commands.escape,
+  };
+}
+
+/** Enter, and keys with Ctrl (or Cmd) and Alt: the shared listener leaves those alone. */
+function listenToChords(reader, commands) {
+  document.addEventListener("keydown", (event) => {
+    if (document.querySelector("dialog[open]") || event.target.closest("textarea, select, [contenteditable]")) return;
+    const command = commandFor(event, reader, commands);
+    if (!command) return;
+    event.preventDefault();
+    command();
+  });
+}
+
+function commandFor(event, reader, commands) {
+  if (event.ctrlKey || event.metaKey) return withCtrl(event, commands);
+  if (event.altKey) return withAlt(event, reader, commands);
+  // Enter belongs to the button or link that has the focus.
+  return event.key === "Enter" && !event.target.closest("button, a, summary, input") ? commands.use : null;
+}
+
+function withCtrl(event, commands) {
+  const key = event.key.toLowerCase();
+  if (key === "s") return commands.save;
+  if (key === "z") return event.shiftKey ? commands.redo : commands.undo;
+  return key === "y" ? commands.redo : null;
+}
+
+function withAlt(event, reader, commands) {
+  const far = event.shiftKey ? 10 : 1;
+  const moves = { ArrowLeft: [-far, 0], ArrowRight: [far, 0], ArrowUp: [0, -far], ArrowDown: [0, far] };
+  if (moves[event.key]) return () => reader.nudge(...moves[event.key]);
+  if (event.code === "KeyN") return commands["previous-difference"];
+  if (event.code === "KeyU") return commands["copy-above"];
+  const layer = reader.layers[Number(/^Digit([1-9])$/.exec(event.code)?.[1]) - 1];
+  return layer ? () => reader.setVisible(layer, !layer.visible) : null;
+}

@@ -1,0 +1,246 @@
+// Everything around the pictures: words, buttons that show a state, the lists of masks and measurements.
+import { gettext, interpolate, ngettext } from "../../../static/js/i18n.js";
+import { number } from "../../../static/js/format.js";
+import { nameOf } from "./measuring.js";
+
+const ANNOUNCE_AFTER_MS = 500;
+
+export class Panels {
+  constructor(reader) {
+    this.reader = reader;
+    this.root = reader.root;
+  }
+
+  part(name) {
+    return this.root.querySelector(`[data-part="${name}"]`);
+  }
+
+  parts(name) {
+    return this.root.querySelectorAll(`[data-part="${name}"]`);
+  }
+
+  start() {
+    const slider = this.part("slider");
+    slider.max = this.reader.grid.depth - 1;
+    this.root.querySelector("[data-fallback]").hidden = true;
+    this.root.dataset.ready = "true";
+    this.showAll();
+  }
+
+  showAll() {
+    if (!this.reader.voxel) return;
+    this.showPlace();
+    this.showWindow();
+    this.showLook();
+    this.showTool();
+    this.showMasks();
+    this.showState();
+    this.showMeasurements();
+    this.showLoading();
+  }
+
+  // --- where we are ------------------------------------------------------------------------------------------------
+  showPlace() {
+    const { reader } = this;
+    if (!reader.voxel) return;
+    const z = reader.voxel[2];
+    const text = `${z + 1} / ${reader.grid.depth}`;
+    const slider = this.part("slider");
+    slider.value = z;
+    slider.setAttribute("aria-valuetext", interpolate(gettext("Slice %(n)s of %(of)s"), { n: z + 1, of: reader.grid.depth }));
+    this.part("position").textContent = text;
+    for (const view of reader.views) {
+      view.element.querySelector("[data-part=view-slice]").textContent = `${view.k + 1} / ${view.plane.count}`;
+    }
+    this.showReadout(reader.voxel);
+    this.part("area").textContent = reader.areaWords();
+    this.announceLater();
+  }
+
+  /** @param {number[]|null} voxel under the pointer, or the crosshair's */
+  showReadout(voxel) {
+    this.part("readout").textContent = this.reader.wordsAt(voxel ?? this.reader.voxel);
+  }
+
+  announceLater() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.part("live").textContent = `${this.part("slider").getAttribute("aria-valuetext")}. ${this.part("readout").textContent}`;
+    }, ANNOUNCE_AFTER_MS);
+  }
+
+  showLoading() {
+    const { reader } = this;
+    if (!reader.voxel || !reader.loader) return;
+    const [, , z] = reader.voxel;
+    const { problem } = reader;
+    const ready = reader.volume.source.has(z);
+    const masksReady = Boolean(reader.editor.layer.slice(z));
+    this.part("loading").hidden = ready || Boolean(problem);
+    this.part("mask-loading").hidden = !ready || masksReady || Boolean(problem);
+    this.part("problem").hidden = !problem;
+    this.root.dataset.masksShown = String(ready && masksReady);
+    const { depth } = reader.grid;
+    const there = reader.volume.slices.size + reader.volume.reduced.size;
+    this.part("loaded").textContent = there < depth ? interpolate(gettext("%(n)s of %(of)s slices loaded"), { n: there, of: depth }) : "";
+    if (!problem) return;
+    const words = {
+      session: gettext("Your session has ended. Log in again in another window, then try again."),
+      gone: gettext("This image is no longer here, or you may not see it any more."),
+      damaged: gettext("This slice arrived damaged."),
+    };
+    this.part("problem-text").textContent = words[problem.kind] ?? gettext("This slice could not be loaded. Check the network.");
+    this.part("problem-login").hidden = problem.kind !== "session";
+  }
+
+  // --- how it looks ------------------------------------------------------------------------------------------------
+  showWindow() {
+    const { window: shown, look } = this.reader;
+    this.part("window").textContent = interpolate(gettext("C %(center)s W %(width)s"), { center: number(shown.center), width: number(shown.width) });
+    press(this.root.querySelectorAll("[data-preset]"), (button) => button.dataset.preset === look.preset);
+    press(this.root.querySelectorAll("[data-do=invert]"), () => shown.invert);
+  }
+
+  showLook() {
+    const { look, comparing, cine, layers } = this.reader;
+    press(this.root.querySelectorAll("[data-layout-of]"), (button) => button.dataset.layoutOf === look.layout);
+    const states = {
+      overlay: layers.some((layer) => layer.visible), outline: look.outline, compare: comparing, cine: Boolean(cine),
+      ball: look.ball, threshold: look.threshold, crosshair: look.crosshair,
+    };
+    for (const [name, on] of Object.entries(states)) press(this.root.querySelectorAll(`[data-do=${name}]`), () => on);
+    for (const input of this.root.querySelectorAll("[data-look]")) {
+      const scale = Number(input.dataset.scale ?? 1);
+      if (document.activeElement !== input || input.type === "range") input.value = Math.round(look[input.dataset.look] * scale);
+    }
+    this.part("radius").textContent = `${number(look.radius, 1)} ${this.reader.grid.spacingKnown ? "mm" : "px"}`;
+  }
+
+  showTool() {
+    const { name } = this.reader.toolbox;
+    press(this.root.querySelectorAll("[data-tool]"), (button) => button.dataset.tool === name);
+    this.root.dataset.tool = name;
+    const hints = {
+      polygon: gettext("Click corner by corner; Enter or a click on the first corner fills it."),
+      scissors: gettext("Click corner by corner; Enter or a click on the first corner cuts it out."),
+      grow: gettext("Click into what is to be marked: connected pixels of similar HU on this slice."),
+      cobb: gettext("Set two points along the upper end plate, then two along the lower one."),
+      "height-ratio": gettext("Set top and bottom of the anterior wall, then of the posterior wall."),
+      angle: gettext("Set a point, the corner, and the last point."),
+    };
+    this.part("hint").textContent = hints[name] ?? "";
+  }
+
+  // --- masks -------------------------------------------------------------------------------------------------------
+  showMasks() {
+    const { reader } = this;
+    const list = this.part("masks");
+    const template = this.root.querySelector("[data-mask-row]");
+    list.replaceChildren(...reader.layers.map((layer, index) => this.maskRow(template, layer, index)));
+    const select = this.part("other");
+    const others = reader.layers.filter((layer) => layer !== reader.editor.layer);
+    select.replaceChildren(...others.map((layer) => new Option(titleOf(layer), reader.layers.indexOf(layer), false, layer === reader.other)));
+    select.closest("[data-part=comparing]").hidden = !others.length;
+  }
+
+  maskRow(template, layer, index) {
+    const { reader } = this;
+    const row = template.content.firstElementChild.cloneNode(true);
+    const [work, eye] = row.querySelectorAll("button");
+    const current = layer === reader.editor.layer;
+    row.querySelector(".swatch").style.setProperty("--swatch", `rgb(${layer.colour.join(" ")})`);
+    row.querySelector("[data-row=title]").textContent = titleOf(layer);
+    row.querySelector("[data-row=maker]").textContent = makerOf(layer);
+    work.setAttribute("aria-pressed", String(current));
+    work.addEventListener("click", () => reader.workOn(layer));
+    eye.setAttribute("aria-pressed", String(layer.visible));
+    eye.setAttribute("aria-label", interpolate(gettext("Show %(mask)s"), { mask: titleOf(layer) }));
+    eye.title = `Alt+${index + 1}`;
+    eye.addEventListener("click", () => reader.setVisible(layer, !layer.visible));
+    return row;
+  }
+
+  // --- the correction ----------------------------------------------------------------------------------------------
+  showState() {
+    const { reader } = this;
+    const { editor, saving } = reader;
+    if (!saving || !reader.voxel) return;
+    const may = reader.reading.may_correct && saving.isMine;
+    const changed = (reader.changedSlices ??= editor.layer.changed()).length;
+    this.root.dataset.changed = changed;
+    this.root.dataset.mayCorrect = String(may);
+    for (const part of this.parts("correct")) part.hidden = !reader.reading.may_correct;
+    enable(this.root, "undo", may && editor.canUndo);
+    enable(this.root, "redo", may && editor.canRedo);
+    enable(this.root, "save", may && changed > 0 && !saving.isSaving);
+    enable(this.root, "discard", may && changed > 0 && !saving.isSaving);
+    this.part("changed").textContent = changed ? interpolate(ngettext("%(n)s slice changed", "%(n)s slices changed", changed), { n: changed }) : "";
+    this.part("area").textContent = reader.areaWords();
+    this.part("volume").textContent = reader.volumeWords();
+    if (!changed) this.showDraft("");
+  }
+
+  showDraft(text) {
+    this.part("draft").textContent = text;
+  }
+
+  showSaving(on) {
+    this.root.dataset.saving = String(on);
+    this.part("saving").hidden = !on;
+    this.showState();
+  }
+
+  // --- measurements ------------------------------------------------------------------------------------------------
+  showMeasurements() {
+    const { measuring } = this.reader;
+    if (!measuring) return;
+    const template = this.root.querySelector("[data-measure-row]");
+    this.part("measurements").replaceChildren(...measuring.list.map((one) => this.measureRow(template, one)));
+    this.part("no-measurements").hidden = measuring.list.length > 0;
+    this.part("measurements-csv").hidden = !measuring.list.some((one) => one.id);
+    this.root.dataset.measured = measuring.list.filter((one) => one.id).length;
+  }
+
+  measureRow(template, one) {
+    const { reader } = this;
+    const row = template.content.firstElementChild.cloneNode(true);
+    const [go, remove] = row.querySelectorAll("button");
+    go.querySelector("[data-row=title]").textContent = `${nameOf(one.kind)} ${reader.measuring.words(one).split("\n")[0]}`;
+    go.querySelector("[data-row=maker]").textContent = one.id ? `${one.author}, ${localTime(one.created_at)}` : gettext("not saved yet");
+    go.addEventListener("click", () => this.goToMeasurement(one));
+    remove.hidden = Boolean(one.id) && one.author_id !== reader.reading.user.id;
+    remove.setAttribute("aria-label", interpolate(gettext("Remove %(what)s"), { what: go.textContent.trim() }));
+    remove.addEventListener("click", () => reader.measuring.remove(one));
+    return row;
+  }
+
+  goToMeasurement(one) {
+    const { reader } = this;
+    reader.measuring.chosen = one;
+    const middle = [0, 1, 2].map((axis) => one.points.reduce((sum, point) => sum + point[axis], 0) / one.points.length);
+    reader.moveTo(reader.grid.toVoxel(middle));
+    reader.activate(reader.views.find((view) => view.plane.name === one.plane));
+    reader.refreshMarks();
+  }
+}
+
+function titleOf(layer) {
+  return layer.facts.label || gettext("Mask");
+}
+
+function makerOf({ facts }) {
+  const parts = [facts.by_model ? gettext("Model") : facts.author, facts.created_at && localTime(facts.created_at)];
+  return parts.filter(Boolean).join(", ");
+}
+
+function localTime(text) {
+  return new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "short", timeStyle: "short" }).format(new Date(text));
+}
+
+function press(buttons, isOn) {
+  for (const button of buttons) button.setAttribute("aria-pressed", String(Boolean(isOn(button))));
+}
+
+function enable(root, name, on) {
+  for (const button of root.querySelectorAll(`[data-do=${name}]`)) button.disabled = !on;
+}

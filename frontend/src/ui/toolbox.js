@@ -1,0 +1,171 @@
+// The tool in the hand: what a press, a drag or the Enter key does in a view.
+import { gettext, interpolate } from "../../../static/js/i18n.js";
+import { number } from "../../../static/js/format.js";
+import { POINTS } from "./measuring.js";
+import { fillPolygon, growFrom, stroke } from "../edit/tools.js";
+
+const BRUSHES = ["brush", "eraser"];
+const POLYGONS = ["polygon", "scissors"];
+const CLOSE_PX = 10;
+const CLICK_PX = 4;
+
+export class Toolbox {
+  /** @param {import("../reader.js").Reader} reader */
+  constructor(reader) {
+    this.reader = reader;
+    this.name = "navigate";
+    this.corners = [];
+    this.points = [];
+    this.hovered = null;
+    this.pressed = null;
+  }
+
+  get corrects() {
+    return [...BRUSHES, ...POLYGONS, "grow"].includes(this.name);
+  }
+
+  get erases() {
+    return this.name === "eraser" || this.name === "scissors";
+  }
+
+  get brush() {
+    const { radius, ball, threshold, low, high } = this.reader.look;
+    return { radius, ball, erase: this.erases, range: threshold && !this.erases ? [low, high] : null };
+  }
+
+  take(name) {
+    if (this.pressed) this.cancel();
+    [this.name, this.corners, this.points] = [name, [], []];
+    this.reader.toolTaken(name);
+  }
+
+  // --- pointers ----------------------------------------------------------------------------------------------------
+  /** @param {[number, number]} at picture coordinates @returns {void} */
+  down(view, at, event) {
+    this.pressed = { view, at, from: at, x: event.offsetX, y: event.offsetY };
+    if (this.name === "navigate") this.reader.pointTo(view, at);
+    else if (this.corrects && !this.reader.mayCorrectNow()) this.pressed = null;
+    else if (BRUSHES.includes(this.name)) this.startStroke(view, at, event);
+    else if (POINTS[this.name]) this.addPoint(view, at);
+  }
+
+  move(view, at, event) {
+    if (!this.pressed || this.pressed.view !== view) return;
+    if (this.name === "navigate") this.reader.pointTo(view, at);
+    else if (BRUSHES.includes(this.name)) this.draw(at, event);
+    this.pressed && (this.pressed.at = at);
+  }
+
+  up(view, at, event) {
+    const { pressed } = this;
+    this.pressed = null;
+    if (!pressed) return;
+    const moved = Math.hypot(event.offsetX - pressed.x, event.offsetY - pressed.y) > CLICK_PX;
+    if (BRUSHES.includes(this.name)) this.reader.strokeDone();
+    else if (POLYGONS.includes(this.name)) this.addCorner(view, at);
+    else if (this.name === "grow") this.growAt(view, at);
+    else if (POINTS[this.name] === 2 && moved && this.points.length === 1) this.addPoint(view, at);
+  }
+
+  hover(view, at) {
+    this.hovered = { view, at };
+    view.refreshMarks();
+  }
+
+  leave(view) {
+    this.hovered = null;
+    view.refreshMarks();
+  }
+
+  /** Stop what was begun: a stroke is taken back, corners and points are forgotten. */
+  cancel() {
+    if (this.pressed && BRUSHES.includes(this.name)) {
+      this.reader.editor.cancel();
+      this.reader.masksChanged([]);
+    }
+    const had = this.pressed || this.corners.length || this.points.length;
+    [this.pressed, this.corners, this.points] = [null, [], []];
+    this.reader.refreshMarks();
+    return Boolean(had);
+  }
+
+  // --- the Enter key: the tool at the crosshair --------------------------------------------------------------------
+  useAtCrosshair() {
+    const view = this.reader.active;
+    const [u, v] = view.plane.fromVoxel(...this.reader.voxel);
+    if (this.corrects && !this.reader.mayCorrectNow()) return;
+    if (BRUSHES.includes(this.name)) this.dab(view, [u, v]);
+    else if (POLYGONS.includes(this.name)) this.addCorner(view, [u, v]);
+    else if (this.name === "grow") this.growAt(view, [u, v]);
+    else if (POINTS[this.name]) this.addPoint(view, [u, v]);
+  }
+
+  dab(view, at) {
+    this.pressed = { view, at };
+    this.startStroke(view, at, { timeStamp: performance.now() });
+    this.pressed = null;
+    this.reader.strokeDone();
+  }
+
+  // --- brush -------------------------------------------------------------------------------------------------------
+  startStroke(view, at, event) {
+    this.reader.editor.begin();
+    this.draw(at, event);
+  }
+
+  draw(to, event) {
+    const { view, at } = this.pressed;
+    const { editor, volume } = this.reader;
+    const complete = stroke({ editor, volume, plane: view.plane, k: view.k, from: at, to, brush: this.brush });
+    if (!complete) this.reader.say(gettext("A slice under the brush is still loading and was left out. Draw there again in a moment."));
+    this.reader.strokeMoved(view, event.timeStamp);
+  }
+
+  // --- polygon -----------------------------------------------------------------------------------------------------
+  addCorner(view, at) {
+    if (this.polygonView !== view || this.polygonSlice !== view.k) this.corners = [];
+    [this.polygonView, this.polygonSlice] = [view, view.k];
+    if (this.corners.length > 2 && isNear(view, at, this.corners[0])) return this.closePolygon();
+    this.corners.push(at);
+    view.refreshMarks();
+  }
+
+  closePolygon() {
+    const { corners, polygonView: view } = this;
+    this.corners = [];
+    if (corners.length < 3 || !this.reader.mayCorrectNow()) return view?.refreshMarks();
+    const { editor, volume } = this.reader;
+    const complete = fillPolygon({ editor, volume, plane: view.plane, k: view.k, corners, brush: this.brush });
+    if (!complete) this.reader.say(gettext("A slice of the mask is still loading. Try again in a moment."));
+    view.refreshMarks();
+  }
+
+  // --- region ------------------------------------------------------------------------------------------------------
+  growAt(view, at) {
+    const [u, v] = at.map(Math.round);
+    if (u < 0 || v < 0 || u >= view.plane.width || v >= view.plane.height) return;
+    const [x, y, z] = view.plane.toVoxel(u, v, view.k);
+    const { editor, volume, look } = this.reader;
+    const found = growFrom({ editor, volume, x, y, z, tolerance: look.tolerance, erase: false });
+    if (found === null) return this.reader.say(gettext("This slice is still loading. Try again in a moment."));
+    this.reader.say(interpolate(gettext("%(n)s pixels marked on slice %(z)s."), { n: number(found), z: z + 1 }));
+  }
+
+  // --- measuring ---------------------------------------------------------------------------------------------------
+  addPoint(view, at) {
+    if (this.measureView !== view || this.measureSlice !== view.k) this.points = [];
+    [this.measureView, this.measureSlice] = [view, view.k];
+    this.points.push(at);
+    view.refreshMarks();
+    if (this.points.length < POINTS[this.name]) return;
+    const points = this.points;
+    this.points = [];
+    this.reader.measuring.finish(this.name, view, points);
+  }
+}
+
+function isNear(view, a, b) {
+  const [ax, ay] = view.screenAt(...a);
+  const [bx, by] = view.screenAt(...b);
+  return Math.hypot(ax - bx, ay - by) < CLOSE_PX;
+}

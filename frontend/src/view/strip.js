@@ -1,0 +1,53 @@
+// The area of the masks on every slice: where they are, where they were changed; a click or drag goes there.
+
+const HEIGHT = 44;
+
+export class Strip {
+  /** @param {() => {areas: {values: number[], colour: number[]}[], changed: number[], z: number}} read */
+  constructor(canvas, depth, { read, onPick }) {
+    Object.assign(this, { canvas, depth, read, onPick });
+    new ResizeObserver(() => this.refresh()).observe(canvas);
+    canvas.addEventListener("pointerdown", (event) => {
+      canvas.setPointerCapture(event.pointerId);
+      this.pick(event);
+    });
+    canvas.addEventListener("pointermove", (event) => event.buttons && this.pick(event));
+  }
+
+  pick(event) {
+    const part = event.offsetX / this.canvas.clientWidth;
+    this.onPick(Math.max(0, Math.min(this.depth - 1, Math.floor(part * this.depth))));
+  }
+
+  refresh() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      this.paint();
+    });
+  }
+
+  paint() {
+    const { canvas, depth } = this;
+    const { areas, changed, z } = this.read();
+    const ratio = window.devicePixelRatio || 1;
+    canvas.width = Math.max(1, Math.round(canvas.clientWidth * ratio));
+    canvas.height = HEIGHT * ratio;
+    const context = canvas.getContext("2d");
+    const step = canvas.width / depth;
+    const room = canvas.height - 8 * ratio;
+    const most = areas.reduce((found, { values }) => values.reduce((a, b) => Math.max(a, b), found), 1);
+    areas.forEach(({ values, colour }, index) => {
+      context.fillStyle = `rgb(${colour.join(" ")})`;
+      values.forEach((area, at) => {
+        if (!area) return;
+        const high = Math.max(ratio, (area / most) * room);
+        // The first mask is filled; others are lines at their own height.
+        context.fillRect(at * step, canvas.height - high, Math.max(step, 0.6), index ? 2 * ratio : high);
+      });
+    });
+    context.fillStyle = "#ffd54a";
+    for (const at of changed) context.fillRect(at * step, 0, Math.max(step, 2 * ratio), 3 * ratio);
+    context.fillStyle = "#fff";
+    context.fillRect(Math.min((z + 0.5) * step - ratio, canvas.width - 2 * ratio), 0, 2 * ratio, canvas.height);
+  }
+}
