@@ -125,7 +125,7 @@ def boxes_figure(rows: Sequence[SeriesRow]) -> Figure:
 def versions_figure(dice: Mapping[str, Sequence[float]]) -> Figure:
     """Box plots of the patients' Dice, one for each version, with every patient as a point."""
     figure, axes = _figure("Dice of each patient, by version")
-    _draw_boxes(axes, list(dice.values()), list(range(len(dice))), ACCENT, 0.5)
+    _draw_boxes(axes, list(dice.values()), list(range(len(dice))), ACCENT, 0.5, outliers=False)
     for place, values in enumerate(dice.values()):
         spread = np.random.default_rng(place).uniform(-0.12, 0.12, len(values))
         axes.scatter(place + spread, values, s=12, color=INK, alpha=0.5, linewidths=0, zorder=3)
@@ -179,7 +179,13 @@ def curve_figure(curve: Curve) -> Figure:
 
 
 def _draw_boxes(
-    axes: Axes, columns: Sequence[Sequence[Any]], places: Sequence[float], colour: str, width: float
+    axes: Axes,
+    columns: Sequence[Sequence[Any]],
+    places: Sequence[float],
+    colour: str,
+    width: float,
+    *,
+    outliers: bool = True,
 ) -> None:
     """Tukey's box plots; empty columns are left out. The triangle is the mean."""
     filled = [(column, place) for column, place in zip(columns, places, strict=True) if len(column)]
@@ -191,6 +197,7 @@ def _draw_boxes(
             manage_ticks=False,
             patch_artist=True,
             showmeans=True,
+            showfliers=outliers,
             boxprops={"facecolor": colour, "alpha": 0.35, "edgecolor": colour},
             medianprops={"color": INK},
             meanprops={"markerfacecolor": INK, "markeredgecolor": INK, "markersize": 4},

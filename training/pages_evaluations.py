@@ -253,7 +253,7 @@ def compare_page(request: HttpRequest) -> HttpResponse:
     context = {
         "runs": runs,
         "comparison": comparison,
-        "lines": [(names[line.patient], line) for line in comparison.patients],
+        "lines": sorted(((names[line.patient], line) for line in comparison.patients), key=lambda pair: pair[0]),
         "measures": _compared_measures(comparison, runs[0].result["all"]["unit"]),
         "dataset": runs[0].dataset,
         "split": Split(runs[0].split),
