@@ -30,16 +30,22 @@ class Example:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far examples are changed. Shares are probabilities, angles degrees, lengths mm, intensities HU."""
+    """How far examples are changed. Shares are probabilities, angles degrees, lengths mm, intensities HU.
+
+    Without ``scale`` an example keeps its own spacing (brought into ``spacing_mm``, as on a slice to segment).
+    """
 
     centred_share: float = 0.75
     spacing_mm: tuple[float, float] = (0.55, 1.1)
+    scale: bool = True
     any_angle_share: float = 0.06
     angle: float = 15.0
     stretch: float = 0.12
     shear: float = 0.06
     flip_x_share: float = 0.5
     flip_y_share: float = 0.1
+    elastic_share: float = 0.0
+    elastic_mm: float = 4.0
     partial_field_share: float = 0.12
     blur_share: float = 0.25
     sharpen_share: float = 0.15
@@ -68,6 +74,8 @@ def crop(
     if not example.full_field:
         valid = _sample(np.ones(example.hu.shape, np.float32), matrix, size, 0.0)
         valid = (valid > 0.99).astype(np.float32)
+    if plan.elastic_share and rng.random() < plan.elastic_share:
+        hu, mask, valid = _bend([hu, mask, valid], plan.elastic_mm, rng)
     if rng.random() < plan.partial_field_share:
         _cut_field(hu, mask, rng)
     grey = _to_grey(_scanner(hu, plan, rng), preprocess, plan, rng)
@@ -76,7 +84,7 @@ def crop(
 
 def _matrix(example: Example, size: int, plan: Augmentation, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """2x3 affine from a crop's (x, y, 1) to the example's (x, y), in pixel corners as Pillow counts them."""
-    spacing = np.exp(rng.uniform(*np.log(plan.spacing_mm))) * np.exp(rng.uniform(-plan.stretch, plan.stretch, 2))
+    spacing = _spacing(example, plan, rng) * np.exp(rng.uniform(-plan.stretch, plan.stretch, 2))
     angle = rng.uniform(-180, 180) if rng.random() < plan.any_angle_share else rng.normal(0, plan.angle / 2)
     radians = np.deg2rad(angle)
     rotation = np.array([[np.cos(radians), -np.sin(radians)], [np.sin(radians), np.cos(radians)]])
@@ -86,6 +94,23 @@ def _matrix(example: Example, size: int, plan: Augmentation, rng: np.random.Gene
     linear = np.diag(1 / np.array(example.spacing[::-1])) @ to_mm
     centre = _centre(example, size, plan, rng)
     return np.hstack([linear, (centre - linear @ np.full(2, size / 2))[:, np.newaxis]])
+
+
+def _spacing(example: Example, plan: Augmentation, rng: np.random.Generator) -> float:
+    """The side of a crop's pixel in mm."""
+    if plan.scale:
+        return float(np.exp(rng.uniform(*np.log(plan.spacing_mm))))
+    return float(np.clip(np.mean(example.spacing), *plan.spacing_mm))
+
+
+def _bend(arrays: list[FloatArray], shift: float, rng: np.random.Generator) -> list[FloatArray]:
+    """Move every pixel by a smooth random field, about ``shift`` pixels wide (Simard et al. 2003)."""
+    size = arrays[0].shape[0]
+    coarse = rng.standard_normal((2, 5, 5)) * shift
+    fields = [ndimage.zoom(each, size / 5, order=1, grid_mode=True, mode="nearest") for each in coarse]
+    rows, columns = np.indices(arrays[0].shape, dtype=np.float32)
+    places = np.stack([rows + fields[0], columns + fields[1]])
+    return [ndimage.map_coordinates(each, places, order=1, mode="nearest") for each in arrays]
 
 
 def _centre(example: Example, size: int, plan: Augmentation, rng: np.random.Generator) -> npt.NDArray[np.float64]:

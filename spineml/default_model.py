@@ -22,14 +22,15 @@ from spineml import model_file, synthetic, train, unet
 from spineml.architecture import Architecture
 from spineml.model_file import ModelSpec, TrainingRecord
 from spineml.postprocess import Postprocess
-from spineml.preprocess import Preprocess
+from spineml.preprocess import FloatArray, Preprocess
 from spineml.recipe import Batches, Recipe
 from spineml.scoring import Segment, as_table, best_baseline, score, scores_by_source, threshold_baseline
 from spineml.training_data import LabelledSeries, in_split, load_all
-from spineml.volume import HounsfieldArray, LabelArray
+from spineml.volume import HounsfieldArray
 
 STEPS, SEED = 9000, 2020
 ARCHITECTURES: dict[str, Callable[[], Architecture]] = {"compact": Architecture, "paper": Architecture.paper}
+Probabilities = Callable[[HounsfieldArray, tuple[float, float]], FloatArray]
 THRESHOLDS = (0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65)
 SOURCES = (
     "TCGA collections of TCIA, 42 patients, single axial slices, hand-drawn masks (CC BY 3.0)",
@@ -87,13 +88,19 @@ def _options(arguments: Sequence[str] | None) -> Any:
 
 def segmenter(model: keras.Model, spec: ModelSpec, threshold: float | None = None) -> Segment:
     """The model in its present state as a function from a slice to its mask."""
-    graph = tf.function(lambda image: tf.sigmoid(model(image, training=False)))
+    network = probabilities(model, spec.preprocess)
     post = spec.postprocess if threshold is None else replace(spec.postprocess, threshold=threshold)
+    return lambda hu, spacing: post.apply(network(hu, spacing), spacing)
 
-    def segment(hu: HounsfieldArray, spacing: tuple[float, float]) -> LabelArray:
-        canvas, placement = spec.preprocess.prepare(hu, spacing)
+
+def probabilities(model: keras.Model, preprocess: Preprocess) -> Probabilities:
+    """The model in its present state as a function from a slice and its spacing to probabilities on its own grid."""
+    graph = tf.function(lambda image: tf.sigmoid(model(image, training=False)))
+
+    def segment(hu: HounsfieldArray, spacing: tuple[float, float]) -> FloatArray:
+        canvas, placement = preprocess.prepare(hu, spacing)
         probability = graph(tf.constant(canvas[np.newaxis, ..., np.newaxis])).numpy()[0, ..., 0]
-        return post.apply(spec.preprocess.restore(probability, placement), spacing)
+        return preprocess.restore(probability, placement)
 
     return segment
 

