@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,12 @@ import numpy as np
 from django.utils import timezone
 
 from accounts.models import Institution
+from spineml.dataset_file import DatasetWriter, SeriesFacts
 from spineml.evaluation import Identity, SeriesCollector, SeriesRow
 from spineml.evaluation_summary import summarise
 from spineml.evaluation_tables import summary_csv
+from spineml.model_file import sha256_of
+from spineml.volume_file import SliceFileReader
 from spineplatform.shared import storage
 from spineplatform.shared.runs import RunState
 from tests import factories
@@ -48,6 +51,44 @@ def dataset(
     if frozen:
         freeze(made)
     return made
+
+
+def written(made: Dataset) -> Dataset:
+    """Give a data set of `dataset` the real file of its images and masks."""
+    with storage.work_folder("test") as folder:
+        path = Path(folder) / "dataset.h5"
+        with DatasetWriter(path) as writer:
+            for item in made.items.select_related("annotation__series"):
+                writer.add(facts(item), slices(item))
+        values = {"size": path.stat().st_size, "sha256": sha256_of(path)}
+        values["file"] = storage.store(path, storage.unique_name("datasets", ".h5"))
+    Dataset.objects.filter(pk=made.pk).update(**values)
+    made.refresh_from_db()
+    return made
+
+
+def facts(item: DatasetItem) -> SeriesFacts:
+    grid = item.annotation.series.geometry
+    return SeriesFacts(
+        key=str(item.annotation.series_id),
+        patient=str(item.patient_id),
+        split=item.split,
+        pixel_hash=item.pixel_hash,
+        annotation=str(item.annotation_id),
+        shape=grid.shape,
+        spacing=grid.spacing,
+        groups={"institution": "Home", "maker": "PHANTOM"},
+    )
+
+
+def slices(item: DatasetItem) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    annotation = item.annotation
+    with (
+        SliceFileReader(storage.local_path(annotation.series.volume)) as volume,
+        SliceFileReader(storage.local_path(annotation.mask)) as mask,
+    ):
+        for z in range(len(volume)):
+            yield volume.read(z), mask.read(z)
 
 
 def freeze(made: Dataset) -> None:

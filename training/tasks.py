@@ -1,0 +1,12 @@
+"""Celery's doors: the message is only the id. TensorFlow is imported by the runners, in the workers."""
+
+from celery import shared_task
+
+
+@shared_task(name="training.tasks.evaluate")
+def evaluate(run_id: str) -> None:
+    from spineplatform.shared.lease import execute
+    from training.evaluating import run_evaluation
+    from training.models import EvaluationRun
+
+    execute(EvaluationRun, run_id, run_evaluation)
