@@ -39,6 +39,7 @@ class Command(BaseCommand):
         figures: dict[str, Any] = {}
         if only != "platform":
             figures |= self._network()
+            figures |= self._evaluation()
         if only != "network":
             with tempfile.TemporaryDirectory(prefix="spine-bench-", ignore_cleanup_errors=True) as folder:
                 Path(folder).chmod(0o711)  # as root the services run as another account
@@ -52,6 +53,13 @@ class Command(BaseCommand):
         self.say("The forward pass against its peers (a minute)")
         model = max(settings.MODEL_DIR.glob("*.h5"))
         command = [sys.executable, "-m", "inference.bench.network", str(model)]
+        done = subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.PIPE, text=True)
+        figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return figures
+
+    def _evaluation(self) -> dict[str, Any]:
+        self.say("Fourteen slices judged, with all figures and plots")
+        command = [sys.executable, "-m", "inference.bench.evaluation"]
         done = subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.PIPE, text=True)
         figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return figures
