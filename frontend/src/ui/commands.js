@@ -17,6 +17,9 @@ export function listenToControls(reader) {
     if (button.dataset.tool) toolbox.take(button.dataset.tool);
     if (button.dataset.preset) reader.usePreset(button.dataset.preset);
     if (button.dataset.layoutOf) reader.setLayout(button.dataset.layoutOf);
+    // After a click with the mouse, keys such as Enter belong to the picture again; who tabs keeps the place.
+    const isOurs = "do tool preset layoutOf".split(" ").some((name) => button.dataset[name]);
+    if (event.detail > 0 && isOurs && !document.querySelector("dialog[open]")) reader.active.marks.focus({ preventScroll: true });
   });
   for (const input of root.querySelectorAll("[data-look]")) input.addEventListener("input", () => lookChanged(reader, input));
   root.querySelector("[data-part=slider]").addEventListener("input", (event) => reader.goTo(Number(event.target.value)));
