@@ -173,6 +173,8 @@ def draft_save(*, series: Series, actor: Any, change: DraftChange) -> Draft:
             series=series, author=actor, defaults={"base": change.base}
         )
         if not is_new and not change.replace and draft.revision != change.revision:
+            if _is_kept(draft, change):
+                return draft
             raise DraftElsewhere(revision=draft.revision)
         slices = {} if change.replace or draft.base != change.base else dict(draft.slices)
         for z in change.slices:
@@ -183,6 +185,11 @@ def draft_save(*, series: Series, actor: Any, change: DraftChange) -> Draft:
         draft.updated_at = timezone.now()
         draft.save()
     return draft
+
+
+def _is_kept(draft: Draft, change: DraftChange) -> bool:
+    """The draft holds this change already: it was sent by the page that closed, and again by the one that opened."""
+    return draft.base == change.base and all(draft.slices.get(str(z)) == text for z, text in change.slices.items())
 
 
 def draft_discard(*, series: Series, actor: Any) -> None:

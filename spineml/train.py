@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spineml import losses, unet  # noqa: F401  (unet sets TensorFlow's environment before the import below)
+from spineml.errors import SpineError
 
 import tensorflow as tf  # isort: skip
 
@@ -26,8 +26,10 @@ Batch = tuple[FloatArray, FloatArray]
 BatchSource = Callable[[int], Batch]
 
 
-class TrainingDiverged(RuntimeError):
+class TrainingDiverged(SpineError):
     """The loss is no longer a number; the last kept weights are from before."""
+
+    code = "training-diverged"
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class TrainingPlan:
     """The parameters of one training run.
 
     ``steps`` bounds the run; with ``seconds`` it ends, fully annealed, after that much time at the latest.
-    ``evaluate_every`` and ``keep_every`` are in steps.
+    ``evaluate_every`` and ``keep_every`` are in steps; with ``patience`` the run ends after so many evaluations
+    without a better score.
     """
 
     steps: int = 2000
@@ -48,16 +51,38 @@ class TrainingPlan:
     evaluate_every: int = 100
     keep_every: int = 200
     workers: int = 2
+    loss: str = "bce-dice"
+    optimiser: str = "adamw"
+    schedule: str = "cosine"
+    patience: int = 0
+    precision: str = "float32"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What an evaluation tells its listener: ``loss`` is the mean since the last one, ``score`` may be None."""
+    """What an evaluation tells its listener: ``loss`` is the mean since the last one, ``score`` may be None.
+
+    ``losses`` are those of the steps since then, ``dice`` the mean of the probabilities' Dice in their batches.
+    """
 
     step: int
     loss: float
     seconds: float
     score: float | None = None
+    dice: float | None = None
+    learning_rate: float = 0.0
+    losses: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step that is done: ``loss`` and ``dice`` of its batch."""
+
+    step: int
+    loss: float
+    dice: float
+    learning_rate: float
+    seconds: float
 
 
 @dataclass
@@ -68,7 +93,14 @@ class TrainingResult:
     seconds: float = 0.0
     best_score: float | None = None
     best_step: int | None = None
+    stopped: bool = False
     curve: list[Progress] = field(default_factory=list)
+
+    def without_gain(self, plan: TrainingPlan) -> bool:
+        """True when the last ``plan.patience`` evaluations brought no better score."""
+        if not plan.patience or self.best_step is None:
+            return False
+        return self.steps - self.best_step >= plan.patience * plan.evaluate_every
 
     def as_json(self) -> dict[str, Any]:
         """For a model's spec: where it ended, and the curve as (step, loss, score)."""
@@ -79,11 +111,12 @@ class TrainingResult:
 @dataclass(frozen=True)
 class Hooks:
     """What a run calls: ``evaluate`` scores the present weights (higher is better), ``should_stop`` is asked before
-    each step."""
+    each step; a run that was stopped is not judged once more."""
 
-    evaluate: Callable[[keras.Model], float] | None = None
+    evaluate: Callable[[keras.Model], float | None] | None = None
     on_progress: Callable[[Progress], None] = lambda progress: None
     should_stop: Callable[[], bool] = lambda: False
+    on_step: Callable[[Step], None] = lambda step: None
 
 
 def run(
@@ -106,18 +139,24 @@ def run(
     stepper = _Stepper(model, plan)
     keeper = _Keeper(keep_in, model, stepper)
     result = keeper.restore()
-    clock, recent = _Clock(plan, result.seconds), []
+    clock = _Clock(plan, result.seconds)
+    recent: list[Step] = []
     for step, batch in _ahead(batches, result.steps, plan):
         share = clock.share(step)
-        if share >= 1 or hooks.should_stop():
+        result.stopped = hooks.should_stop()
+        if share >= 1 or result.stopped or result.without_gain(plan):
             break
-        recent.append(stepper.step(batch, learning_rate(share, plan)))
+        rate = learning_rate(share, plan)
+        loss, dice = stepper.step(batch, rate)
         result.steps, result.seconds = step + 1, clock.seconds
+        recent.append(Step(result.steps, loss, dice, rate, result.seconds))
+        hooks.on_step(recent[-1])
         if result.steps % plan.evaluate_every == 0:
             keeper.judge(hooks, result, recent)
         if result.steps % plan.keep_every == 0:
             keeper.keep(result)
-    keeper.judge(hooks, result, recent)
+    if recent and not result.stopped:
+        keeper.judge(hooks, result, recent)
     keeper.keep(result)
     return result
 
@@ -152,51 +191,94 @@ def _best(folder: Path, model: keras.Model) -> tf.train.CheckpointManager:
 
 
 def learning_rate(share: float, plan: TrainingPlan) -> float:
-    """Linear warm-up, then a cosine down to zero; ``share`` of the run is 0..1."""
+    """Linear warm-up, then a cosine down to zero, or as ``plan.schedule`` says; ``share`` of the run is 0..1.
+
+    "steps" goes down to a tenth after 60 % and to a hundredth after 85 %.
+    """
     if share < plan.warm_up:
         return plan.learning_rate * max(share / plan.warm_up, 0.01)
+    if plan.schedule == "constant":
+        return plan.learning_rate
+    if plan.schedule == "steps":
+        return plan.learning_rate * (1.0 if share < 0.6 else 0.1 if share < 0.85 else 0.01)
     angle = (share - plan.warm_up) / (1 - plan.warm_up) * math.pi
     return plan.learning_rate * 0.5 * (1 + math.cos(angle))
 
 
 def _ahead(batches: BatchSource, first: int, plan: TrainingPlan) -> Iterator[tuple[int, Batch]]:
-    """The batches in order of their step, made by threads beside the network, a few ahead."""
-    with ThreadPoolExecutor(plan.workers, thread_name_prefix="batch") as pool:
-        waiting: list[Future[Batch]] = [pool.submit(batches, first + n) for n in range(plan.workers + 2)]
-        try:
-            for step in range(first, plan.steps):
-                waiting.append(pool.submit(batches, step + plan.workers + 2))
-                yield step, waiting.pop(0).result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    """The batches in order of their step, made by tf.data's threads beside the network, a few ahead."""
+
+    def make(step: Any) -> tuple[FloatArray, FloatArray]:
+        return batches(int(step))
+
+    def load(step: Any) -> Any:
+        images, targets = tf.numpy_function(make, [step], (tf.float32, tf.float32), stateful=False)
+        return step, images, targets
+
+    pipeline = tf.data.Dataset.range(first, plan.steps)
+    pipeline = pipeline.map(load, num_parallel_calls=plan.workers, deterministic=True).prefetch(plan.workers)
+    for step, images, targets in pipeline:
+        yield int(step), (images, targets)
 
 
 class _Stepper:
     """One compiled gradient step; shapes seen before run the graph they were traced with."""
 
     def __init__(self, model: keras.Model, plan: TrainingPlan) -> None:
-        self.optimizer = keras.optimizers.AdamW(
-            plan.learning_rate, weight_decay=plan.weight_decay, global_clipnorm=plan.clip_norm
-        )
-        self.optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        self.optimizer = _optimiser(plan)
         self.optimizer.build(model.trainable_variables)
-        self._model = model
-        self._graph = tf.function(self._compute)
+        self._model, self._loss = model, losses.BY_NAME[plan.loss]
+        self._strategy = tf.distribute.get_strategy()
+        self._replicas = int(self._strategy.num_replicas_in_sync)
+        # XLA pays on a GPU; on a CPU it was measured to be slower than oneDNN's kernels.
+        compiled = bool(tf.config.list_physical_devices("GPU")) and self._replicas == 1
+        self._graph = tf.function(self._compute if self._replicas == 1 else self._on_each, jit_compile=compiled or None)
 
     def _compute(self, images: Any, targets: Any) -> Any:
         with tf.GradientTape() as tape:
-            loss = losses.bce_dice(targets, self._model(images, training=True))
-        gradients = tape.gradient(loss, self._model.trainable_variables)
+            logits = self._model(images, training=True)
+            loss = self._loss(targets, logits)
+            scaled = self.optimizer.scale_loss(loss / self._replicas)  # the optimizer adds up what replicas found
+        gradients = tape.gradient(scaled, self._model.trainable_variables)
         self.optimizer.apply_gradients(zip(gradients, self._model.trainable_variables, strict=True))
-        return loss
+        return loss, losses.soft_dice(targets, logits)
 
-    def step(self, batch: Batch, rate: float) -> float:
+    def _on_each(self, images: Any, targets: Any) -> Any:
+        found = self._strategy.run(self._compute, args=(images, targets))
+        return tuple(self._strategy.reduce("MEAN", each, axis=None) for each in found)
+
+    def step(self, batch: Batch, rate: float) -> tuple[float, float]:
+        """Loss and Dice of the batch before its step; with several GPUs each takes its share of the batch."""
         self.optimizer.learning_rate.assign(rate)
-        loss = float(self._graph(*(tf.convert_to_tensor(array) for array in batch)))
+        loss, dice = (float(value) for value in self._graph(*(self._shared(array) for array in batch)))
         if not math.isfinite(loss):
-            raise TrainingDiverged(f"the loss became {loss}; try a lower learning rate or check the masks")
-        return loss
+            raise TrainingDiverged(f"The loss became {loss}. Try a lower learning rate, or check the masks.")
+        return loss, dice
+
+    def _shared(self, array: Any) -> Any:
+        tensor = tf.convert_to_tensor(array)
+        if self._replicas == 1:
+            return tensor
+        return self._strategy.experimental_distribute_values_from_function(
+            lambda context: tensor[context.replica_id_in_sync_group :: self._replicas]
+        )
+
+
+def _optimiser(plan: TrainingPlan) -> keras.optimizers.Optimizer:
+    """With half precision the loss is scaled, so that small gradients do not vanish."""
+    chosen = _plain_optimiser(plan)
+    return keras.optimizers.LossScaleOptimizer(chosen) if plan.precision == "mixed_float16" else chosen
+
+
+def _plain_optimiser(plan: TrainingPlan) -> keras.optimizers.Optimizer:
+    common: dict[str, Any] = {"learning_rate": plan.learning_rate, "global_clipnorm": plan.clip_norm}
+    if plan.optimiser == "adam":
+        return keras.optimizers.Adam(**common)
+    if plan.optimiser == "sgd":
+        return keras.optimizers.SGD(momentum=0.9, nesterov=True, **common)
+    adamw = keras.optimizers.AdamW(weight_decay=plan.weight_decay, **common)
+    adamw.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return adamw
 
 
 class _Keeper:
@@ -218,15 +300,14 @@ class _Keeper:
         known = math.isfinite(best)
         return TrainingResult(int(steps), seconds, best if known else None, int(best_step) if known else None)
 
-    def judge(self, hooks: Hooks, result: TrainingResult, recent: list[float]) -> None:
+    def judge(self, hooks: Hooks, result: TrainingResult, recent: list[Step]) -> None:
         """Score the weights, keep them when they are the best, and report; without a score the latest are the best."""
         score = hooks.evaluate(self._model) if hooks.evaluate else None
         if score is None or result.best_score is None or score >= result.best_score:
             result.best_score, result.best_step = score, result.steps
             self._best.save(result.steps)
-        loss = float(np.mean(recent)) if recent else math.nan
+        progress = _progress(result, score, recent)
         recent.clear()
-        progress = Progress(result.steps, loss, result.seconds, score)
         result.curve.append(progress)
         hooks.on_progress(progress)
 
@@ -234,3 +315,15 @@ class _Keeper:
         best = -math.inf if result.best_score is None else result.best_score
         self._numbers.assign([result.steps, result.seconds, best, result.best_step or 0])
         self._manager.save(result.steps)
+
+
+def _progress(result: TrainingResult, score: float | None, recent: Sequence[Step]) -> Progress:
+    return Progress(
+        result.steps,
+        float(np.mean([each.loss for each in recent])) if recent else math.nan,
+        result.seconds,
+        score,
+        float(np.mean([each.dice for each in recent])) if recent else None,
+        recent[-1].learning_rate if recent else 0.0,
+        tuple(each.loss for each in recent),
+    )

@@ -111,7 +111,14 @@ def test_me_tells_roles_and_capabilities_by_institution() -> None:
         ("A hospital", ["annotator", "clinician"]),
         ("B hospital", ["institution_admin"]),
     ]
-    assert institutions[0]["capabilities"] == ["segment", "upload_ct", "upload_mask", "view_cases", "view_models"]
+    assert institutions[0]["capabilities"] == [
+        "correct_mask",
+        "segment",
+        "upload_ct",
+        "upload_mask",
+        "view_cases",
+        "view_models",
+    ]
     assert institutions[1]["capabilities"] == ["manage_people", "view_cases", "view_models"]
 
 

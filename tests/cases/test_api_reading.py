@@ -163,6 +163,8 @@ def test_a_draft_grows_slice_by_slice_comes_back_with_the_page_and_goes_with_the
     assert reading["draft"]["base"] == str(mask.pk)
     late = put(slices=edited(mask, z=3), revision=first)
     assert (late.status_code, late.json()["code"]) == (409, "draft-elsewhere")
+    again = put(slices=edited(mask, z=2), revision=0)  # the page that closed had sent it already
+    assert (again.status_code, again.json()["revision"]) == (200, reading["draft"]["revision"])
     correct(clinician, mask.series, base=str(mask.pk), slices=edited(mask))
     assert not Draft.objects.exists()
 

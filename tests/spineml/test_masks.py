@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spineml import masks
+from spineml import mask_edit, masks
 from tests.spineml.mask_files import (
     ONE_PICTURE,
     SERIES,
@@ -30,6 +30,7 @@ def test_every_reason_has_its_own_code():
         "mask-empty",
         "mask-too-many-values",
         "mask-unreadable",
+        mask_edit.SliceDamaged.code,
     }
 
 

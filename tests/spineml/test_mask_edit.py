@@ -1,0 +1,73 @@
+"""A corrected mask file: the changed slices over those of its parent."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spineml import measure
+from spineml.mask_edit import SliceDamaged, check_slices, inflate_slice, write_edited
+from spineml.volume import Geometry, Mask
+from spineml.volume_file import SliceFileReader, read_mask, write_mask
+
+GRID = Geometry((6, 5, 4), (3.0, 0.8, 0.5))
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """A mask with two equal slices, two different ones and two empty ones."""
+    labels = np.zeros(GRID.shape, np.uint8)
+    labels[1, 1:3] = labels[2, 1:3] = 1
+    labels[3, 0, 0] = labels[4, 4, 3] = 1
+    write_mask(tmp_path / "base.h5", Mask(labels, GRID))
+    return tmp_path / "base.h5"
+
+
+def areas(path: Path) -> list[int]:
+    return [int(np.count_nonzero(one)) for one in read_mask(path).labels]
+
+
+def test_only_the_changed_slices_differ_and_the_hash_is_that_of_the_same_mask_written_anew(
+    base: Path, tmp_path: Path
+) -> None:
+    changed = {2: np.ones((5, 4), np.uint8), 5: np.eye(5, 4, dtype=np.uint8)}
+    with SliceFileReader(base) as reader:
+        pixel_hash, summary = write_edited(tmp_path / "edited.h5", GRID, changed, base=reader, base_areas=areas(base))
+    expected = read_mask(base).labels.copy()
+    for z, pixels in changed.items():
+        expected[z] = pixels
+    edited = read_mask(tmp_path / "edited.h5")
+    assert (edited.labels == expected).all()
+    assert pixel_hash == write_mask(tmp_path / "anew.h5", Mask(expected, GRID))
+    assert summary == measure.summary(list(expected), GRID)
+
+
+def test_a_mask_drawn_from_nothing_is_empty_elsewhere(tmp_path: Path) -> None:
+    one = np.eye(5, 4, dtype=np.uint8)
+    write_edited(tmp_path / "new.h5", GRID, {3: one}, base=None, base_areas=())
+    labels = read_mask(tmp_path / "new.h5").labels
+    assert (labels[3] == one).all()
+    assert labels.sum() == one.sum()
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [b"", b"no stream", zlib.compress(bytes(19)), zlib.compress(bytes(21)), zlib.compress(bytes(20))[:-3]],
+    ids=["nothing", "other bytes", "too short", "too long", "torn"],
+)
+def test_a_stream_that_is_not_one_slice_is_refused(stream: bytes) -> None:
+    with pytest.raises(SliceDamaged):
+        inflate_slice(stream, GRID)
+
+
+def test_a_bomb_is_never_unpacked_whole() -> None:
+    with pytest.raises(SliceDamaged):
+        inflate_slice(zlib.compress(bytes(50_000_000), 9), GRID)
+
+
+def test_a_slice_outside_of_the_series_is_named() -> None:
+    with pytest.raises(SliceDamaged, match="no slice 6"):
+        check_slices({6: np.zeros((5, 4), np.uint8)}, GRID)
