@@ -158,7 +158,9 @@ CONTENT_SECURITY_POLICY = {
 # --- language and time ------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 # Only languages whose catalogue is complete: else the browser's wish gives pages of two languages.
-LANGUAGES = [("en", "English")]
+LANGUAGES = [("en", "English"), ("ko", "한국어")]
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env("SPINE_TIME_ZONE", default="UTC")
 USE_TZ = True

@@ -3,10 +3,15 @@
 from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import include, path
+from django.views.decorators.cache import cache_control
 from django.views.generic import RedirectView
+from django.views.i18n import JavaScriptCatalog, set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from accounts.pages import PasswordChange, PasswordResetConfirm
+
+# Another language is another address (see base.html), so a browser may keep what it has for an hour.
+javascript_catalogue = cache_control(private=True, max_age=3600)(JavaScriptCatalog.as_view(packages=None))
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="cases:list"), name="home"),
@@ -27,6 +32,8 @@ urlpatterns = [
     path("", include("cases.urls_reading")),
     path("", include("inference.urls")),
     path("models/", include("training.urls")),
+    path("language/", set_language, name="set_language"),
+    path("language/words.js", javascript_catalogue, name="javascript_catalogue"),
     path("api/v1/", include("spineplatform.api_urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),

@@ -25,6 +25,7 @@ from rest_framework.views import APIView, exception_handler, set_rollback
 
 from spineml.errors import SpineError
 from spineplatform.shared.errors import UNEXPECTED, NotFound, StorageUnavailable, TooLarge, UserError, describe
+from spineplatform.shared.words import said
 
 log = logging.getLogger(__name__)
 PROBLEM_JSON = "application/problem+json"
@@ -113,6 +114,13 @@ def too_large(limit: int) -> TooLarge:
 
 
 # --- what goes out ----------------------------------------------------------------------------------------------------
+class SaidField(serializers.CharField):
+    """A sentence that was stored in English, in the language the client asks for."""
+
+    def to_representation(self, value: Any) -> str:
+        return said(super().to_representation(value))
+
+
 class RunOut(serializers.Serializer[Any]):
     """The outline of a run of any kind. ``done`` of ``total`` steps; ``error`` is a sentence for a person."""
 
@@ -121,8 +129,8 @@ class RunOut(serializers.Serializer[Any]):
     state = serializers.CharField(help_text="queued, running, succeeded, failed or cancelled")
     done = serializers.IntegerField(source="progress_done")
     total = serializers.IntegerField(source="progress_total")
-    message = serializers.CharField(source="progress_message")
-    error = serializers.CharField(source="error_message")
+    message = SaidField(source="progress_message")
+    error = SaidField(source="error_message")
     error_code = serializers.CharField()
     attempt = serializers.IntegerField()
     cancel_requested = serializers.BooleanField()
@@ -154,7 +162,7 @@ def problem(*, status: int, code: str, detail: str, **extra: Any) -> Response:
 def _problem_body(*, status: int, code: str, detail: str) -> dict[str, Any]:
     """A problem of the type "about:blank" has the status' own phrase as its title (RFC 9457, 4.2.1)."""
     title = HTTPStatus(status).phrase
-    return {"type": "about:blank", "title": title, "status": status, "code": code, "detail": detail}
+    return {"type": "about:blank", "title": title, "status": status, "code": code, "detail": said(detail)}
 
 
 def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -212,7 +220,7 @@ def _by_field(detail: Any, name: str = "request") -> dict[str, list[str]]:
             inner = "request" if key == "non_field_errors" else str(key)
             found |= _by_field(value, inner if name == "request" else f"{name}.{inner}")
         return found
-    return {name: [str(message) for message in (detail if isinstance(detail, list) else [detail])]}
+    return {name: [said(str(message)) for message in (detail if isinstance(detail, list) else [detail])]}
 
 
 # --- Django's own error pages, which also answer addresses under /api/ that do not exist ------------------------------

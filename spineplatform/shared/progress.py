@@ -16,8 +16,10 @@ from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from channels.layers import get_channel_layer
 from django.db import close_old_connections
+from django.utils import translation
 
 from spineplatform.shared.errors import UserError
+from spineplatform.shared.words import language_of, said
 
 if TYPE_CHECKING:
     from spineplatform.shared.runs import Run
@@ -106,7 +108,12 @@ class RunConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels
                 log.info("progress_not_unsubscribed group=%s error=%s", group, type(error).__name__)
 
     async def run_progress(self, event: dict[str, Any]) -> None:
-        await self.send_json({"type": "progress", "run": event["run"]})
+        await self.send_json({"type": "progress", "run": self._said(event["run"])})
+
+    def _said(self, message: dict[str, Any]) -> dict[str, Any]:
+        """The message in the language of whoever watches."""
+        with translation.override(language_of(self.scope)):
+            return {**message, "message": said(message["message"]), "error": said(message["error"])}
 
     async def _follow(self) -> None:
         """The snapshot, then the row again every few seconds until it has ended."""
@@ -120,7 +127,7 @@ class RunConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels
                     await self.close(code=NOT_FOUND)
                     return
                 run, message = found
-                await self.send_json({"type": "snapshot", "run": message})
+                await self.send_json({"type": "snapshot", "run": self._said(message)})
                 if run.is_finished:
                     return
             await asyncio.sleep(REFRESH_SECONDS)

@@ -70,6 +70,8 @@ PAGES = [
     Row("GET", "password_change", own_account(200)),
     Row("POST", "password_change", own_account(200), form=True),
     Row("GET", "password_change_done", own_account(200)),
+    Row("POST", "set_language", public(302), data=lambda world: {"language": "ko"}, form=True),
+    Row("GET", "javascript_catalogue", public(200)),
     Row("GET", "password_reset", public(200)),
     Row("GET", "password_reset_done", public(200)),
     Row("GET", "password_reset_confirm", public(200), lambda world: {"uidb64": "MQ", "token": "wrong"}),
