@@ -14,7 +14,7 @@ PRODUCTION_LIKE := SPINE_PRODUCTION=1 SPINE_DEBUG=0 SPINE_ALLOWED_HOSTS=spine.ex
 	DATABASE_URL=postgres://spine@127.0.0.1:1/spine VALKEY_URL=redis://127.0.0.1:1/0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run worker test test-fast check format frontend bench gpu clean environment test-environment
+.PHONY: messages help demo run worker test test-fast check format frontend bench gpu clean environment test-environment
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -48,6 +48,9 @@ check: test-environment  ## lint, format, types, import order, migrations, deplo
 
 frontend:  ## build the reading room's viewer from frontend/ into static/viewer/ (needs Node)
 	@$(PYTHON) scripts/frontend.py build
+
+messages: environment  ## collect the texts for people into locale/ and compile them (needs GNU gettext)
+	$(BIN)/python scripts/messages.py
 
 format: test-environment  ## put the code in shape
 	$(BIN)/ruff check --fix .

@@ -33,14 +33,17 @@ def main(arguments: list[str]) -> int:
 
 def collect() -> None:
     """Bring the catalogues to what the code says now; what is new stands in them without a translation."""
-    found = "\n".join(f"pgettext('said', {text!r})" for text in sentences.sentences())
-    COLLECTED.write_text(found + "\n")
+    calls = (f"# xgettext:no-python-format\npgettext('said', {text!r})\n" for text in sentences.sentences())
+    COLLECTED.write_text("\n".join(calls))
     try:
         ignored = [f"--ignore={place}" for place in IGNORED]
         manage("makemessages", *languages(), *OPTIONS, *ignored, "--extension=html,txt,py")
         manage("makemessages", *languages(), *OPTIONS, *ignored, "--domain=djangojs", "--extension=js")
     finally:
         COLLECTED.unlink()
+    for path in (sentences.PROJECT / "locale").rglob("*.po"):
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(line for line in lines if "POT-Creation-Date" not in line))  # no change, no difference
 
 
 def languages() -> list[str]:
