@@ -198,7 +198,7 @@ class ReviewVerdict(models.TextChoices):
 class ReviewQuerySet(InstitutionRowQuerySet["Review"]):
     def latest_of_series(self) -> Self:
         """The last word on each series."""
-        return self.order_by("series", "-created_at", "-id").distinct("series")
+        return self.order_by("series_id", "-created_at", "-id").distinct("series_id")
 
 
 class Review(models.Model):

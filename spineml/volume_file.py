@@ -26,6 +26,8 @@ Kind = Literal["volume", "mask"]
 FORMAT_VERSION = 1
 DATASETS: dict[Kind, tuple[str, type[np.generic]]] = {"volume": ("hu", np.int16), "mask": ("labels", np.uint8)}
 COMPRESSION_LEVEL = 1
+SLICE_HASHES = "slice_sha256"
+DIGEST_BYTES = 32
 
 
 class SliceFileWriter:
@@ -92,6 +94,8 @@ class SliceFileWriter:
 
     def close(self) -> None:
         self._file.attrs["pixel_hash"] = self.pixel_hash
+        digests = b"".join(digest for digest in self._digests if digest is not None)
+        self._file.create_dataset(SLICE_HASHES, data=np.frombuffer(digests, np.uint8).reshape(-1, DIGEST_BYTES))
         self._file.close()
 
     def __enter__(self) -> Self:
@@ -129,6 +133,12 @@ class SliceFileReader:
         with phil:
             _, chunk = self._data.id.read_direct_chunk((z, 0, 0))
             return bytes(chunk)
+
+    def slice_hashes(self) -> list[bytes]:
+        """The SHA-256 of each slice, by which the same slice is found elsewhere; files of old are read for it."""
+        if SLICE_HASHES in self._file:
+            return [row.tobytes() for row in self._file[SLICE_HASHES][()]]
+        return [hashlib.sha256(self.read(z).tobytes()).digest() for z in range(len(self))]
 
     def read_all(self) -> npt.NDArray[Any]:
         """The whole array ``(z, y, x)``: only where the caller knows it is small enough."""

@@ -231,6 +231,7 @@ CELERY_TASK_ROUTES = {
     "inference.tasks.compare": {"queue": "import"},
     # Minutes, not hours: it shares the queue of the segmentations so that it never waits for a training.
     "training.tasks.evaluate": {"queue": "inference"},
+    "training.tasks.prepare_dataset": {"queue": "import"},
     "spineplatform.shared.tasks.*": {"queue": "import"},
 }
 CELERY_BEAT_SCHEDULE = {

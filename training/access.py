@@ -7,9 +7,10 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from accounts.access import Capability, institutions_with, require_anywhere
+from accounts.access import Capability, institutions_with, require, require_anywhere
+from cases.models import Patient
 from spineplatform.shared.errors import Forbidden, NotFound
-from training.models import EvaluationRun, ModelVersion
+from training.models import Dataset, DatasetRun, EvaluationRun, ModelVersion
 
 
 def version_get(
@@ -47,3 +48,54 @@ def evaluation_get(
     if not institutions_with(user, capability).filter(pk__in=places).exists():
         raise Forbidden(f"Your role does not allow you to {capability.value}. Ask your institution's administrator.")
     return run
+
+
+def dataset_get(user: Any, dataset_id: uuid.UUID | str, capability: Capability = Capability.VIEW_MODELS) -> Dataset:
+    """Fetch a data set: seen by whoever may see models at one of its institutions, managed by who may at all of them.
+
+    Raises:
+        NotFound: no such data set, or the user belongs to none of its institutions.
+        Forbidden: a member whose roles do not include ``capability``.
+    """
+    try:
+        dataset = Dataset.objects.select_related("created_by").get(pk=dataset_id)
+    except (Dataset.DoesNotExist, ValidationError, ValueError):
+        raise NotFound from None
+    if not institutions_with(user, Capability.VIEW_MODELS).filter(pk__in=dataset.institutions.all()).exists():
+        raise NotFound
+    if capability is not Capability.VIEW_MODELS:
+        datasets_manage(user, dataset)
+    return dataset
+
+
+def datasets_manage(user: Any, dataset: Dataset) -> None:
+    """Raise Forbidden unless the user manages models at every institution of the data set."""
+    managed = institutions_with(user, Capability.MANAGE_MODELS)
+    if dataset.institutions.exclude(pk__in=managed.values("pk")).exists():
+        manage = Capability.MANAGE_MODELS.value
+        raise Forbidden(f"Your role does not allow you to {manage} at every institution of this data set.")
+
+
+def dataset_run_get(user: Any, run_id: uuid.UUID | str, capability: Capability = Capability.VIEW_MODELS) -> DatasetRun:
+    """Fetch the run that checks or freezes a data set, through the door of the data set."""
+    try:
+        run = DatasetRun.objects.select_related("dataset", "requested_by").get(pk=run_id)
+    except (DatasetRun.DoesNotExist, ValidationError, ValueError):
+        raise NotFound from None
+    dataset_get(user, run.dataset_id, capability)
+    return run
+
+
+def patient_get(user: Any, patient_id: uuid.UUID | str) -> Patient:
+    """Fetch a patient whose split the user may decide.
+
+    Raises:
+        NotFound: no such patient, or the user is no member of the institution.
+        Forbidden: a member who does not manage models there.
+    """
+    try:
+        patient = Patient.objects.select_related("institution").get(pk=patient_id)
+    except (Patient.DoesNotExist, ValidationError, ValueError):
+        raise NotFound from None
+    require(user, patient.institution_id, Capability.MANAGE_MODELS)
+    return patient

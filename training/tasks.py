@@ -10,3 +10,12 @@ def evaluate(run_id: str) -> None:
     from training.models import EvaluationRun
 
     execute(EvaluationRun, run_id, run_evaluation)
+
+
+@shared_task(name="training.tasks.prepare_dataset")
+def prepare_dataset(run_id: str) -> None:
+    from spineplatform.shared.lease import execute
+    from training.freezing import run_dataset
+    from training.models import DatasetRun
+
+    execute(DatasetRun, run_id, run_dataset)

@@ -36,7 +36,7 @@ GRID = factories.geometry(depth=3, height=24, width=24)
 def dataset(
     place: Institution, *, patients: int = 6, split: str = Split.TEST, name: str = "", frozen: bool = True
 ) -> Dataset:
-    """A data set with one series of each of ``patients``; its file is none that could be read."""
+    """A data set with one series of each of ``patients``; its file cannot be read (`written` makes one)."""
     number = Dataset.objects.count() + 1
     made = Dataset.objects.create(name=name or f"Spine 2026 no. {number}")
     made.institutions.add(place)
@@ -54,13 +54,13 @@ def dataset(
 
 
 def written(made: Dataset) -> Dataset:
-    """Give a data set of `dataset` the real file of its images and masks."""
+    """Freeze a draft of `dataset` with the real file of its images and masks."""
     with storage.work_folder("test") as folder:
         path = Path(folder) / "dataset.h5"
         with DatasetWriter(path) as writer:
             for item in made.items.select_related("annotation__series"):
                 writer.add(facts(item), slices(item))
-        values = {"size": path.stat().st_size, "sha256": sha256_of(path)}
+        values = {"size": path.stat().st_size, "sha256": sha256_of(path), "frozen_at": timezone.now()}
         values["file"] = storage.store(path, storage.unique_name("datasets", ".h5"))
     Dataset.objects.filter(pk=made.pk).update(**values)
     made.refresh_from_db()

@@ -58,7 +58,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 @pytest.fixture
 def data() -> Dataset:
-    return judged.written(judged.dataset(factories.institution("Home"), patients=2))
+    return judged.written(judged.dataset(factories.institution("Home"), patients=2, frozen=False))
 
 
 def asked(data: Dataset, version: ModelVersion | None = None, split: str = Split.TEST) -> EvaluationRun:
@@ -153,7 +153,7 @@ def test_a_damaged_data_set_is_a_clear_error(network: Any, data: Dataset) -> Non
 
 
 def test_a_threshold_is_suggested_on_validation_patients(network: Any) -> None:
-    data = judged.written(judged.dataset(factories.institution(), patients=1, split="validation"))
+    data = judged.written(judged.dataset(factories.institution(), patients=1, split="validation", frozen=False))
     result = work(asked(data, split=Split.VALIDATION)).result
     assert 0.1 < result["all"]["curve"]["best"] <= 0.8
 
@@ -198,9 +198,8 @@ def test_patients_of_the_training_run_are_seen(network: Any, data: Dataset) -> N
     DatasetItem.objects.create(
         dataset=taught, annotation=mask, patient=series.case.patient, split="train", pixel_hash=series.pixel_hash
     )
-    judged.freeze(taught)
-    TrainingRun.objects.create(institution=place, dataset=taught, settings={}, version=version)
     judged.written(taught)
+    TrainingRun.objects.create(institution=place, dataset=taught, settings={}, version=version)
     run = work(asked(taught, version, split="train"))
     assert [row.seen for row in run.series.all()] == [True]
     assert (run.result["unseen"], run.result["plots_of"]) == (None, "all")

@@ -23,7 +23,7 @@ def test_a_version_is_evaluated_by_the_worker_of_the_segmentations(worker: Proce
     version = default_version_ensure(folder=settings.MODEL_DIR)
     place = factories.institution("Home")
     client = api(factories.user(Role.MODEL_ADMIN, institution=place))
-    data = judged.written(judged.dataset(place, patients=2))
+    data = judged.written(judged.dataset(place, patients=2, frozen=False))
     asked = {"version": str(version.pk), "dataset": str(data.pk), "split": "test"}
     response = client.post("/api/v1/evaluations/", asked)
     assert response.status_code == 202

@@ -19,8 +19,11 @@ from training.models.splits import Split
 class Dataset(models.Model):
     """A choice of masks with their images. A draft until its run wrote ``file``; then it never changes.
 
-    ``filters`` is the choice as it was asked for, ``findings`` what the label checks said, ``counts`` how many
-    patients, series, images and images with spine a split holds, ``fingerprint`` `spineml.fingerprint.Fingerprint`.
+    ``filters`` is the choice as it was asked for, `training.selectors_datasets.Choice` as JSON. ``findings`` is what
+    the label checks said at ``checked_at``, ``decisions`` what was decided on them: masks left out (``left_out``, by
+    mask) and findings accepted (``accepted``, by the finding's key), each with note, name and time. ``counts`` holds
+    how many patients, series, images and images with spine a split has, ``fingerprint``
+    `spineml.fingerprint.Fingerprint`. Triggers of the database keep a frozen data set and its items as they are.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -30,6 +33,8 @@ class Dataset(models.Model):
     filters = models.JSONField(default=dict, blank=True)
     counts = models.JSONField(default=dict, blank=True)
     findings = models.JSONField(default=list, blank=True)
+    decisions = models.JSONField(default=dict, blank=True)
+    checked_at = models.DateTimeField(null=True, editable=False)
     fingerprint = models.JSONField(default=dict, blank=True)
     file = models.FileField(max_length=200, blank=True)
     size = models.PositiveBigIntegerField(null=True)
@@ -59,7 +64,7 @@ class Dataset(models.Model):
 
 
 class DatasetItem(models.Model):
-    """One mask in a data set, with the split its patient had: a trigger compares it with `PatientSplit`."""
+    """One mask in a data set, with the split of its patient: a trigger compares it with `PatientSplit`."""
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="items")
     annotation = models.ForeignKey(Annotation, on_delete=models.PROTECT, related_name="dataset_items")
@@ -81,12 +86,13 @@ class DatasetItem(models.Model):
 
 
 class DatasetRun(Run):
-    """Checks the labels of a draft again, writes its file, and freezes it."""
+    """Checks the labels of a draft; when it ``freezes``, also writes its file and freezes it."""
 
     kind = "dataset"
-    task_name = "training.tasks.freeze_dataset"
+    task_name = "training.tasks.prepare_dataset"
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="runs")
+    freezes = models.BooleanField(default=True)
 
     class Meta(Run.Meta):
         constraints = [

@@ -23,7 +23,11 @@ class SplitOrigin(models.TextChoices):
 
 
 class PatientSplit(models.Model):
-    """Whether a patient may teach or only judge. Triggers refuse a change once a version was judged on it."""
+    """Whether a patient may teach or only judge.
+
+    Triggers refuse a change once a version was trained or judged on the patient, and refuse to make a test patient of
+    one whose image a version was trained on under another name.
+    """
 
     patient = models.OneToOneField(Patient, on_delete=models.CASCADE, primary_key=True, related_name="split")
     split = models.CharField(max_length=16, choices=Split)

@@ -1,0 +1,243 @@
+"""Data sets under the worker's hands: what the label checks find, what is decided on it, and what freezing writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.files.storage import default_storage
+
+from accounts.models import Institution, Role, User
+from spineml.dataset_file import DatasetFileRejected, DatasetReader
+from spineml.fingerprint import Fingerprint
+from spineml.model_file import sha256_of
+from spineml.volume import Volume
+from spineml.volume_file import read_volume
+from spineplatform.shared import storage
+from spineplatform.shared.errors import NotFound
+from spineplatform.shared.lease import execute
+from spineplatform.shared.runs import RunState
+from tests import factories
+from tests.training import chosen
+from training.findings import sentence
+from training.freezing import run_dataset
+from training.models import Dataset, DatasetRun
+from training.selectors_datasets import Choice, masks_of, what_is_missing
+from training.services_datasets import (
+    DatasetFrozen,
+    FindingsOpen,
+    NotAcceptable,
+    NoteNeeded,
+    dataset_check,
+    dataset_create,
+    dataset_delete,
+    dataset_freeze,
+    dataset_splits_draw,
+    findings_accept,
+    masks_leave_out,
+    masks_take_back,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def place() -> Institution:
+    return factories.institution("Home")
+
+
+@pytest.fixture
+def admin(place: Institution) -> User:
+    return factories.user(Role.MODEL_ADMIN, institution=place)
+
+
+def draft(place: Institution, admin: User, **values: Any) -> Dataset:
+    return dataset_create(name=values.pop("name", "Spine"), institutions=[place], actor=admin, choice=Choice(**values))
+
+
+def work(run: DatasetRun) -> DatasetRun:
+    execute(DatasetRun, run.pk, run_dataset)
+    run.refresh_from_db()
+    return run
+
+
+def checked(data: Dataset, admin: User) -> list[dict[str, Any]]:
+    """What the checks find."""
+    run = work(dataset_check(dataset=data, actor=admin))
+    assert (run.state, run.error_message) == (RunState.SUCCEEDED, "")
+    data.refresh_from_db()
+    return data.findings
+
+
+def codes(findings: list[dict[str, Any]]) -> set[str]:
+    assert all(sentence(one) for one in findings)
+    return {one["code"] for one in findings}
+
+
+# --- what is found ----------------------------------------------------------------------------------------------------
+def test_good_labels_are_not_remarked_on(place: Institution, admin: User) -> None:
+    for split in ("train", "test"):
+        chosen.mask(place, split=split)
+    assert checked(draft(place, admin), admin) == []
+
+
+def test_a_shifted_an_empty_and_an_unapproved_mask_are_found(place: Institution, admin: User) -> None:
+    image, labels = chosen.image_and_labels()
+    series = factories.series(institution=place, image=image)
+    shifted = factories.annotation(of=series, pixels=np.roll(labels, 8, axis=2))
+    chosen.approve(shifted)
+    nothing = factories.annotation(
+        of=factories.series(institution=place, image=chosen.image_and_labels()[0]), pixels=np.zeros_like(labels)
+    )
+    data = draft(place, admin, annotations=(str(shifted.pk), str(nothing.pk)))
+    found = {(one["annotation"], one["code"]) for one in checked(data, admin)}
+    assert found == {(str(shifted.pk), "shifted"), (str(nothing.pk), "empty"), (str(nothing.pk), "not-approved")}
+    assert data.checked_at is not None
+
+
+def test_readers_who_disagree_are_found(place: Institution, admin: User) -> None:
+    mask = chosen.mask(place)
+    pixels = np.zeros(mask.series.geometry.shape, np.uint8)
+    pixels[:, 30:34, 30:34] = 1
+    other = factories.annotation(of=mask.series, pixels=pixels)
+    (found,) = checked(draft(place, admin), admin)
+    assert (found["code"], found["other"]) == ("disagreement", str(other.pk))
+
+
+def test_a_slice_of_another_patient_is_found_also_of_a_test_patient_outside(place: Institution, admin: User) -> None:
+    image, labels = chosen.image_and_labels()
+    first = factories.annotation(of=factories.series(institution=place, image=image), pixels=labels)
+    cut = Volume(image.hu[1:].copy(), factories.geometry(depth=2, height=64, width=64))
+    second = factories.annotation(of=factories.series(institution=place, image=cut), pixels=labels[1:])
+    for mask in (first, second):
+        chosen.approve(mask)
+        chosen.set_split(mask.series, "train")
+    outside = Volume(image.hu[:1].copy(), factories.geometry(depth=1, height=64, width=64))
+    chosen.set_split(factories.series(institution=factories.institution(), image=outside), "test")
+    found = {(one["code"], one["annotation"], one["values"]["slices"]) for one in checked(draft(place, admin), admin)}
+    assert found == {("same-slice", str(second.pk), 2), ("test-image", str(first.pk), 1)}
+
+
+# --- what is decided --------------------------------------------------------------------------------------------------
+def test_findings_are_accepted_with_a_note_or_the_mask_is_left_out(place: Institution, admin: User) -> None:
+    masks = [chosen.mask(place, split="train") for _ in range(3)]
+    chosen.mask(place, split="test")
+    for mask in masks[:2]:
+        pixels = np.zeros(mask.series.geometry.shape, np.uint8)
+        pixels[:, 30:34, 30:34] = 1
+        factories.annotation(of=mask.series, pixels=pixels)
+    data = draft(place, admin)
+    first, second = checked(data, admin)
+    with pytest.raises(FindingsOpen):
+        dataset_freeze(dataset=data, actor=admin)
+    with pytest.raises(NoteNeeded):
+        findings_accept(dataset=data, keys=[first["key"]], note="", actor=admin)
+    with pytest.raises(NotFound):
+        findings_accept(dataset=data, keys=["unknown"], note="Fine.", actor=admin)
+    findings_accept(dataset=data, keys=[first["key"]], note="The first reader is right.", actor=admin)
+    masks_leave_out(dataset=data, annotations=[second["annotation"]], note="Draw again.", actor=admin)
+    assert masks[1] not in set(masks_of(data))
+    masks_take_back(dataset=data, annotations=[second["annotation"]], actor=admin)
+    assert masks[1] in set(masks_of(data))
+    masks_leave_out(dataset=data, annotations=[second["annotation"]], actor=admin)
+    assert work(dataset_freeze(dataset=data, actor=admin)).state == RunState.SUCCEEDED
+    data.refresh_from_db()
+    assert data.decisions["accepted"][first["key"]]["note"] == "The first reader is right."
+    assert data.items.count() == 3
+
+
+def test_what_must_not_be_in_a_data_set_cannot_be_accepted(place: Institution, admin: User) -> None:
+    mask = chosen.mask(place, split="train")
+    twin_place = factories.institution()
+    factories.Membership.objects.create(user=admin, institution=twin_place, role=Role.MODEL_ADMIN)
+    image = read_volume(storage.local_path(mask.series.volume))
+    twin = factories.annotation(of=factories.series(institution=twin_place, image=image))
+    chosen.approve(twin)
+    data = dataset_create(name="Both", institutions=[place, twin_place], actor=admin)
+    same = next(one for one in checked(data, admin) if one["code"] == "same-image")
+    with pytest.raises(NotAcceptable):
+        findings_accept(dataset=data, keys=[same["key"]], note="Fine.", actor=admin)
+
+
+def test_what_turns_up_while_freezing_stops_it_and_is_told(place: Institution, admin: User) -> None:
+    mask = chosen.mask(place, split="train")
+    data = draft(place, admin)
+    run = dataset_freeze(dataset=data, actor=admin)
+    factories.annotation(of=mask.series, pixels=np.roll(factories.labels(mask.series.geometry), 20, axis=1))
+    work(run)
+    assert (run.state, run.error_code) == (RunState.FAILED, "findings-open")
+    data.refresh_from_db()
+    assert (codes(data.findings), data.is_frozen) == ({"disagreement"}, False)
+
+
+# --- freezing ---------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def frozen(place: Institution, admin: User) -> Dataset:
+    for split in ("train", "train", "validation", "test"):
+        chosen.mask(place, split=split)
+    data = draft(place, admin)
+    run = work(dataset_freeze(dataset=data, actor=admin))
+    assert (run.state, run.error_message) == (RunState.SUCCEEDED, "")
+    data.refresh_from_db()
+    return data
+
+
+def test_a_frozen_set_holds_exactly_the_masks_and_no_name(frozen: Dataset) -> None:
+    path = storage.local_path(frozen.file)
+    assert (frozen.sha256, frozen.size) == (sha256_of(path), path.stat().st_size)
+    with DatasetReader(path, expected_sha256=frozen.sha256) as reader:
+        assert [entry.split for entry in reader.entries] == ["train", "train", "validation", "test"]
+        for entry, item in zip(reader.entries, frozen.items.all(), strict=True):
+            assert (entry.pixel_hash, entry.annotation) == (item.pixel_hash, str(item.annotation_id))
+            assert entry.groups == {"institution": "Home", "maker": "unknown", "region": "unknown"}
+            image = read_volume(storage.local_path(item.annotation.series.volume)).hu
+            assert np.array_equal(reader.read(entry.index, 1)[0], image[1])
+        assert len({entry.patient for entry in reader.entries}) == 4
+        Fingerprint.from_json(reader.facts["fingerprint"])
+    content = path.read_bytes()
+    for item in frozen.items.select_related("patient"):
+        for name in (item.patient.pseudonym, str(item.patient_id)):
+            assert name.encode() not in content
+
+
+def test_a_frozen_set_tells_its_counts_and_the_fingerprint_of_what_it_teaches(frozen: Dataset) -> None:
+    assert frozen.counts["train"] == {"patients": 2, "series": 2, "images": 6, "images_with_spine": 6}
+    assert Fingerprint.from_json(frozen.fingerprint).series == 2
+    assert what_is_missing(frozen.counts) == []
+
+
+def test_a_frozen_set_is_not_checked_frozen_or_decided_on_again(frozen: Dataset, admin: User) -> None:
+    mask = str(frozen.items.first().annotation_id)  # type: ignore[union-attr]
+    for deed in (
+        lambda: dataset_check(dataset=frozen, actor=admin),
+        lambda: dataset_freeze(dataset=frozen, actor=admin),
+        lambda: dataset_splits_draw(dataset=frozen, actor=admin),
+        lambda: masks_leave_out(dataset=frozen, annotations=[mask], actor=admin),
+    ):
+        with pytest.raises(DatasetFrozen):
+            deed()
+
+
+def test_a_changed_file_is_noticed(frozen: Dataset) -> None:
+    path = Path(storage.local_path(frozen.file))
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(DatasetFileRejected):
+        DatasetReader(path, expected_sha256=frozen.sha256)
+
+
+def test_a_freeze_delivered_twice_freezes_once(frozen: Dataset) -> None:
+    run = frozen.runs.get()
+    execute(DatasetRun, run.pk, run_dataset)
+    frozen.refresh_from_db()
+    assert frozen.items.count() == 4
+
+
+# --- the end ----------------------------------------------------------------------------------------------------------
+def test_a_data_set_goes_with_its_file(frozen: Dataset, admin: User, django_capture_on_commit_callbacks: Any) -> None:
+    name = frozen.file.name
+    with django_capture_on_commit_callbacks(execute=True):
+        dataset_delete(dataset=frozen, actor=admin)
+    assert not Dataset.objects.exists()
+    assert not default_storage.exists(name)

@@ -1,0 +1,230 @@
+"""Checking the labels of a data set and freezing it, in an import worker. Memory does not grow with the data set."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from django.utils import timezone
+
+from cases.models import Annotation, AnnotationSource, Review, ReviewVerdict, Series
+from cases.pseudonyms import keyed_hash
+from spineml import fingerprint, metrics
+from spineml.dataset_file import DatasetWriter, SeriesFacts
+from spineml.label_checks import Checked, LabelCheck, Suspicion
+from spineml.model_file import sha256_of
+from spineml.volume import HounsfieldArray, LabelArray
+from spineml.volume_file import SliceFileReader
+from spineplatform.shared import storage
+from spineplatform.shared.lease import Lease
+from training.duplicates import SliceIndex, test_slices
+from training.findings import finding
+from training.models import Dataset, DatasetItem, DatasetRun, Split
+from training.selectors_datasets import count, masks_of, split_name
+from training.selectors_splits import maker_of, region_of
+from training.services_datasets import refuse_unready
+
+FOLDER = "datasets"
+# Below this Dice with another person's mask on the same series somebody should look.
+LEAST_AGREEMENT = 0.7
+
+
+def run_dataset(lease: Lease[DatasetRun]) -> None:
+    """Work of one DatasetRun: check every label, then, where it freezes, write the file and freeze the set."""
+    masks = list(masks_of(lease.run.dataset))
+    findings = Checker(lease, masks).run()
+    with lease.writing() as run:
+        _keep_findings(run.dataset, findings)
+    if not lease.run.freezes:
+        return
+    dataset = Dataset.objects.get(pk=lease.run.dataset_id)
+    refuse_unready(dataset)
+    with storage.work_folder("dataset") as folder, storage.stored_or_removed() as stored:
+        values = _written(lease, dataset, masks, folder, stored)
+        with lease.finishing() as run:
+            _freeze(run.dataset, masks, values)
+
+
+def _keep_findings(dataset: Dataset, findings: list[dict[str, Any]]) -> None:
+    dataset.findings, dataset.checked_at = findings, timezone.now()
+    dataset.save(update_fields=["findings", "checked_at"])
+
+
+# --- the checks -------------------------------------------------------------------------------------------------------
+class Checker:
+    """Goes through the masks one by one, and compares what only shows between them."""
+
+    def __init__(self, lease: Lease[DatasetRun], masks: Sequence[Annotation]) -> None:
+        self._lease, self._masks = lease, masks
+        self._total, self._done = sum(mask.series.depth for mask in masks), 0
+        self._slices = SliceIndex()
+        self._approved = _approved_of(masks)
+
+    def run(self) -> list[dict[str, Any]]:
+        """The findings, in order of the masks."""
+        found: list[dict[str, Any]] = []
+        first_with: dict[str, uuid.UUID] = {}
+        for mask in self._masks:
+            twin = first_with.setdefault(mask.series.pixel_hash, mask.pk)
+            if twin != mask.pk:
+                found.append(finding("same-image", mask.pk, other=str(twin)))
+            found += self._of(mask)
+        self._lease.report(self._total, self._total, "Comparing with test patients")
+        test = test_slices(self._masks, self._slices, self._lease.check)
+        return found + self._slices.findings(test)
+
+    def _of(self, mask: Annotation) -> Iterator[dict[str, Any]]:
+        if mask.pk not in self._approved:
+            yield finding("not-approved", mask.pk)
+        checked = self._checked(mask)
+        self._slices.add(mask, checked.slice_hashes)
+        for one in checked.suspicions:
+            yield finding(one.code, mask.pk, z=one.z, **one.values)
+        for other in _masks_of_others(mask):
+            dice = _dice(mask, other)
+            if dice < LEAST_AGREEMENT:
+                reader = other.author.display_name() if other.author else ""
+                yield finding("disagreement", mask.pk, other=str(other.pk), reader=reader, dice=round(dice, 2))
+
+    def _checked(self, mask: Annotation) -> Checked:
+        with _open(mask.series.volume) as volume, _open(mask.mask) as labels:
+            grid = volume.geometry
+            if grid.shape != labels.geometry.shape or not grid.same_grid(labels.geometry):
+                self._done += len(volume)
+                return Checked((Suspicion("off-grid"),), ())
+            look = LabelCheck(grid, hounsfield=holds_hu(mask.series))
+            for z in range(len(volume)):
+                look.add(z, volume.read(z), labels.read(z))
+                self._done += 1
+                self._lease.report(self._done, self._total, "Checking labels")
+            return look.finish()
+
+
+def holds_hu(series: Series) -> bool:
+    """False for windowed pictures, whose values are only like HU."""
+    return "windowed" not in str(series.meta.get("intensity", ""))
+
+
+def _approved_of(masks: Sequence[Annotation]) -> set[uuid.UUID]:
+    latest = Review.objects.filter(series__in=[mask.series_id for mask in masks]).latest_of_series()
+    return {
+        row.annotation_id
+        for row in latest
+        if row.annotation_id and row.verdict == ReviewVerdict.APPROVED and row.for_training
+    }
+
+
+def _masks_of_others(mask: Annotation) -> list[Annotation]:
+    """The newest mask of each other person on the same series; not those that this one corrects."""
+    ancestors = set()
+    parent = mask.parent
+    while parent is not None:
+        ancestors.add(parent.pk)
+        parent = parent.parent
+    by_person = mask.series.annotations.exclude(source=AnnotationSource.MODEL).exclude(author=mask.author)
+    newest = by_person.order_by("author_id", "-created_at", "-pk").distinct("author_id").select_related("author")
+    return [other for other in newest if other.pk not in ancestors and other.parent_id != mask.pk]
+
+
+def _dice(mask: Annotation, other: Annotation) -> float:
+    total = metrics.Confusion(0, 0, 0, 0)
+    with _open(mask.mask) as first, _open(other.mask) as second:
+        for z in range(len(first)):
+            total += metrics.confusion(first.read(z), second.read(z))
+    return total.dice
+
+
+def _open(file: Any) -> SliceFileReader:
+    return SliceFileReader(storage.local_path(file))
+
+
+# --- the file ---------------------------------------------------------------------------------------------------------
+def _written(
+    lease: Lease[DatasetRun], dataset: Dataset, masks: Sequence[Annotation], folder: Path, stored: list[str]
+) -> dict[str, Any]:
+    """Write the HDF5 and put it into the storage; returns the values of the frozen row."""
+    path, total, done = folder / "dataset.h5", sum(mask.series.depth for mask in masks), 0
+    described: list[fingerprint.SeriesFacts] = []
+    with DatasetWriter(path) as writer:
+        for mask in masks:
+            lease.report(done, total, "Writing the file")
+            writer.add(facts_of(dataset, mask), _slices(mask))
+            if split_name(mask) == Split.TRAIN:
+                described.append(_described(mask.series))
+            done += mask.series.depth
+        learned = fingerprint.fingerprint(described).as_json() if described else {}
+        writer.facts = {"name": dataset.name, "fingerprint": learned}
+    lease.report(total, total, "Computing the checksum")
+    size, sha256 = path.stat().st_size, sha256_of(path)
+    stored.append(storage.store(path, storage.unique_name(FOLDER, ".h5")))
+    return {
+        "size": size,
+        "sha256": sha256,
+        "fingerprint": learned,
+        "counts": {split: count(m for m in masks if split_name(m) == split) for split in Split.values},
+        "file": stored[-1],
+    }
+
+
+def facts_of(dataset: Dataset, mask: Annotation) -> SeriesFacts:
+    """What the file says of a series: ids of our own and a key in place of the patient, no name."""
+    series, grid = mask.series, mask.series.geometry
+    return SeriesFacts(
+        key=str(series.pk),
+        patient=keyed_hash("dataset-patient", dataset.pk, str(series.case.patient_id))[:16],
+        split=split_name(mask),
+        pixel_hash=series.pixel_hash,
+        annotation=str(mask.pk),
+        shape=grid.shape,
+        spacing=grid.spacing,
+        spacing_known=grid.spacing_known,
+        groups={
+            "institution": series.institution.name,
+            "maker": maker_of(series.meta),
+            "region": region_of(series.meta),
+        },
+    )
+
+
+def _slices(mask: Annotation) -> Iterator[tuple[HounsfieldArray, LabelArray]]:
+    with ExitStack() as opened:
+        volume, labels = (opened.enter_context(_open(file)) for file in (mask.series.volume, mask.mask))
+        for z in range(len(volume)):
+            yield volume.read(z), labels.read(z)
+
+
+def _described(series: Series) -> fingerprint.SeriesFacts:
+    grid = series.geometry
+    with _open(series.volume) as volume:
+        shares = fingerprint.histogram(volume.read(z) for z in fingerprint.some_slices(len(volume)))
+    facts = fingerprint.SeriesFacts(
+        pixel_spacing=None,
+        slice_spacing=None,
+        histogram=shares,
+        kernel=str(series.meta.get("kernel") or ""),
+        maker=str(series.meta.get("manufacturer") or ""),
+        image_size=max(grid.shape[1:]),
+    )
+    if not grid.spacing_known:
+        return facts
+    between = grid.spacing[0] if grid.shape[0] > 1 else None
+    return replace(facts, pixel_spacing=(grid.spacing[1] + grid.spacing[2]) / 2, slice_spacing=between)
+
+
+def _freeze(dataset: Dataset, masks: Sequence[Annotation], values: dict[str, Any]) -> None:
+    """Items first: once the row says frozen, the database takes no more."""
+    DatasetItem.objects.bulk_create(
+        DatasetItem(
+            dataset=dataset,
+            annotation=mask,
+            patient=mask.series.case.patient,
+            split=split_name(mask),
+            pixel_hash=mask.series.pixel_hash,
+        )
+        for mask in masks
+    )
+    Dataset.objects.filter(pk=dataset.pk).update(**values, frozen_at=timezone.now())
