@@ -34,7 +34,7 @@ def reading_of(series: Series, user: Any) -> dict[str, Any]:
 
 def masks_for(series: Series, user: Any) -> list[Annotation]:
     """The masks that this person may see of a series, newest first: the one place to hide a mask from a reader."""
-    return list(series.annotations.select_related("author"))
+    return list(series.annotations.select_related("author", "prediction"))
 
 
 def _series(series: Series) -> dict[str, Any]:
@@ -55,7 +55,10 @@ def _series(series: Series) -> dict[str, Any]:
 
 
 def mask_facts(mask: Annotation) -> dict[str, Any]:
-    """One mask layer; ``areas_px`` tells which slices are empty and need not be fetched."""
+    """One mask layer; ``areas_px`` tells which slices are empty and need not be fetched.
+
+    ``confidence`` is the Dice that the model expects of each slice, empty where no model made the mask.
+    """
     return {
         "id": str(mask.pk),
         "label": str(mask),
@@ -65,6 +68,7 @@ def mask_facts(mask: Annotation) -> dict[str, Any]:
         "parent": str(mask.parent_id) if mask.parent_id else None,
         "created_at": mask.created_at.isoformat(),
         "areas_px": mask.areas_px,
+        "confidence": mask.prediction.confidence if hasattr(mask, "prediction") else [],
         "slices": _without_last(reverse("api:mask-slices", args=[mask.pk])),
         "nifti": reverse("cases:mask_download", args=[mask.pk, "mask.nii.gz"]),
     }

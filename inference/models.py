@@ -38,7 +38,11 @@ class InferenceRun(Run):
 
 
 class Prediction(models.Model):
-    """The mask a run made. One run has at most one, whatever happens to its workers."""
+    """The mask a run made. One run has at most one, whatever happens to its workers.
+
+    ``confidence`` holds, for each slice, the Dice that the network expects of its mask (``spineml.confidence``); it is
+    empty for predictions from before it was measured.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     run = models.OneToOneField(InferenceRun, on_delete=models.PROTECT, related_name="prediction")
@@ -46,6 +50,7 @@ class Prediction(models.Model):
     model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="predictions")
     seconds = models.FloatField()
     timings = models.JSONField(default=dict)
+    confidence = models.JSONField(default=list)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

@@ -7,8 +7,11 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from django.conf import settings
 from django.db import DatabaseError
 
@@ -16,8 +19,10 @@ from cases.models import Annotation, AnnotationSource
 from cases.services import MaskOrigin, annotation_record, case_mark_segmented
 from inference.models import InferenceRun, Prediction
 from spineml import measure
+from spineml.confidence import expected_dice
 from spineml.errors import SpineError
 from spineml.predict import Predictor, Timings
+from spineml.volume import LabelArray
 from spineml.volume_file import SliceFileReader, SliceFileWriter
 from spineplatform.shared import storage
 from spineplatform.shared.lease import Lease
@@ -94,38 +99,69 @@ def run_inference(lease: Lease[InferenceRun]) -> None:
         storage.stored_or_removed() as stored,
     ):
         path = folder / "mask.h5"
-        timings, summary = _segment(lease, predictor, path)
+        made = _segment(lease, predictor, path)
         with lease.finishing():
-            _record(run, path, stored, timings, summary)
+            _record(run, path, stored, made)
 
 
-def _segment(lease: Lease[InferenceRun], predictor: Predictor, path: Path) -> tuple[Timings, measure.MaskSummary]:
+@dataclass(frozen=True)
+class Made:
+    """What a segmentation tells beside its mask; ``confidence[z]`` as in ``spineml.confidence``."""
+
+    timings: Timings
+    summary: measure.MaskSummary
+    confidence: list[float]
+
+
+def _segment(lease: Lease[InferenceRun], predictor: Predictor, path: Path) -> Made:
     volume = storage.local_path(lease.run.series.volume)
     with SliceFileReader(volume) as source, SliceFileWriter(path, source.geometry, "mask") as sink:
+        doubts = Doubts(sink)
         timings = predictor.segment(
             source,
-            sink.write,
+            doubts.write,
+            on_probability=doubts.hear,
             on_slice=lambda done, total: lease.report(done, total, "Segmenting"),
             should_stop=lambda: lease.should_stop,
         )
         lease.check()
     with SliceFileReader(path) as mask:
-        return timings, measure.summary(mask, mask.geometry)
+        return Made(timings, measure.summary(mask, mask.geometry), doubts.confidence)
 
 
-def _record(
-    run: InferenceRun, path: Path, stored: list[str], timings: Timings, summary: measure.MaskSummary
-) -> Annotation:
+class Doubts:
+    """Hands the mask on to its file, and keeps how sure the network was of each slice. Called by one thread."""
+
+    def __init__(self, sink: SliceFileWriter) -> None:
+        self._sink = sink
+        self._probability: npt.NDArray[np.float32] | None = None
+        self.confidence: list[float] = []
+
+    def hear(self, z: int, probability: npt.NDArray[np.float32]) -> None:
+        self._probability = probability
+
+    def write(self, z: int, mask: LabelArray) -> None:
+        if self._probability is not None:
+            self.confidence.append(round(expected_dice(self._probability, mask), 3))
+        self._sink.write(z, mask)
+
+
+def _record(run: InferenceRun, path: Path, stored: list[str], made: Made) -> Annotation:
     version = run.model_version
     annotation = annotation_record(
         series=run.series,
         path=path,
         stored=stored,
         origin=MaskOrigin(AnnotationSource.MODEL, label=f"Model {version}"),
-        summary=summary,
+        summary=made.summary,
     )
     Prediction.objects.create(
-        run=run, annotation=annotation, model_version=version, seconds=timings.total, timings=timings.as_json()
+        run=run,
+        annotation=annotation,
+        model_version=version,
+        seconds=made.timings.total,
+        timings=made.timings.as_json(),
+        confidence=made.confidence,
     )
     case_mark_segmented(case=run.series.case)
     return annotation

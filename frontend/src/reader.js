@@ -1,23 +1,24 @@
 // The reading room: one series, its masks, three views of them, and the voxel that the crosshair is on.
-import { gettext, interpolate } from "../../static/js/i18n.js";
-import { number } from "../../static/js/format.js";
+import { gettext } from "../../static/js/i18n.js";
 import { readingOrder } from "../../static/js/viewer/slices.js";
-import { Grid, Plane, side } from "./core/grid.js";
-import { sameSlice } from "./core/runs.js";
+import { Grid, Plane } from "./core/grid.js";
+import { doubtfulSlices } from "./core/jump.js";
+import { middleOf } from "./core/regions.js";
 import { Api } from "./data/api.js";
 import { Layer } from "./data/layer.js";
 import { Loader } from "./data/loader.js";
 import { Volume } from "./data/volume.js";
 import { Editor } from "./edit/editor.js";
+import { confidenceOf, differingSlices } from "./ui/jumps.js";
 import { Notices } from "./ui/notices.js";
 import { Measuring } from "./ui/measuring.js";
 import { Panels } from "./ui/panels.js";
 import { Saving } from "./ui/saving.js";
 import { Toolbox } from "./ui/toolbox.js";
+import { drawOverlay } from "./view/overlay.js";
 import { Strip } from "./view/strip.js";
 import { Viewport } from "./view/viewport.js";
 import { greyTable } from "./view/paint.js";
-import * as marks from "./view/marks.js";
 
 const PLANES = ["axial", "sagittal", "coronal"];
 const WINDOWS = {
@@ -29,7 +30,7 @@ const WINDOWS = {
 const COLOURS = [[213, 94, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [204, 121, 167], [100, 143, 255]];
 const LOOK = {
   preset: "bone", layout: "three", opacity: 0.45, outline: false, radius: 5, ball: false, threshold: false,
-  low: 150, high: 3000, tolerance: 120, crosshair: true,
+  low: 150, high: 3000, tolerance: 120, crosshair: true, colours: [],
 };
 const SAVE_LOOK_AFTER_MS = 1000;
 const OTHER_VIEWS_EVERY_MS = 250;
@@ -78,20 +79,34 @@ export class Reader {
     this.saving = new Saving(this);
     this.setLayout(this.look.layout);
     this.moveTo(this.firstVoxel());
+    this.startedAt = this.voxel;
     this.saving.start();
     this.panels.start();
   }
 
   // --- masks -------------------------------------------------------------------------------------------------------
   makeLayers() {
-    this.layers = this.reading.masks.map((facts, i) => new Layer(facts, this.grid, { colour: COLOURS[i % COLOURS.length] }));
+    this.layers = this.reading.masks.map((facts, i) => new Layer(facts, this.grid, { colour: this.colourAt(i) }));
     if (!this.layers.length) this.layers = [this.emptyLayer()];
     for (const layer of this.layers) Object.assign(layer, { opacity: this.look.opacity, outline: this.look.outline });
   }
 
+  /** Of the `i`-th mask in the list: the person's own choice, else one of the palette, which colour-blind people tell apart. */
+  colourAt(i) {
+    return this.look.colours[i] ?? COLOURS[i % COLOURS.length];
+  }
+
+  setColour(layer, colour) {
+    layer.colour = colour;
+    const i = this.layers.indexOf(layer);
+    this.look.colours = Object.assign([], this.look.colours, { [i]: colour });
+    this.refreshAll();
+    this.keepLook();
+  }
+
   emptyLayer() {
     const facts = { id: null, label: gettext("New mask"), areas_px: new Array(this.grid.depth).fill(0), author: this.reading.user.name };
-    return new Layer(facts, this.grid, { colour: COLOURS[0] });
+    return new Layer(facts, this.grid, { colour: this.colourAt(0) });
   }
 
   layerOf(id) {
@@ -181,24 +196,6 @@ export class Reader {
     this.refreshAll();
   }
 
-  async goToDisagreement(direction) {
-    const [a, b] = [this.other, this.editor.layer];
-    if (!a || !b) return this.say(gettext("There is no second mask to compare with."));
-    const { depth } = this.grid;
-    for (let step = 1; step <= depth; step += 1) {
-      const z = (((this.voxel[2] + step * direction) % depth) + depth) % depth;
-      if (await this.disagree(a, b, z)) return this.goTo(z);
-    }
-    return this.say(gettext("The two masks are the same on every slice."));
-  }
-
-  async disagree(a, b, z) {
-    if (a.areas[z] !== b.areas[z]) return true;
-    if (!a.areas[z]) return false;
-    await this.ensure([a, b], z);
-    return !sameSlice(a.slice(z), b.slice(z));
-  }
-
   /** Wait until slice `z` of each layer is there. */
   async ensure(layers, z) {
     const signal = new AbortController().signal;
@@ -212,6 +209,13 @@ export class Reader {
     const largest = areas.reduce((best, area, z) => (area > areas[best] ? z : best), 0);
     const z = found ? Number(found[1]) : areas[largest] ? largest : Math.floor(this.grid.depth / 2);
     return [Math.floor(this.grid.width / 2), Math.floor(this.grid.height / 2), Math.min(z, this.grid.depth - 1)];
+  }
+
+  /** Nobody has moved yet: put the crosshair into the middle of the mask, so that the sagittal view shows the spine. */
+  settle() {
+    const [, , z] = this.voxel;
+    const middle = middleOf(this.editor.layer.slice(z), this.grid.width);
+    if (middle) this.moveTo([...middle, z]);
   }
 
   moveTo(voxel) {
@@ -284,6 +288,7 @@ export class Reader {
     const [axial, ...others] = this.views;
     if (!axial.complete || source !== this.volume.source) axial.refresh({ hu: true });
     if (!problem) this.otherViewsLater(others);
+    if (this.voxel === this.startedAt) this.settle();
     this.panels.showLoading();
   }
 
@@ -360,32 +365,21 @@ export class Reader {
       clearInterval(this.cine);
       this.cine = null;
     } else {
-      this.cine = setInterval(() => {
-        const z = (this.voxel[2] + 1) % this.grid.depth;
-        if (this.volume.source.has(z)) this.goTo(z);
-      }, CINE_FRAME_MS);
+      this.cine = setInterval(() => this.cineStep(this.active), CINE_FRAME_MS);
     }
     this.panels.showLook();
+  }
+
+  /** One slice on in the active view, round and round; an axial slice that is still loading is waited for. */
+  cineStep({ plane, k }) {
+    const next = (k + 1) % plane.count;
+    if (plane.name !== "axial" || this.volume.source.has(next)) this.scroll(this.active, next - k);
   }
 
   // --- drawing -----------------------------------------------------------------------------------------------------
   drawMarks(view, context) {
     if (!this.voxel) return;
-    marks.drawLetters(context, view);
-    marks.drawScale(context, view);
-    if (this.look.crosshair) marks.drawCrosshair(context, view, this.voxel);
-    for (const one of this.measuring.on(view)) marks.drawMeasurement(context, view, one);
-    const { toolbox } = this;
-    const hover = toolbox.hovered?.view === view ? toolbox.hovered.at : null;
-    if (toolbox.points.length && toolbox.measureView === view && toolbox.measureSlice === view.k) {
-      marks.drawMeasurement(context, view, { kind: toolbox.name, points: hover ? [...toolbox.points, hover] : toolbox.points });
-    }
-    if (toolbox.corners.length && toolbox.polygonView === view && toolbox.polygonSlice === view.k) {
-      marks.drawPolygon(context, view, hover ? [...toolbox.corners, hover] : toolbox.corners);
-    }
-    if (hover && (toolbox.name === "brush" || toolbox.name === "eraser")) {
-      marks.drawBrush(context, view, hover, this.look.radius, toolbox.erases);
-    }
+    drawOverlay(this, view, context);
     if (view === this.views[0]) this.painted(view);
   }
 
@@ -402,8 +396,7 @@ export class Reader {
     view.refresh();
     this.strokeSince ??= since;
     this.strokeFrame ??= requestAnimationFrame(() => {
-      this.strokeFrame = null;
-      view.paint();
+      this.strokeFrame = null; // after the view's own frame, which was asked for first
       performance.measure("stroke", { start: this.strokeSince, end: performance.now() });
       this.strokeSince = null;
     });
@@ -426,33 +419,11 @@ export class Reader {
   stripFacts() {
     const areas = this.layers.filter((layer) => layer.visible).map(({ areas: values, colour }) => ({ values, colour }));
     this.changedSlices ??= this.editor.layer.changed();
-    return { areas, changed: this.changedSlices, z: this.voxel?.[2] ?? 0 };
+    const marked = { changed: this.changedSlices, differing: differingSlices(this), doubtful: doubtfulSlices(confidenceOf(this)) };
+    return { areas, ...marked, z: this.voxel?.[2] ?? 0 };
   }
 
-  // --- words -------------------------------------------------------------------------------------------------------
-  /** "120 HU · x 12, y 30, z 4 · L 12.3 P 40.1 S 300.0 mm" for a voxel. */
-  wordsAt([x, y, z]) {
-    const hu = this.volume.at(x, y, z);
-    const words = [hu === null ? "…" : `${number(hu)} HU`, `x ${x}, y ${y}, z ${z}`];
-    if (this.grid.spacingKnown) {
-      const place = this.grid.toLps(x, y, z).map((value, axis) => `${side(axis, value)} ${number(Math.abs(value), 1)}`);
-      words.push(`${place.join("  ")} mm`);
-    }
-    return words.join("  ·  ");
-  }
-
-  areaWords() {
-    const area = this.editor.layer.areas[this.voxel[2]];
-    const pixels = interpolate(gettext("%(n)s px"), { n: number(area) });
-    return this.grid.spacingKnown ? `${number(area * this.reading.series.pixel_area_mm2)} mm² (${pixels})` : pixels;
-  }
-
-  volumeWords() {
-    const voxels = this.editor.layer.areas.reduce((sum, area) => sum + area, 0);
-    if (!this.grid.spacingKnown) return interpolate(gettext("%(n)s voxels"), { n: number(voxels) });
-    return `${number((voxels * this.reading.series.voxel_volume_mm3) / 1000, 2)} ml`;
-  }
-
+  // --- words ---------------------------------------------------------------------------------------------------------
   say(text) {
     this.notices.say(text);
   }

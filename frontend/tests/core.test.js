@@ -4,8 +4,9 @@ import { test } from "node:test";
 import { deflate, fromBase64, inflate, splitSlices, toBase64 } from "../src/core/codec.js";
 import { Grid, Plane, invert } from "../src/core/grid.js";
 import { interpolate, signedDistance } from "../src/core/interpolate.js";
+import { doubtfulSlices, nextWhere } from "../src/core/jump.js";
 import { angle, cobb, heightRatio, regionStatistics, sameSense } from "../src/core/measure.js";
-import { fillHoles, grow } from "../src/core/regions.js";
+import { fillHoles, grow, middleOf } from "../src/core/regions.js";
 import { diffRuns, redoRuns, sameSlice, undoRuns } from "../src/core/runs.js";
 import { capsule, discOfBall, polygon } from "../src/core/shapes.js";
 
@@ -138,4 +139,24 @@ test("an oblique grid leads to LPS and back", () => {
     assert.deepEqual(plane.toVoxel(...plane.fromVoxel(3, 4, 2)), [3, 4, 2]);
     assert.ok(plane.count > 0 && plane.width > 0);
   }
+});
+
+test("the next wanted slice is looked for all round, the present one last", async () => {
+  const among = (...zs) => (z) => zs.includes(z);
+  assert.equal(await nextWhere(5, 1, 10, among(2, 7)), 7);
+  assert.equal(await nextWhere(7, 1, 10, among(2, 7)), 2);
+  assert.equal(await nextWhere(2, -1, 10, among(2, 7)), 7);
+  assert.equal(await nextWhere(7, 1, 10, among(7)), 7);
+  assert.equal(await nextWhere(7, 1, 10, async () => false), null);
+});
+
+test("doubtful are the slices of which the network expects little", () => {
+  assert.deepEqual(doubtfulSlices([0.99, 0.5, 0.9, 0.899]), [1, 3]);
+  assert.deepEqual(doubtfulSlices([]), []);
+});
+
+test("the middle of a mask is the mean of its pixels", () => {
+  assert.deepEqual(middleOf(disc(12, 17, 5), W), [12, 17]);
+  assert.equal(middleOf(new Uint8Array(W * H), W), null);
+  assert.equal(middleOf(null, W), null);
 });

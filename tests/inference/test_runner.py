@@ -6,8 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 
+from inference.models import InferenceRun
+from spineml.phantom import spine_phantom
+from spineplatform.shared.lease import execute
+from tests import factories
 from training.models import ModelVersion
+from training.services import default_version_ensure
 
 pytestmark = pytest.mark.tensorflow
 
@@ -59,3 +65,19 @@ def test_a_network_in_use_is_never_closed(predictors: Any) -> None:
             with predictors.using(version(number)):
                 pass
         assert not long_run.closed
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_prediction_tells_how_sure_the_network_was_of_each_slice() -> None:
+    from inference.runner import run_inference
+
+    default_version_ensure(folder=settings.MODEL_DIR)
+    image, _ = spine_phantom(shape=(4, 256, 256), spacing=(3.0, 1.5, 1.5))
+    image.hu[2] = -1000  # air: nothing to doubt
+    run = factories.inference_run(of=factories.series(image=image), model_version=ModelVersion.objects.get())
+    execute(InferenceRun, run.pk, run_inference)
+    confidence = run.prediction.confidence
+    assert len(confidence) == 4
+    assert all(0 <= value <= 1 for value in confidence)
+    assert confidence[2] == 1

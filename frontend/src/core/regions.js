@@ -63,3 +63,15 @@ function meanAround(hu, seed, width, height) {
   }
   return sum / count;
 }
+
+/** Mean column and row of the marked pixels, rounded; null when there is no slice or nothing is marked. */
+export function middleOf(mask, width) {
+  let [count, sumU, sumV] = [0, 0, 0];
+  mask?.forEach((value, i) => {
+    if (!value) return;
+    count += 1;
+    sumU += i % width;
+    sumV += Math.floor(i / width);
+  });
+  return count ? [Math.round(sumU / count), Math.round(sumV / count)] : null;
+}

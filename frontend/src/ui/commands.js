@@ -1,8 +1,9 @@
 // What buttons and keys do. A button names its command in `data-do`; a key is in the table below.
 import { gettext, interpolate } from "../../../static/js/i18n.js";
-import { listenToKeys } from "../../../static/js/viewer/input.js";
+import { letterOf, listenToKeys } from "../../../static/js/viewer/input.js";
 import { anchorsAround, clearSlice, copySlice, fillHolesOf, interpolateBetween } from "../edit/tools.js";
 import { toggleLarge } from "./input.js";
+import { goToDisagreement, goToDoubt } from "./jumps.js";
 
 const LARGEST_RADIUS = 60;
 
@@ -60,8 +61,10 @@ function commandsOf(reader) {
     overlay: () => reader.toggleOverlay(),
     outline: () => reader.setMaskLook({ outline: !reader.look.outline }),
     compare: () => reader.compare(),
-    "next-difference": () => reader.goToDisagreement(1),
-    "previous-difference": () => reader.goToDisagreement(-1),
+    "next-difference": () => goToDisagreement(reader, 1),
+    "previous-difference": () => goToDisagreement(reader, -1),
+    "next-doubt": () => goToDoubt(reader, 1),
+    "previous-doubt": () => goToDoubt(reader, -1),
     largest: () => reader.goTo(editor.layer.areas.reduce((best, area, z, all) => (area > all[best] ? z : best), 0)),
     ball: () => reader.setLook({ ball: !reader.look.ball }),
     threshold: () => reader.setLook({ threshold: !reader.look.threshold }),
@@ -80,6 +83,7 @@ function commandsOf(reader) {
     retry: () => reader.retry(),
     help: () => reader.root.querySelector("[data-part=help]").showModal(),
     use: () => (toolbox.corners.length > 2 ? toolbox.closePolygon() : toolbox.useAtCrosshair()),
+    "use-from-last": () => toolbox.useAtCrosshair({ fromLast: true }),
     escape: () => toolbox.cancel() || toolbox.take("navigate"),
   };
 }
@@ -121,6 +125,7 @@ function keysOf(reader, commands) {
     c: commands.compare, n: commands["next-difference"], m: commands.largest, z: commands.undo, i: commands.invert,
     ".": commands.cine, "/": commands.rotate, "\\": commands.flip, f: commands.fit, "+": commands["zoom-in"],
     "=": commands["zoom-in"], "-": commands["zoom-out"], j: commands.large, ",": commands["next-view"], "'": commands.crosshair,
+    ";": commands["next-doubt"],
     "?": commands.help, Escape: commands.escape,
   };
 }
@@ -140,11 +145,12 @@ function commandFor(event, reader, commands) {
   if (event.ctrlKey || event.metaKey) return withCtrl(event, commands);
   if (event.altKey) return withAlt(event, reader, commands);
   // Enter belongs to the button or link that has the focus.
-  return event.key === "Enter" && !event.target.closest("button, a, summary, input") ? commands.use : null;
+  if (event.key !== "Enter" || event.target.closest("button, a, summary, input")) return null;
+  return event.shiftKey ? commands["use-from-last"] : commands.use;
 }
 
 function withCtrl(event, commands) {
-  const key = event.key.toLowerCase();
+  const key = letterOf(event);
   if (key === "s") return commands.save;
   if (key === "z") return event.shiftKey ? commands.redo : commands.undo;
   return key === "y" ? commands.redo : null;
@@ -155,6 +161,7 @@ function withAlt(event, reader, commands) {
   const moves = { ArrowLeft: [-far, 0], ArrowRight: [far, 0], ArrowUp: [0, -far], ArrowDown: [0, far] };
   if (moves[event.key]) return () => reader.nudge(...moves[event.key]);
   if (event.code === "KeyN") return commands["previous-difference"];
+  if (event.code === "Semicolon") return commands["previous-doubt"];
   if (event.code === "KeyU") return commands["copy-above"];
   const layer = reader.layers[Number(/^Digit([1-9])$/.exec(event.code)?.[1]) - 1];
   return layer ? () => reader.setVisible(layer, !layer.visible) : null;

@@ -2,6 +2,7 @@
 import { listenToWheel } from "../../../static/js/viewer/input.js";
 
 const TOUCH_STEP = 14;
+const TAP_PX = 8;
 
 /** @param {import("../reader.js").Reader} reader */
 export function listenToView(reader, view) {
@@ -9,6 +10,7 @@ export function listenToView(reader, view) {
   const pointers = new Map();
   let mode = null;
   let touched = 0;
+  let from = null;
   listenToWheel(marks, {
     step: (by) => {
       reader.activate(view);
@@ -31,12 +33,13 @@ export function listenToView(reader, view) {
     }
     mode = modeOf(event, reader.toolbox);
     touched = 0;
-    if (mode === "tool" || mode === "touch") reader.toolbox.down(view, view.pictureAt(event.offsetX, event.offsetY), event);
+    from = { x: event.offsetX, y: event.offsetY };
+    if (mode === "tool") reader.toolbox.down(view, view.pictureAt(event.offsetX, event.offsetY), event);
   });
 
   marks.addEventListener("pointermove", (event) => {
     const at = view.pictureAt(event.offsetX, event.offsetY);
-    reader.panels.showReadout(view.voxelAt(event.offsetX, event.offsetY));
+    reader.panels.showReadout({ view, x: event.offsetX, y: event.offsetY });
     reader.toolbox.hover(view, at);
     const before = pointers.get(event.pointerId);
     if (!before) return;
@@ -58,7 +61,8 @@ export function listenToView(reader, view) {
   const up = (event) => {
     if (!pointers.delete(event.pointerId)) return;
     if (event.type === "pointercancel") reader.toolbox.cancel();
-    else if (mode === "tool" || mode === "touch") reader.toolbox.up(view, view.pictureAt(event.offsetX, event.offsetY), event);
+    else if (mode === "tool") reader.toolbox.up(view, view.pictureAt(event.offsetX, event.offsetY), event);
+    else if (mode === "touch" && event.type === "pointerup" && isTap(from, event)) reader.pointTo(view, view.pictureAt(event.offsetX, event.offsetY));
     if (!pointers.size) mode = null;
   };
   for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) marks.addEventListener(name, up);
@@ -72,6 +76,11 @@ function modeOf(event, toolbox) {
   if (event.button === 2) return "window";
   if (event.button === 1 || event.shiftKey) return "pan";
   return toolbox.name === "navigate" && event.pointerType === "touch" ? "touch" : "tool";
+}
+
+/** A finger that only touched moves the crosshair; one that moved on has scrolled. */
+function isTap(from, event) {
+  return Math.hypot(event.offsetX - from.x, event.offsetY - from.y) < TAP_PX;
 }
 
 /** Every position the hand has passed since the last frame. */

@@ -1,7 +1,9 @@
 // Everything around the pictures: words, buttons that show a state, the lists of masks and measurements.
 import { gettext, interpolate, ngettext } from "../../../static/js/i18n.js";
 import { number } from "../../../static/js/format.js";
+import { confidenceOf } from "./jumps.js";
 import { nameOf } from "./measuring.js";
+import { areaWords, volumeWords, wordsAt } from "./words.js";
 
 const ANNOUNCE_AFTER_MS = 500;
 
@@ -9,6 +11,7 @@ export class Panels {
   constructor(reader) {
     this.reader = reader;
     this.root = reader.root;
+    this.pointer = null;
   }
 
   part(name) {
@@ -52,14 +55,24 @@ export class Panels {
     for (const view of reader.views) {
       view.element.querySelector("[data-part=view-slice]").textContent = `${view.k + 1} / ${view.plane.count}`;
     }
-    this.showReadout(reader.voxel);
-    this.part("area").textContent = reader.areaWords();
+    this.showReadout();
+    this.part("area").textContent = areaWords(reader);
+    this.showConfidence();
     this.announceLater();
   }
 
-  /** @param {number[]|null} voxel under the pointer, or the crosshair's */
-  showReadout(voxel) {
-    this.part("readout").textContent = this.reader.wordsAt(voxel ?? this.reader.voxel);
+  /** The Dice that the model expects of this slice: two digits, which is more than it knows. */
+  showConfidence() {
+    const confidence = confidenceOf(this.reader);
+    for (const part of this.parts("confident")) part.hidden = !confidence.length;
+    if (confidence.length) this.part("confidence").textContent = number(confidence[this.reader.voxel[2]], 2);
+  }
+
+  /** The voxel under the pointer, which hovers over a view at CSS pixels or nowhere (null), else the crosshair's. */
+  showReadout(pointer = this.pointer) {
+    this.pointer = pointer;
+    const voxel = pointer?.view.voxelAt(pointer.x, pointer.y) ?? this.reader.voxel;
+    this.part("readout").textContent = wordsAt(this.reader, voxel);
   }
 
   announceLater() {
@@ -79,6 +92,7 @@ export class Panels {
     this.part("loading").hidden = ready || Boolean(problem);
     this.part("mask-loading").hidden = !ready || masksReady || Boolean(problem);
     this.part("problem").hidden = !problem;
+    this.showReadout();
     this.root.dataset.masksShown = String(ready && masksReady);
     const { depth } = reader.grid;
     const there = reader.volume.slices.size + reader.volume.reduced.size;
@@ -148,7 +162,10 @@ export class Panels {
     const row = template.content.firstElementChild.cloneNode(true);
     const [work, eye] = row.querySelectorAll("button");
     const current = layer === reader.editor.layer;
-    row.querySelector(".swatch").style.setProperty("--swatch", `rgb(${layer.colour.join(" ")})`);
+    const colour = row.querySelector("input");
+    colour.value = `#${layer.colour.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
+    colour.setAttribute("aria-label", interpolate(gettext("Colour of %(mask)s"), { mask: titleOf(layer) }));
+    colour.addEventListener("change", () => reader.setColour(layer, [1, 3, 5].map((at) => parseInt(colour.value.slice(at, at + 2), 16))));
     row.querySelector("[data-row=title]").textContent = titleOf(layer);
     row.querySelector("[data-row=maker]").textContent = makerOf(layer);
     work.setAttribute("aria-pressed", String(current));
@@ -175,8 +192,8 @@ export class Panels {
     enable(this.root, "save", may && changed > 0 && !saving.isSaving);
     enable(this.root, "discard", may && changed > 0 && !saving.isSaving);
     this.part("changed").textContent = changed ? interpolate(ngettext("%(n)s slice changed", "%(n)s slices changed", changed), { n: changed }) : "";
-    this.part("area").textContent = reader.areaWords();
-    this.part("volume").textContent = reader.volumeWords();
+    this.part("area").textContent = areaWords(reader);
+    this.part("volume").textContent = volumeWords(reader);
     if (!changed) this.showDraft("");
   }
 

@@ -24,7 +24,8 @@ export class Saving {
     window.addEventListener("focus", () => this.again());
     window.addEventListener("pagehide", () => this.drafts.send({ keepalive: true }));
     window.addEventListener("beforeunload", (event) => {
-      if (this.drafts.unsent.size && !this.drafts.stopped) event.preventDefault();
+      const unsentDraft = this.drafts.unsent.size && !this.drafts.stopped;
+      if (unsentDraft || this.reader.measuring.unsaved.length) event.preventDefault();
     });
   }
 

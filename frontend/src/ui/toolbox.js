@@ -20,6 +20,10 @@ export class Toolbox {
     this.pressed = null;
   }
 
+  get isBrush() {
+    return BRUSHES.includes(this.name);
+  }
+
   get corrects() {
     return [...BRUSHES, ...POLYGONS, "grow"].includes(this.name);
   }
@@ -45,14 +49,14 @@ export class Toolbox {
     this.pressed = { view, at, from: at, x: event.offsetX, y: event.offsetY };
     if (this.name === "navigate") this.reader.pointTo(view, at);
     else if (this.corrects && !this.reader.mayCorrectNow()) this.pressed = null;
-    else if (BRUSHES.includes(this.name)) this.startStroke(view, at, event);
+    else if (this.isBrush) this.startStroke(view, at, event);
     else if (POINTS[this.name]) this.addPoint(view, at);
   }
 
   move(view, at, event) {
     if (!this.pressed || this.pressed.view !== view) return;
     if (this.name === "navigate") this.reader.pointTo(view, at);
-    else if (BRUSHES.includes(this.name)) this.draw(at, event);
+    else if (this.isBrush) this.draw(at, event);
     this.pressed && (this.pressed.at = at);
   }
 
@@ -61,7 +65,7 @@ export class Toolbox {
     this.pressed = null;
     if (!pressed) return;
     const moved = Math.hypot(event.offsetX - pressed.x, event.offsetY - pressed.y) > CLICK_PX;
-    if (BRUSHES.includes(this.name)) this.reader.strokeDone();
+    if (this.isBrush) this.reader.strokeDone();
     else if (POLYGONS.includes(this.name)) this.addCorner(view, at);
     else if (this.name === "grow") this.growAt(view, at);
     else if (POINTS[this.name] === 2 && moved && this.points.length === 1) this.addPoint(view, at);
@@ -79,7 +83,7 @@ export class Toolbox {
 
   /** Stop what was begun: a stroke is taken back, corners and points are forgotten. */
   cancel() {
-    if (this.pressed && BRUSHES.includes(this.name)) {
+    if (this.pressed && this.isBrush) {
       this.reader.editor.cancel();
       this.reader.masksChanged([]);
     }
@@ -90,18 +94,22 @@ export class Toolbox {
   }
 
   // --- the Enter key: the tool at the crosshair --------------------------------------------------------------------
-  useAtCrosshair() {
+  /** `fromLast`: a brush draws on from where the Enter key was pressed last in this picture. */
+  useAtCrosshair({ fromLast = false } = {}) {
     const view = this.reader.active;
     const [u, v] = view.plane.fromVoxel(...this.reader.voxel);
     if (this.corrects && !this.reader.mayCorrectNow()) return;
-    if (BRUSHES.includes(this.name)) this.dab(view, [u, v]);
+    if (this.isBrush) this.dab(view, [u, v], fromLast);
     else if (POLYGONS.includes(this.name)) this.addCorner(view, [u, v]);
     else if (this.name === "grow") this.growAt(view, [u, v]);
     else if (POINTS[this.name]) this.addPoint(view, [u, v]);
   }
 
-  dab(view, at) {
-    this.pressed = { view, at };
+  dab(view, at, fromLast) {
+    const { lastDab } = this;
+    const from = fromLast && lastDab?.view === view && lastDab.k === view.k ? lastDab.at : at;
+    this.lastDab = { view, k: view.k, at };
+    this.pressed = { view, at: from };
     this.startStroke(view, at, { timeStamp: performance.now() });
     this.pressed = null;
     this.reader.strokeDone();

@@ -1,9 +1,15 @@
-// The area of the masks on every slice: where they are, where they were changed; a click or drag goes there.
+// The area of the masks on every slice, and where to look: changes, differences, doubts. A click or drag goes there.
 
 const HEIGHT = 44;
+const ROW = 4;
+/** Marks above the areas, from the top: unsaved changes, the difference of two masks, doubts of the model. */
+const ROWS = [["changed", "#ffd54a"], ["differing", "#ff7a7a"], ["doubtful", "#c9a0ff"]];
 
 export class Strip {
-  /** @param {() => {areas: {values: number[], colour: number[]}[], changed: number[], z: number}} read */
+  /**
+   * @param {() => {areas: {values: number[], colour: number[]}[], changed: number[], differing: number[],
+   *   doubtful: number[], z: number}} read
+   */
   constructor(canvas, depth, { read, onPick }) {
     Object.assign(this, { canvas, depth, read, onPick });
     new ResizeObserver(() => this.refresh()).observe(canvas);
@@ -28,13 +34,13 @@ export class Strip {
 
   paint() {
     const { canvas, depth } = this;
-    const { areas, changed, z } = this.read();
+    const { areas, z, ...marked } = this.read();
     const ratio = window.devicePixelRatio || 1;
     canvas.width = Math.max(1, Math.round(canvas.clientWidth * ratio));
     canvas.height = HEIGHT * ratio;
     const context = canvas.getContext("2d");
     const step = canvas.width / depth;
-    const room = canvas.height - 8 * ratio;
+    const room = canvas.height - ROWS.length * ROW * ratio - 2 * ratio;
     const most = areas.reduce((found, { values }) => values.reduce((a, b) => Math.max(a, b), found), 1);
     areas.forEach(({ values, colour }, index) => {
       context.fillStyle = `rgb(${colour.join(" ")})`;
@@ -45,8 +51,10 @@ export class Strip {
         context.fillRect(at * step, canvas.height - high, Math.max(step, 0.6), index ? 2 * ratio : high);
       });
     });
-    context.fillStyle = "#ffd54a";
-    for (const at of changed) context.fillRect(at * step, 0, Math.max(step, 2 * ratio), 3 * ratio);
+    ROWS.forEach(([name, colour], row) => {
+      context.fillStyle = colour;
+      for (const at of marked[name]) context.fillRect(at * step, row * ROW * ratio, Math.max(step, 2 * ratio), (ROW - 1) * ratio);
+    });
     context.fillStyle = "#fff";
     context.fillRect(Math.min((z + 0.5) * step - ratio, canvas.width - 2 * ratio), 0, 2 * ratio, canvas.height);
   }

@@ -1,0 +1,41 @@
+// To the next slice where two masks differ, or of which the model was not sure.
+import { gettext } from "../../../static/js/i18n.js";
+import { doubtfulSlices, nextWhere } from "../core/jump.js";
+import { sameSlice } from "../core/runs.js";
+
+/** @param {import("../reader.js").Reader} reader */
+export async function goToDisagreement(reader, direction) {
+  const [a, b] = [reader.other, reader.editor.layer];
+  if (!a || !b) return reader.say(gettext("There is no second mask to compare with."));
+  const found = await nextWhere(reader.voxel[2], direction, reader.grid.depth, (z) => disagree(reader, a, b, z));
+  return found === null ? reader.say(gettext("The two masks are the same on every slice.")) : reader.goTo(found);
+}
+
+async function disagree(reader, a, b, z) {
+  if (a.areas[z] !== b.areas[z]) return true;
+  if (!a.areas[z]) return false;
+  await reader.ensure([a, b], z);
+  return !sameSlice(a.slice(z), b.slice(z));
+}
+
+export async function goToDoubt(reader, direction) {
+  const confidence = confidenceOf(reader);
+  if (!confidence.length) return reader.say(gettext("No model has told how sure it is of this mask."));
+  const doubtful = new Set(doubtfulSlices(confidence));
+  const found = await nextWhere(reader.voxel[2], direction, reader.grid.depth, (z) => doubtful.has(z));
+  return found === null ? reader.say(gettext("The model is sure of every slice.")) : reader.goTo(found);
+}
+
+/** Of the mask that is corrected, else of the nearest earlier one that a model made; by slice, empty when there is none. */
+export function confidenceOf({ editor, layers }) {
+  const byId = new Map(layers.map((layer) => [layer.id, layer.facts]));
+  let facts = editor.layer.facts;
+  while (facts && !facts.confidence?.length) facts = byId.get(facts.parent);
+  return facts?.confidence ?? [];
+}
+
+/** For the strip: slices where the compared masks differ, as far as their areas tell. */
+export function differingSlices({ comparing, other, editor }) {
+  if (!comparing || !other) return [];
+  return editor.layer.areas.flatMap((area, z) => (area === other.areas[z] ? [] : [z]));
+}

@@ -1,0 +1,20 @@
+// What is drawn over one view: letters, scale, crosshair, measurements, and what the tool in the hand is doing.
+import * as marks from "./marks.js";
+
+/** @param {import("../reader.js").Reader} reader */
+export function drawOverlay(reader, view, context) {
+  const { toolbox } = reader;
+  marks.drawLetters(context, view);
+  marks.drawScale(context, view);
+  if (reader.look.crosshair) marks.drawCrosshair(context, view, reader.voxel);
+  for (const one of reader.measuring.on(view)) marks.drawMeasurement(context, view, one);
+  const hover = toolbox.hovered?.view === view ? toolbox.hovered.at : null;
+  const upToHand = (points) => (hover ? [...points, hover] : points);
+  if (toolbox.points.length && toolbox.measureView === view && toolbox.measureSlice === view.k) {
+    marks.drawMeasurement(context, view, { kind: toolbox.name, points: upToHand(toolbox.points) });
+  }
+  if (toolbox.corners.length && toolbox.polygonView === view && toolbox.polygonSlice === view.k) {
+    marks.drawPolygon(context, view, upToHand(toolbox.corners));
+  }
+  if (hover && toolbox.isBrush) marks.drawBrush(context, view, hover, reader.look.radius, toolbox.erases);
+}
