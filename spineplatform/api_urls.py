@@ -8,6 +8,7 @@ from cases import api_masks, api_reading, api_slices, api_uploads
 from inference import api_comparisons, api_runs, api_series
 from training import api as training
 from training import api_evaluations, api_promotions
+from training.urls_api_datasets import urlpatterns as datasets
 
 app_name = "api"
 urlpatterns = [
@@ -55,6 +56,7 @@ urlpatterns = [
     path("models/<uuid:version_id>/promote/", api_promotions.PromoteView.as_view(), name="model-promote"),
     path("models/rollback/", api_promotions.RollbackView.as_view(), name="model-rollback"),
     path("promotions/", api_promotions.PromotionListView.as_view(), name="promotions"),
+    *datasets,
     path("evaluations/", api_evaluations.EvaluationListView.as_view(), name="evaluations"),
     path("evaluations/compare/", api_evaluations.EvaluationCompareView.as_view(), name="evaluation-compare"),
     path(

@@ -13,12 +13,13 @@ from django.urls import path
 
 from cases.consumers import ImportRunConsumer
 from inference.consumers import ComparisonRunConsumer, InferenceRunConsumer
-from training.consumers import EvaluationRunConsumer
+from training.consumers import DatasetRunConsumer, EvaluationRunConsumer
 
 websocket_urlpatterns = [
     path("ws/runs/import/<uuid:run_id>/", ImportRunConsumer.as_asgi()),
     path("ws/runs/inference/<uuid:run_id>/", InferenceRunConsumer.as_asgi()),
     path("ws/runs/comparison/<uuid:run_id>/", ComparisonRunConsumer.as_asgi()),
+    path("ws/runs/dataset/<uuid:run_id>/", DatasetRunConsumer.as_asgi()),
     path("ws/runs/evaluation/<uuid:run_id>/", EvaluationRunConsumer.as_asgi()),
 ]
 

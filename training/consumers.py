@@ -6,9 +6,14 @@ from typing import Any
 
 from spineplatform.shared.progress import RunConsumer
 from spineplatform.shared.runs import Run
-from training.access import evaluation_get
+from training.access import dataset_run_get, evaluation_get
 
 
 class EvaluationRunConsumer(RunConsumer):
     def get_run(self, user: Any, run_id: str) -> Run:
         return evaluation_get(user, run_id)
+
+
+class DatasetRunConsumer(RunConsumer):
+    def get_run(self, user: Any, run_id: str) -> Run:
+        return dataset_run_get(user, run_id)

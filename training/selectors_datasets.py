@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Self
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from accounts.access import Capability, institutions_with
 from cases.models import Annotation, AnnotationSource, Patient, Review, ReviewVerdict
+from training.findings import TITLES, sentence
 from training.models import Dataset, Split
+from training.selectors_splits import NO_SPLIT
 
-NO_SPLIT = "none"
 SPLITS = (*Split.values, NO_SPLIT)
 
 
@@ -195,5 +196,62 @@ def series_chosen_twice(annotations: Iterable[str]) -> bool:
     return len(rows) != len(set(rows))
 
 
-def patients_of(masks: QuerySet[Annotation]) -> Q:
-    return Q(pk__in=masks.values("series__case__patient"))
+# --- findings for a person --------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class SeenFinding:
+    """A finding with what a page shows of it; ``url`` opens the mask, empty where the user may not see the case."""
+
+    key: str
+    code: str
+    title: str
+    message: str
+    annotation: str
+    series: str
+    patient: str
+    split: str
+    url: str
+    blocking: bool
+    decision: str
+    note: str
+    decided_by: str
+
+
+def findings_seen(user: Any, dataset: Dataset) -> list[SeenFinding]:
+    """What the last check found, the open ones first, each with the case to open."""
+    places = set(institutions_with(user, Capability.VIEW_CASES).values_list("pk", flat=True))
+    ids = {one["annotation"] for one in dataset.findings}
+    rows = Annotation.objects.filter(pk__in=ids).select_related("series__case__patient__split")
+    masks = {str(mask.pk): mask for mask in rows}
+    known = [one for one in dataset.findings if one["annotation"] in masks]
+    found = [_seen(dataset, one, masks[one["annotation"]], places) for one in known]
+    return sorted(found, key=lambda one: (one.decision != "open", not one.blocking))
+
+
+def _seen(dataset: Dataset, found: dict[str, Any], mask: Annotation, places: set[uuid.UUID]) -> SeenFinding:
+    visible = mask.institution_id in places
+    decision, decided = _decision(dataset, found)
+    z = f"#z={found['z']}" if found["z"] is not None else ""
+    return SeenFinding(
+        key=found["key"],
+        code=found["code"],
+        title=str(TITLES[found["code"]]),
+        message=sentence(found),
+        annotation=found["annotation"],
+        series=str(mask.series) if visible else "",
+        patient=mask.series.case.patient.pseudonym if visible else "",
+        split=split_name(mask),
+        url=f"{mask.series.get_absolute_url()}?mask={mask.pk}{z}" if visible else "",
+        blocking=found["blocking"],
+        decision=decision,
+        note=decided.get("note", ""),
+        decided_by=decided.get("by", ""),
+    )
+
+
+def _decision(dataset: Dataset, found: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """Is it "left-out", "accepted" or "open"; with who decided it and why."""
+    left_out = dataset.decisions.get("left_out", {}).get(found["annotation"])
+    if left_out:
+        return "left-out", left_out
+    accepted = dataset.decisions.get("accepted", {}).get(found["key"])
+    return ("accepted", accepted) if accepted else ("open", {})

@@ -17,6 +17,7 @@ from training.models import DatasetItem, EvaluatedSeries, Split
 
 MANY_SERIES = 5
 UNKNOWN = "unknown"
+NO_SPLIT = "none"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def patients_seen(user: Any, narrowed: PatientFilter = PatientFilter()) -> Query
     found = Patient.objects.filter(institution__in=list(places), cases__series__isnull=False)
     if narrowed.institution:
         found = found.filter(institution__in=[place for place in places if str(place.pk) == narrowed.institution])
-    if narrowed.split == "none":
+    if narrowed.split == NO_SPLIT:
         found = found.filter(split__isnull=True)
     elif narrowed.split:
         found = found.filter(split__split=narrowed.split)
@@ -66,9 +67,9 @@ def split_counts(institutions: Iterable[Institution]) -> list[dict[str, Any]]:
     """For each institution how many of its patients with images have which split, and how many have ``none``."""
     places = list(institutions)
     with_images = Patient.objects.filter(institution__in=places, cases__series__isnull=False).distinct()
-    tallies: dict[uuid.UUID, dict[str, int]] = defaultdict(lambda: dict.fromkeys([*Split.values, "none"], 0))
+    tallies: dict[uuid.UUID, dict[str, int]] = defaultdict(lambda: dict.fromkeys([*Split.values, NO_SPLIT], 0))
     for place, split, _ in with_images.values_list("institution", "split__split", "pk"):
-        tallies[place][split or "none"] += 1
+        tallies[place][split or NO_SPLIT] += 1
     return [{"institution": place, **tallies[place.pk]} for place in places]
 
 

@@ -225,7 +225,9 @@ def masks_leave_out(*, dataset: Dataset, annotations: Iterable[str], note: str =
         NotFound: one of the masks is not in the draft.
     """
     with _draft(dataset, actor) as draft:
-        known = {str(pk) for pk in masks_of(draft).values_list("pk", flat=True)}
+        known = {str(pk) for pk in masks_of(draft).values_list("pk", flat=True)} | set(
+            draft.decisions.get("left_out", {})
+        )
         wanted = {str(one) for one in annotations}
         if not wanted <= known:
             raise NotFound

@@ -28,6 +28,12 @@ class ReasonNeeded(UserError):
     code = "reason-needed"
 
 
+class SplitUnknown(UserError):
+    """A patient's split is training, validation or test. Choose one of them."""
+
+    code = "split-unknown"
+
+
 class SplitEvaluated(Conflict):
     """A version was already evaluated with this patient, so the split stays as it is."""
 
@@ -115,11 +121,13 @@ def patient_split_set(*, patient: Patient, split: str, reason: str, actor: Any) 
     """Give ``patient`` this split by hand.
 
     Raises:
-        ReasonNeeded: ``reason`` is empty.
+        SplitUnknown, ReasonNeeded: ``split`` is none, or ``reason`` is empty.
         SplitEvaluated, SplitTrained, SplitImageTrained: it is too late; nothing was changed.
         Forbidden, NotFound: ``actor`` does not manage models there.
     """
     require(actor, patient.institution_id, Capability.MANAGE_MODELS)
+    if split not in Split.values:
+        raise SplitUnknown
     if not reason.strip():
         raise ReasonNeeded
     with transaction.atomic():

@@ -16,13 +16,14 @@ from spineplatform.websockets import websocket_urlpatterns
 from tests.permissions import world as worlds
 from tests.permissions.sockets import SOCKETS
 from tests.permissions.table import API, Row
+from tests.permissions.table_datasets import API_ROWS, PAGE_ROWS
 from tests.permissions.table_pages import PAGES
 from tests.permissions.world import ANONYMOUS, EVERYBODY, World
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 METHODS = ("get", "post", "put", "patch", "delete")
 NOT_OURS = ("admin:",)
-ROWS = [*API, *PAGES]
+ROWS = [*API, *PAGES, *API_ROWS, *PAGE_ROWS]
 
 
 @pytest.fixture

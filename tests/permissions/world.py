@@ -12,7 +12,8 @@ from accounts.models import Role, User
 from cases.models import AnnotationSource
 from spineplatform.shared.runs import RunState
 from tests import factories
-from tests.training import judged
+from tests.training import chosen, judged
+from training.models import DatasetRun
 
 ANONYMOUS, STRANGER = "anonymous", "stranger"
 MEMBERS = tuple(role.value for role in Role)
@@ -48,7 +49,13 @@ def make() -> World:
     comparison = factories.comparison_run(reference=mask, predicted=prediction.annotation)
     import_run = factories.import_run(of=factories.upload(institution=home))
     judged_on = judged.dataset(home, patients=1)
+    chosen.approve(mask)
+    draft, busy = chosen.draft(home), chosen.draft(home)
     things = {
+        "draft": draft,
+        "unused_set": chosen.frozen(home),
+        "set_run": DatasetRun.objects.create(institution=home, dataset=busy),
+        "failed_set_run": chosen.failed_run(chosen.draft(home)),
         "evaluation": judged.evaluation(version, judged_on, (0.9,)),
         "other_evaluation": judged.evaluation(candidate, judged_on, (0.8,)),
         "waiting_evaluation": judged.waiting(candidate, judged_on),

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from django.utils import timezone
 
 from accounts.models import Institution, User
 from cases.models import Annotation, Case, Review, ReviewVerdict, Series
 from spineml.phantom import spine_phantom
 from spineml.volume import Volume
+from spineplatform.shared.runs import RunState
 from tests import factories
-from training.models import PatientSplit, Split, SplitOrigin
+from tests.training import judged
+from training.models import Dataset, DatasetRun, PatientSplit, Split, SplitOrigin
 
 # The seed of a phantom whose first slices lie in the middle of a vertebra.
 WITH_BONE = 3
@@ -47,4 +50,27 @@ def image_and_labels(depth: int = 3) -> tuple[Volume, np.ndarray]:
 def set_split(series: Series, split: str) -> PatientSplit:
     return PatientSplit.objects.create(
         patient=series.case.patient, split=Split(split), origin=SplitOrigin.DRAWN, seed=1, stratum="test"
+    )
+
+
+def draft(place: Institution, **values: Any) -> Dataset:
+    """A draft that takes every approved mask of ``place``."""
+    made = Dataset.objects.create(**{"name": f"Draft {Dataset.objects.count() + 1}", **values})
+    made.institutions.add(place)
+    return made
+
+
+def frozen(place: Institution) -> Dataset:
+    """A frozen data set of one test patient, on which nothing rests, with its real file."""
+    return judged.written(judged.dataset(place, patients=1, frozen=False))
+
+
+def failed_run(of: Dataset) -> DatasetRun:
+    return DatasetRun.objects.create(
+        institution=of.institutions.get(),
+        dataset=of,
+        state=RunState.FAILED,
+        finished_at=timezone.now(),
+        error_code="findings-open",
+        error_message="Label checks found something.",
     )
