@@ -286,6 +286,7 @@ SPECTACULAR_SETTINGS = {
         "VersionStatusEnum": "training.models.VersionStatus",
         "MeasurementKindEnum": "cases.models_reading.MeasurementKind",
         "SplitEnum": "training.models.Split",
+        "SplitOrNoneEnum": "training.selectors_splits.SPLIT_OR_NONE",
         "PromotionKindEnum": "training.models.PromotionKind",
     },
 }

@@ -21,7 +21,7 @@ from training.access import dataset_get
 from training.api_splits import LARGEST_SEED, SplitOut
 from training.downloads import HDF5, dataset_file
 from training.findings import MISSING
-from training.models import Dataset, DatasetRun, Split
+from training.models import Dataset, DatasetRun
 from training.selectors_datasets import (
     Choice,
     datasets_seen,
@@ -32,7 +32,7 @@ from training.selectors_datasets import (
     split_name,
     what_is_missing,
 )
-from training.selectors_splits import NO_SPLIT
+from training.selectors_splits import SPLIT_OR_NONE
 from training.services_datasets import (
     dataset_check,
     dataset_create,
@@ -252,7 +252,7 @@ class DatasetMaskOut(serializers.Serializer[Annotation]):
     source = serializers.CharField()  # type: ignore[assignment]  # a field here, not the serializer's own
     created_at = serializers.DateTimeField()
 
-    @extend_schema_field(serializers.ChoiceField(choices=[*Split.choices, (NO_SPLIT, "None")]))
+    @extend_schema_field(serializers.ChoiceField(choices=SPLIT_OR_NONE))
     def get_split(self, mask: Annotation) -> str:
         return split_name(mask)
 

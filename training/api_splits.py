@@ -18,7 +18,14 @@ from spineplatform.shared.api import ListView, checked
 from spineplatform.shared.api_schema import problems
 from training.access import patient_get
 from training.models import PatientSplit, Split
-from training.selectors_splits import NO_SPLIT, DuplicateImage, PatientFilter, duplicate_images, patients_seen
+from training.selectors_splits import (
+    NO_SPLIT,
+    SPLIT_OR_NONE,
+    DuplicateImage,
+    PatientFilter,
+    duplicate_images,
+    patients_seen,
+)
 from training.services_splits import patient_split_set, splits_draw
 
 LARGEST_SEED = 2**31 - 1
@@ -59,7 +66,7 @@ class PatientOut(serializers.ModelSerializer[Patient]):
 class SplitFilterIn(serializers.Serializer[Any]):
     institution = serializers.UUIDField(required=False)
     split = serializers.ChoiceField(
-        choices=[*Split.choices, (NO_SPLIT, "None")], required=False, help_text="“none” finds those who wait for one."
+        choices=SPLIT_OR_NONE, required=False, help_text="“none” finds those who wait for one."
     )
     q = serializers.CharField(required=False, help_text="A part of the pseudonym.")
 
@@ -133,7 +140,7 @@ class NamedSeriesOut(serializers.Serializer[Any]):
     split = serializers.SerializerMethodField()
     page = serializers.CharField(source="get_absolute_url")
 
-    @extend_schema_field(serializers.ChoiceField(choices=[*Split.choices, (NO_SPLIT, "None")]))
+    @extend_schema_field(serializers.ChoiceField(choices=SPLIT_OR_NONE))
     def get_split(self, series: Any) -> str:
         row = getattr(series.case.patient, "split", None)
         return row.split if row else NO_SPLIT

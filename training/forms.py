@@ -12,9 +12,8 @@ from accounts.forms import InstitutionForm
 from accounts.models import Institution
 from cases.models import AnnotationSource
 from spineml.stratify import Shares
-from training.models import Split
 from training.selectors_datasets import Choice
-from training.selectors_splits import NO_SPLIT, PatientFilter
+from training.selectors_splits import SPLIT_OR_NONE, PatientFilter
 
 LARGEST_SEED = 2**31 - 1
 
@@ -87,9 +86,7 @@ class DrawForm(InstitutionForm):
 
 class PatientFilterForm(forms.Form):
     q = forms.CharField(label=_("Patient"), required=False)
-    split = forms.ChoiceField(
-        label=_("Split"), choices=[("", _("All")), *Split.choices, (NO_SPLIT, _("None yet"))], required=False
-    )
+    split = forms.ChoiceField(label=_("Split"), choices=[("", _("All")), *SPLIT_OR_NONE], required=False)
     institution = forms.ModelChoiceField(
         label=_("Institution"), queryset=Institution.objects.none(), required=False, empty_label=_("All institutions")
     )

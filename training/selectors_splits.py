@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Capability, institutions_with
 from accounts.models import Institution
@@ -18,6 +19,7 @@ from training.models import DatasetItem, EvaluatedSeries, Split
 MANY_SERIES = 5
 UNKNOWN = "unknown"
 NO_SPLIT = "none"
+SPLIT_OR_NONE = [*Split.choices, (NO_SPLIT, _("None yet"))]
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def split_counts(institutions: Iterable[Institution]) -> list[dict[str, Any]]:
     places = list(institutions)
     with_images = Patient.objects.filter(institution__in=places, cases__series__isnull=False).distinct()
     tallies: dict[uuid.UUID, dict[str, int]] = defaultdict(lambda: dict.fromkeys([*Split.values, NO_SPLIT], 0))
-    for place, split, _ in with_images.values_list("institution", "split__split", "pk"):
+    for place, split, _patient in with_images.values_list("institution", "split__split", "pk"):
         tallies[place][split or NO_SPLIT] += 1
     return [{"institution": place, **tallies[place.pk]} for place in places]
 

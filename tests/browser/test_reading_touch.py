@@ -72,9 +72,7 @@ def test_two_fingers_zoom_where_they_are(reader: Page) -> None:
     assert ask(reader, "reader.voxel") == [48, 48, 10]
 
 
-def test_one_finger_draws_with_the_brush_and_a_second_one_takes_the_stroke_back(
-    reader: Page, mask: Annotation
-) -> None:
+def test_one_finger_draws_with_the_brush_and_a_second_one_takes_the_stroke_back(reader: Page, mask: Annotation) -> None:
     before = labels(mask)
     reader.get_by_role("button", name="Brush").tap()
     reader.evaluate("window.scrollTo(0, 0)")
