@@ -9,7 +9,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
 from cases.access import series_get
-from cases.selectors_reading import measurements_as_csv, reading_of
+from cases.selectors_reading import first_slice, measurements_as_csv, reading_of
 from spineplatform.shared import audit
 
 
@@ -19,7 +19,9 @@ from spineplatform.shared import audit
 def read_page(request: HttpRequest, series_id: str) -> HttpResponse:
     """The viewer. Context: ``series``, ``case``, ``reading`` (for json_script, see selectors_reading.reading_of)."""
     series = series_get(request.user, series_id)
-    context = {"series": series, "case": series.case, "reading": reading_of(series, request.user)}
+    reading = reading_of(series, request.user)
+    reading["first_slice"] = first_slice(reading, request.GET.get("mask", ""))
+    context = {"series": series, "case": series.case, "reading": reading}
     return render(request, "reading/read.html", context)
 
 

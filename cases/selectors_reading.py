@@ -32,6 +32,15 @@ def reading_of(series: Series, user: Any) -> dict[str, Any]:
     }
 
 
+def first_slice(reading: dict[str, Any], mask_id: str = "") -> int:
+    """Where a reader starts: where the asked mask (else the newest) is largest, in the middle without any mask."""
+    masks = reading["masks"]
+    mask = next((one for one in masks if one["id"] == mask_id), masks[0] if masks else None)
+    areas = mask["areas_px"] if mask else []
+    depth: int = reading["series"]["shape"][0]
+    return areas.index(max(areas)) if any(areas) else depth // 2
+
+
 def masks_for(series: Series, user: Any) -> list[Annotation]:
     """The masks that this person may see of a series, newest first: the one place to hide a mask from a reader."""
     return list(series.annotations.select_related("author", "prediction"))

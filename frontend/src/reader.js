@@ -59,6 +59,9 @@ export class Reader {
 
   start() {
     this.workOn(this.layerAsked());
+    const voxel = this.firstVoxel();
+    this.movedAt = performance.now();
+    this.wish(voxel[2]); // while the views are made, the first slice is on its way
     const scene = {
       volume: this.volume,
       layers: () => this.layers,
@@ -77,8 +80,8 @@ export class Reader {
     });
     this.panels = new Panels(this);
     this.saving = new Saving(this);
-    this.setLayout(this.look.layout);
-    this.moveTo(this.firstVoxel());
+    this.showLayout();
+    this.moveTo(voxel);
     this.startedAt = this.voxel;
     this.saving.start();
     this.panels.start();
@@ -205,9 +208,7 @@ export class Reader {
   // --- where we are ------------------------------------------------------------------------------------------------
   firstVoxel() {
     const found = /^#z=(\d+)$/.exec(window.location.hash);
-    const { areas } = this.editor.layer;
-    const largest = areas.reduce((best, area, z) => (area > areas[best] ? z : best), 0);
-    const z = found ? Number(found[1]) : areas[largest] ? largest : Math.floor(this.grid.depth / 2);
+    const z = found ? Number(found[1]) : this.reading.first_slice;
     return [Math.floor(this.grid.width / 2), Math.floor(this.grid.height / 2), Math.min(z, this.grid.depth - 1)];
   }
 
@@ -274,13 +275,12 @@ export class Reader {
   }
 
   // --- loading -----------------------------------------------------------------------------------------------------
-  wish() {
-    const [, , z] = this.voxel;
+  wish(z = this.voxel[2]) {
     const layers = this.layers.filter((layer) => layer.source && (layer.visible || layer === this.editor.layer || (this.comparing && layer === this.other)));
     const saving = navigator.connection?.saveData ? 16 : this.volume.room;
     const order = readingOrder(z, this.direction, this.grid.depth, Math.min(saving, this.grid.depth));
     const wishes = order.flatMap((at) => [this.volume.source, ...layers.map((layer) => layer.source)].map((source) => ({ source, z: at })));
-    this.loader.want(wishes.filter(({ source, z: at }) => !source.has(at)));
+    this.loader.want(wishes.filter(({ source, z: at }) => !source.has(at)), z);
     this.panels?.showLoading();
   }
 
@@ -337,12 +337,17 @@ export class Reader {
 
   setLayout(name) {
     this.look.layout = name;
+    this.showLayout();
+    this.keepLook();
+  }
+
+  showLayout() {
+    const name = this.look.layout;
     this.root.dataset.layout = name;
     const shown = this.views.find((view) => view.plane.name === name);
     this.activate(shown ?? this.active);
     for (const view of this.views) view.refresh({ hu: true });
     this.panels.showLook();
-    this.keepLook();
   }
 
   setLook(changes) {

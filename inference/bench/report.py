@@ -43,6 +43,17 @@ AIMS = (
     Aim("worker_ready_s", "worker ready after its start, s", most=8),
     Aim("new_version_s", "a new version's first run, longer than its second by, s", most=2),
     Aim("failed_runs", "failed runs while the version changed", most=0),
+    Aim(
+        "viewer_first_slice_300_s", "reading room: first slice of 300 of 512x512 on the screen after opening, s", most=1
+    ),
+    Aim("viewer_first_slice_growth", "the same with 900 slices against 30, times", most=1.2),
+    Aim("viewer_next_slice_ms", "next loaded slice on the screen after its key, ms", most=50),
+    Aim("viewer_dropped_inputs", "keys without effect while one is held, of 60", most=0),
+    Aim("viewer_stroke_300_ms", "move of a brush on 512x512x300 until painted, ms", most=50),
+    Aim("viewer_stroke_growth", "the same against 30 slices, times", most=1.2),
+    Aim("viewer_save_ms", "save of three slices of a mask of 300, ms", most=300),
+    Aim("viewer_save_kb", "what it sends, kB", most=100),
+    Aim("viewer_bundle_mb", "the viewer's script, gzip, MB", most=1.5),
 )
 
 

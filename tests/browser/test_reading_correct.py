@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
-import nibabel
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 from scipy import ndimage
 
-from accounts.models import User
-from cases.models import Annotation, ImportRun, Series
-from cases.runner import run_import
-from cases.uploads import IncomingFile, UploadOptions, upload_create
+from cases.models import Annotation
 from spineml.phantom import spine_phantom
-from spineplatform.shared.lease import execute
 from tests import factories
 from tests.browser.reading import (
     all_loaded,
     ask,
     click,
     drag,
-    exported,
     held,
     labels,
     move_to,
@@ -231,72 +222,3 @@ def test_a_person_who_may_only_look_finds_no_tools(page: Page, mask: Annotation)
     page.keyboard.press("b")
     page.keyboard.press("Enter")
     expect(page.locator("[data-say]")).to_contain_text("not to correct")
-
-
-# --- the saved mask lies on the CT, whatever way the file was stored --------------------------------------------------
-def turned(degrees: float, axis: int) -> np.ndarray:
-    """A rotation in space."""
-    a, b = (index for index in range(3) if index != axis)
-    matrix = np.eye(3)
-    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    matrix[[a, a, b, b], [a, b, a, b]] = cosine, -sine, sine, cosine
-    return matrix
-
-
-LAYOUTS = {
-    "axial": np.diag([0.9, 0.9, 2.0]),
-    "flipped in every axis": np.diag([-0.9, -0.9, -2.0]),
-    "sagittal": np.array([[0, 0, 2.0], [0.9, 0, 0], [0, -0.9, 0]]),
-    "oblique": turned(17, 0) @ turned(-11, 2) @ np.diag([0.9, 1.1, 2.0]),
-    "oblique and flipped": turned(14, 1) @ np.diag([0.9, -0.9, -2.0]),
-}
-
-
-def imported(folder: Path, user: User, matrix: np.ndarray) -> Series:
-    """A CT as NIfTI with one ball of bone that touches nothing, uploaded and imported."""
-    affine = np.eye(4)
-    affine[:3, :3] = matrix
-    affine[:3, 3] = (-40, 25, -310)
-    shape = (40, 44, 36)
-    index = np.stack(np.indices(shape)).reshape(3, -1)
-    centre = matrix @ np.array([22, 17, 14.0])
-    distance = np.linalg.norm(matrix @ index - centre[:, None], axis=0).reshape(shape)
-    hu = np.where(distance < 9, 900, -100).astype(np.int16)
-    hu[0, 0, 0] = 77  # no corner is like another
-    path = folder / "ct.nii"
-    nibabel.save(nibabel.Nifti1Image(hu, affine), path)
-    copy = folder / "sent.nii"
-    shutil.copyfile(path, copy)
-    upload, _ = upload_create(
-        institution=user.memberships.get().institution,
-        actor=user,
-        files=[IncomingFile.from_path(copy, "ct.nii")],
-        options=UploadOptions(segment=False),
-    )
-    execute(ImportRun, upload.run.pk, run_import)
-    return Series.objects.get()
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_the_exported_mask_lies_on_the_ct_voxel_for_voxel(
-    page: Page, transactional_db: None, tmp_path: Path, layout: str
-) -> None:
-    user = factories.user("clinician")
-    series = imported(tmp_path, user, LAYOUTS[layout])
-    log_in(page, user)
-    open_reading(page, series)
-    all_loaded(page)
-    page.keyboard.press("b")
-    page.keyboard.press("d")
-    page.keyboard.press("t")
-    ask(page, "reader.setLook({ low: 500, high: 3000, radius: 25 })")
-    centre = LAYOUTS[layout] @ np.array([22, 17, 14.0]) + (-40, 25, -310)
-    lps = [float(-centre[0]), float(-centre[1]), float(centre[2])]
-    ask(page, f"reader.moveTo(reader.grid.toVoxel({lps}))")
-    page.keyboard.press("Enter")
-    saved = save(page)
-    ct, mask = nibabel.load(tmp_path / "ct.nii"), exported(page, saved, tmp_path)
-    np.testing.assert_allclose(mask.affine, ct.affine, atol=1e-4)
-    bone = np.asanyarray(ct.dataobj) >= 500
-    assert bone.sum() > 500
-    assert (np.asanyarray(mask.dataobj).astype(bool) == bone).all()

@@ -216,13 +216,22 @@ def test_nothing_needs_webgl(without_webgl: Page, series: Series) -> None:
     expect(without_webgl.locator("[data-part=changed]")).to_contain_text("1 slice changed")
 
 
-def test_a_browser_that_lacks_something_is_led_to_the_simple_viewer(reader: Page, series: Series) -> None:
-    reader.add_init_script("delete window.DecompressionStream")
+LACKING = {
+    "no streams": "delete window.DecompressionStream",
+    "no canvas": "HTMLCanvasElement.prototype.getContext = () => null",
+}
+
+
+@pytest.mark.parametrize("what", LACKING)
+def test_a_browser_that_lacks_something_is_led_to_the_simple_viewer(reader: Page, series: Series, what: str) -> None:
+    reader.add_init_script(LACKING[what])
     reader.goto(f"/series/{series.pk}/read/")
+    expect(reader.locator("[data-fallback]")).to_contain_text("the simple viewer shows the same series")
     link = reader.get_by_role("link", name="Open the simple viewer")
     link.wait_for(state="visible")
     link.click()
     reader.wait_for_url("**/view/")
+    reader.problems.clear()  # the simple viewer needs a canvas, too, and says so
 
 
 def look(page: Page, series: Series) -> list[str]:

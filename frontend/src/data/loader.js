@@ -51,26 +51,34 @@ export class Loader {
   constructor(onArrived) {
     this.onArrived = onArrived;
     this.wanted = [];
+    this.shown = null;
     this.running = new Map();
     this.problems = new Map();
   }
 
-  /** Replace the wishes: [{source, z}], most important first. */
-  want(wishes) {
-    this.wanted = wishes;
+  /** Replace the wishes: [{source, z}], most important first; slice `shown` is the one a person waits for. */
+  want(wishes, shown) {
+    [this.wanted, this.shown] = [wishes, shown];
     this.makeRoom();
     this.pump();
   }
 
+  /** What of the shown slice is not there yet. */
+  awaited() {
+    return this.wanted.filter(({ source, z }) => z === this.shown && !source.has(z));
+  }
+
   /** What a person waits for does not queue behind what can wait. */
   makeRoom() {
-    const urgent = this.wanted.find(({ source, z }) => !source.has(z));
+    const urgent = this.awaited().find((wish) => !this.isRunning(wish));
     if (!urgent || this.running.size < MOST_AT_ONCE) return;
-    const covered = [...this.running.values()].some((job) => covers(job, urgent));
-    if (covered) return;
     const [key, job] = [...this.running].at(-1);
     job.controller.abort();
     this.running.delete(key);
+  }
+
+  isRunning(wish) {
+    return [...this.running.values()].some((job) => covers(job, wish));
   }
 
   retry() {
@@ -83,19 +91,21 @@ export class Loader {
   }
 
   pump() {
-    let first = true;
+    // The shown slice has the line for itself.
+    let alone = this.awaited().some((wish) => this.isRunning(wish));
     for (const wish of this.wanted) {
       if (this.running.size >= MOST_AT_ONCE) return;
-      if (wish.source.has(wish.z)) continue;
-      const job = this.jobFor(wish, first);
-      first = false;
-      const busy = [...this.running.values(), ...this.problems.values()].some((other) => covers(other, wish));
-      if (!busy) this.load(job);
+      if (wish.source.has(wish.z) || (alone && wish.z !== this.shown)) continue;
+      const failed = [...this.problems.values()].some((other) => covers(other, wish));
+      if (failed || this.isRunning(wish)) continue;
+      this.load(this.jobFor(wish));
+      alone ||= wish.z === this.shown;
     }
   }
 
-  /** The first wish alone, others in blocks whose borders never move, so that answers are found in the browser's cache. */
-  jobFor({ source, z }, alone) {
+  /** The shown slice alone, others in blocks whose borders never move, so that answers are found in the browser's cache. */
+  jobFor({ source, z }) {
+    const alone = z === this.shown;
     const start = alone ? z : Math.floor(z / BLOCK) * BLOCK;
     const count = alone ? 1 : Math.min(BLOCK, source.depth - start);
     return { source, first: start, count, priority: alone ? "high" : "low", controller: new AbortController() };

@@ -9,16 +9,26 @@ import sys
 import tempfile
 import time
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from inference.bench import platform
+from inference.bench import platform, viewer
 from inference.bench.report import table
 from spineplatform.processes import PROJECT, QUEUES, Processes, migrate, running_services
 from training.services import default_version_ensure
+
+
+@contextmanager
+def state_folder() -> Iterator[Path]:
+    """A new state folder, which the services may enter: as root they run as another account."""
+    with tempfile.TemporaryDirectory(prefix="spine-bench-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
 
 
 class Command(BaseCommand):
@@ -27,8 +37,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--long", action="store_true", help="also a 1,000-slice volume (two minutes more)")
-        parser.add_argument("--only", choices=["network", "platform"])
-        parser.add_argument("--step", choices=["prepare", "measure"], help="used by the command itself")
+        parser.add_argument("--only", choices=["network", "platform", "viewer"])
+        parser.add_argument(
+            "--step", choices=["prepare", "prepare-viewer", "measure"], help="used by the command itself"
+        )
         parser.add_argument("--given", type=Path, help="used by the command itself")
 
     def handle(
@@ -37,13 +49,15 @@ class Command(BaseCommand):
         if step and given:
             return self._step(step, given)
         figures: dict[str, Any] = {}
-        if only != "platform":
+        if only in {None, "network"}:
             figures |= self._network()
             figures |= self._evaluation()
-        if only != "network":
-            with tempfile.TemporaryDirectory(prefix="spine-bench-", ignore_cleanup_errors=True) as folder:
-                Path(folder).chmod(0o711)  # as root the services run as another account
-                figures |= self._platform(Path(folder), long=long)
+        if only in {None, "platform"}:
+            with state_folder() as folder:
+                figures |= self._platform(folder, long=long)
+        if only in {None, "viewer"}:
+            with state_folder() as folder:
+                figures |= self._viewer(folder)
         for line in table(figures):
             self.stdout.write(line)
         self.stdout.write(json.dumps(figures))
@@ -84,6 +98,21 @@ class Command(BaseCommand):
                 given |= {"address": address, "long": long, **pids}
                 return {"worker_ready_s": round(ready, 1)} | self._child("measure", given, environment)
 
+    def _viewer(self, state: Path) -> dict[str, Any]:
+        with running_services(state, self.say) as addresses:
+            environment = {**addresses, "SPINE_STATE_DIR": str(state)}
+            migrate(environment, self.say)
+            self.say("The reading room in Chromium, with series of 30, 300 and 900 slices (four minutes)")
+            given = self._child("prepare-viewer", {}, environment)
+            with Processes(state, environment=environment, say=self.say) as processes:
+                address = processes.start_web()
+                processes.wait_until_ready()
+                try:
+                    return viewer.measure(address, platform.USER, given["password"], given["series"])
+                except viewer.NothingToMeasureWith as missing:
+                    self.say(f"The viewer was not measured. {missing.__doc__}")
+                    return {}
+
     def _child(self, step: str, given: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
         """Run a step that needs the database in a child that has its address; the file carries values both ways."""
         path = Path(environment["SPINE_STATE_DIR"]) / f"bench-{step}.json"
@@ -100,6 +129,8 @@ class Command(BaseCommand):
         if step == "prepare":
             default_version_ensure(folder=settings.MODEL_DIR)
             answer: dict[str, Any] = {"password": platform.prepare()}
+        elif step == "prepare-viewer":
+            answer = {"password": platform.prepare(), "series": viewer.prepare()}
         else:
             long = given.pop("long")
             with tempfile.TemporaryDirectory(dir=path.parent) as folder:
