@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from accounts.access import Capability, institution_named_or_only, require_anywhere
 from cases.access import upload_get
 from cases.models import FileVerdict, Upload
-from cases.uploads import UploadOptions, incoming, upload_create
+from cases.uploads import PairOptions, PatientRule, SplitWish, UploadOptions, incoming, upload_create
 from spineplatform.shared.api import ReceivingView, RunOut, checked
 from spineplatform.shared.api_schema import problems
 
@@ -60,7 +60,34 @@ class UploadIn(serializers.Serializer[Any]):
     pixel_spacing_mm = SpacingField(required=False, help_text="For files that do not say it: “0.7” or “0.7,0.8” (y,x).")
     slice_spacing_mm = serializers.FloatField(required=False, min_value=0.001, max_value=LONGEST_SPACING_MM)
 
+    pairs = serializers.BooleanField(
+        default=False,
+        help_text="The files are images with their masks: images/7.png and masks/7.png, or 7.png and 7_mask.png.",
+    )
+    patients = serializers.ChoiceField(
+        choices=[(rule.value, rule.value) for rule in PatientRule],
+        default=PatientRule.EACH.value,
+        help_text="Of pairs: each image is a patient, the name's prefix is, or a CSV (name, patient, split) says it.",
+    )
+    separator = serializers.CharField(default="_", max_length=5, help_text="Where the prefix ends.")
+    split = serializers.ChoiceField(
+        choices=[(wish.value, wish.value or "later") for wish in SplitWish],
+        default=SplitWish.LATER.value,
+        allow_blank=True,
+        help_text="The split of the patients of pairs, or “draw”. For model admins.",
+    )
+    approve = serializers.BooleanField(
+        default=False, help_text="Sign the masks of pairs for training. For model admins."
+    )
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        pairs = PairOptions(
+            patients=PatientRule(attrs.pop("patients")),
+            separator=attrs.pop("separator"),
+            split=SplitWish(attrs.pop("split")),
+            approve=attrs.pop("approve"),
+        )
+        attrs["pairs"] = pairs if attrs["pairs"] else None
         if attrs.get("paths") and len(attrs["paths"]) != len(attrs["files"]):
             raise serializers.ValidationError({"paths": "Send one path for each file, in the same order, or none."})
         return attrs

@@ -13,7 +13,7 @@ from accounts.forms import InstitutionForm
 from accounts.models import Institution
 from cases.models import CaseState
 from cases.selectors import CaseFilter
-from cases.uploads import UploadOptions
+from cases.uploads import PairOptions, PatientRule, SplitWish, UploadOptions
 
 
 class ManyFilesInput(forms.ClearableFileInput):
@@ -52,6 +52,41 @@ class UploadForm(InstitutionForm):
     )
     slice_spacing_mm = forms.FloatField(label=_("Slice spacing (mm)"), min_value=0.01, max_value=50, required=False)
 
+    pairs = forms.BooleanField(
+        label=_("The files are images with their masks"),
+        required=False,
+        help_text=_("Such as images/7.png and masks/7.png, or 7.png and 7_mask.png. Nothing is segmented then."),
+    )
+    patients = forms.ChoiceField(
+        label=_("Patients"),
+        required=False,
+        choices=[
+            (PatientRule.EACH, _("Each image is a patient of its own")),
+            (PatientRule.PREFIX, _("The beginning of the name is the patient")),
+            (PatientRule.TABLE, _("A CSV along with them says it (name, patient, split)")),
+        ],
+    )
+    separator = forms.CharField(
+        label=_("The beginning ends at"), max_length=5, required=False, initial="_", empty_value="_", strip=False
+    )
+    split = forms.ChoiceField(
+        label=_("Split of these patients"),
+        required=False,
+        choices=[
+            (SplitWish.LATER, _("Decide later")),
+            (SplitWish.DRAW, _("Draw")),
+            (SplitWish.TRAIN, _("Training")),
+            (SplitWish.VALIDATION, _("Validation")),
+            (SplitWish.TEST, _("Test")),
+        ],
+        help_text=_("For model admins; what the CSV says goes first."),
+    )
+    approve = forms.BooleanField(
+        label=_("I have checked these masks: approve them for training"),
+        required=False,
+        help_text=_("For model admins. Your name stands under each of them."),
+    )
+
     @property
     def max_files(self) -> int:
         return int(settings.DATA_UPLOAD_MAX_NUMBER_FILES)
@@ -69,6 +104,16 @@ class UploadForm(InstitutionForm):
             stack_images=given["stack_images"],
             pixel_spacing_mm=(spacing, spacing) if spacing else None,
             slice_spacing_mm=given["slice_spacing_mm"],
+            pairs=self._pairs() if given["pairs"] else None,
+        )
+
+    def _pairs(self) -> PairOptions:
+        given = self.cleaned_data
+        return PairOptions(
+            patients=PatientRule(given["patients"] or PatientRule.EACH),
+            separator=given["separator"],
+            split=SplitWish(given["split"]),
+            approve=given["approve"],
         )
 
 

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from accounts.models import Institution
 from cases.models import Case, FileVerdict, ImportRun, Series, Upload
+from cases.pairing import PairedMask, pairs_record
 from cases.pseudonyms import keyed_hash, patient_for
 from cases.signals import series_imported
 from spineml import intake
@@ -32,6 +33,7 @@ class Harvest:
 
     series: list[ImportedSeries] = field(default_factory=list)
     verdicts: dict[str, intake.FileVerdict] = field(default_factory=dict)
+    masks: dict[str, PairedMask] = field(default_factory=dict)  # by the name of the image
 
     @property
     def is_empty(self) -> bool:
@@ -48,7 +50,7 @@ class Harvest:
         self.verdicts[verdict.name] = verdict
 
 
-def record(run: ImportRun, harvest: Harvest) -> None:
+def record(run: ImportRun, harvest: Harvest, stored: list[str]) -> None:
     """Write everything of one import. Imports into one institution take turns here, so none records the same twice."""
     # Not "for update": that would make every upload to the institution wait, whose rows refer to it.
     Institution.objects.select_for_update(no_key=True).get(pk=run.institution_id)
@@ -59,6 +61,11 @@ def record(run: ImportRun, harvest: Harvest) -> None:
             _judge_duplicate(harvest, imported, known)
         series = known or _record_series(run, imported, alone=harvest.studies == 1)
         rows |= {file.name: series for file in imported.plan.files}
+    if harvest.masks:
+        of_masks, kept = pairs_record(run, harvest.masks, rows, stored)
+        rows |= of_masks
+        for verdict in kept:
+            harvest.judge(verdict)
     record_verdicts(run.upload, harvest, rows)
     _clear_staged(run.upload)
     audit.record(

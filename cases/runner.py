@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cases.models import ImportRun, Series
+from cases.pairing import masks_read, pairs_of
 from cases.pseudonyms import keyed_hash
 from cases.recording import Harvest, ImportedSeries, record, record_verdicts
 from spineml import deidentify, intake
 from spineml.archive import is_zip
 from spineml.errors import SpineError, UnreadableFile
+from spineml.pairs import Matched
 from spineml.volume_file import SliceFileWriter
 from spineplatform.shared import storage
 from spineplatform.shared.errors import UserError
@@ -33,7 +35,7 @@ def run_import(lease: Lease[ImportRun]) -> None:
                 record_verdicts(run.upload, harvest, {})
             raise NothingImported(why(harvest))
         with lease.finishing() as run:
-            record(run, harvest)
+            record(run, harvest, stored)
 
 
 def why(harvest: Harvest) -> str:
@@ -55,16 +57,27 @@ class Importer:
         """Read and convert everything; nothing is recorded yet."""
         self.lease.report(0, 0, "Reading the files")
         upload = self.lease.run.upload
+        files, matched = self._received(), None
+        if upload.options.get("pairs"):
+            matched = pairs_of(files, upload)
+            files = [pair.image for pair in matched.pairs]
         found = intake.scan(
-            self._received(),
+            files,
             self.folder,
             _options(upload.options),
             lambda done, total, _: self.lease.report(done, total, "Reading headers"),
         )
-        for verdict in found.verdicts:
+        for verdict in (*found.verdicts, *(matched.verdicts if matched else ())):
             self.harvest.judge(verdict)
-        self._convert(found.series)
+        self._convert(self._with_masks(found.series, matched) if matched else found.series)
         return self.harvest
+
+    def _with_masks(self, plans: list[intake.SeriesPlan], matched: Matched) -> list[intake.SeriesPlan]:
+        paired = masks_read(plans, matched.pairs, self.lease.run.upload, self.folder, self.lease.report)
+        self.harvest.masks = paired.masks
+        for verdict in paired.verdicts:
+            self.harvest.judge(verdict)
+        return paired.series
 
     def _received(self) -> list[intake.ReceivedFile]:
         """The staged files with each zip replaced by its members; a zip that is refused gets its verdict."""
@@ -145,7 +158,7 @@ def _options(given: dict[str, object]) -> intake.IntakeOptions:
     return intake.IntakeOptions(
         pixel_spacing_mm=(float(spacing[0]), float(spacing[1])) if isinstance(spacing, list) else None,
         slice_spacing_mm=between if isinstance(between, float | int) else None,
-        stack_images=bool(given.get("stack_images", True)),
+        stack_images=bool(given.get("stack_images", True)) and not given.get("pairs"),
     )
 
 

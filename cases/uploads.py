@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import json
 from collections.abc import Sequence
@@ -37,6 +38,39 @@ class EmptyFile(UserError):
     code = "empty-file"
 
 
+class PatientRule(enum.StrEnum):
+    """How the names of pairs tell the patients apart; see `spineml.pairs`."""
+
+    EACH = "each"
+    PREFIX = "prefix"
+    TABLE = "table"
+
+
+class SplitWish(enum.StrEnum):
+    """The split that the patients of pairs shall get; what a table says goes first."""
+
+    LATER = ""
+    DRAW = "draw"
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+@dataclass(frozen=True)
+class PairOptions:
+    """The files are images with their masks. ``approve``: the sender signs the masks for training."""
+
+    patients: PatientRule = PatientRule.EACH
+    separator: str = "_"
+    split: SplitWish = SplitWish.LATER
+    approve: bool = False
+
+    @property
+    def decides(self) -> bool:
+        """Whether this says something about data sets, which is for model admins."""
+        return self.approve or self.split is not SplitWish.LATER or self.patients is PatientRule.TABLE
+
+
 @dataclass(frozen=True)
 class UploadOptions:
     """What the sender states beside the files. ``pixel_spacing_mm`` is ``(y, x)``; lengths in mm, window in HU."""
@@ -46,6 +80,15 @@ class UploadOptions:
     stack_images: bool = True
     pixel_spacing_mm: tuple[float, float] | None = None
     slice_spacing_mm: float | None = None
+    pairs: PairOptions | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Without ``pairs`` where there are none: the same files must have the digest they always had."""
+        values = asdict(self)
+        if self.pairs is None:
+            del values["pairs"]
+            return values
+        return values | {"segment": False}  # their masks are there
 
 
 @dataclass(frozen=True)
@@ -98,9 +141,10 @@ def upload_create(
 
     Raises:
         NothingToImport, EmptyFile, TooLarge: nothing was taken.
-        Forbidden, NotFound: ``actor`` may not upload there.
+        Forbidden, NotFound: ``actor`` may not upload there, or not masks, or not decide on data sets.
     """
-    require(actor, institution.pk, Capability.UPLOAD_CT)
+    for capability in _needed(options):
+        require(actor, institution.pk, capability)
     _check(files)
     digest = _digest(files, options)
     known = Upload.objects.filter(institution=institution, digest=digest).select_related("run").first()
@@ -110,6 +154,13 @@ def upload_create(
         return _take(institution, actor, files, options, digest), True
     except IntegrityError:  # the same files arrived at the same moment
         return Upload.objects.select_related("run").get(institution=institution, digest=digest), False
+
+
+def _needed(options: UploadOptions) -> list[Capability]:
+    if options.pairs is None:
+        return [Capability.UPLOAD_CT]
+    masks = [Capability.UPLOAD_CT, Capability.UPLOAD_MASK]
+    return [*masks, Capability.MANAGE_MODELS] if options.pairs.decides else masks
 
 
 def _check(files: Sequence[IncomingFile]) -> None:
@@ -128,7 +179,7 @@ def _digest(files: Sequence[IncomingFile], options: UploadOptions) -> str:
     paths = sorted((PurePosixPath(file.name), file.sha256) for file in files)
     folders = {folder: rank for rank, folder in enumerate(dict.fromkeys(path.parent for path, _ in paths))}
     content = [(folders[path.parent], sha256) for path, sha256 in paths]
-    return hashlib.sha256(json.dumps([content, asdict(options)]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([content, options.as_json()]).encode()).hexdigest()
 
 
 def _take(
@@ -139,7 +190,7 @@ def _take(
             institution=institution,
             created_by=actor,
             title=options.title,
-            options=asdict(options),
+            options=options.as_json(),
             digest=digest,
             total_bytes=sum(file.size for file in files),
         )

@@ -205,7 +205,7 @@ def body_of(hu: HounsfieldArray) -> BoolArray:
         return np.zeros(hu.shape, bool)
     areas = np.bincount(parts.ravel())
     areas[0] = 0
-    largest = ndimage.binary_dilation(parts == int(areas.argmax()), NEIGHBOURS, iterations=2)
+    largest = ndimage.binary_dilation(parts == int(areas.argmax()), NEIGHBOURS)
     body: BoolArray = ndimage.binary_fill_holes(largest)
     return np.repeat(np.repeat(body, 2, axis=0), 2, axis=1)[: hu.shape[0], : hu.shape[1]]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+import uuid
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -20,6 +21,8 @@ from training.selectors_splits import patients_without_split, split_of_twin, str
 
 SEED_BITS = 31
 USUAL_SHARES = Shares()
+DRAW = "draw"
+AT_IMPORT = "Given at import."
 
 
 class ReasonNeeded(UserError):
@@ -149,6 +152,32 @@ def patient_split_set(*, patient: Patient, split: str, reason: str, actor: Any) 
             reason=reason.strip(),
         )
     return row
+
+
+def splits_give(*, run: Any, wanted: Mapping[Patient, str], **kwargs: Any) -> set[uuid.UUID]:
+    """Receiver of ``cases.signals.splits_wanted``: give the patients of an import their splits.
+
+    Returns:
+        The patients (ids) who keep another split, because they had one or because it is too late for this one.
+    """
+    actor = run.upload.created_by
+    drawn = [patient for patient, split in wanted.items() if split == DRAW]
+    by_hand = {patient: split for patient, split in wanted.items() if split != DRAW}
+    kept = {patient.pk for patient, split in by_hand.items() if not _given(patient, split, actor)}
+    if drawn:
+        splits_draw(institution=run.institution, actor=actor, patients=drawn)
+    return kept
+
+
+def _given(patient: Patient, split: str, actor: Any) -> bool:
+    known = PatientSplit.objects.filter(patient=patient).first()
+    if known is not None:
+        return known.split == split
+    try:
+        patient_split_set(patient=patient, split=split, reason=AT_IMPORT, actor=actor)
+    except Conflict:
+        return False
+    return True
 
 
 def _save(rows: list[PatientSplit]) -> None:
