@@ -128,9 +128,12 @@ def _without_image(pairs: Sequence[Pair], read: set[str]) -> list[FileVerdict]:
 
 
 def _of_patient(plan: SeriesPlan, pair: Pair, upload: Upload) -> SeriesPlan:
-    """Names tell patients apart within a collection only: that of the title, or else this one upload."""
+    """Names tell patients apart within a collection only: that of the title, or else this one upload.
+
+    Where each image is a patient of its own, a DICOM file still says who it is.
+    """
     if not pair.patient:
-        return replace(plan, meta=replace(plan.meta, patient_id="", study_uid=""))
+        return plan
     identity = f"pairs\0{upload.title or upload.pk}\0{pair.patient}"
     return replace(plan, meta=replace(plan.meta, patient_id=identity, study_uid=identity))
 

@@ -8,9 +8,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route
 
+from accounts.models import Institution
 from spineplatform.shared.runs import run_cancel
 from tests import factories
 from tests.browser.test_walk import log_in
+from tests.training import chosen, judged
+from training.findings import finding
+from training.models import Dataset
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -27,6 +31,7 @@ def addresses(transactional_db: None) -> dict[str, Any]:
     upload = factories.upload(institution=place)
     factories.import_run(of=upload, state="failed", error_message="None of the files could be imported.")
     factories.verdict(upload, name="notes.txt", reason="This is a text file.")
+    draft, frozen = data_sets(place)
     pages = [
         "/cases/",
         "/cases/?q=nothing-like-this",
@@ -37,11 +42,26 @@ def addresses(transactional_db: None) -> dict[str, Any]:
         f"/series/{series.pk}/masks/upload/",
         f"/comparisons/{comparison.pk}/",
         "/models/",
+        "/models/datasets/",
+        draft.get_absolute_url(),
+        frozen.get_absolute_url(),
+        "/models/splits/",
         "/accounts/people/",
         "/accounts/profile/",
         "/accounts/password/change/",
     ]
     return {"user": user, "pages": pages}
+
+
+def data_sets(place: Institution) -> tuple[Dataset, Dataset]:
+    """A draft with a finding of each kind of decision and a patient without a split, and a frozen set that is used."""
+    masks = [chosen.mask(place, split=split) for split in ("train", "train", "test", "")]
+    kinds = {"empty": {}, "disagreement": {"reader": "Ada", "dice": 0.5}, "test-image": {"slices": 2}}
+    found = [finding(code, mask.pk, **values) for mask, (code, values) in zip(masks, kinds.items(), strict=False)]
+    decided = {"left_out": {str(masks[0].pk): {"note": "Drawn again.", "by": "Ada", "at": ""}}}
+    frozen = judged.dataset(place, patients=1)
+    judged.evaluation(factories.model_version(), frozen, (0.9,))
+    return chosen.draft(place, findings=found, decisions=decided), frozen
 
 
 PUBLIC = ["/accounts/login/", "/accounts/password/reset/"]

@@ -29,9 +29,9 @@ def approve(mask: Annotation, reader: User | None = None, **fields: Any) -> Revi
     )
 
 
-def mask(place: Institution, *, split: str = "", of: Case | None = None, image: Volume | None = None) -> Annotation:
-    """An approved mask on a phantom of a few slices, of a new patient; with ``split`` that patient has one."""
-    image, labels = image_and_labels() if image is None else (image, factories.labels(image.geometry))
+def mask(place: Institution, *, split: str = "", of: Case | None = None, depth: int = 3) -> Annotation:
+    """An approved mask on a phantom of ``depth`` slices, of a new patient; with ``split`` that patient has one."""
+    image, labels = image_and_labels(depth)
     case = of or factories.case(institution=place)
     row = factories.annotation(of=factories.series(of=case, image=image), pixels=labels)
     approve(row)
