@@ -7,7 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Normalisation = Literal["batch", "none"]
+Upsampling = Literal["transposed", "nearest"]
 STEM_KERNEL = 5
+# Of batch normalisation.
+NORM_EPSILON = 1e-3
 MAX_BASE_FILTERS, MAX_DEPTH, MAX_CONVOLUTIONS = 128, 6, 4
 
 
@@ -17,6 +20,8 @@ class Architecture:
 
     ``stem_stride`` 2 puts one strided convolution before the first level: the network then works at half the
     resolution and its logits are upsampled bilinearly (a quarter of the operations; Dice ceiling about 0.987).
+    ``upsampling`` is a transposed convolution, or "nearest": pixels are doubled, then a convolution of 2x2 with ReLU
+    follows, as many U-Nets written for Keras 2 do. ``head_filters`` above 0 put one more convolution before the logits.
 
     Raises:
         ValueError: a parameter is outside what this version can build.
@@ -28,18 +33,23 @@ class Architecture:
     normalisation: Normalisation = "batch"
     convolutions: int = 2
     dropout: float = 0.0
+    upsampling: Upsampling = "transposed"
+    head_filters: int = 0
 
     def __post_init__(self) -> None:
-        whole = (self.base_filters, self.depth, self.stem_stride, self.convolutions)
+        whole = (self.base_filters, self.depth, self.stem_stride, self.convolutions, self.head_filters)
         if any(isinstance(value, bool) or not isinstance(value, int) for value in whole):
             raise ValueError(f"filters, depth, stride and convolutions are whole numbers. Received instead: {whole}")
         _check_range("base_filters", self.base_filters, 1, MAX_BASE_FILTERS)
         _check_range("depth", self.depth, 1, MAX_DEPTH)
         _check_range("stem_stride", self.stem_stride, 1, 2)
         _check_range("convolutions", self.convolutions, 1, MAX_CONVOLUTIONS)
+        _check_range("head_filters", self.head_filters, 0, MAX_BASE_FILTERS)
         _check_range("dropout", self.dropout, 0.0, 0.9)
         if self.normalisation not in ("batch", "none"):
             raise ValueError(f"normalisation is 'batch' or 'none'. Received instead: {self.normalisation!r}")
+        if self.upsampling not in ("transposed", "nearest"):
+            raise ValueError(f"upsampling is 'transposed' or 'nearest'. Received instead: {self.upsampling!r}")
 
     @classmethod
     def paper(cls) -> Architecture:
@@ -78,10 +88,16 @@ class Architecture:
         yield from self._block("bottleneck", channels, self.filters(self.depth + 1))
         for level in range(self.depth, 0, -1):
             width = self.filters(level)
-            yield f"decoder_{level}_up/kernel", (2, 2, width, 2 * width)
+            # A transposed convolution keeps its outputs before its inputs.
+            sides = (width, 2 * width) if self.upsampling == "transposed" else (2 * width, width)
+            yield f"decoder_{level}_up/kernel", (2, 2, *sides)
             yield f"decoder_{level}_up/bias", (width,)
             yield from self._block(f"decoder_{level}", 2 * width, width)
-        yield "logits_head/kernel", (1, 1, self.base_filters, 1)
+        channels = self.base_filters
+        if self.head_filters:
+            yield from self._convolution("head", 3, channels, self.head_filters)
+            channels = self.head_filters
+        yield "logits_head/kernel", (1, 1, channels, 1)
         yield "logits_head/bias", (1,)
 
     def _block(self, name: str, channels: int, filters: int) -> Iterator[tuple[str, tuple[int, ...]]]:

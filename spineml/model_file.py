@@ -14,9 +14,11 @@ import json
 import os
 import platform
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,8 +151,12 @@ def save(model: keras.Model, spec: ModelSpec, path: Path) -> None:
     """
     from spineml import unet
 
-    variables = unet.named_weights(model)
-    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+    write({name: np.asarray(variable) for name, variable in unet.named_weights(model).items()}, spec, path)
+
+
+def write(weights: Weights, spec: ModelSpec, path: Path) -> None:
+    """As `save`, from the weights by ``layer/variable``; needs no TensorFlow."""
+    shapes = {name: values.shape for name, values in weights.items()}
     if shapes != spec.architecture.weight_shapes():
         raise ValueError("the model is not the network that the spec's architecture describes")
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=".h5", dir=path.parent)
@@ -158,7 +164,7 @@ def save(model: keras.Model, spec: ModelSpec, path: Path) -> None:
     draft = Path(name)
     try:
         with h5py.File(draft, "w") as file:
-            _write_weights(file, {name: np.asarray(variable) for name, variable in variables.items()})
+            _write_weights(file, weights)
             file.attrs[SPEC_ATTRIBUTE] = json.dumps(spec.as_json(), sort_keys=True)
         draft.chmod(0o644)
         with draft.open("rb") as stream:
@@ -179,6 +185,20 @@ def inspect(path: Path) -> ModelSpec:
 
 def read(path: Path) -> tuple[ModelSpec, Weights]:
     """The spec and the weights by ``layer/variable``; the same checks and errors as `inspect`."""
+    with opened(path) as file:
+        _refuse_whole_models(file)
+        found = data_sets(file)
+        spec = _read_spec(file)
+        return spec, _read_weights(found, spec.architecture)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[h5py.File]:
+    """The file to read; whatever is wrong with it in this block is told to a person.
+
+    Raises:
+        ModelFileRejected: too large, damaged, or not HDF5.
+    """
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise ModelFileRejected(
@@ -186,12 +206,8 @@ def read(path: Path) -> tuple[ModelSpec, Weights]:
         )
     try:
         with h5py.File(path, "r") as file:
-            _refuse_foreign_objects(file)
-            spec = _read_spec(file)
-            return spec, _read_weights(file, spec.architecture)
-    except ModelFileRejected:
-        raise
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+            yield file
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise ModelFileRejected(
             "The file is damaged or is not HDF5. Download or export it again and upload the complete file."
         ) from error
@@ -245,19 +261,31 @@ def _write_weights(file: h5py.File, weights: Weights) -> None:
         file.create_dataset(stored_name(name), data=values.astype(np.float32))
 
 
-def _refuse_foreign_objects(file: h5py.File) -> None:
-    """Links out of the file, data kept elsewhere, or more objects than any model has."""
-    config = file.attrs.get("model_config")
-    if config is not None:
+def _refuse_whole_models(file: h5py.File) -> None:
+    if "model_config" in file.attrs:
         raise ModelFileRejected(
             "The file describes a whole Keras model, which may contain code (such as a Lambda layer). "
             "Only weights with a spec of this platform are accepted."
         )
-    for count, (name, member) in enumerate(_members(file, "", depth=0)):
+
+
+def data_sets(group: h5py.Group) -> dict[str, h5py.Dataset]:
+    """Every data set below ``group`` by its path; nothing is opened that is not in this very file.
+
+    Raises:
+        ModelFileRejected: a link, data kept in another file, groups nested too deeply, or far too many objects.
+    """
+    found = {}
+    for count, (name, member) in enumerate(_members(group, "", depth=0)):
         if count >= MAX_OBJECTS:
             raise ModelFileRejected(f"The file holds more than {MAX_OBJECTS} objects, which no model of ours does.")
-        if isinstance(member, h5py.Dataset) and (member.external or member.is_virtual):
-            raise ModelFileRejected(f"“{name}” keeps its data in another file. Save the model as one complete file.")
+        if isinstance(member, h5py.Dataset):
+            if member.external or member.is_virtual:
+                raise ModelFileRejected(
+                    f"“{name}” keeps its data in another file. Save the model as one complete file."
+                )
+            found[name] = member
+    return found
 
 
 def _members(group: h5py.Group, prefix: str, *, depth: int) -> Iterator[tuple[str, Any]]:
@@ -299,11 +327,12 @@ def _short(error: Exception) -> str:
     return reason[:200]
 
 
-def _read_weights(file: h5py.File, architecture: Architecture) -> Weights:
+def _read_weights(found: Mapping[str, h5py.Dataset], architecture: Architecture) -> Weights:
     """Exactly the arrays of the architecture, checked by name, shape and type before any is read."""
     expected = architecture.weight_shapes()
+    if sum(map(prod, expected.values())) * np.dtype(np.float32).itemsize > MAX_FILE_BYTES:
+        raise ModelFileRejected("The network of the spec is larger than any that this platform runs.")
     places = {stored_name(name): name for name in expected}
-    found = {path: member for path, member in _members(file, "", depth=0) if isinstance(member, h5py.Dataset)}
     for place in found:
         if place not in places:
             raise ModelFileRejected(f"The file holds “{place}”, a layer that the network of its spec does not have.")
@@ -317,7 +346,12 @@ def _read_weights(file: h5py.File, architecture: Architecture) -> Weights:
         if found[place].dtype != np.float32:
             raise ModelFileRejected(f"“{place}” holds {found[place].dtype} values; weights are float32.")
     weights: Weights = {name: found[place][()] for place, name in places.items()}
+    check_finite(weights)
+    return weights
+
+
+def check_finite(weights: Weights) -> None:
+    """Raise ModelFileRejected when a weight is not a number."""
     broken = next((name for name, values in weights.items() if not np.isfinite(values).all()), None)
     if broken is not None:
         raise ModelFileRejected(f"The weights of “{broken}” are not finite numbers: the training had diverged.")
-    return weights

@@ -15,10 +15,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 
-from spineml.architecture import STEM_KERNEL, Architecture
+from spineml.architecture import NORM_EPSILON, STEM_KERNEL, Architecture
 
 NORM_MOMENTUM = 0.9
-NORM_EPSILON = 1e-3
 # Spine is a few per cent of the pixels: starting near that share spares the first epochs.
 FIRST_OUTPUT_BIAS = -3.0
 HEAD = "logits_head"
@@ -77,11 +76,16 @@ class _Blocks:
         return x
 
     def join(self, x: Any, skip: Any, name: str, filters: int) -> Any:
-        up = keras.layers.Conv2DTranspose(
-            filters, 2, strides=2, kernel_initializer="he_normal", name=f"{name}_up", dtype=self._dtype
-        )(x)
+        up = self._up(x, f"{name}_up", filters)
         both = keras.layers.Concatenate(name=f"{name}_skip", dtype=self._dtype)([skip, up])
         return self.block(both, name, filters)
+
+    def _up(self, x: Any, name: str, filters: int) -> Any:
+        fresh = {"kernel_initializer": "he_normal", "name": name, "dtype": self._dtype}
+        if self._architecture.upsampling == "transposed":
+            return keras.layers.Conv2DTranspose(filters, 2, strides=2, **fresh)(x)
+        x = keras.layers.UpSampling2D(2, name=f"{name}_double", dtype=self._dtype)(x)
+        return keras.layers.Conv2D(filters, 2, padding="same", activation="relu", **fresh)(x)
 
     def drop(self, x: Any) -> Any:
         if self._architecture.dropout == 0:
@@ -90,6 +94,8 @@ class _Blocks:
 
     def logits(self, x: Any) -> Any:
         stride = self._architecture.stem_stride
+        if self._architecture.head_filters:
+            x = self._convolution(x, "head", self._architecture.head_filters, 3, 1)
         bias = keras.initializers.Constant(FIRST_OUTPUT_BIAS)
         x = keras.layers.Conv2D(1, 1, bias_initializer=bias, name=HEAD, dtype="float32")(x)
         if stride == 1:

@@ -8,6 +8,8 @@ import pytest
 
 from spineml.architecture import Architecture
 
+NEWER = ("upsampling", "head_filters")
+
 
 def test_the_paper_s_network_has_31_million_weights() -> None:
     shapes = Architecture.paper().weight_shapes()
@@ -33,6 +35,8 @@ def test_parameters_survive_json() -> None:
         {"depth": True},  # a bool is an int in Python
         {"stem_stride": 3},
         {"normalisation": "layer"},
+        {"upsampling": "bilinear"},
+        {"head_filters": -1},
         {"dropout": 1.0},
         {"dropout": float("nan")},
     ],
@@ -45,3 +49,8 @@ def test_impossible_parameters_are_refused(values: dict[str, object]) -> None:
 def test_an_unknown_parameter_is_refused() -> None:
     with pytest.raises(TypeError):
         Architecture.from_json({"base_filters": 16, "lambda": "x"})
+
+
+def test_the_parameters_of_the_first_files_still_mean_the_same_network() -> None:
+    first = {name: value for name, value in Architecture().as_json().items() if name not in NEWER}
+    assert Architecture.from_json(first) == Architecture()

@@ -18,6 +18,8 @@ pytestmark = pytest.mark.tensorflow
         Architecture(base_filters=2, depth=2, stem_stride=1),
         Architecture(base_filters=3, depth=1, normalisation="none", convolutions=1),
         Architecture(base_filters=2, depth=3, stem_stride=1, normalisation="none", dropout=0.5),
+        Architecture(base_filters=2, depth=2, stem_stride=1, upsampling="nearest", head_filters=3),
+        Architecture(base_filters=2, depth=2, normalisation="none", upsampling="nearest", head_filters=2),
     ],
 )
 def test_a_network_has_the_weights_its_architecture_promises(architecture: Architecture) -> None:

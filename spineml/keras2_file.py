@@ -1,0 +1,257 @@
+"""Model files that Keras 2 wrote: the U-Net of the paper, as a whole model or as weights alone, made into ours.
+
+The layer list (``model_config``) is read as data (`spineml.keras2_graph`); a file of weights alone is understood by its
+shapes. The weights are then written to a file of this platform whose network gives the same output. Nothing in the
+file is ever executed.
+
+What Keras does not record must be said by whoever imports it: the window the images were prepared with. And a file of
+weights alone does not say what is between them: ReLU, a sigmoid at the end, and skips joined (skip, way up) are taken
+for granted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from spineml import model_file
+from spineml.architecture import NORM_EPSILON, Architecture
+from spineml.errors import ModelFileRejected
+from spineml.keras2_graph import Plan, Step, plan_of
+from spineml.model_file import ModelSpec
+from spineml.preprocess import MAX_CANVAS, Preprocess
+
+MODEL_CONFIG, LAYER_NAMES, WEIGHTS_GROUP = "model_config", "layer_names", "model_weights"
+MAX_CONFIG_CHARACTERS = 4 * 1024**2
+CANVAS_STEP = 32
+NORM_VARIABLES = ("gamma", "beta", "moving_mean", "moving_variance")
+Layers = Mapping[str, Mapping[str, h5py.Dataset]]
+FloatArray = npt.NDArray[np.float32]
+
+
+def is_foreign(path: Path) -> bool:
+    """True when the file looks like Keras' own and carries no spec of this platform.
+
+    Raises:
+        ModelFileRejected: too large, damaged, or not HDF5.
+    """
+    with model_file.opened(path) as file:
+        ours = model_file.SPEC_ATTRIBUTE in file.attrs
+        return not ours and any(name in file.attrs for name in (MODEL_CONFIG, LAYER_NAMES))
+
+
+def convert(path: Path, target: Path, *, preprocess: Preprocess | None = None) -> ModelSpec:
+    """Write the network of the Keras 2 file at ``path`` to ``target`` as a file of this platform; the same file gives
+    the same bytes.
+
+    Raises:
+        ModelFileRejected: the file is damaged, or not a U-Net of this family; the message says what is in the way.
+    """
+    with model_file.opened(path) as file:
+        layers = _layers(file)
+        plan = _plan(file, layers)
+        architecture = _architecture(plan, layers)
+        weights = dict(_weights(plan.steps, layers, architecture))
+        version = _keras_version(file)
+    weights = {name: weights[name] for name in architecture.weight_shapes()}
+    model_file.check_finite(weights)
+    spec = ModelSpec(
+        architecture,
+        _for_side(preprocess or Preprocess(), plan.side, architecture),
+        name=f"Keras {version}",
+        training={"imported": {"sha256": model_file.sha256_of(path), "keras": version}},
+        software=model_file.software_versions(),
+    )
+    model_file.write(weights, spec, target)
+    return spec
+
+
+def _for_side(preprocess: Preprocess, side: int | None, architecture: Architecture) -> Preprocess:
+    """A network of one size only was trained on that size."""
+    if side is None or side % CANVAS_STEP or side % architecture.stride or side > MAX_CANVAS:
+        return preprocess
+    return replace(preprocess, canvases=(side,))
+
+
+def _keras_version(file: h5py.File) -> str:
+    holder = file if "keras_version" in file.attrs else file.get(WEIGHTS_GROUP, file)
+    version = holder.attrs.get("keras_version", "2")
+    return _text(version)[:20]
+
+
+# --- what is in the file ----------------------------------------------------------------------------------------------
+def _layers(file: h5py.File) -> Layers:
+    """The variables of each layer by their short names; optimiser states are never looked at."""
+    group = file
+    if MODEL_CONFIG in file.attrs:
+        link = file.get(WEIGHTS_GROUP, getlink=True)
+        if not isinstance(link, h5py.HardLink) or not isinstance(file[WEIGHTS_GROUP], h5py.Group):
+            raise ModelFileRejected(
+                "The file describes a model, but its weights are not in it. Save the whole model again."
+            )
+        group = file[WEIGHTS_GROUP]
+    layers: dict[str, dict[str, h5py.Dataset]] = defaultdict(dict)
+    for path, found in model_file.data_sets(group).items():
+        layer, variable = path.split("/")[0], path.split("/")[-1].split(":")[0]
+        if variable in layers[layer]:
+            raise ModelFileRejected(f"Layer “{layer}” holds several variables “{variable}”: models inside models.")
+        if found.dtype != np.float32:
+            raise ModelFileRejected(f"“{path}” holds {found.dtype} values; weights are float32.")
+        layers[layer][variable] = found
+    return layers
+
+
+def _plan(file: h5py.File, layers: Layers) -> Plan:
+    if MODEL_CONFIG not in file.attrs:
+        return _plan_of_weights(file, layers)
+    text = _text(file.attrs[MODEL_CONFIG])
+    if len(text) > MAX_CONFIG_CHARACTERS:
+        raise ModelFileRejected("The model's description is longer than that of any U-Net of this family.")
+    try:
+        return plan_of(json.loads(text))
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
+        raise ModelFileRejected(
+            "The model's description is not one that Keras 2 writes. Save its weights alone and upload those."
+        ) from error
+
+
+def _plan_of_weights(file: h5py.File, layers: Layers) -> Plan:
+    """The layers that have weights, in the order in which Keras names them: from the input to the output."""
+    names = [_text(name) for name in np.atleast_1d(file.attrs[LAYER_NAMES])]
+    steps: list[Step] = []
+    for name in names:
+        variables = layers.get(name, {})
+        if "kernel" in variables:
+            steps.append(Step(name))
+        elif variables and steps and set(variables) <= set(NORM_VARIABLES):
+            steps[-1] = replace(steps[-1], norm=name)
+        elif variables:
+            raise ModelFileRejected(f"Layer “{name[:60]}” is not one that a U-Net of this family has.")
+    return Plan(tuple(steps))
+
+
+def _text(value: Any) -> str:
+    """An attribute's text, whichever way Keras and h5py wrote it.
+
+    Raises:
+        TypeError: it is not text.
+    """
+    if isinstance(value, bytes | np.bytes_):
+        return bytes(value).decode(errors="replace")
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
+
+
+# --- as our network ---------------------------------------------------------------------------------------------------
+def _architecture(plan: Plan, layers: Layers) -> Architecture:
+    """Read the parameters off the shapes of the kernels. Whether all fit is checked variable by variable afterwards.
+
+    Raises:
+        ModelFileRejected: they are not those of a U-Net of this family.
+    """
+    kernels = [_variable(layers, step.layer, "kernel").shape for step in plan.steps]
+    ups = [index for index, shape in enumerate(kernels) if shape[:2] == (2, 2)]
+    if not ups or any(len(shape) != 4 for shape in kernels):
+        raise ModelFileRejected("The weights are not those of a U-Net: there is no way up by 2x2 kernels.")
+    convolutions = ups[0] // (len(ups) + 1)
+    before, after = kernels[ups[0]][2:]
+    extra = len(kernels) - ups[-1] - convolutions - 2
+    try:
+        return Architecture(
+            base_filters=int(kernels[0][3]),
+            depth=len(ups),
+            stem_stride=1,
+            normalisation="batch" if plan.steps[0].norm else "none",
+            convolutions=convolutions,
+            dropout=plan.dropout,
+            upsampling="nearest" if before > after else "transposed",
+            head_filters=int(kernels[-2][3]) if extra == 1 else 0,
+        )
+    except ValueError as error:
+        raise ModelFileRejected(f"The weights are not those of a U-Net that this platform knows: {error}.") from error
+
+
+def _weights(steps: Sequence[Step], layers: Layers, architecture: Architecture) -> Iterator[tuple[str, FloatArray]]:
+    """Every weight of our network, each checked by its shape before it is read."""
+    expected = architecture.weight_shapes()
+    if sum(map(prod, expected.values())) * np.dtype(np.float32).itemsize > model_file.MAX_FILE_BYTES:
+        raise ModelFileRejected("The network is larger than any that this platform runs.")
+    ours = [name.removesuffix("/kernel") for name in expected if name.endswith("/kernel")]
+    used = {name for step in steps for name in (step.layer, step.norm)}
+    unused = [name for name, variables in layers.items() if variables and name not in used]
+    if len(ours) != len(steps) or unused:
+        raise ModelFileRejected("The file has layers with weights that a U-Net of its shape does not have.")
+    for name, step in zip(ours, steps, strict=True):
+        yield from _step(name, step, layers, expected)
+
+
+def _step(
+    name: str, step: Step, layers: Layers, expected: Mapping[str, tuple[int, ...]]
+) -> Iterator[tuple[str, FloatArray]]:
+    kernel = _read(layers, step.layer, "kernel", expected[f"{name}/kernel"])
+    filters = _filters(name, expected)
+    bias = _read(layers, step.layer, "bias", filters) if "bias" in layers[step.layer] else np.zeros(filters, np.float32)
+    if step.swapped:
+        kernel = np.roll(kernel, kernel.shape[2] // 2, axis=2)
+    yield f"{name}/kernel", kernel
+    if f"{name}/bias" in expected:
+        if step.norm:
+            raise ModelFileRejected(f"“{step.norm}” normalises where a U-Net of this family does not.")
+        yield f"{name}/bias", bias
+    else:
+        yield from _norm(f"{name.removesuffix('_conv')}_norm", step, layers, bias)
+
+
+def _filters(name: str, expected: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+    return expected.get(f"{name}/bias") or expected[f"{name.removesuffix('_conv')}_norm/gamma"]
+
+
+def _norm(name: str, step: Step, layers: Layers, bias: FloatArray) -> Iterator[tuple[str, FloatArray]]:
+    """Ours has no bias before it and an epsilon of its own; both are worked into the statistics, exactly.
+
+    ``(x + b - m) g / sqrt(v + e)`` equals ``(x - (m - b)) g' / sqrt(v + e')`` with ``g' = g sqrt((v + e') / (v + e))``.
+    """
+    if not step.norm:
+        raise ModelFileRejected(f"“{step.layer}” is not normalised although the first layer is.")
+    present = layers[step.norm]
+    values = {
+        variable: _read(layers, step.norm, variable, bias.shape)
+        if variable in present
+        else np.full(bias.shape, float(variable == "gamma"), np.float32)
+        for variable in ("gamma", "beta")
+    }
+    mean = _read(layers, step.norm, "moving_mean", bias.shape)
+    variance = _read(layers, step.norm, "moving_variance", bias.shape)
+    if (variance < 0).any():
+        raise ModelFileRejected(f"“{step.norm}” has a negative variance.")
+    scale = np.sqrt((variance.astype(np.float64) + NORM_EPSILON) / (variance + step.epsilon))
+    yield f"{name}/gamma", (values["gamma"] * scale).astype(np.float32)
+    yield f"{name}/beta", values["beta"]
+    yield f"{name}/moving_mean", mean - bias
+    yield f"{name}/moving_variance", variance
+
+
+def _read(layers: Layers, layer: str, variable: str, shape: tuple[int, ...]) -> FloatArray:
+    found = _variable(layers, layer, variable)
+    if found.shape != shape:
+        raise ModelFileRejected(
+            f"“{layer}/{variable}” has the shape {found.shape}; a U-Net like this one has {shape} there."
+        )
+    values: FloatArray = found[()]
+    return values
+
+
+def _variable(layers: Layers, layer: str, variable: str) -> h5py.Dataset:
+    if variable not in layers.get(layer, {}):
+        raise ModelFileRejected(f"The file lacks “{layer}/{variable}”, which its network needs.")
+    return layers[layer][variable]
