@@ -1,6 +1,6 @@
 from django.urls import path
 
-from inference import pages
+from inference import pages, pages_versions
 
 app_name = "inference"
 urlpatterns = [
@@ -9,6 +9,7 @@ urlpatterns = [
     path("series/<uuid:series_id>/compare/", pages.compare_action, name="compare"),
     path("inference-runs/<uuid:run_id>/cancel/", pages.inference_run_action, {"action": "cancel"}, name="cancel"),
     path("inference-runs/<uuid:run_id>/retry/", pages.inference_run_action, {"action": "retry"}, name="retry"),
+    path("models/<uuid:version_id>/masks/", pages_versions.version_masks, name="version_masks"),
     path("comparisons/<uuid:run_id>/", pages.comparison_page, name="comparison"),
     path("comparisons/<uuid:run_id>/comparison.csv", pages.comparison_csv, name="comparison_csv"),
     path("comparisons/<uuid:run_id>/slices/<int:z>.png", pages.comparison_slice, name="comparison_slice"),

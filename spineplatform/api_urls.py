@@ -6,9 +6,11 @@ from accounts import api as accounts
 from cases import api as cases
 from cases import api_masks, api_reading, api_slices, api_uploads
 from inference import api_comparisons, api_runs, api_series
+from inference import api_versions as inference_versions
 from training import api as training
 from training import api_evaluations, api_promotions
 from training.urls_api_datasets import urlpatterns as datasets
+from training.urls_api_versions import urlpatterns as versions
 
 app_name = "api"
 urlpatterns = [
@@ -52,11 +54,13 @@ urlpatterns = [
     path("models/<uuid:version_id>/", training.ModelView.as_view(), name="model"),
     path("models/<uuid:version_id>/download/", training.ModelDownloadView.as_view(), name="model-download"),
     path("models/<uuid:version_id>/activate/", training.ModelActivateView.as_view(), name="model-activate"),
+    path("models/<uuid:version_id>/masks/", inference_versions.VersionMasksView.as_view(), name="model-masks"),
     path("models/<uuid:version_id>/gate/", api_promotions.GateApiView.as_view(), name="model-gate"),
     path("models/<uuid:version_id>/promote/", api_promotions.PromoteView.as_view(), name="model-promote"),
     path("models/rollback/", api_promotions.RollbackView.as_view(), name="model-rollback"),
     path("promotions/", api_promotions.PromotionListView.as_view(), name="promotions"),
     *datasets,
+    *versions,
     path("evaluations/", api_evaluations.EvaluationListView.as_view(), name="evaluations"),
     path("evaluations/compare/", api_evaluations.EvaluationCompareView.as_view(), name="evaluation-compare"),
     path(

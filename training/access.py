@@ -24,7 +24,7 @@ def version_get(
     """
     require_anywhere(user, capability)
     try:
-        return ModelVersion.objects.get(pk=version_id)
+        return ModelVersion.objects.select_related("parent", "created_by", "training_run__dataset").get(pk=version_id)
     except (ModelVersion.DoesNotExist, ValidationError, ValueError):
         raise NotFound from None
 

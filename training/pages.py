@@ -1,31 +1,18 @@
-"""Pages of this app: the model versions."""
+"""The file of a version, for pages and REST."""
 
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_safe
 
-from accounts.access import Capability, institutions_with
+from accounts.access import Capability
 from spineplatform.shared import audit, storage
 from spineplatform.shared.http import file_download
 from training.access import version_get
 from training.models import ModelVersion
-from training.selectors import versions_seen
 
 HDF5 = "application/x-hdf5"
-
-
-@login_required
-@require_safe
-def versions_page(request: HttpRequest) -> HttpResponse:
-    """Context: ``versions``, ``may_manage``."""
-    context = {
-        "versions": versions_seen(request.user),
-        "may_manage": institutions_with(request.user, Capability.MANAGE_MODELS).exists(),
-    }
-    return render(request, "training/versions.html", context)
 
 
 @login_required

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Max
 
 from accounts.access import Capability, require_anywhere
-from spineml import model_file
+from spineml import keras2_file, model_file
+from spineml.preprocess import Preprocess
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import Conflict
+from spineplatform.shared.models import AuditEvent
 from training.models import SPINE_CT, ModelVersion, Promotion, PromotionKind, VersionStatus
 
 REGISTER_LOCK = "LOCK TABLE training_modelversion IN SHARE ROW EXCLUSIVE MODE"
@@ -23,38 +26,63 @@ class VersionRetired(Conflict):
     code = "version-retired"
 
 
-def version_register(*, path: Path, actor: Any = None, notes: str = "", activate: bool = False) -> ModelVersion:
+def version_register(
+    *, path: Path, actor: Any = None, notes: str = "", activate: bool = False, preprocess: Preprocess | None = None
+) -> ModelVersion:
     """Check the HDF5 file at ``path`` without executing anything, keep a copy, and number it. Idempotent by hash.
+
+    A file that Keras 2 wrote is made into one of this platform; ``preprocess`` says how its images were prepared.
 
     Raises:
         ModelFileRejected: with what is wrong with the file.
     """
     if actor is not None:
         require_anywhere(actor, Capability.MANAGE_MODELS)
-    spec = model_file.inspect(path)
-    sha256 = model_file.sha256_of(path)
-    with storage.work_folder("model") as folder, storage.stored_or_removed() as stored, transaction.atomic():
-        versions_lock()
-        version = ModelVersion.objects.filter(task=spec.task, sha256=sha256).first()
-        if version is None:
-            copy = folder / "model.h5"
-            shutil.copyfile(path, copy)
-            name = storage.store(copy, storage.unique_name("models", ".h5"))
-            stored.append(name)
-            version = ModelVersion.objects.create(
-                task=spec.task,
-                number=_next_number(spec.task),
-                file=name,
-                size=path.stat().st_size,
-                sha256=sha256,
-                spec=spec.as_json(),
-                parent=ModelVersion.objects.filter(task=spec.task, sha256=spec.parent_sha256 or "").first(),
-                notes=notes,
-                created_by=actor,
-            )
-            audit.record(actor=actor, action="model.registered", object_id=version.pk, number=version.number)
+    with (
+        storage.work_folder("import") as folder,
+        storage.stored_or_removed() as stored,
+        transaction.atomic(),
+    ):
+        if keras2_file.is_foreign(path):
+            foreign, path = path, folder / "model.h5"
+            keras2_file.convert(foreign, path, preprocess=preprocess)
+        version = version_record(path=path, stored=stored, made_by=actor, notes=notes)
         if activate:
             version_activate(version=version, actor=actor)
+    return version
+
+
+def version_record(*, path: Path, stored: list[str], made_by: Any, notes: str = "") -> ModelVersion:
+    """The version of the file at ``path``, new unless this very file is known; to be called inside a transaction.
+
+    The name of its copy goes into ``stored`` (`spineplatform.shared.storage.stored_or_removed`).
+
+    Raises:
+        ModelFileRejected: with what is wrong with the file.
+    """
+    spec = model_file.inspect(path)
+    sha256 = model_file.sha256_of(path)
+    versions_lock()
+    version = ModelVersion.objects.filter(task=spec.task, sha256=sha256).first()
+    if version is not None:
+        return version
+    with storage.work_folder("model") as folder:
+        copy = folder / "model.h5"
+        shutil.copyfile(path, copy)
+        name = storage.store(copy, storage.unique_name("models", ".h5"))
+    stored.append(name)
+    version = ModelVersion.objects.create(
+        task=spec.task,
+        number=_next_number(spec.task),
+        file=name,
+        size=path.stat().st_size,
+        sha256=sha256,
+        spec=spec.as_json(),
+        parent=ModelVersion.objects.filter(task=spec.task, sha256=spec.parent_sha256 or "").first(),
+        notes=notes,
+        created_by=made_by,
+    )
+    audit.record(actor=made_by, action="model.registered", object_id=version.pk, number=version.number)
     return version
 
 
@@ -65,8 +93,11 @@ def versions_lock() -> None:
 
 
 def _next_number(task: str) -> int:
-    newest = ModelVersion.objects.filter(task=task).order_by("-number").first()
-    return newest.number + 1 if newest else 1
+    """Never one that was given before, even if that version was deleted; asked for under `versions_lock`."""
+    newest = ModelVersion.objects.filter(task=task).aggregate(Max("number"))["number__max"] or 0
+    deleted = AuditEvent.objects.filter(action="model.deleted", detail__task=task)
+    numbers: list[int] = [newest, *deleted.values_list("detail__number", flat=True)]
+    return max(numbers) + 1
 
 
 def version_activate(

@@ -13,6 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from rest_framework.views import APIView
 
 from spineplatform.websockets import websocket_urlpatterns
+from tests.permissions import table_versions as versions
 from tests.permissions import world as worlds
 from tests.permissions.sockets import SOCKETS
 from tests.permissions.table import API, Row
@@ -23,7 +24,7 @@ from tests.permissions.world import ANONYMOUS, EVERYBODY, World
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 METHODS = ("get", "post", "put", "patch", "delete")
 NOT_OURS = ("admin:",)
-ROWS = [*API, *PAGES, *API_ROWS, *PAGE_ROWS]
+ROWS = [*API, *PAGES, *API_ROWS, *PAGE_ROWS, *versions.API_ROWS, *versions.PAGE_ROWS]
 
 
 @pytest.fixture

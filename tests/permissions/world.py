@@ -78,6 +78,7 @@ def make() -> World:
         "measurement": factories.measurement(of=series, author=people["annotator"]),
         "version": version,
         "candidate": candidate,
+        "unused_version": factories.model_version(),
     }
     return World(people, things)
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -47,6 +48,14 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return f"v{self.number}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("training:version", args=[self.pk])
+
+    @property
+    def trained_by(self) -> Any:
+        """The training run that made it, or None: the shipped model and imported ones have none."""
+        return getattr(self, "training_run", None)
 
     def trained_on(self, pixel_hash: str) -> bool:
         """True when these very images were among the version's training data, so that a Dice on them proves little."""

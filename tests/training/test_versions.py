@@ -1,0 +1,348 @@
+"""The registry of versions: import, notes, retiring, deleting, lineage, and who saw a patient."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.storage import default_storage
+from django.db import IntegrityError, connection, transaction
+from django.db.models import ProtectedError
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import Institution, Role, User
+from cases.models import AnnotationSource
+from spineplatform.shared.models import AuditEvent
+from spineplatform.shared.runs import RunState
+from tests import factories
+from tests.api_client import api, problem
+from tests.training import judged
+from training import selectors_versions, services_versions
+from training.models import DatasetItem, ModelVersion, Promotion, Split, TrainingRun, VersionStatus
+from training.selectors_versions import Sight, versions_that_saw
+from training.services import version_register
+
+pytestmark = pytest.mark.django_db
+MODELS = "/api/v1/models/"
+
+
+@pytest.fixture
+def place() -> Institution:
+    return factories.institution("Home")
+
+
+@pytest.fixture
+def admin(place: Institution) -> User:
+    return factories.user(Role.MODEL_ADMIN, institution=place)
+
+
+@pytest.fixture
+def client(admin: User) -> Client:
+    return signed_in(admin)
+
+
+def signed_in(person: User) -> Client:
+    client = Client()
+    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def text(client: Client, name: str, *args: object, query: str = "") -> str:
+    response = client.get(reverse(name, args=args) + query)
+    assert response.status_code == 200
+    return " ".join(response.content.decode().split())
+
+
+def trained(made: judged.Dataset, *, base: ModelVersion | None = None, parent: ModelVersion | None = None) -> Any:
+    """A version with the finished training that made it."""
+    version = factories.model_version(parent=parent)
+    now = timezone.now()
+    values = {"state": RunState.SUCCEEDED, "started_at": now, "finished_at": now, "settings": {}}
+    TrainingRun.objects.create(institution=made.institutions.get(), dataset=made, base=base, version=version, **values)
+    return version
+
+
+# --- notes, retiring, deleting ----------------------------------------------------------------------------------------
+def test_notes_are_changed_and_the_trail_keeps_the_old_ones(admin: User, client: Client) -> None:
+    version = factories.model_version(notes="first")
+    answer = api(admin).patch(f"{MODELS}{version.pk}/", {"notes": "second"}, format="json")
+    assert answer.json()["notes"] == "second"
+    client.post(reverse("training:version_notes", args=[version.pk]), {"notes": "third"})
+    version.refresh_from_db()
+    assert version.notes == "third"
+    events = AuditEvent.objects.filter(action="model.noted").order_by("pk")
+    assert [event.detail["before"] for event in events] == ["first", "second"]
+
+
+def test_a_retired_version_is_hidden_until_asked_for_and_comes_back(admin: User, client: Client) -> None:
+    version = factories.model_version()
+    assert api(admin).post(f"{MODELS}{version.pk}/retire/").json()["status"] == "retired"
+    assert api(admin).get(f"{MODELS}?status=in-use").json()["results"] == []
+    assert f'id="v{version.number}"' not in text(client, "training:versions")
+    assert f'id="v{version.number}"' in text(client, "training:versions", query="?status=retired")
+    assert api(admin).post(f"{MODELS}{version.pk}/restore/").json()["status"] == "candidate"
+
+
+def test_the_active_version_is_neither_retired_nor_deleted(admin: User) -> None:
+    active = factories.active_version()
+    assert problem(api(admin).post(f"{MODELS}{active.pk}/retire/")) == (409, "version-active")
+    assert problem(api(admin).delete(f"{MODELS}{active.pk}/")) == (409, "version-active")
+
+
+def test_restoring_a_version_in_use_changes_nothing(admin: User) -> None:
+    active = factories.active_version()
+    assert api(admin).post(f"{MODELS}{active.pk}/restore/").json()["status"] == "active"
+
+
+def test_a_version_is_deleted_with_its_file_and_its_number_is_never_given_again(
+    admin: User, tmp_path: Path, django_capture_on_commit_callbacks: Any
+) -> None:
+    first = version_register(path=factories.model_file(tmp_path / "a.h5"))
+    with django_capture_on_commit_callbacks(execute=True):
+        assert api(admin).delete(f"{MODELS}{first.pk}/").status_code == 204
+    assert not ModelVersion.objects.exists()
+    assert not default_storage.exists(str(first.file))
+    assert str(version_register(path=factories.model_file(tmp_path / "b.h5"))) == "v2"
+
+
+def mask(version: ModelVersion, place: Institution) -> str:
+    factories.prediction(of=factories.series(institution=place), model_version=version)
+    return "prediction"
+
+
+def child(version: ModelVersion, place: Institution) -> str:
+    factories.model_version(parent=version)
+    return "modelversion"
+
+
+def evaluated(version: ModelVersion, place: Institution) -> str:
+    judged.evaluation(version, judged.dataset(place, patients=1), (0.9,))
+    return "evaluationrun"
+
+
+def promoted(version: ModelVersion, place: Institution) -> str:
+    Promotion.objects.create(version=factories.model_version(), previous=version, kind="gated")
+    return "promotion"
+
+
+def based(version: ModelVersion, place: Institution) -> str:
+    trained(judged.dataset(place, patients=1, split=Split.TRAIN), base=version)
+    return "trainingrun"
+
+
+def queued(version: ModelVersion, place: Institution) -> str:
+    factories.inference_run(of=factories.series(institution=place), model_version=version)
+    return "inferencerun"
+
+
+@pytest.mark.parametrize("depend", [mask, child, evaluated, promoted, based, queued])
+def test_a_version_on_which_something_depends_is_not_deleted(
+    admin: User, client: Client, place: Institution, depend: Any
+) -> None:
+    version = factories.model_version()
+    code = depend(version, place)
+    refused = api(admin).delete(f"{MODELS}{version.pk}/")
+    assert problem(refused) == (409, "version-in-use")
+    assert refused.json()["depends"][code] == 1
+    assert api(admin).get(f"{MODELS}{version.pk}/").json()["used_by"] == refused.json()["depends"]
+    assert client.post(reverse("training:version_delete", args=[version.pk])).status_code == 409
+    assert "so it can be retired but not deleted" in text(client, "training:version", version.pk)
+    assert ModelVersion.objects.filter(pk=version.pk).exists()
+
+
+def test_what_begins_to_depend_at_the_last_moment_is_found_by_the_database(
+    admin: User, place: Institution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = factories.model_version()
+    mask(version, place)
+    monkeypatch.setattr(services_versions, "dependants", lambda version: [])
+    assert problem(api(admin).delete(f"{MODELS}{version.pk}/")) == (409, "version-in-use")
+
+
+def test_every_kind_of_row_that_can_depend_on_a_version_has_a_name_and_is_protected(place: Institution) -> None:
+    version = factories.model_version()
+    for depend in (mask, child, evaluated, promoted, based, queued):
+        assert depend(version, place) in selectors_versions.DEPENDANTS
+    assert {one.code for one in selectors_versions.dependants(version)} == set(selectors_versions.DEPENDANTS)
+    with pytest.raises(ProtectedError):
+        version.delete()
+
+
+# --- one active version -----------------------------------------------------------------------------------------------
+def test_the_database_allows_one_active_version_for_each_task() -> None:
+    factories.active_version()
+    other = factories.model_version()
+    with (
+        pytest.raises(IntegrityError, match="training_version_one_active"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("UPDATE training_modelversion SET status = 'active' WHERE id = %s", [other.pk])
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE training_modelversion SET task = 'knee', status = 'active' WHERE id = %s", [other.pk])
+    assert ModelVersion.objects.filter(status=VersionStatus.ACTIVE).count() == 2
+
+
+def test_a_version_is_promoted_and_rolled_back_while_a_training_runs(admin: User, place: Institution) -> None:
+    active, candidate = factories.active_version(), factories.model_version()
+    made = judged.dataset(place, patients=1, split=Split.TRAIN)
+    TrainingRun.objects.create(
+        institution=place,
+        dataset=made,
+        base=active,
+        settings={},
+        state=RunState.RUNNING,
+        started_at=timezone.now(),
+        token=uuid.uuid4(),
+        lease_expires_at=timezone.now(),
+    )
+    assert api(admin).post(f"{MODELS}{candidate.pk}/promote/", {"reason": "Looks better."}).status_code == 200
+    assert api(admin).post(f"{MODELS}rollback/").json()["version"]["number"] == active.number
+    assert TrainingRun.objects.get().state == RunState.RUNNING
+
+
+# --- pages ------------------------------------------------------------------------------------------------------------
+def test_the_registry_shows_figures_parents_data_sets_and_the_lineage(client: Client, place: Institution) -> None:
+    base = factories.active_version()
+    made = judged.dataset(place, patients=2, split=Split.TRAIN, name="Spring 2026")
+    version = trained(made, base=base, parent=base)
+    judged.evaluation(version, judged.dataset(place, name="Frozen test"), (0.9,) * 6)
+    page = text(client, "training:versions")
+    for words in ("Spring 2026", "Frozen test", "<strong>0.900</strong>", f"made from {base}", "lineage-line"):
+        assert words in page, words
+    own = factories.model_version(
+        spec={"metrics": {"test": [{"dice": 0.8, "patients": 3}, {"dice": 0.6, "patients": 1}]}}
+    )
+    assert "0.750" in text(client, "training:versions", query=f"?status={own.status}")
+
+
+def test_figures_of_patients_one_may_not_see_are_not_shown(place: Institution) -> None:
+    judged.evaluation(factories.model_version(), judged.dataset(place, name="Theirs"), (0.9,) * 6)
+    page = text(signed_in(factories.user(Role.CLINICIAN)), "training:versions")
+    assert "Theirs" not in page
+    assert "0.900" not in page
+
+
+def test_a_version_has_a_page_with_all_that_is_known_of_it(client: Client, admin: User, place: Institution) -> None:
+    base = factories.active_version()
+    made = judged.dataset(place, patients=1, split=Split.TRAIN, name="Spring 2026")
+    version = trained(made, base=base, parent=base)
+    version.spec = {"architecture": {"base_filters": 16}, "card": {"licence": "CC0"}, "training": {"curve": [1] * 99}}
+    version.save()
+    grandchild = factories.model_version(parent=version)
+    evaluation = judged.evaluation(version, judged.dataset(place, name="Frozen test"), (0.9,) * 6)
+    api(admin).post(f"{MODELS}{version.pk}/promote/", {"reason": "Because it is better."})
+    page = text(client, "training:version", version.pk)
+    words = [
+        "Spring 2026",
+        "Frozen test",
+        "base filters",
+        "CC0",
+        "Because it is better.",
+        base.sha256[:0],
+        str(grandchild),
+    ]
+    for word in [*words, reverse("training:evaluation", args=[evaluation.pk]), version.sha256]:
+        assert word in page, word
+    assert "curve" not in page
+    assert "not evaluated" not in page
+
+
+def test_whoever_does_not_manage_versions_sees_no_buttons(place: Institution) -> None:
+    version = factories.model_version(notes="Read me")
+    page = text(signed_in(factories.user(Role.CLINICIAN, institution=place)), "training:version", version.pk)
+    assert "Read me" in page
+    assert "Retire" not in page
+    assert "Promote" not in page
+
+
+def test_any_two_versions_are_compared_line_by_line(client: Client, place: Institution) -> None:
+    first = factories.model_version(spec={"architecture": {"base_filters": 16, "depth": 4}})
+    second = factories.model_version(spec={"architecture": {"base_filters": 32, "depth": 4}})
+    made = judged.dataset(place, name="Both were here")
+    for version in (first, second):
+        judged.evaluation(version, made, (0.9,) * 6)
+    page = text(client, "training:versions_compare", query=f"?version={first.pk}&version={second.pk}")
+    assert "Both were here" in page
+    assert page.count('class="differs"') == 1
+    assert client.get(reverse("training:versions_compare") + f"?version={first.pk}").status_code == 400
+
+
+# --- which masks, which patients --------------------------------------------------------------------------------------
+def test_the_masks_of_a_version_are_those_of_cases_one_may_see(client: Client, admin: User, place: Institution) -> None:
+    version = factories.model_version()
+    mine = [factories.prediction(of=factories.series(institution=place), model_version=version) for _ in range(2)]
+    factories.prediction(of=factories.series(), model_version=version)  # another institution's
+    factories.prediction(of=factories.series(institution=place))  # another version's
+    body = api(admin).get(f"{MODELS}{version.pk}/masks/?page_size=1").json()
+    assert [one["id"] for one in body["results"]] == [str(mine[1].annotation_id)]
+    second = api(admin).get(body["next"]).json()
+    assert [one["id"] for one in second["results"]] == [str(mine[0].annotation_id)]
+    assert second["next"] is None
+    page = text(client, "inference:version_masks", version.pk)
+    assert page.count("/view/?mask=") == 2
+    assert "2 masks of cases you may see" in page
+
+
+def test_a_version_knows_a_patient_by_its_training_its_lineage_and_its_evaluations(
+    client: Client, admin: User, place: Institution
+) -> None:
+    made = judged.dataset(place, patients=1, split=Split.TRAIN)
+    patient = DatasetItem.objects.get().patient
+    first = trained(made)
+    second = factories.model_version(parent=first)
+    third = trained(judged.dataset(place, patients=1, split=Split.TRAIN), base=second)
+    factories.model_version()  # knows nobody
+    assert versions_that_saw(patient) == [
+        Sight(third, through=first),
+        Sight(second, through=first),
+        Sight(first, trained=True),
+    ]
+    case = patient.cases.get()
+    body = api(admin).get(f"/api/v1/cases/{case.pk}/versions/").json()
+    assert [one["version"]["number"] for one in body] == [third.number, second.number, first.number]
+    assert body[0]["through"]["number"] == first.number
+    page = text(client, "training:case_versions", case.pk)
+    assert f"descends from {first}" in page
+    assert "was trained on this patient" in page
+
+
+def test_the_same_image_under_another_name_is_found_by_its_pixels(place: Institution) -> None:
+    series = factories.series(institution=place)
+    version = factories.model_version(spec={"data": {"pixel_hashes": [series.pixel_hash, "ab" * 32]}})
+    assert versions_that_saw(series.case.patient) == [Sight(version, trained=True)]
+
+
+def test_validation_and_evaluation_are_said_too(place: Institution) -> None:
+    made = judged.dataset(place, patients=1, split=Split.VALIDATION)
+    patient = DatasetItem.objects.get().patient
+    version = trained(made)
+    judged.evaluation(version, made, (0.9,))
+    judged.waiting(factories.model_version(), made)  # not finished: has seen nothing yet
+    assert versions_that_saw(patient) == [Sight(version, tuned=True, judged=True)]
+
+
+def test_a_patient_nobody_knows_is_said_to_be_so(client: Client, place: Institution) -> None:
+    case = factories.case(institution=place)
+    assert "No model version was trained" in text(client, "training:case_versions", case.pk)
+
+
+def test_a_named_version_segments_by_page_and_by_rest(place: Institution) -> None:
+    clinician = factories.user(Role.CLINICIAN, institution=place)
+    factories.active_version()
+    named, series = factories.model_version(), factories.series(institution=place)
+    body = {"model_version": str(named.pk)}
+    answer = api(clinician).post(f"/api/v1/series/{series.pk}/segment/", body, format="json")
+    assert answer.status_code == 202, answer.json()
+    other = factories.series(institution=place)
+    signed_in(clinician).post(reverse("inference:start", args=[other.pk]), body)
+    assert [run.model_version for one in (series, other) for run in one.inference_runs.all()] == [named, named]
+
+
+def test_a_mask_of_a_person_is_no_mask_of_a_version(admin: User, place: Institution) -> None:
+    factories.annotation(of=factories.series(institution=place), source=AnnotationSource.UPLOAD)
+    assert api(admin).get(f"{MODELS}{factories.model_version().pk}/masks/").json()["results"] == []

@@ -1,0 +1,47 @@
+"""Forms about versions: bringing a file in, and its notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from spineml.preprocess import Preprocess
+from spineplatform.shared.errors import UserError
+
+
+class WindowUnusable(UserError):
+    """A window is a centre and a width in HU, the width at least 1. Give both, or neither."""
+
+    code = "window-unusable"
+
+
+class ImportForm(forms.Form):
+    file = forms.FileField(
+        label=_("Model file (.h5)"),
+        help_text=_("Of this platform, or a U-Net that Keras 2 wrote. It is checked first; nothing in it is executed."),
+    )
+    notes = forms.CharField(
+        label=_("Notes"), required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 2}), initial=""
+    )
+    window_centre = forms.FloatField(
+        label=_("Window centre (HU)"), required=False, help_text=_("Keras 2 files only: how its images were prepared.")
+    )
+    window_width = forms.FloatField(label=_("Window width (HU)"), required=False)
+
+
+def preprocess_of(given: Mapping[str, Any]) -> Preprocess | None:
+    """The preprocessing with the window that was given, or None without one.
+
+    Raises:
+        WindowUnusable: half a window, or one that cannot be.
+    """
+    centre, width = given.get("window_centre"), given.get("window_width")
+    if centre is None and width is None:
+        return None
+    try:
+        return Preprocess(window_centre=float(centre), window_width=float(width))  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise WindowUnusable from error
