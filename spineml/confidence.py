@@ -1,6 +1,6 @@
 """How sure a network is of its mask: the Dice that it expects itself, from its own probabilities.
 
-Taking the probabilities ``p`` at their word, the truth holds each pixel with chance ``p``. The Dice of a mask ``m`` with
+Taking the probabilities ``p`` at their word, the truth holds each pixel with chance ``p``. The Dice of a mask ``m`` and
 it is ``2 |m and truth| / (|m| + |truth|)``; with the expected values of both parts, ``2 sum(m p) / (sum(m) + sum(p))``.
 A network that errs surely is still sure: a low value tells where to look first, a high one does not replace looking.
 """

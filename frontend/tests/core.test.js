@@ -150,7 +150,11 @@ test("the next wanted slice is looked for all round, the present one last", asyn
   assert.equal(await nextWhere(7, 1, 10, async () => false), null);
 });
 
-test("doubtful are the slices of which the network expects little", () => {
+test("doubtful are the slices of which the network expects little, and the least sure tenth", () => {
+  const sure = Array.from({ length: 20 }, (_, z) => 0.981 + z / 1000);
+  assert.deepEqual(doubtfulSlices(sure), []);
+  assert.deepEqual(doubtfulSlices(sure.with(4, 0.96).with(9, 0.95).with(11, 0.965)), [4, 9, 11]);
+  assert.deepEqual(doubtfulSlices(sure.map((_, z) => 0.9 + z / 1000)), [0, 1, 2]);
   assert.deepEqual(doubtfulSlices([0.99, 0.5, 0.9, 0.899]), [1, 3]);
   assert.deepEqual(doubtfulSlices([]), []);
 });

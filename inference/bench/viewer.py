@@ -25,7 +25,7 @@ from spineml.volume_file import SliceFileReader, SliceFileWriter
 
 SIDE, DISTINCT = 512, 50
 DEPTHS = (30, 300, 900)
-OPENINGS, KEYS, MOVES, STROKES, SAVES = 5, 60, 40, 5, 5
+OPENINGS, KEYS, MOVES, STROKES, SAVES = 7, 60, 40, 5, 5
 KEY_REPEAT_MS, POINTER_MS = 33, 16
 PATIENCE_MS = 120_000
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -195,9 +195,10 @@ def first_slices(visit: Visit) -> dict[str, float]:
             with visit.reading(depth, loaded=False) as page:
                 page.wait_for_function("() => window.bench.first !== null")
                 seconds[depth].append(page.evaluate("window.bench.first") / 1000)
-    medians = {depth: statistics.median(found) for depth, found in seconds.items()}
-    by_depth = {f"viewer_first_slice_{depth}_s": value for depth, value in medians.items()}
-    return {**by_depth, "viewer_first_slice_growth": medians[DEPTHS[-1]] / medians[DEPTHS[0]]}
+    by_depth = {f"viewer_first_slice_{depth}_s": statistics.median(found) for depth, found in seconds.items()}
+    # Within a round the machine is as busy for the long series as for the short one.
+    growth = statistics.median(many / few for few, many in zip(seconds[DEPTHS[0]], seconds[DEPTHS[-1]], strict=True))
+    return {**by_depth, "viewer_first_slice_300_best_s": min(seconds[300]), "viewer_first_slice_growth": growth}
 
 
 def next_slices(visit: Visit) -> dict[str, float]:

@@ -40,6 +40,14 @@ class Viewer {
     this.z = null;
   }
 
+  /** Some add-ons take the canvas away from pages: the server's pictures are still there. */
+  cannotDraw() {
+    this.part("loading").hidden = true;
+    this.part("retry").hidden = true;
+    this.part("problem").hidden = false;
+    this.part("problem-text").textContent = gettext("This browser cannot draw the picture. The downloads show every slice with its mask.");
+  }
+
   start() {
     const { config } = this;
     const length = config.width * config.height;
@@ -250,4 +258,8 @@ class Viewer {
   }
 }
 
-for (const root of document.querySelectorAll("[data-viewer-root]")) new Viewer(root).start();
+for (const root of document.querySelectorAll("[data-viewer-root]")) {
+  const viewer = new Viewer(root);
+  if (viewer.canvas.getContext("2d")) viewer.start();
+  else viewer.cannotDraw();
+}

@@ -10,7 +10,7 @@ from accounts.models import User
 from cases.models import Annotation, Measurement
 from spineml.phantom import spine_phantom
 from tests import factories
-from tests.browser.reading import all_loaded, ask, held, labels, open_reading, save
+from tests.browser.reading import all_loaded, ask, held, labels, move_to, open_reading, save
 from tests.browser.test_walk import log_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -101,6 +101,7 @@ def test_unsure_slices_are_found_from_a_corrected_mask_too(page: Page, mask: Ann
     press(page, "Home", ";")
     position = page.locator("[data-part=position]")
     expect(position).to_have_text("5 / 16")
+    move_to(page, 10, 10, 4)  # where nothing is marked yet
     press(page, "b", "Enter")
     save(page)
     press(page, ";")

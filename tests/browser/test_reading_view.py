@@ -48,9 +48,13 @@ def voxel(page: Page) -> list[int]:
 def test_a_series_opens_on_the_slice_with_the_largest_mask_and_then_loads_the_rest(
     reader: Page, series: Series
 ) -> None:
+    asked: list[str] = []
+    reader.on("request", lambda request: asked.append(request.url))
     open_reading(reader, series)
     areas = series.annotations.first().areas_px
     assert voxel(reader)[2] == areas.index(max(areas))
+    first = f"/series/{series.pk}/slices/?first={voxel(reader)[2]}&count=1"
+    assert sum(first in address for address in asked) == 1, "it is asked for once, by the page itself"
     all_loaded(reader)
     shown = ask(reader, "[...reader.volume.get(3)]")
     volume, _ = spine_phantom(shape=SHAPE, spacing=(3.0, 2.0, 2.0))
@@ -231,7 +235,8 @@ def test_a_browser_that_lacks_something_is_led_to_the_simple_viewer(reader: Page
     link.wait_for(state="visible")
     link.click()
     reader.wait_for_url("**/view/")
-    reader.problems.clear()  # the simple viewer needs a canvas, too, and says so
+    shown = "cannot draw the picture" if what == "no canvas" else "mm²"
+    expect(reader.get_by_role("main")).to_contain_text(shown)
 
 
 def look(page: Page, series: Series) -> list[str]:

@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Institution, Role
-from cases.models import AnnotationSource, Case, Verdict
+from cases.models import AnnotationSource, Case, Series, Verdict
 from cases.selectors import BadFilter, CaseFilter, case_page
 from spineplatform.shared import storage
 from spineplatform.shared.runs import RunState
@@ -129,3 +129,12 @@ def test_an_upload_shows_what_asks_for_a_look_first(clinician: Client, home: Ins
     context = clinician.get(upload.get_absolute_url()).context
     assert [verdict.name for verdict in context["verdicts"]] == ["3.dcm", "1.dcm", "0.dcm", "2.dcm"]
     assert context["counts"] == [(Verdict.REJECTED, 1), (Verdict.SKIPPED, 1), (Verdict.IMPORTED, 2)]
+
+
+def test_the_viewer_is_loaded_where_series_are_read_and_nowhere_else(clinician: Client, home: Institution) -> None:
+    add_series(factories.case(institution=home))
+    series = Series.objects.get()
+    read = f"/series/{series.pk}/read/"
+    pages = ["/cases/", series.case.get_absolute_url(), f"/series/{series.pk}/view/", read]
+    with_viewer = [page for page in pages if b"viewer/reading.js" in clinician.get(page).content]
+    assert with_viewer == [read]

@@ -1,7 +1,9 @@
 // Which slice to look at next.
 
-/** Below this expected Dice (spineml/confidence.py) a slice is worth a look. */
-export const DOUBTFUL = 0.9;
+// Expected Dice (spineml/confidence.py): always worth a look; sure enough not to be looked for.
+const DOUBTFUL = 0.9;
+const SURE = 0.97;
+const LEAST_SURE_PART = 0.1;
 
 /**
  * The first slice after `z` in `direction` for which `isWanted` holds, going round once; `z` itself comes last.
@@ -15,7 +17,8 @@ export async function nextWhere(z, direction, depth, isWanted) {
   return null;
 }
 
-/** Slices that the network was least sure of. @param {number[]} confidence by slice, may be empty */
+/** Slices of which the network was not sure, and the least sure tenth. @param {number[]} confidence by slice, may be empty */
 export function doubtfulSlices(confidence) {
-  return confidence.flatMap((value, z) => (value < DOUBTFUL ? [z] : []));
+  const tenth = [...confidence].sort((a, b) => a - b)[Math.floor(confidence.length * LEAST_SURE_PART)];
+  return confidence.flatMap((value, z) => (value < DOUBTFUL || (value < SURE && value <= tenth) ? [z] : []));
 }
