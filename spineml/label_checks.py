@@ -224,14 +224,15 @@ class PartCounter:
         self._parents += range(first, first + count)
         here = np.where(labels > 0, labels + (first - 1), 0)
         if self._below is not None and count:
-            self._join(here)
+            box = _box(marked)
+            self._join(here[box], self._below[box])
         self._below = here
 
-    def _join(self, here: npt.NDArray[np.intp]) -> None:
+    def _join(self, here: npt.NDArray[np.intp], below: npt.NDArray[np.intp]) -> None:
         """Parts that touch the slice below, also by a corner, are one."""
         for down in (-1, 0, 1):
             for across in (-1, 0, 1):
-                moved = _moved(self._below, down, across)  # type: ignore[arg-type]
+                moved = _moved(below, down, across)
                 both = (here > 0) & (moved > 0)
                 for pair in set(zip(here[both].tolist(), moved[both].tolist(), strict=True)):
                     self._parents[self._root(pair[0])] = self._root(pair[1])
@@ -245,6 +246,12 @@ class PartCounter:
     @property
     def count(self) -> int:
         return len(Counter(self._root(part) for part in range(1, len(self._parents))))
+
+
+def _box(marked: BoolArray) -> tuple[slice, slice]:
+    """What holds all that is marked, and one pixel more to each side."""
+    rows, columns = np.flatnonzero(marked.any(axis=1)), np.flatnonzero(marked.any(axis=0))
+    return tuple(slice(max(0, int(at[0]) - 1), int(at[-1]) + 2) for at in (rows, columns))  # type: ignore[return-value]
 
 
 def _moved(array: npt.NDArray[np.intp], down: int, across: int) -> npt.NDArray[np.intp]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 
 import pytest
@@ -250,3 +251,35 @@ def test_training_beside_test_patients_is_allowed(place: Institution) -> None:
     )
     judged.freeze(data)
     assert TrainingRun.objects.create(institution=place, dataset=data, settings={}).pk
+
+
+# --- two at the same moment -------------------------------------------------------------------------------------------
+@pytest.mark.django_db(transaction=True)
+def test_a_training_and_a_change_of_split_at_the_same_moment_cannot_both_be_right(place: Institution) -> None:
+    """The training holds the rows of its patients; the change waits for it, and is then too late."""
+    data = judged.dataset(place, patients=1, split="train")
+    answers: list[Exception | None] = []
+    asked = threading.Event()
+
+    def change() -> None:
+        asked.set()
+        try:
+            PatientSplit.objects.filter(patient=person_of(data)).update(split="test")
+            answers.append(None)
+        except IntegrityError as error:
+            answers.append(error)
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        TrainingRun.objects.create(institution=place, dataset=data, settings={})
+        other = threading.Thread(target=change)
+        other.start()
+        asked.wait()
+        other.join(timeout=0.5)
+        assert other.is_alive(), "it waits for the training's transaction"
+    other.join()
+    (refusal,) = answers
+    assert isinstance(refusal, IntegrityError)
+    assert refusal.__cause__.diag.constraint_name == "training_split_trained"  # type: ignore[union-attr]
+    assert PatientSplit.objects.get().split == "train"
