@@ -49,7 +49,8 @@ def upload_page(request: HttpRequest) -> HttpResponse:
     require_anywhere(request.user, Capability.UPLOAD_CT)
     institutions = institutions_with(request.user, Capability.UPLOAD_CT)
     if request.method == "GET":
-        return render(request, "cases/upload.html", {"form": UploadForm(institutions=institutions)})
+        form = UploadForm(institutions=institutions, initial={"pairs": "pairs" in request.GET})
+        return render(request, "cases/upload.html", {"form": form})
     form = UploadForm(request.POST, request.FILES, institutions=institutions)
     if not form.is_valid():
         return _refused(request, form, 400, "invalid", str(next(iter(form.errors.values()))[0]))

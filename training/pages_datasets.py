@@ -28,6 +28,7 @@ from training.selectors_datasets import (
     dependants,
     findings_seen,
     masks_of,
+    masks_seen,
     preview,
     what_is_missing,
 )
@@ -94,12 +95,13 @@ def _create(request: HttpRequest) -> HttpResponse:
 def dataset_page(request: HttpRequest, dataset_id: str) -> HttpResponse:
     """Context: ``dataset``, ``rows`` (split, label and counts), ``missing`` sentences, ``without_split`` (patients),
     ``findings``, ``open``, ``left_out`` (how many), ``run`` (the last one), ``used_by``, ``trainings``,
-    ``evaluations``, ``choice``, ``may_manage``.
+    ``evaluations``, ``choice``, ``masks`` (page) and their ``mask_rows``, ``may_manage``.
     """
     dataset = dataset_get(request.user, dataset_id)
     held = preview(masks_of(dataset))
     counts = dataset.counts if dataset.is_frozen else held.counts
     findings = findings_seen(request.user, dataset)
+    masks = Paginator(masks_of(dataset), PER_PAGE).get_page(request.GET.get("masks"))
     context = {
         "dataset": dataset,
         "rows": _rows(counts),
@@ -113,6 +115,8 @@ def dataset_page(request: HttpRequest, dataset_id: str) -> HttpResponse:
         "trainings": dataset.training_runs.select_related("version"),
         "evaluations": dataset.evaluations.select_related("version").defer("result"),
         "choice": Choice.from_json(dataset.filters),
+        "masks": masks,
+        "mask_rows": masks_seen(request.user, masks.object_list),
         "ready": _is_ready(dataset, held, findings),
         "may_manage": _may_manage(request, dataset),
     }

@@ -15,7 +15,7 @@ from accounts.access import Capability, institutions_with
 from cases.models import Annotation, AnnotationSource, Patient, Review, ReviewVerdict
 from training.findings import TITLES, sentence
 from training.models import Dataset, Split
-from training.selectors_splits import NO_SPLIT
+from training.selectors_splits import NO_SPLIT, SPLIT_OR_NONE
 
 SPLITS = (*Split.values, NO_SPLIT)
 
@@ -194,6 +194,31 @@ def _is_uuid(value: str) -> bool:
 def series_chosen_twice(annotations: Iterable[str]) -> bool:
     rows = list(Annotation.objects.filter(pk__in=list(annotations)).values_list("series", flat=True))
     return len(rows) != len(set(rows))
+
+
+@dataclass(frozen=True)
+class SeenMask:
+    """A mask of a data set with what a page shows of it; names are empty where the user may not see the case."""
+
+    mask: Annotation
+    patient: str
+    split: str
+    url: str
+
+
+def masks_seen(user: Any, masks: Iterable[Annotation]) -> list[SeenMask]:
+    """Rows of `masks_of` for a page."""
+    places = set(institutions_with(user, Capability.VIEW_CASES).values_list("pk", flat=True))
+    labels = dict(SPLIT_OR_NONE)
+    return [
+        SeenMask(
+            mask,
+            mask.series.case.patient.pseudonym if mask.institution_id in places else "",
+            str(labels[split_name(mask)]),
+            f"{mask.series.get_absolute_url()}?mask={mask.pk}" if mask.institution_id in places else "",
+        )
+        for mask in masks
+    ]
 
 
 # --- findings for a person --------------------------------------------------------------------------------------------

@@ -122,6 +122,7 @@ def test_findings_are_shown_with_the_case_to_open_and_decided_on(place: Institut
     data = chosen.draft(place, findings=[finding(mask.pk)])
     page = shown(browser, data.get_absolute_url())
     assert "Empty mask" in page
+    assert "1 mask</h2>" in page
     assert f"{mask.series.get_absolute_url()}?mask={mask.pk}" in page
     url = reverse("training:dataset_decide", args=[data.pk])
     assert "Choose at least one finding." in browser.post(url, follow=True).content.decode()
