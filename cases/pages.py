@@ -130,8 +130,10 @@ def detail_page(request: HttpRequest, case_id: str) -> HttpResponse:
 @login_required
 @require_safe
 def series_page(request: HttpRequest, series_id: str) -> HttpResponse:
-    """The series' one page is the result page, which also shows a series without a mask."""
-    return redirect("inference:view", series_get(request.user, series_id).pk)
+    """The series' one page is the result page, which also shows a series without a mask; the query goes with it."""
+    address = reverse("inference:view", args=[series_get(request.user, series_id).pk])
+    query = request.META.get("QUERY_STRING", "")
+    return redirect(f"{address}?{query}" if query else address)
 
 
 @login_required

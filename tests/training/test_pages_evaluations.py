@@ -46,7 +46,9 @@ def test_an_evaluation_shows_tables_plots_and_the_worst_images_with_the_way_to_t
         assert words in page, words
     assert "boxes.svg" in page
     worst = run.series.all()[5]
-    assert f"{worst.series.get_absolute_url()}?mask={worst.annotation_id}#z=0" in page
+    address = f"{worst.series.get_absolute_url()}?mask={worst.annotation_id}"
+    assert f"{address}#z=0" in page
+    assert client.get(address)["Location"].endswith(f"/view/?mask={worst.annotation_id}")
     assert "was trained on" not in page
 
 
