@@ -25,7 +25,7 @@ from training.duplicates import SliceIndex, test_slices
 from training.findings import finding
 from training.models import Dataset, DatasetItem, DatasetRun, Split
 from training.selectors_datasets import count, masks_of, split_name
-from training.selectors_splits import maker_of, region_of
+from training.selectors_splits import UNKNOWN, maker_of, region_of
 from training.services_datasets import refuse_unready
 
 FOLDER = "datasets"
@@ -182,12 +182,15 @@ def facts_of(dataset: Dataset, mask: Annotation) -> SeriesFacts:
         shape=grid.shape,
         spacing=grid.spacing,
         spacing_known=grid.spacing_known,
-        groups={
-            "institution": series.institution.name,
-            "maker": maker_of(series.meta),
-            "region": region_of(series.meta),
-        },
+        groups=_groups(series),
     )
+
+
+def _groups(series: Series) -> dict[str, str]:
+    """What results may differ by; an empty name is no group."""
+    named = {"maker": maker_of(series.meta).upper(), "region": region_of(series.meta)}
+    known = {kind: name for kind, name in named.items() if name.lower() != UNKNOWN}
+    return {"institution": series.institution.name, **known}
 
 
 def _slices(mask: Annotation) -> Iterator[tuple[HounsfieldArray, LabelArray]]:

@@ -10,6 +10,7 @@ import pytest
 from django.core.files.storage import default_storage
 
 from accounts.models import Institution, Role, User
+from cases.models import Series
 from spineml.dataset_file import DatasetFileRejected, DatasetReader
 from spineml.fingerprint import Fingerprint
 from spineml.model_file import sha256_of
@@ -177,6 +178,7 @@ def test_what_turns_up_while_freezing_stops_it_and_is_told(place: Institution, a
 def frozen(place: Institution, admin: User) -> Dataset:
     for split in ("train", "train", "validation", "test"):
         chosen.mask(place, split=split)
+    Series.objects.update(meta={"manufacturer": "Siemens Healthineers", "body_part": ""})
     data = draft(place, admin)
     run = work(dataset_freeze(dataset=data, actor=admin))
     assert (run.state, run.error_message) == (RunState.SUCCEEDED, "")
@@ -191,7 +193,7 @@ def test_a_frozen_set_holds_exactly_the_masks_and_no_name(frozen: Dataset) -> No
         assert [entry.split for entry in reader.entries] == ["train", "train", "validation", "test"]
         for entry, item in zip(reader.entries, frozen.items.all(), strict=True):
             assert (entry.pixel_hash, entry.annotation) == (item.pixel_hash, str(item.annotation_id))
-            assert entry.groups == {"institution": "Home", "maker": "unknown", "region": "unknown"}
+            assert entry.groups == {"institution": "Home", "maker": "SIEMENS"}
             image = read_volume(storage.local_path(item.annotation.series.volume)).hu
             assert np.array_equal(reader.read(entry.index, 1)[0], image[1])
         assert len({entry.patient for entry in reader.entries}) == 4
