@@ -25,7 +25,7 @@ demo: environment  ## everything on this machine, with a real CT; DEMO_ARGS=--on
 run: environment  ## web, workers and beat (with embedded PostgreSQL and Valkey unless DATABASE_URL and VALKEY_URL are set)
 	@$(BIN)/python -m spineplatform.processes run $(RUN_ARGS)
 
-worker: environment  ## one more worker for imports and segmentation on this machine
+worker: environment  ## one more worker of each queue on this machine
 	@$(BIN)/python -m spineplatform.processes worker $(RUN_ARGS)
 
 test: test-environment  ## all tests: real PostgreSQL, Valkey, worker and browser; PYTEST_ARGS passes through

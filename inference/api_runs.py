@@ -23,7 +23,7 @@ from spineplatform.shared.api import ListView, RunOut, checked
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
 from spineplatform.shared.runs import Run, RunState, run_cancel, run_retry
-from training.access import dataset_run_get, evaluation_get, version_get
+from training.access import dataset_run_get, evaluation_get, training_get, version_get
 from training.models import ModelVersion
 
 
@@ -41,6 +41,7 @@ DOORS = {
     "comparison": RunDoor(comparison_get, Capability.VIEW_CASES),
     "dataset": RunDoor(dataset_run_get, Capability.MANAGE_MODELS),
     "evaluation": RunDoor(evaluation_get, Capability.MANAGE_MODELS),
+    "training": RunDoor(training_get, Capability.MANAGE_MODELS),
 }
 KIND = OpenApiParameter("kind", str, "path", enum=list(DOORS))
 

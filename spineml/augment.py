@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,7 @@ from spineml.preprocess import Preprocess
 
 FloatArray = npt.NDArray[np.float32]
 AIR_HU = -1024.0
+ELASTIC_SHARE = 0.15
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,21 @@ class Augmentation:
     offset_hu: float = 25.0
     window_share: float = 0.3
     gamma_share: float = 0.2
+
+
+def usual(names: Collection[str]) -> Augmentation:
+    """The changes of these names (`spineml.training_settings.AUGMENTATIONS`) at their usual strength, no others."""
+    off: dict[str, dict[str, Any]] = {
+        "flip": {"flip_x_share": 0.0, "flip_y_share": 0.0},
+        "rotate": {"angle": 0.0, "any_angle_share": 0.0},
+        "scale": {"stretch": 0.0, "shear": 0.0, "scale": False},
+        "elastic": {"elastic_share": 0.0},
+        "intensity": {"gain": 0.0, "offset_hu": 0.0, "window_share": 0.0, "gamma_share": 0.0},
+        "noise": {"noise_share": 0.0, "blur_share": 0.0, "sharpen_share": 0.0, "thick_share": 0.0},
+        "crop": {"partial_field_share": 0.0},
+    }
+    changes = {key: value for name, values in off.items() if name not in names for key, value in values.items()}
+    return replace(Augmentation(elastic_share=ELASTIC_SHARE), **changes)
 
 
 def crop(

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spineml import model_file, train, unet
-from spineml.augment import Example, crop
+from spineml.augment import Example, crop, usual
 from spineml.dataset_file import DatasetReader, Entry
 from spineml.errors import SpineError
 from spineml.metrics import Confusion, confusion
@@ -172,7 +172,7 @@ class DatasetBatches:
 
     def __init__(self, reader: DatasetReader, settings: TrainingSettings, preprocess: Preprocess) -> None:
         self._reader, self._settings, self._preprocess = reader, settings, preprocess
-        self._augmentation = settings.augmentations()
+        self._augmentation = usual(settings.augmentation)
         self._patients: dict[str, list[tuple[Entry, int]]] = defaultdict(list)
         self._spine: dict[str, list[tuple[Entry, int]]] = defaultdict(list)
         for entry in reader.in_split("train"):

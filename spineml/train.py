@@ -303,7 +303,7 @@ class _Keeper:
     def judge(self, hooks: Hooks, result: TrainingResult, recent: list[Step]) -> None:
         """Score the weights, keep them when they are the best, and report; without a score the latest are the best."""
         score = hooks.evaluate(self._model) if hooks.evaluate else None
-        if score is None or result.best_score is None or score >= result.best_score:
+        if score is None or result.best_score is None or score > result.best_score:
             result.best_score, result.best_step = score, result.steps
             self._best.save(result.steps)
         progress = _progress(result, score, recent)

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from spineml.architecture import Architecture
-from spineml.augment import Augmentation
 from spineml.dataset_file import Entry
 from spineml.model_file import ModelSpec
 from spineml.preprocess import Preprocess
@@ -45,7 +44,6 @@ EXPLANATIONS = {
 MAX_BATCH, MAX_EPOCHS, MAX_CROP, MAX_SEED = 256, 2000, 1024, 2**31 - 1
 FINE_TUNE_RATE = 0.2
 CPU_BATCH, CROP = 8, 256
-ELASTIC_SHARE = 0.15
 # Pixel-steps that have been enough: small sets are gone through more often than large ones.
 WANTED_IMAGES, FEWEST_EPOCHS, MOST_EPOCHS = 6000, 10, 60
 
@@ -111,21 +109,6 @@ class TrainingSettings:
         """The window of these settings; spacing and canvases of ``base`` or the usual ones."""
         return replace(base or Preprocess(), window_centre=self.window_centre, window_width=self.window_width)
 
-    def augmentations(self) -> Augmentation:
-        """The chosen changes at their usual strength, none of the others."""
-        plan, chosen = Augmentation(elastic_share=ELASTIC_SHARE), set(self.augmentation)
-        off: dict[str, dict[str, Any]] = {
-            "flip": {"flip_x_share": 0.0, "flip_y_share": 0.0},
-            "rotate": {"angle": 0.0, "any_angle_share": 0.0},
-            "scale": {"stretch": 0.0, "shear": 0.0, "scale": False},
-            "elastic": {"elastic_share": 0.0},
-            "intensity": {"gain": 0.0, "offset_hu": 0.0, "window_share": 0.0, "gamma_share": 0.0},
-            "noise": {"noise_share": 0.0, "blur_share": 0.0, "sharpen_share": 0.0, "thick_share": 0.0},
-            "crop": {"partial_field_share": 0.0},
-        }
-        changes = {key: value for name, values in off.items() if name not in chosen for key, value in values.items()}
-        return replace(plan, **changes)
-
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {"augmentation": list(self.augmentation)}
 
@@ -165,6 +148,12 @@ _RANGES: dict[str, tuple[float, float]] = {
     "seed": (0, MAX_SEED),
     "sample_every": (1, MAX_EPOCHS),
 }
+
+
+def possible_values(name: str) -> tuple[tuple[Any, ...], tuple[float | None, float | None]]:
+    """The choices of a setting, empty for a number, and the range of a number."""
+    choices = AUGMENTATIONS if name == "augmentation" else _CHOICES.get(name, ())
+    return choices, _RANGES.get(name, (None, None))
 
 
 def _typed(name: str, default: Any, value: Any) -> Any:

@@ -10,6 +10,7 @@ from inference import api_versions as inference_versions
 from training import api as training
 from training import api_evaluations, api_promotions
 from training.urls_api_datasets import urlpatterns as datasets
+from training.urls_api_training import urlpatterns as trainings
 from training.urls_api_versions import urlpatterns as versions
 
 app_name = "api"
@@ -78,4 +79,5 @@ urlpatterns = [
         api_evaluations.EvaluationPlotView.as_view(),
         name="evaluation-plot",
     ),
+    *trainings,
 ]

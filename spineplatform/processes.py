@@ -28,7 +28,8 @@ from spineplatform.embedded.programs import ProgramsMissing
 
 logger = logging.getLogger(__name__)
 PROJECT = Path(__file__).resolve().parent.parent
-QUEUES = ("import", "inference")
+# How many runs a worker of each queue does at once. A training takes all of the processor or of its GPU.
+QUEUES = {"import": 2, "inference": 2, "training": 1}
 READY_SECONDS = 120.0
 RESTARTS = 5
 # A worker finishes its task on the first signal and drops it on the second; another worker then takes over its run.
@@ -88,13 +89,13 @@ class Processes:
         self.web_address = f"http://{HOST}:{chosen}"
         return self.web_address
 
-    def start_worker(self, queue: str, *, threads: int = 2, name: str = "") -> str:
+    def start_worker(self, queue: str, *, name: str = "") -> str:
         """Start a worker for one queue and return the process's name."""
         name = name or f"worker-{queue}"
         ready_file = self.state_dir / "run" / f"{name}.ready"
         ready_file.unlink(missing_ok=True)
         node = ["-n", f"{name}-{os.getpid()}@%h"]
-        pool = ["-Q", queue, "-P", "threads", "-c", str(threads), "--without-gossip", "--without-mingle"]
+        pool = ["-Q", queue, "-P", "threads", "-c", str(QUEUES[queue]), "--without-gossip", "--without-mingle"]
         module = ["celery", "-A", "spineplatform", "worker", *pool, *node, "--loglevel", "INFO"]
         self._start(name, module, ready_file.exists, {"SPINE_READY_FILE": str(ready_file)})
         return name

@@ -225,12 +225,15 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TASK_DEFAULT_QUEUE = "import"
+# How many GPUs a training worker has: the web process, which proposes settings, cannot look.
+TRAINING_GPUS = env.int("SPINE_TRAINING_GPUS", default=0)
 CELERY_TASK_ROUTES = {
     "cases.tasks.*": {"queue": "import"},
     "inference.tasks.segment": {"queue": "inference"},
     "inference.tasks.compare": {"queue": "import"},
     # Minutes, not hours: it shares the queue of the segmentations so that it never waits for a training.
     "training.tasks.evaluate": {"queue": "inference"},
+    "training.tasks.train": {"queue": "training"},
     "training.tasks.prepare_dataset": {"queue": "import"},
     "spineplatform.shared.tasks.*": {"queue": "import"},
 }

@@ -13,7 +13,7 @@ from django.urls import path
 
 from cases.consumers import ImportRunConsumer
 from inference.consumers import ComparisonRunConsumer, InferenceRunConsumer
-from training.consumers import DatasetRunConsumer, EvaluationRunConsumer
+from training.consumers import DatasetRunConsumer, EvaluationRunConsumer, TrainingRunConsumer
 
 websocket_urlpatterns = [
     path("ws/runs/import/<uuid:run_id>/", ImportRunConsumer.as_asgi()),
@@ -21,6 +21,7 @@ websocket_urlpatterns = [
     path("ws/runs/comparison/<uuid:run_id>/", ComparisonRunConsumer.as_asgi()),
     path("ws/runs/dataset/<uuid:run_id>/", DatasetRunConsumer.as_asgi()),
     path("ws/runs/evaluation/<uuid:run_id>/", EvaluationRunConsumer.as_asgi()),
+    path("ws/runs/training/<uuid:run_id>/", TrainingRunConsumer.as_asgi()),
 ]
 
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]

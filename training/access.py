@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from accounts.access import Capability, institutions_with, require, require_anywhere
 from cases.models import Patient
 from spineplatform.shared.errors import Forbidden, NotFound
-from training.models import Dataset, DatasetRun, EvaluationRun, ModelVersion
+from training.models import Dataset, DatasetRun, EvaluationRun, ModelVersion, TrainingRun
 
 
 def version_get(
@@ -81,6 +81,21 @@ def dataset_run_get(user: Any, run_id: uuid.UUID | str, capability: Capability =
     try:
         run = DatasetRun.objects.select_related("dataset", "requested_by").get(pk=run_id)
     except (DatasetRun.DoesNotExist, ValidationError, ValueError):
+        raise NotFound from None
+    dataset_get(user, run.dataset_id, capability)
+    return run
+
+
+def training_get(user: Any, run_id: uuid.UUID | str, capability: Capability = Capability.VIEW_MODELS) -> TrainingRun:
+    """Fetch a training through the door of its data set.
+
+    Raises:
+        NotFound: no such training, or the user belongs to none of the institutions of its data set.
+        Forbidden: a member whose roles do not include ``capability`` at all of them.
+    """
+    try:
+        run = TrainingRun.objects.select_related("dataset", "base", "version", "requested_by").get(pk=run_id)
+    except (TrainingRun.DoesNotExist, ValidationError, ValueError):
         raise NotFound from None
     dataset_get(user, run.dataset_id, capability)
     return run

@@ -6,7 +6,7 @@ from typing import Any
 
 from spineplatform.shared.progress import RunConsumer
 from spineplatform.shared.runs import Run
-from training.access import dataset_run_get, evaluation_get
+from training.access import dataset_run_get, evaluation_get, training_get
 
 
 class EvaluationRunConsumer(RunConsumer):
@@ -17,3 +17,8 @@ class EvaluationRunConsumer(RunConsumer):
 class DatasetRunConsumer(RunConsumer):
     def get_run(self, user: Any, run_id: str) -> Run:
         return dataset_run_get(user, run_id)
+
+
+class TrainingRunConsumer(RunConsumer):
+    def get_run(self, user: Any, run_id: str) -> Run:
+        return training_get(user, run_id)

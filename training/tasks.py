@@ -12,6 +12,15 @@ def evaluate(run_id: str) -> None:
     execute(EvaluationRun, run_id, run_evaluation)
 
 
+@shared_task(name="training.tasks.train")
+def train(run_id: str) -> None:
+    from spineplatform.shared.lease import execute
+    from training.learning import run_training
+    from training.models import TrainingRun
+
+    execute(TrainingRun, run_id, run_training)
+
+
 @shared_task(name="training.tasks.prepare_dataset")
 def prepare_dataset(run_id: str) -> None:
     from spineplatform.shared.lease import execute

@@ -3,6 +3,7 @@ from django.urls import path
 from training import pages, pages_versions
 from training.urls_datasets import urlpatterns as datasets
 from training.urls_evaluations import urlpatterns as evaluations
+from training.urls_training import urlpatterns as trainings
 from training.urls_versions import urlpatterns as versions
 
 app_name = "training"
@@ -12,4 +13,5 @@ urlpatterns = [
     *datasets,
     *evaluations,
     *versions,
+    *trainings,
 ]

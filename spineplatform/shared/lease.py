@@ -75,10 +75,16 @@ class Lease(Generic[R]):
     def should_stop(self) -> bool:
         return self._lost.is_set() or self._cancelled.is_set()
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Somebody wishes that the run stops, and it is still this worker's."""
+        return self._cancelled.is_set() and not self._lost.is_set()
+
     @contextmanager
-    def writing(self) -> Iterator[R]:
+    def writing(self, *, although_cancelled: bool = False) -> Iterator[R]:
         """One transaction, fenced by the token: for what is kept even when the run does not succeed."""
-        self.check()
+        if not (although_cancelled and self.is_cancelled):
+            self.check()
         close_old_connections()  # after long work the database may have been restarted
         with transaction.atomic():
             run: R = type(self.run)._default_manager.select_for_update().get(pk=self.run.pk)  # type: ignore[assignment]
@@ -87,13 +93,16 @@ class Lease(Generic[R]):
             yield run
 
     @contextmanager
-    def finishing(self) -> Iterator[R]:
-        """Write the results inside this block: they and the success are one transaction, fenced by the token."""
-        with self.writing() as run:
+    def finishing(self, state: RunState = RunState.SUCCEEDED) -> Iterator[R]:
+        """Write the results inside this block: they and the success are one transaction, fenced by the token.
+
+        ``state`` CANCELLED is for what is kept of a run that somebody stopped.
+        """
+        with self.writing(although_cancelled=state == RunState.CANCELLED) as run:
             yield run
             if self._progress is not None:
                 run.progress_done, run.progress_total, _ = self._progress
-            run.state, run.finished_at, run.progress_message = RunState.SUCCEEDED, timezone.now(), ""
+            run.state, run.finished_at, run.progress_message = state, timezone.now(), ""
             run.save()
             transaction.on_commit(lambda: progress.publish(run), robust=True)
         self.ended = True

@@ -76,6 +76,7 @@ export class RunPanel {
     this.watchSilence(socket);
     this.say("connection", "");
     this.show(message.run);
+    this.element.dispatchEvent(new CustomEvent("run:message", { bubbles: true, detail: message.run }));
     if (FINISHED.has(message.run.state)) this.finish(message.run);
   }
 

@@ -9,10 +9,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route
 
 from accounts.models import Institution
-from spineplatform.shared.runs import run_cancel
+from spineplatform.shared.runs import RunState, run_cancel
 from tests import factories
 from tests.browser.test_walk import log_in
-from tests.training import chosen, judged
+from tests.training import chosen, judged, learnable
 from training.findings import finding
 from training.models import Dataset
 
@@ -32,6 +32,9 @@ def addresses(transactional_db: None) -> dict[str, Any]:
     factories.import_run(of=upload, state="failed", error_message="None of the files could be imported.")
     factories.verdict(upload, name="notes.txt", reason="This is a text file.")
     draft, frozen = data_sets(place)
+    learned = learnable.run(learnable.dataset(place), state=RunState.SUCCEEDED, version=factories.model_version())
+    learnable.epochs(learned, 6)
+    learnable.sample(learned)
     pages = [
         "/cases/",
         "/cases/?q=nothing-like-this",
@@ -46,6 +49,9 @@ def addresses(transactional_db: None) -> dict[str, Any]:
         draft.get_absolute_url(),
         frozen.get_absolute_url(),
         "/models/splits/",
+        "/models/trainings/",
+        f"/models/trainings/new/?dataset={learned.dataset_id}",
+        learned.get_absolute_url(),
         "/accounts/people/",
         "/accounts/profile/",
         "/accounts/password/change/",

@@ -22,4 +22,5 @@ SOCKETS = [
     Socket("ws/runs/comparison/<uuid:run_id>/", "waiting_comparison"),
     Socket("ws/runs/dataset/<uuid:run_id>/", "set_run"),
     Socket("ws/runs/evaluation/<uuid:run_id>/", "waiting_evaluation"),
+    Socket("ws/runs/training/<uuid:run_id>/", "waiting_training"),
 ]

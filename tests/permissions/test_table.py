@@ -19,18 +19,22 @@ from tests.permissions.sockets import SOCKETS
 from tests.permissions.table import API, Row
 from tests.permissions.table_datasets import API_ROWS, PAGE_ROWS
 from tests.permissions.table_pages import PAGES
+from tests.permissions.table_training import TRAINING
 from tests.permissions.world import ANONYMOUS, EVERYBODY, World
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 METHODS = ("get", "post", "put", "patch", "delete")
 NOT_OURS = ("admin:",)
-ROWS = [*API, *PAGES, *API_ROWS, *PAGE_ROWS, *versions.API_ROWS, *versions.PAGE_ROWS]
+pytestmark = pytest.mark.django_db
+ROWS = [*API, *PAGES, *API_ROWS, *PAGE_ROWS, *versions.API_ROWS, *versions.PAGE_ROWS, *TRAINING]
 
 
-@pytest.fixture
-def world(db: None) -> World:
-    cache.clear()  # the throttle of the log-in counts in it
-    return worlds.make()
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
+    """One for all rows: each takes back what it did."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield worlds.make()
+        transaction.set_rollback(True)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)

@@ -8,12 +8,12 @@ from typing import Any
 from django.core.files.uploadedfile import SimpleUploadedFile
 from knox.models import AuthToken
 
-from accounts.models import Role, User
+from accounts.models import Institution, Role, User
 from cases.models import AnnotationSource
 from spineplatform.shared.runs import RunState
 from tests import factories
-from tests.training import chosen, judged
-from training.models import DatasetRun
+from tests.training import chosen, judged, learnable
+from training.models import DatasetRun, ModelVersion, Split
 
 ANONYMOUS, STRANGER = "anonymous", "stranger"
 MEMBERS = tuple(role.value for role in Role)
@@ -80,7 +80,20 @@ def make() -> World:
         "candidate": candidate,
         "unused_version": factories.model_version(),
     }
-    return World(people, things)
+    return World(people, things | trainings(home, candidate))
+
+
+def trainings(home: Institution, version: ModelVersion) -> dict[str, Any]:
+    """One that waits, one that failed, one that has made ``version`` and left a picture."""
+    data = judged.written(judged.dataset(home, patients=1, split=Split.TRAIN, frozen=False))
+    made = learnable.run(data, state=RunState.SUCCEEDED, version=version)
+    return {
+        "learned_from": data,
+        "waiting_training": learnable.run(data),
+        "failed_training": learnable.run(data, state=RunState.FAILED),
+        "training": made,
+        "sample": learnable.sample(made),
+    }
 
 
 def file(content: bytes = b"not a CT", name: str = "file.dcm") -> SimpleUploadedFile:

@@ -14,6 +14,8 @@ from spineplatform.shared.runs import Run
 from training.models.datasets import Dataset
 from training.models.versions import ModelVersion
 
+CURVE = ("epoch", "step", "loss", "train_dice", "validation_dice", "learning_rate", "seconds")
+
 
 class TrainingRun(Run):
     """Trains a network on a frozen data set, from ``base`` or from scratch, and makes a new version of it.
@@ -34,13 +36,14 @@ class TrainingRun(Run):
     version = models.OneToOneField(ModelVersion, null=True, on_delete=models.PROTECT, related_name="training_run")
 
     def get_absolute_url(self) -> str:
-        return reverse("training:run", args=[self.pk])
+        return reverse("training:training", args=[self.pk])
 
     def result_url(self) -> str:
-        return reverse("training:version", args=[self.version_id]) if self.version_id else self.get_absolute_url()
+        return self.get_absolute_url()
 
     def as_message(self) -> dict[str, Any]:
-        return super().as_message() | {"live": self.live, "epochs": [epoch.as_json() for epoch in self.epochs.all()]}
+        """With the epoch that is going and the curve so far; the batches of earlier epochs are at the REST address."""
+        return super().as_message() | {"live": self.live, "epochs": list(self.epochs.values(*CURVE))}
 
 
 class TrainingEpoch(models.Model):
@@ -66,8 +69,7 @@ class TrainingEpoch(models.Model):
         return f"epoch {self.epoch}, loss {self.loss:.4f}"
 
     def as_json(self) -> dict[str, Any]:
-        names = ("epoch", "step", "loss", "train_dice", "validation_dice", "learning_rate", "seconds", "batch_losses")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in (*CURVE, "batch_losses")}
 
 
 class TrainingSample(models.Model):

@@ -19,7 +19,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from inference.bench import platform, viewer
 from inference.bench.report import table
-from spineplatform.processes import PROJECT, QUEUES, Processes, migrate, running_services
+from spineplatform.processes import PROJECT, Processes, migrate, running_services
 from training.services import default_version_ensure
 
 
@@ -89,7 +89,7 @@ class Command(BaseCommand):
                 processes.wait_until_ready("worker-inference")
                 ready = time.monotonic() - started
                 address = processes.start_web()
-                for queue in QUEUES[:1]:
+                for queue in ("import",):
                     processes.start_worker(queue)
                 processes.start_beat()
                 processes.wait_until_ready()
