@@ -27,8 +27,8 @@ from training.selectors_datasets import (
     datasets_seen,
     dependants,
     findings_seen,
+    held_by,
     masks_of,
-    preview,
     split_name,
     what_is_missing,
 )
@@ -127,12 +127,12 @@ class DatasetDetailOut(DatasetOut):
         ]
 
     def to_representation(self, instance: Dataset) -> Any:
-        self._preview = preview(masks_of(instance))
+        self._held = held_by(instance)
         return super().to_representation(instance)
 
     @extend_schema_field(OpenApiTypes.OBJECT)
     def get_counts(self, dataset: Dataset) -> Any:
-        return dataset.counts if dataset.is_frozen else self._preview.counts
+        return self._held.counts
 
     @extend_schema_field(MissingOut(many=True))
     def get_missing(self, dataset: Dataset) -> Any:
@@ -141,7 +141,7 @@ class DatasetDetailOut(DatasetOut):
 
     @extend_schema_field(serializers.ListField(child=serializers.UUIDField()))
     def get_without_split(self, dataset: Dataset) -> list[str]:
-        return [str(patient.pk) for patient in self._preview.without_split]
+        return [str(patient.pk) for patient in self._held.without_split]
 
     @extend_schema_field(FindingOut(many=True))
     def get_findings(self, dataset: Dataset) -> Any:

@@ -27,9 +27,9 @@ from training.selectors_datasets import (
     datasets_seen,
     dependants,
     findings_seen,
+    held_by,
     masks_of,
     masks_seen,
-    preview,
     what_is_missing,
 )
 from training.selectors_splits import NO_SPLIT
@@ -98,14 +98,13 @@ def dataset_page(request: HttpRequest, dataset_id: str) -> HttpResponse:
     ``evaluations``, ``choice``, ``masks`` (page) and their ``mask_rows``, ``may_manage``.
     """
     dataset = dataset_get(request.user, dataset_id)
-    held = preview(masks_of(dataset))
-    counts = dataset.counts if dataset.is_frozen else held.counts
+    held = held_by(dataset)
     findings = findings_seen(request.user, dataset)
     masks = Paginator(masks_of(dataset), PER_PAGE).get_page(request.GET.get("masks"))
     context = {
         "dataset": dataset,
-        "rows": _rows(counts),
-        "missing": [MISSING[code] for code in what_is_missing(counts)] if _holds_any(counts) else [],
+        "rows": _rows(held.counts),
+        "missing": [MISSING[code] for code in what_is_missing(held.counts)] if held.patients else [],
         "without_split": held.without_split,
         "findings": findings,
         "open": sum(1 for one in findings if one.decision == "open"),
@@ -126,10 +125,6 @@ def dataset_page(request: HttpRequest, dataset_id: str) -> HttpResponse:
 def _rows(counts: dict[str, dict[str, int]]) -> list[dict[str, Any]]:
     labels = {**dict(Split.choices), NO_SPLIT: _("No split yet")}
     return [{"split": split, "label": labels[split], **counts[split]} for split in labels if split in counts]
-
-
-def _holds_any(counts: dict[str, dict[str, int]]) -> bool:
-    return any(one["patients"] for one in counts.values())
 
 
 def _is_ready(dataset: Dataset, held: Preview, findings: list[Any]) -> bool:

@@ -131,6 +131,11 @@ def preview(masks: Iterable[Annotation]) -> Preview:
     return Preview(counts, sorted(waiting.values(), key=str))
 
 
+def held_by(dataset: Dataset) -> Preview:
+    """What a draft would hold now; of a frozen data set what was counted when it was frozen."""
+    return Preview(dataset.counts, []) if dataset.is_frozen else preview(masks_of(dataset))
+
+
 def count(masks: Iterable[Annotation]) -> dict[str, int]:
     """How many ``patients``, ``series``, ``images`` (slices) and ``images_with_spine``."""
     rows = list(masks)

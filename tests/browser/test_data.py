@@ -10,10 +10,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from accounts.models import Role
+from cases.models import Upload
 from spineml.dataset_file import DatasetReader
 from spineplatform.processes import Processes
 from tests import factories
-from tests.browser.test_walk import log_in
+from tests.browser.test_walk import CASE_PAGE, log_in
+from tests.cases.test_pairs import mask, picture
 from tests.training import chosen
 from training.models import Dataset, PatientSplit
 
@@ -33,6 +35,34 @@ def place(worker: Processes) -> Any:
     )
     chosen.approve(shifted)
     return place
+
+
+def test_images_are_imported_with_their_masks(page: Page, worker: Processes, tmp_path: Path) -> None:
+    place = factories.institution("Pair clinic")
+    for name in ("p1_1", "p1_2"):
+        picture(tmp_path / f"{name}.png", seed=len(name) + int(name[-1]))
+        mask(tmp_path / f"{name}_mask.png")
+    picture(tmp_path / "p2_1.png", seed=9)
+    log_in(page, factories.user(Role.MODEL_ADMIN, Role.ANNOTATOR, institution=place, username="paula"))
+
+    page.get_by_role("link", name="Data", exact=True).click()
+    page.get_by_role("link", name="Import images with masks").click()
+    expect(page.get_by_label("The files are images with their masks")).to_be_checked()
+    page.locator("#id_files").set_input_files(sorted(tmp_path.glob("*.png")))
+    page.locator("#id_patients").select_option("prefix")
+    page.get_by_label("Split of these patients").select_option("test")
+    page.get_by_label("I have checked these masks").check()
+    page.get_by_role("button", name="Upload", exact=True).click()
+    page.wait_for_url(CASE_PAGE, timeout=PATIENCE_MS)
+    assert PatientSplit.objects.get().split == "test"
+
+    page.goto("/models/datasets/")
+    page.get_by_label("Name").fill("Pairs")
+    page.get_by_role("button", name="Make a draft").click()
+    row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="Test"))
+    expect(row.get_by_role("cell").first).to_have_text("1")
+    page.goto(Upload.objects.get().get_absolute_url())
+    expect(page.get_by_text("No mask was sent for it.")).to_be_visible()
 
 
 def test_a_data_set_is_made_looked_at_frozen_and_downloaded(page: Page, place: Any, tmp_path: Path) -> None:
