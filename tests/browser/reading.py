@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import time
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,12 @@ def ask(page: Page, expression: str) -> Any:
 
 
 def all_loaded(page: Page) -> None:
+    """Wait for every slice of the CT and of the mask that is worked on: where one is missing, nothing is drawn."""
     expect(page.locator("[data-part=loaded]")).to_have_text("", timeout=LOADED_MS)
+    end = time.monotonic() + LOADED_MS / 1000
+    while not ask(page, "[...Array(reader.grid.depth).keys()].every((z) => reader.editor.layer.slice(z))"):
+        assert time.monotonic() < end, "the mask did not come"
+        page.wait_for_timeout(20)
 
 
 def move_to(page: Page, x: float, y: float, z: float) -> None:
