@@ -118,7 +118,7 @@ def boxes_figure(rows: Sequence[SeriesRow]) -> Figure:
         _draw_boxes(axes, columns, [place + shift for place in range(len(BOXED))], colour, 0.32)
         axes.plot([], [], color=colour, linewidth=6, alpha=0.4, label=f"{len(values)} {name}")
     axes.set_xticks(range(len(BOXED)), BOXED.values())
-    axes.legend(loc="lower left", frameon=False, fontsize=8)
+    _legend_below(figure)
     return figure
 
 
@@ -146,7 +146,7 @@ def level_figure(rows: Sequence[SeriesRow], summary: Summary) -> Figure:
     axes.set_ylabel("Dice")
     axes.set_ylim(-0.02, 1.02)
     axes.set_xlim(-0.02, 1.02)
-    axes.legend(loc="lower left", frameon=False, fontsize=8)
+    _legend_below(figure)
     return figure
 
 
@@ -216,6 +216,11 @@ def _figure(title: str, *, columns: int = 1, pad: float = 0.04) -> tuple[Figure,
         if title:
             _title(axes, title)
     return figure, axes
+
+
+def _legend_below(figure: Figure) -> None:
+    """Outside the axes: inside it would cover whichever values are low."""
+    figure.legend(loc="outside lower right", frameon=False, fontsize=8, ncols=2)
 
 
 def _title(axes: Axes, text: str) -> None:

@@ -187,13 +187,17 @@ class Section:
     title: str
     facts: tuple[Fact, ...]
 
+    @property
+    def differs(self) -> bool:
+        return any(fact.differs for fact in self.facts)
+
 
 def spec_sections(versions: Sequence[ModelVersion]) -> list[Section]:
     """The specs side by side, section by section; long lists, such as curves, are left out."""
     found = []
     for key, title in SECTIONS.items():
         flat = [_flat(version.spec.get(key) or {}) for version in versions]
-        names = dict.fromkeys(name for one in flat for name in one)
+        names = sorted({name for one in flat for name in one})
         facts = tuple(Fact(name, tuple(one.get(name) for one in flat)) for name in names)
         if facts:
             found.append(Section(str(title), facts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from django.core.files.storage import default_storage
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
@@ -128,6 +129,23 @@ def test_a_file_that_is_broken_or_dangerous_leaves_nothing_behind(
     assert "errorlist" in response.content.decode()
     assert not ModelVersion.objects.exists()
     assert stored_models() == before
+
+
+@pytest.mark.parametrize("source", ["ours", "theirs"])
+def test_a_full_disk_leaves_no_half_version(
+    admin: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    path = factories.model_file(tmp_path / "model.h5") if source == "ours" else KERAS2 / "normalised.h5"
+    before = stored_models()
+
+    def full(self: Any, name: str, content: Any) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileSystemStorage, "_save", full)
+        assert problem(send(admin, path)) == (507, "storage-unavailable")
+    assert (ModelVersion.objects.count(), stored_models()) == (0, before)
+    assert send(admin, path).status_code == 201
 
 
 def test_a_lambda_layer_is_refused_by_page_and_by_rest(admin: User, client: Client) -> None:
