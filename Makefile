@@ -6,6 +6,7 @@ BIN := $(SPINE_VENV)/bin
 DEMO_ARGS ?=
 RUN_ARGS ?=
 BENCH_ARGS ?=
+MODEL_DATA ?= ../shared/data
 PYTEST_ARGS ?=
 # What production would set; `check --deploy` is run with it. Nothing listens at these addresses and nothing has to.
 PRODUCTION_LIKE := SPINE_PRODUCTION=1 SPINE_DEBUG=0 SPINE_ALLOWED_HOSTS=spine.example.org \
@@ -14,7 +15,7 @@ PRODUCTION_LIKE := SPINE_PRODUCTION=1 SPINE_DEBUG=0 SPINE_ALLOWED_HOSTS=spine.ex
 	DATABASE_URL=postgres://spine@127.0.0.1:1/spine VALKEY_URL=redis://127.0.0.1:1/0
 
 .DEFAULT_GOAL := help
-.PHONY: messages help demo run worker test test-fast check format frontend bench gpu clean environment test-environment
+.PHONY: messages help demo run worker test test-fast check format frontend default-model bench gpu clean environment test-environment
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -55,6 +56,10 @@ messages: environment  ## collect the texts for people into locale/ and compile 
 format: test-environment  ## put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+default-model: environment  ## train the shipped model again, judge it on unseen patients (about an hour); needs the CT of its card
+	$(BIN)/python -m spineml.default_model --data $(MODEL_DATA) --out models/spine-ct-v2.h5 \
+		--start-from models/spine-ct-v1.h5 --all-patients
 
 bench: environment  ## the figures of docs/performance.md; the last line is JSON
 	@$(BIN)/python manage.py bench $(BENCH_ARGS)

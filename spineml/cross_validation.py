@@ -21,7 +21,7 @@ import numpy as np
 
 from spineml import synthetic, train, unet
 from spineml.architecture import Architecture
-from spineml.default_model import probabilities
+from spineml.default_model import TIDYING, probabilities, settle
 from spineml.metrics import Confusion, confusion
 from spineml.model_file import ModelSpec
 from spineml.postprocess import Postprocess
@@ -92,7 +92,8 @@ def judged(
     plan = train.TrainingPlan(steps=options.steps, seed=options.seed, evaluate_every=200)
     batches = Batches(training, anatomies, preprocess, Recipe(), options.seed)
     train.run(model, batches, plan, keep_in=folder, hooks=train.Hooks(on_progress=lambda at: _show(folder.name, at)))
-    spec = ModelSpec(Architecture(), preprocess, Postprocess())
+    settle(model, training, anatomies, preprocess, options.seed)
+    spec = ModelSpec(Architecture(), preprocess, TIDYING)
     counts = _count(held_out, probabilities(model, spec.preprocess), spec.postprocess)
     kept.write_text(json.dumps(counts))
     return counts

@@ -41,7 +41,7 @@ class Recipe:
     field_size: int = 512
     fields: int = 2
     field_share: float = 0.3
-    spine_share: float = 0.85
+    spine_share: float = 0.8
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
