@@ -10,6 +10,7 @@ import { Loader } from "./data/loader.js";
 import { Volume } from "./data/volume.js";
 import { Editor } from "./edit/editor.js";
 import { confidenceOf, differingSlices } from "./ui/jumps.js";
+import { LOOK, showLayout, windowOf } from "./ui/look.js";
 import { Notices } from "./ui/notices.js";
 import { Measuring } from "./ui/measuring.js";
 import { Panels } from "./ui/panels.js";
@@ -21,20 +22,9 @@ import { Viewport } from "./view/viewport.js";
 import { greyTable } from "./view/paint.js";
 
 const PLANES = ["axial", "sagittal", "coronal"];
-const WINDOWS = {
-  bone: { center: 400, width: 1800 },
-  soft: { center: 40, width: 400 },
-  lung: { center: -600, width: 1500 },
-  full: { center: 512, width: 3072 },
-};
 const COLOURS = [[213, 94, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [204, 121, 167], [100, 143, 255]];
-const LOOK = {
-  preset: "bone", layout: "three", opacity: 0.45, outline: false, radius: 5, ball: false, threshold: false,
-  low: 150, high: 3000, tolerance: 120, crosshair: true, colours: [],
-};
 const SAVE_LOOK_AFTER_MS = 1000;
 const OTHER_VIEWS_EVERY_MS = 250;
-const CINE_FRAME_MS = 80;
 
 export class Reader {
   /** @param {HTMLElement} root templates/reading/read.html @param {object} reading cases/selectors_reading.py `reading_of` */
@@ -42,7 +32,7 @@ export class Reader {
     Object.assign(this, { root, reading, addresses: reading.addresses });
     this.grid = new Grid(reading.series);
     this.look = { ...LOOK, ...reading.settings };
-    this.window = { ...(WINDOWS[this.look.preset] ?? WINDOWS.bone), invert: false };
+    this.window = { ...windowOf(this.look.preset), invert: false };
     this.table = greyTable(this.window);
     this.api = new Api(reading.user.id);
     this.notices = new Notices(root.querySelector("[data-notices]"));
@@ -80,7 +70,7 @@ export class Reader {
     });
     this.panels = new Panels(this);
     this.saving = new Saving(this);
-    this.showLayout();
+    showLayout(this);
     this.moveTo(voxel);
     this.startedAt = this.voxel;
     this.saving.start();
@@ -312,44 +302,6 @@ export class Reader {
   }
 
   // --- look --------------------------------------------------------------------------------------------------------
-  usePreset(name) {
-    this.look.preset = name;
-    this.setWindow(WINDOWS[name]);
-    this.keepLook();
-  }
-
-  setWindow(changes) {
-    Object.assign(this.window, changes);
-    greyTable(this.window, this.table);
-    for (const view of this.views) view.refresh();
-    this.panels.showWindow();
-  }
-
-  /** Drag right: wider; drag up: brighter. */
-  windowBy(dx, dy) {
-    const pace = Math.max(1, this.window.width / 500);
-    this.look.preset = null;
-    this.setWindow({
-      center: Math.round(this.window.center + dy * pace),
-      width: Math.max(1, Math.round(this.window.width + dx * pace)),
-    });
-  }
-
-  setLayout(name) {
-    this.look.layout = name;
-    this.showLayout();
-    this.keepLook();
-  }
-
-  showLayout() {
-    const name = this.look.layout;
-    this.root.dataset.layout = name;
-    const shown = this.views.find((view) => view.plane.name === name);
-    this.activate(shown ?? this.active);
-    for (const view of this.views) view.refresh({ hu: true });
-    this.panels.showLook();
-  }
-
   setLook(changes) {
     Object.assign(this.look, changes);
     this.panels.showLook();
@@ -363,22 +315,6 @@ export class Reader {
     this.lookTimer = setTimeout(() => {
       this.api.send("PUT", this.addresses.settings, { ...this.look, preset: this.look.preset ?? "bone" }).catch(() => {});
     }, SAVE_LOOK_AFTER_MS);
-  }
-
-  toggleCine() {
-    if (this.cine) {
-      clearInterval(this.cine);
-      this.cine = null;
-    } else {
-      this.cine = setInterval(() => this.cineStep(this.active), CINE_FRAME_MS);
-    }
-    this.panels.showLook();
-  }
-
-  /** One slice on in the active view, round and round; an axial slice that is still loading is waited for. */
-  cineStep({ plane, k }) {
-    const next = (k + 1) % plane.count;
-    if (plane.name !== "axial" || this.volume.source.has(next)) this.scroll(this.active, next - k);
   }
 
   // --- drawing -----------------------------------------------------------------------------------------------------

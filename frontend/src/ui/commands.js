@@ -2,8 +2,8 @@
 import { gettext, interpolate } from "../../../static/js/i18n.js";
 import { letterOf, listenToKeys } from "../../../static/js/viewer/input.js";
 import { anchorsAround, clearSlice, copySlice, fillHolesOf, interpolateBetween } from "../edit/tools.js";
-import { toggleLarge } from "./input.js";
 import { goToDisagreement, goToDoubt } from "./jumps.js";
+import { setLayout, setWindow, toggleCine, toggleLarge, usePreset, windowBy } from "./look.js";
 
 const LARGEST_RADIUS = 60;
 
@@ -16,8 +16,8 @@ export function listenToControls(reader) {
     if (!button) return;
     if (button.dataset.do) commands[button.dataset.do]();
     if (button.dataset.tool) toolbox.take(button.dataset.tool);
-    if (button.dataset.preset) reader.usePreset(button.dataset.preset);
-    if (button.dataset.layoutOf) reader.setLayout(button.dataset.layoutOf);
+    if (button.dataset.preset) usePreset(reader, button.dataset.preset);
+    if (button.dataset.layoutOf) setLayout(reader, button.dataset.layoutOf);
     // After a click with the mouse, keys such as Enter belong to the picture again; who tabs keeps the place.
     const isOurs = "do tool preset layoutOf".split(" ").some((name) => button.dataset[name]);
     if (event.detail > 0 && isOurs && !document.querySelector("dialog[open]")) reader.active.marks.focus({ preventScroll: true });
@@ -69,8 +69,8 @@ function commandsOf(reader) {
     ball: () => reader.setLook({ ball: !reader.look.ball }),
     threshold: () => reader.setLook({ threshold: !reader.look.threshold }),
     crosshair: () => reader.setLook({ crosshair: !reader.look.crosshair }),
-    invert: () => reader.setWindow({ invert: !reader.window.invert }),
-    cine: () => reader.toggleCine(),
+    invert: () => setWindow(reader, { invert: !reader.window.invert }),
+    cine: () => toggleCine(reader),
     rotate: () => reader.active.turnBy(90),
     flip: () => reader.active.flip(),
     fit: () => reader.active.fit(),
@@ -115,9 +115,9 @@ function keysOf(reader, commands) {
   return {
     ArrowUp: by(1), ArrowDown: by(-1), ArrowRight: by(1), ArrowLeft: by(-1), PageUp: by(10), PageDown: by(-10),
     Home: () => reader.goTo(0), End: () => reader.goTo(reader.grid.depth - 1),
-    "Shift+ArrowUp": () => reader.windowBy(0, -10), "Shift+ArrowDown": () => reader.windowBy(0, 10),
-    "Shift+ArrowLeft": () => reader.windowBy(-10, 0), "Shift+ArrowRight": () => reader.windowBy(10, 0),
-    1: () => reader.usePreset("bone"), 2: () => reader.usePreset("soft"), 3: () => reader.usePreset("lung"), 4: () => reader.usePreset("full"),
+    "Shift+ArrowUp": () => windowBy(reader, 0, -10), "Shift+ArrowDown": () => windowBy(reader, 0, 10),
+    "Shift+ArrowLeft": () => windowBy(reader, -10, 0), "Shift+ArrowRight": () => windowBy(reader, 10, 0),
+    1: () => usePreset(reader, "bone"), 2: () => usePreset(reader, "soft"), 3: () => usePreset(reader, "lung"), 4: () => usePreset(reader, "full"),
     b: take("brush"), e: take("eraser"), p: take("polygon"), x: take("scissors"), g: take("grow"), w: take("navigate"),
     a: take("length"), s: take("angle"), q: take("cobb"), r: take("rectangle"), y: take("ellipse"), v: take("height-ratio"),
     "[": resize(1 / 1.2), "]": resize(1.2), d: commands.ball, t: commands.threshold, h: commands["fill-holes"],

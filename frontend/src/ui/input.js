@@ -1,5 +1,6 @@
 // Hands on a view: mouse, pen and fingers.
 import { listenToWheel } from "../../../static/js/viewer/input.js";
+import { toggleLarge, windowBy } from "./look.js";
 
 const TOUCH_STEP = 14;
 const TAP_PX = 8;
@@ -47,7 +48,7 @@ export function listenToView(reader, view) {
     const [dx, dy] = [now.x - before.x, now.y - before.y];
     pointers.set(event.pointerId, now);
     if (mode === "pinch") pinch(view, pointers, event.pointerId, before);
-    else if (mode === "window") reader.windowBy(dx, dy);
+    else if (mode === "window") windowBy(reader, dx, dy);
     else if (mode === "pan") view.panBy(dx, dy);
     else if (mode === "tool") for (const part of partsOf(event)) reader.toolbox.move(view, view.pictureAt(part.offsetX, part.offsetY), event);
     else if (mode === "touch") {
@@ -96,9 +97,4 @@ function pinch(view, pointers, id, before) {
   const distance = (point) => Math.max(1, Math.hypot(point.x - other.x, point.y - other.y));
   view.zoomBy(distance(now) / distance(before), (now.x + other.x) / 2, (now.y + other.y) / 2);
   view.panBy((now.x - before.x) / 2, (now.y - before.y) / 2);
-}
-
-/** One view alone, or all three. */
-export function toggleLarge(reader, view) {
-  reader.setLayout(reader.look.layout === view.plane.name ? "three" : view.plane.name);
 }
