@@ -37,6 +37,12 @@ TITLES: dict[str, str | Promise] = {
     "test-image": gettext_lazy("Slice of a test patient"),
 }
 
+AXES: dict[str, str | Promise] = {
+    "head-feet": gettext_lazy("head to feet"),
+    "front-back": gettext_lazy("front to back"),
+    "left-right": gettext_lazy("left to right"),
+}
+
 SENTENCES: dict[str, str | Promise] = {
     "empty": gettext_lazy("No pixel is marked. Right where there is no vertebra; else the mask was not drawn."),
     "off-grid": gettext_lazy("The mask does not lie on the grid of its CT. Upload it again."),
@@ -80,9 +86,10 @@ def finding(code: str, annotation: object, *, z: int | None = None, other: str =
 
 def sentence(found: dict[str, Any]) -> str:
     """What a finding says, in the reader's language."""
-    values = {name: _percent(value) if name in ("share", "then") else value for name, value in found["values"].items()}
-    return str(SENTENCES[found["code"]]) % values
+    return str(SENTENCES[found["code"]]) % {name: _words(name, value) for name, value in found["values"].items()}
 
 
-def _percent(share: float) -> str:
-    return f"{share:.0%}"
+def _words(name: str, value: Any) -> Any:
+    if name == "axis":
+        return AXES[value]
+    return f"{value:.0%}" if name in ("share", "then") else value

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from django.db import IntegrityError
 from django.utils import timezone
 
 from cases.models import Annotation, AnnotationSource, Review, ReviewVerdict, Series
@@ -26,7 +27,7 @@ from training.findings import finding
 from training.models import Dataset, DatasetItem, DatasetRun, Split
 from training.selectors_datasets import count, masks_of, split_name
 from training.selectors_splits import UNKNOWN, maker_of, region_of
-from training.services_datasets import refuse_unready
+from training.services_datasets import ChoiceChanged, refuse_unready
 
 FOLDER = "datasets"
 # Below this Dice with another person's mask on the same series somebody should look.
@@ -45,8 +46,11 @@ def run_dataset(lease: Lease[DatasetRun]) -> None:
     refuse_unready(dataset)
     with storage.work_folder("dataset") as folder, storage.stored_or_removed() as stored:
         values = _written(lease, dataset, masks, folder, stored)
-        with lease.finishing() as run:
-            _freeze(run.dataset, masks, values)
+        try:
+            with lease.finishing() as run:
+                _freeze(run.dataset, masks, values)
+        except IntegrityError as error:  # a split was changed since the masks were read: the trigger noticed
+            raise ChoiceChanged from error
 
 
 def _keep_findings(dataset: Dataset, findings: list[dict[str, Any]]) -> None:
@@ -219,7 +223,13 @@ def _described(series: Series) -> fingerprint.SeriesFacts:
 
 
 def _freeze(dataset: Dataset, masks: Sequence[Annotation], values: dict[str, Any]) -> None:
-    """Items first: once the row says frozen, the database takes no more."""
+    """Items first: once the row says frozen, the database takes no more.
+
+    Raises:
+        ChoiceChanged: the draft holds other masks than were written.
+    """
+    if set(masks_of(dataset).values_list("pk", flat=True)) != {mask.pk for mask in masks}:
+        raise ChoiceChanged
     DatasetItem.objects.bulk_create(
         DatasetItem(
             dataset=dataset,

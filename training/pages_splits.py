@@ -82,7 +82,7 @@ def set_action(request: HttpRequest, patient_id: str) -> HttpResponse:
     try:
         row = patient_split_set(patient=patient, split=split, reason=request.POST.get("reason", ""), actor=request.user)
     except UserError as error:
-        messages.error(request, f"{patient}: {error.message}")
+        messages.error(request, error.message)
     else:
         messages.success(request, f"{patient}: {row.get_split_display()}")
     here = url_has_allowed_host_and_scheme(back, allowed_hosts=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Self
@@ -18,6 +18,7 @@ from training.models import Dataset, Split
 from training.selectors_splits import NO_SPLIT, SPLIT_OR_NONE
 
 SPLITS = (*Split.values, NO_SPLIT)
+Sized = tuple[uuid.UUID, int, int]  # a mask: its patient, its slices, and how many of them it marks
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,10 @@ def masks_chosen(institutions: Iterable[Any], choice: Choice, left_out: Iterable
     if choice.annotations:
         found = found.filter(pk__in=choice.annotations)
     else:
-        found = found.filter(reviews__in=_approving(places, choice))
+        found = found.filter(pk__in=_approving(places, choice).values("annotation"))
     if choice.source:
         found = found.filter(source=choice.source)
-    rows = found.exclude(pk__in=list(left_out)).distinct()
+    rows = found.exclude(pk__in=list(left_out))
     return rows.select_related("series__case__patient__split", "series__institution", "author").order_by(
         "created_at", "pk"
     )
@@ -121,14 +122,17 @@ class Preview:
         return sum(one["patients"] for one in self.counts.values())
 
 
-def preview(masks: Iterable[Annotation]) -> Preview:
-    """Count ``masks`` by split; rows of `masks_chosen`."""
-    by_split: dict[str, list[Annotation]] = defaultdict(list)
-    for mask in masks:
-        by_split[split_name(mask)].append(mask)
-    waiting = {mask.series.case.patient_id: mask.series.case.patient for mask in by_split[NO_SPLIT]}
-    counts = {split: count(by_split[split]) for split in SPLITS if by_split[split] or split != NO_SPLIT}
-    return Preview(counts, sorted(waiting.values(), key=str))
+def preview(masks: QuerySet[Annotation]) -> Preview:
+    """Count ``masks`` by split. Reads bare values: a draft may hold thousands of masks, and this is on its page."""
+    rows = masks.order_by().values_list(
+        "series__case__patient__split__split", "series__case__patient", "series__geometry_json__shape__0", "areas_px"
+    )
+    by_split: dict[str, list[Sized]] = defaultdict(list)
+    for split, patient, depth, areas in rows:
+        by_split[split or NO_SPLIT].append((patient, depth, sum(1 for area in areas if area)))
+    counts = {split: _tally(by_split[split]) for split in SPLITS if by_split[split] or split != NO_SPLIT}
+    waiting = {patient for patient, *_ in by_split[NO_SPLIT]}
+    return Preview(counts, list(Patient.objects.filter(pk__in=waiting).order_by("pseudonym")))
 
 
 def held_by(dataset: Dataset) -> Preview:
@@ -138,12 +142,15 @@ def held_by(dataset: Dataset) -> Preview:
 
 def count(masks: Iterable[Annotation]) -> dict[str, int]:
     """How many ``patients``, ``series``, ``images`` (slices) and ``images_with_spine``."""
-    rows = list(masks)
+    return _tally([(mask.series.case.patient_id, mask.series.depth, mask.slices_with_mask) for mask in masks])
+
+
+def _tally(rows: Sequence[Sized]) -> dict[str, int]:
     return {
-        "patients": len({mask.series.case.patient_id for mask in rows}),
+        "patients": len({patient for patient, *_ in rows}),
         "series": len(rows),
-        "images": sum(mask.series.depth for mask in rows),
-        "images_with_spine": sum(mask.slices_with_mask for mask in rows),
+        "images": sum(depth for _, depth, _ in rows),
+        "images_with_spine": sum(spine for *_, spine in rows),
     }
 
 

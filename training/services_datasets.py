@@ -86,6 +86,12 @@ class FindingsOpen(Conflict):
     code = "findings-open"
 
 
+class ChoiceChanged(Conflict):
+    """Reviews or splits were changed while the data set was being frozen. Look at it again, then freeze."""
+
+    code = "choice-changed"
+
+
 class DatasetFrozen(Conflict):
     """This data set is frozen and never changes. Make a new one."""
 
@@ -178,16 +184,15 @@ def dataset_freeze(*, dataset: Dataset, actor: Any) -> DatasetRun:
 def refuse_unready(dataset: Dataset) -> None:
     """Raise what stands in the way of freezing, as far as it is known without reading images."""
     _refuse_frozen(dataset)
-    masks = list(masks_of(dataset))
-    if not masks:
+    masks = masks_of(dataset)
+    if not masks.exists():
         raise NothingChosen
-    if not any(mask.voxels for mask in masks):
+    if not masks.filter(voxels__gt=0).exists():
         raise NoSpineMarked
     waiting = preview(masks).without_split
     if waiting:
         raise PatientsWithoutSplit(patients=[str(patient.pk) for patient in waiting])
-    chosen = {str(mask.pk) for mask in masks}
-    if any(one["annotation"] in chosen for one in open_findings(dataset)):
+    if masks.filter(pk__in=[one["annotation"] for one in open_findings(dataset)]).exists():
         raise FindingsOpen
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from django.core.files.storage import default_storage
 
 from accounts.models import Institution, Role, User
-from cases.models import Series
+from cases.models import ReviewVerdict, Series
 from spineml.dataset_file import DatasetFileRejected, DatasetReader
 from spineml.fingerprint import Fingerprint
 from spineml.model_file import sha256_of
@@ -19,7 +20,7 @@ from spineml.volume_file import read_volume
 from spineplatform.shared import storage
 from spineplatform.shared.errors import NotFound
 from spineplatform.shared.lease import execute
-from spineplatform.shared.runs import RunState
+from spineplatform.shared.runs import RunState, run_cancel
 from tests import factories
 from tests.training import chosen
 from training.findings import sentence
@@ -40,6 +41,7 @@ from training.services_datasets import (
     masks_leave_out,
     masks_take_back,
 )
+from training.services_splits import patient_split_set
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -243,3 +245,68 @@ def test_a_data_set_goes_with_its_file(frozen: Dataset, admin: User, django_capt
         dataset_delete(dataset=frozen, actor=admin)
     assert not Dataset.objects.exists()
     assert not default_storage.exists(name)
+
+
+# --- faults -----------------------------------------------------------------------------------------------------------
+def test_a_full_storage_leaves_a_draft_that_can_be_frozen_later(
+    place: Institution, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for split in ("train", "test"):
+        chosen.mask(place, split=split)
+    data = draft(place, admin)
+    with monkeypatch.context() as full:
+        full.setattr(storage, "store", _no_space)
+        run = work(dataset_freeze(dataset=data, actor=admin))
+    assert (run.state, run.error_code) == (RunState.FAILED, "storage-unavailable")
+    data.refresh_from_db()
+    assert (data.is_frozen, data.items.count(), data.file.name) == (False, 0, "")
+    assert work(dataset_freeze(dataset=data, actor=admin)).state == RunState.SUCCEEDED
+
+
+def _no_space(path: Path, name: str) -> str:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_cancelled_freeze_leaves_a_draft(place: Institution, admin: User) -> None:
+    chosen.mask(place, split="train")
+    data = draft(place, admin)
+    run = dataset_freeze(dataset=data, actor=admin)
+    run_cancel(run=run, actor=admin)
+    work(run)
+    data.refresh_from_db()
+    assert (run.state, data.is_frozen, data.items.count()) == (RunState.CANCELLED, False, 0)
+
+
+@pytest.mark.parametrize("change", ["review", "split"])
+def test_what_changes_while_the_file_is_written_stops_the_freeze(
+    change: str, place: Institution, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mask = chosen.mask(place, split="train")
+    chosen.mask(place, split="test")
+    data = draft(place, admin)
+    run = dataset_freeze(dataset=data, actor=admin)
+    store = storage.store
+
+    def meanwhile(path: Path, name: str) -> str:
+        if change == "review":
+            chosen.approve(mask, verdict=ReviewVerdict.REJECTED, reason="Wrong level.")
+        else:
+            patient_split_set(patient=mask.series.case.patient, split="test", reason="Judge.", actor=admin)
+        return store(path, name)
+
+    monkeypatch.setattr(storage, "store", meanwhile)
+    work(run)
+    assert (run.state, run.error_code) == (RunState.FAILED, "choice-changed")
+    data.refresh_from_db()
+    assert (data.is_frozen, data.items.count()) == (False, 0)
+
+
+def test_a_draft_that_changed_while_it_waited_is_checked_against_what_it_holds_now(
+    place: Institution, admin: User
+) -> None:
+    chosen.mask(place, split="train")
+    data = draft(place, admin)
+    run = dataset_freeze(dataset=data, actor=admin)
+    chosen.mask(place)
+    work(run)
+    assert (run.state, run.error_code) == (RunState.FAILED, "patients-without-split")
