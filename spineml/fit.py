@@ -145,7 +145,7 @@ def write(job: Job, path: Path, *, keep_in: Path) -> ModelSpec:
     entries = [*job.reader.in_split("train"), *job.reader.in_split("validation")]
     known = base.data.pixel_hashes if base else frozenset()
     spec = ModelSpec(
-        architecture=job.settings.architecture,
+        architecture=job.settings.architecture_on(base.architecture if base else None),
         preprocess=_preprocess(job),
         name=path.stem,
         parent_sha256=job.base_sha256,
@@ -284,11 +284,12 @@ def _network(job: Job) -> keras.Model:
         ModelFileRejected: the base was changed after it was registered.
     """
     keras.utils.set_random_seed(job.settings.seed)
-    model = unet.build(job.settings.architecture, dtype_policy=job.settings.precision)
     if job.base is None:
-        return model
+        return unet.build(job.settings.architecture, dtype_policy=job.settings.precision)
     model_file.check_hash(job.base, job.base_sha256)
-    _, weights = model_file.read(job.base)
+    spec, weights = model_file.read(job.base)
+    architecture = job.settings.architecture_on(spec.architecture)
+    model = unet.build(architecture, dtype_policy=job.settings.precision)
     for name, variable in unet.named_weights(model).items():
         variable.assign(weights[name])
     return model

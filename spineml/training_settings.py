@@ -105,6 +105,14 @@ class TrainingSettings:
         normalisation = "batch" if self.normalisation == "batch" else "none"
         return Architecture(self.base_filters, self.depth, self.stem_stride, normalisation)  # type: ignore[arg-type]
 
+    def architecture_on(self, base: Architecture | None) -> Architecture:
+        """The network of these settings; whatever they leave open is as in ``base``, an imported one perhaps."""
+        own = self.architecture
+        if base is None:
+            return own
+        asked = {name: getattr(own, name) for name in ("base_filters", "depth", "stem_stride", "normalisation")}
+        return replace(base, **asked)
+
     def preprocess(self, base: Preprocess | None = None) -> Preprocess:
         """The window of these settings; spacing and canvases of ``base`` or the usual ones."""
         return replace(base or Preprocess(), window_centre=self.window_centre, window_width=self.window_width)

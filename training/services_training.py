@@ -98,7 +98,8 @@ def settings_checked(values: dict[str, Any], base: ModelVersion | None = None) -
         chosen = TrainingSettings.from_json(values)
     except SettingRejected as error:
         raise SettingRefused(f"{error.field}: {error.message}", field=error.field) from error
-    if base is not None and chosen.architecture != ModelSpec.from_json(base.spec).architecture:
+    theirs = ModelSpec.from_json(base.spec).architecture if base is not None else None
+    if theirs is not None and chosen.architecture_on(theirs) != theirs:
         raise SettingRefused(
             f"The network must be that of {base}. Train from scratch to change filters, depth, stem or normalisation.",
             field="base_filters",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spineml import model_file
+from spineml import keras2_file, model_file
 from spineml.dataset_file import DatasetReader
 from spineml.errors import ModelFileRejected
 from tests.spineml.learning_data import settings, write_dataset
@@ -158,6 +158,20 @@ def test_a_version_is_trained_further_from_its_own_weights(data: Any, tmp_path: 
     assert told.losses[0] < 0.8 * scratch.losses[0]
     assert spec.parent_sha256 == sha256
     assert spec.data.pixel_hashes == model_file.inspect(tmp_path / "first.h5").data.pixel_hashes
+
+
+def test_a_network_that_keras_2_wrote_is_a_base_like_any_other(data: Any, tmp_path: Path) -> None:
+    from spineml.fit import Job, fit, write
+
+    base = tmp_path / "base.h5"
+    theirs = keras2_file.convert(Path(__file__).parent / "keras2" / "ronneberger.h5", base)
+    changes = {"base_filters": 2, "depth": 4, "stem_stride": 1, "normalisation": "none", "epochs": 1}
+    job = Job(data, settings(**changes), base=base, base_sha256=model_file.sha256_of(base))
+    fit(job, keep_in=tmp_path / "run")
+    spec = write(job, tmp_path / "made.h5", keep_in=tmp_path / "run")
+    assert spec.architecture == theirs.architecture
+    assert spec.parent_sha256 == model_file.sha256_of(base)
+    assert model_file.inspect(tmp_path / "made.h5") == spec
 
 
 def test_a_base_that_was_changed_since_it_was_registered_is_refused(data: Any, tmp_path: Path) -> None:

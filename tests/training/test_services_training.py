@@ -109,6 +109,13 @@ def test_another_network_than_that_of_the_base_is_refused(place: Institution, ad
         start(learnable.dataset(place), admin, base=base, settings={"base_filters": 64})
 
 
+def test_an_imported_network_is_a_base_though_no_form_asks_for_all_of_it(place: Institution, admin: User) -> None:
+    base = version_register(path=Path(__file__).parents[1] / "spineml" / "keras2" / "ronneberger.h5")
+    network = {"base_filters": 2, "depth": 4, "stem_stride": 1, "normalisation": "none"}
+    run = start(learnable.dataset(place), admin, base=base, settings={**learnable.SETTINGS, **network})
+    assert run.base == base
+
+
 def test_only_whoever_manages_models_at_all_its_institutions_may_train(place: Institution) -> None:
     data = learnable.dataset(place)
     data.institutions.add(factories.institution("Other"))
