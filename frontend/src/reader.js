@@ -24,6 +24,7 @@ import { greyTable } from "./view/paint.js";
 const PLANES = ["axial", "sagittal", "coronal"];
 const COLOURS = [[213, 94, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [204, 121, 167], [100, 143, 255]];
 const SAVE_LOOK_AFTER_MS = 1000;
+const SAVING_DATA_AHEAD = 16;
 const OTHER_VIEWS_EVERY_MS = 250;
 
 export class Reader {
@@ -267,8 +268,8 @@ export class Reader {
   // --- loading -----------------------------------------------------------------------------------------------------
   wish(z = this.voxel[2]) {
     const layers = this.layers.filter((layer) => layer.source && (layer.visible || layer === this.editor.layer || (this.comparing && layer === this.other)));
-    const saving = navigator.connection?.saveData ? 16 : this.volume.room;
-    const order = readingOrder(z, this.direction, this.grid.depth, Math.min(saving, this.grid.depth));
+    const { depth } = this.grid;
+    const order = readingOrder(z, this.direction, depth, navigator.connection?.saveData ? SAVING_DATA_AHEAD : depth);
     const wishes = order.flatMap((at) => [this.volume.source, ...layers.map((layer) => layer.source)].map((source) => ({ source, z: at })));
     this.loader.want(wishes.filter(({ source, z: at }) => !source.has(at)), z);
     this.panels?.showLoading();

@@ -12,7 +12,7 @@ export class Volume {
     this.centre = 0;
     this.source = new Source({
       url, type: Int16Array, length: grid.sliceLength, depth: grid.depth,
-      has: (z) => this.slices.has(z),
+      has: (z) => this.slices.has(z) || (this.reduced.has(z) && !this.isNear(z)),
       keep: (z, hu) => this.keep(z, hu),
     });
   }
@@ -26,11 +26,17 @@ export class Volume {
     return Math.max(3, Math.floor(this.mostBytes / (2 * this.grid.sliceLength)));
   }
 
+  /** Within reach of the shown slice, and so wanted at full size. */
+  isNear(z) {
+    return 2 * Math.abs(z - this.centre) < this.room;
+  }
+
   keep(z, hu) {
     this.slices.set(z, hu);
+    this.reduced.delete(z);
     if (this.slices.size <= this.room) return;
     const far = [...this.slices.keys()].reduce((a, b) => (Math.abs(b - this.centre) > Math.abs(a - this.centre) ? b : a));
-    if (!this.reduced.has(far)) this.reduced.set(far, halved(this.slices.get(far), this.grid));
+    this.reduced.set(far, halved(this.slices.get(far), this.grid));
     this.slices.delete(far);
   }
 
