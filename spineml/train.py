@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,12 @@ import tensorflow as tf  # isort: skip
 FloatArray = npt.NDArray[np.float32]
 Batch = tuple[FloatArray, FloatArray]
 BatchSource = Callable[[int], Batch]
+
+
+class DeviceTooSmall(SpineError):
+    """The network and its batch do not fit into the memory of this machine. Choose a smaller batch or smaller crops."""
+
+    code = "device-too-small"
 
 
 class TrainingDiverged(SpineError):
@@ -133,6 +140,8 @@ def run(
 
     Raises:
         TrainingDiverged: the loss became NaN or infinite.
+        DeviceTooSmall: a step does not fit into memory.
+        OSError: the state cannot be written, as when the disk is full; what was kept before stays.
     """
     keras.utils.set_random_seed(plan.seed)
     hooks = hooks or Hooks()
@@ -184,6 +193,11 @@ def restore_best(model: keras.Model, keep_in: Path) -> None:
     """
     if _best(keep_in, model).restore_or_initialize() is None:
         raise FileNotFoundError(f"no trained weights in {keep_in}")
+
+
+def has_best(keep_in: Path) -> bool:
+    """True when a run has kept weights there."""
+    return tf.train.latest_checkpoint(str(keep_in / "best")) is not None
 
 
 def _best(folder: Path, model: keras.Model) -> tf.train.CheckpointManager:
@@ -250,7 +264,10 @@ class _Stepper:
     def step(self, batch: Batch, rate: float) -> tuple[float, float]:
         """Loss and Dice of the batch before its step; with several GPUs each takes its share of the batch."""
         self.optimizer.learning_rate.assign(rate)
-        loss, dice = (float(value) for value in self._graph(*(self._shared(array) for array in batch)))
+        try:
+            loss, dice = (float(value) for value in self._graph(*(self._shared(array) for array in batch)))
+        except tf.errors.ResourceExhaustedError as error:
+            raise DeviceTooSmall from error
         if not math.isfinite(loss):
             raise TrainingDiverged(f"The loss became {loss}. Try a lower learning rate, or check the masks.")
         return loss, dice
@@ -298,14 +315,14 @@ class _Keeper:
             return TrainingResult()
         steps, seconds, best, best_step = (float(value) for value in self._numbers.numpy())
         known = math.isfinite(best)
-        return TrainingResult(int(steps), seconds, best if known else None, int(best_step) if known else None)
+        return TrainingResult(int(steps), seconds, best if known else None, int(best_step) or None)
 
     def judge(self, hooks: Hooks, result: TrainingResult, recent: list[Step]) -> None:
         """Score the weights, keep them when they are the best, and report; without a score the latest are the best."""
         score = hooks.evaluate(self._model) if hooks.evaluate else None
         if score is None or result.best_score is None or score > result.best_score:
             result.best_score, result.best_step = score, result.steps
-            self._best.save(result.steps)
+            _save(self._best, result.steps)
         progress = _progress(result, score, recent)
         recent.clear()
         result.curve.append(progress)
@@ -314,7 +331,15 @@ class _Keeper:
     def keep(self, result: TrainingResult) -> None:
         best = -math.inf if result.best_score is None else result.best_score
         self._numbers.assign([result.steps, result.seconds, best, result.best_step or 0])
-        self._manager.save(result.steps)
+        _save(self._manager, result.steps)
+
+
+def _save(manager: tf.train.CheckpointManager, step: int) -> None:
+    """TensorFlow has errors of its own for a full disk."""
+    try:
+        manager.save(step)
+    except tf.errors.OpError as error:
+        raise OSError(errno.EIO, "a checkpoint could not be written") from error
 
 
 def _progress(result: TrainingResult, score: float | None, recent: Sequence[Step]) -> Progress:

@@ -29,7 +29,7 @@ EXPLANATIONS = {
     "window_width": "HU from black to white. 1500 keeps soft tissue apart from bone.",
     "loss": "Cross-entropy plus Dice is steady. Tversky weighs missed spine more than excess, focal hard pixels more.",
     "optimiser": "AdamW needs the least tuning.",
-    "learning_rate": "Size of the first steps. A tenth of it when a trained version is only adapted.",
+    "learning_rate": "Size of the first steps. A fifth of it when a trained version is only adapted.",
     "schedule": "Cosine ends with ever smaller steps, which gives the best last epochs.",
     "batch_size": "Crops in one step. More is steadier and needs more memory; the paper used 32 for 1,000 images.",
     "crop_size": "Side of the training crops in pixels. Crops around the spine teach faster than whole fields.",

@@ -22,7 +22,7 @@ from training.access import dataset_get, training_get, version_get
 from training.models import Dataset, ModelVersion, TrainingRun, TrainingSample
 from training.selectors_training import settings_explained, settings_for, trainings_seen
 from training.services_evaluations import DatasetNotFrozen
-from training.services_training import training_cancel, training_start
+from training.services_training import training_cancel, training_keep, training_start
 
 
 class EpochOut(serializers.Serializer[Any]):
@@ -162,6 +162,19 @@ class TrainingCancelView(APIView):
         """Stop a training, with or without keeping what it has learned."""
         run = training_get(request.user, run_id, Capability.MANAGE_MODELS)
         training_cancel(run=run, actor=request.user, keep_best=checked(CancelIn, request.data)["keep_best"])
+        return Response(TrainingOut(run).data, status=status.HTTP_202_ACCEPTED)
+
+
+class TrainingKeepView(APIView):
+    @extend_schema(
+        operation_id="training_keep",
+        request=None,
+        responses={202: TrainingOut, **problems(s409="It goes on, has made its version, or has kept nothing.")},
+    )
+    def post(self, request: Request, run_id: str) -> Response:
+        """Make a version of the best that a failed or stopped training has kept."""
+        run = training_get(request.user, run_id, Capability.MANAGE_MODELS)
+        training_keep(run=run, actor=request.user)
         return Response(TrainingOut(run).data, status=status.HTTP_202_ACCEPTED)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,10 @@ from django.conf import settings
 from spineml import render
 from spineml.dataset_file import DatasetReader
 from spineml.fit import Epoch, Job, Listener, Sample, fit, write
-from spineml.train import Step
+from spineml.train import Step, has_best
 from spineml.training_settings import TrainingSettings
 from spineplatform.shared import progress, storage
-from spineplatform.shared.lease import Lease
+from spineplatform.shared.lease import Lease, RunCancelled
 from spineplatform.shared.runs import RunState
 from training.models import ModelVersion, TrainingEpoch, TrainingRun, TrainingSample
 from training.services import version_record
@@ -32,18 +33,19 @@ LIVE_SECONDS = 1.0
 def run_training(lease: Lease[TrainingRun]) -> None:
     """Work of one TrainingRun: train on the frozen file, then record the new version and the success at once.
 
-    Cancelled with the wish to keep the best so far, it records that version and ends as cancelled.
+    Cancelled with the wish to keep the best so far, it records that version and ends as cancelled. Queued again with
+    that wish, it records what an earlier attempt has kept.
     """
     run = lease.run
     lease.report(0, 0, "Opening the data set")
     with DatasetReader(storage.local_path(run.dataset.file), expected_sha256=run.dataset.sha256) as reader:
         job = _job(run, reader)
         folder = checkpoint_folder(run)
-        outcome = fit(job, keep_in=folder, listener=_Notes(lease).listener())
-        if outcome.stopped and not (lease.is_cancelled and outcome.best_epoch and _keep_best(run)):
+        if not (run.keep_best_on_cancel and has_best(folder)):
+            fit(job, keep_in=folder, listener=_Notes(lease).listener())
+        if not (lease.is_cancelled and has_best(folder) and _keep_best(run)):
             lease.check()
-        state = RunState.CANCELLED if outcome.stopped else RunState.SUCCEEDED
-        _record(lease, job, folder, state)
+        _record(lease, job, folder, RunState.CANCELLED if lease.is_cancelled else RunState.SUCCEEDED)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -101,7 +103,7 @@ class _Notes:
         self._losses.append(round(step.loss, 5))
         every = max(1, steps // self._epochs)
         epoch = (step.step - 1) // every + 1
-        if not self._lease.should_stop:
+        with suppress(RunCancelled):  # `fit` asks by itself, and ends in its own way
             self._lease.report(step.step, steps, f"Epoch {epoch} of {self._epochs}")
         if time.monotonic() - self._live_at >= LIVE_SECONDS:
             self._live_at = time.monotonic()
@@ -123,8 +125,6 @@ class _Notes:
     def on_epoch(self, epoch: Epoch) -> None:
         """Another attempt may tell an epoch again whose checkpoint was not kept: the same row then."""
         run, losses, self._losses = self._lease.run, self._losses, []
-        if self._lease.should_stop:
-            return
         told = epoch.progress
         values = {
             "step": told.step,
@@ -138,7 +138,7 @@ class _Notes:
         }
         with storage.work_folder("samples") as folder, storage.stored_or_removed() as stored:
             pictures = [(sample, _picture(sample, folder, stored)) for sample in epoch.samples]
-            with self._lease.writing():
+            with self._lease.writing(although_cancelled=True):
                 TrainingEpoch.objects.update_or_create(run=run, epoch=epoch.number, defaults=values)
                 for sample, name in pictures:
                     _sample_record(run, epoch.number, sample, name)

@@ -27,7 +27,7 @@ from training.selectors_training import (
     settings_for,
     trainings_seen,
 )
-from training.services_training import training_cancel, training_start
+from training.services_training import training_cancel, training_keep, training_start
 
 PER_PAGE = 25
 # Shown at once; the others lie behind “More settings”.
@@ -142,6 +142,17 @@ def training_cancel_action(request: HttpRequest, run_id: str) -> HttpResponse:
     run = training_get(request.user, run_id, Capability.MANAGE_MODELS)
     try:
         training_cancel(run=run, actor=request.user, keep_best=request.POST.get("keep_best") == "1")
+    except UserError as error:
+        messages.error(request, error.message)
+    return redirect(run.get_absolute_url())
+
+
+@login_required
+@require_POST
+def training_keep_action(request: HttpRequest, run_id: str) -> HttpResponse:
+    run = training_get(request.user, run_id, Capability.MANAGE_MODELS)
+    try:
+        training_keep(run=run, actor=request.user)
     except UserError as error:
         messages.error(request, error.message)
     return redirect(run.get_absolute_url())

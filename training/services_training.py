@@ -11,7 +11,7 @@ from spineml.model_file import ModelSpec
 from spineml.training_settings import SettingRejected, TrainingSettings
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, UserError
-from spineplatform.shared.runs import run_cancel, run_enqueue
+from spineplatform.shared.runs import run_cancel, run_enqueue, run_retry
 from training.access import datasets_manage
 from training.models import Dataset, ModelVersion, Split, TrainingRun
 from training.services_evaluations import DatasetNotFrozen
@@ -34,6 +34,12 @@ class WouldTouchTestPatient(Conflict):
     set without it."""
 
     code = "would-touch-test-patient"
+
+
+class NothingKept(Conflict):
+    """This training has not finished one epoch, so there is nothing to make a version of. Start another one."""
+
+    code = "nothing-kept"
 
 
 class SettingRefused(UserError):
@@ -132,3 +138,17 @@ def training_cancel(*, run: TrainingRun, actor: Any, keep_best: bool = False) ->
     with transaction.atomic():
         TrainingRun.objects.filter(pk=run.pk).update(keep_best_on_cancel=keep_best)
         run_cancel(run=run, actor=actor)
+
+
+def training_keep(*, run: TrainingRun, actor: Any) -> None:
+    """Queue a training that failed or was stopped once more, only to make a version of the best it has kept.
+
+    Raises:
+        NothingKept: not one epoch was finished.
+        Conflict: it goes on, or has made its version.
+    """
+    if not run.epochs.exists():
+        raise NothingKept
+    with transaction.atomic():
+        TrainingRun.objects.filter(pk=run.pk).update(keep_best_on_cancel=True)
+        run_retry(run=run, actor=actor)

@@ -83,7 +83,9 @@ class Lease(Generic[R]):
     @contextmanager
     def writing(self, *, although_cancelled: bool = False) -> Iterator[R]:
         """One transaction, fenced by the token: for what is kept even when the run does not succeed."""
-        if not (although_cancelled and self.is_cancelled):
+        if self._lost.is_set():
+            raise LeaseLost
+        if not although_cancelled:
             self.check()
         close_old_connections()  # after long work the database may have been restarted
         with transaction.atomic():

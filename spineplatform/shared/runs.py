@@ -179,8 +179,11 @@ def run_retry(*, run: Run, actor: Any) -> None:
     """Queue a failed or cancelled run again, from the start and with all its attempts.
 
     Raises:
-        Conflict: the run is still going, or has succeeded, or the same work is going in another run.
+        Conflict: the run is still going, or has made its result, or the same work is going in another run.
     """
+    run.refresh_from_db()
+    if not run.can_retry:
+        raise Conflict("Only a failed or cancelled run can be retried.")
     ended = type(run)._default_manager.filter(pk=run.pk, state__in=(RunState.FAILED, RunState.CANCELLED))
     try:
         with transaction.atomic():

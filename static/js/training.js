@@ -4,7 +4,7 @@ import { gettext, interpolate } from "./i18n.js";
 import { number } from "./format.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const BOX = { left: 44, right: 550, top: 10, bottom: 228 };
+const BOX = { left: 40, right: 10, top: 10, bottom: 40, height: 250 };
 const MOST_POINTS = 1500;
 
 /** @returns {SVGElement} a new element with attributes and text. */
@@ -33,17 +33,19 @@ export function ticks(low, high, count = 4) {
 
 /** One chart: `lines` are {kind, points: [[x, y]]}, x in epochs. */
 function chart(svg, lines, { low, high, last }) {
-  const x = (value) => BOX.left + (value / Math.max(last, 1)) * (BOX.right - BOX.left);
-  const y = (value) => BOX.bottom - ((value - low) / (high - low || 1)) * (BOX.bottom - BOX.top);
+  const width = svg.clientWidth || 500;
+  const [right, bottom] = [width - BOX.right, BOX.height - BOX.bottom];
+  const x = (value) => BOX.left + (value / Math.max(last, 1)) * (right - BOX.left);
+  const y = (value) => bottom - ((value - low) / (high - low || 1)) * (bottom - BOX.top);
   const parts = [];
   for (const value of ticks(low, high)) {
-    parts.push(draw("line", { class: "grid", x1: BOX.left, x2: BOX.right, y1: y(value), y2: y(value) }));
+    parts.push(draw("line", { class: "grid", x1: BOX.left, x2: right, y1: y(value), y2: y(value) }));
     parts.push(draw("text", { x: BOX.left - 6, y: y(value) + 4, "text-anchor": "end" }, number(value, high - low < 0.5 ? 2 : 1)));
   }
   for (const value of ticks(0, last).filter(Number.isInteger)) {
-    parts.push(draw("text", { x: x(value), y: BOX.bottom + 18, "text-anchor": "middle" }, number(value)));
+    parts.push(draw("text", { x: x(value), y: bottom + 17, "text-anchor": "middle" }, number(value)));
   }
-  parts.push(draw("text", { x: BOX.right, y: BOX.bottom + 31, "text-anchor": "end" }, gettext("Epoch")));
+  parts.push(draw("text", { x: right, y: bottom + 34, "text-anchor": "end" }, gettext("Epoch")));
   for (const { kind, points } of lines) {
     const shown = thinned(points);
     const path = shown.map(([px, py]) => `${x(px).toFixed(1)},${y(Math.min(Math.max(py, low), high)).toFixed(1)}`).join(" ");
@@ -51,6 +53,7 @@ function chart(svg, lines, { low, high, last }) {
     const end = shown.at(-1);
     if (end && kind !== "batch") parts.push(draw("circle", { class: `dot-${kind}`, cx: x(end[0]), cy: y(end[1]), r: 3.5 }));
   }
+  svg.setAttribute("viewBox", `0 0 ${width} ${BOX.height}`);
   svg.replaceChildren(...parts);
 }
 
@@ -65,7 +68,9 @@ class Curves {
     this.dice = element.querySelector("[data-curve=dice]");
     this.rows = element.querySelector("[data-curves-rows]");
     this.note = element.querySelector("[data-curves-note]");
-    this.draw();
+    this.samples = document.querySelector("[data-samples]");
+    // Drawn for the width it has, so that its words keep their size on a phone.
+    new ResizeObserver(() => this.draw()).observe(this.loss);
   }
 
   /** What the socket said: the epochs without their batches, and the one that is going. */
@@ -83,16 +88,26 @@ class Curves {
     this.draw();
   }
 
-  /** The batches of the epochs that ended while nobody listened, or between two messages. */
+  /** The batches of the epochs that ended while nobody listened, or between two messages, and new pictures. */
   async fill() {
     try {
       const answer = await fetch(this.address, { headers: { Accept: "application/json" } });
       if (!answer.ok) return;
-      for (const epoch of (await answer.json()).epochs) this.epochs.set(epoch.epoch, epoch);
+      const { epochs, samples } = await answer.json();
+      for (const epoch of epochs) this.epochs.set(epoch.epoch, epoch);
       this.draw();
+      this.show(samples);
     } catch {
       // The next epoch asks again.
     }
+  }
+
+  /** Pictures of validation slices, newest first; drawn again only when there are more. */
+  show(samples) {
+    const list = this.samples?.querySelector("[data-samples-list]");
+    if (!list || samples.length === list.children.length) return;
+    list.replaceChildren(...samples.toSorted((one, other) => other.epoch - one.epoch).map(picture));
+    this.samples.hidden = false;
   }
 
   draw() {
@@ -133,6 +148,21 @@ class Curves {
       dice: number(best.validation_dice, 4),
     });
   }
+}
+
+/** @returns {HTMLLIElement} one picture with its epoch and Dice. */
+function picture(sample) {
+  const item = document.createElement("li");
+  const figure = document.createElement("figure");
+  const image = Object.assign(new Image(240, 240), { src: sample.picture, loading: "lazy" });
+  const values = { epoch: number(sample.epoch), slice: number(sample.slice + 1), dice: sample.dice == null ? "–" : number(sample.dice, 3) };
+  image.alt = interpolate(gettext("Epoch %(epoch)s, slice %(slice)s: Dice %(dice)s"), values);
+  const caption = document.createElement("figcaption");
+  caption.className = "small";
+  caption.textContent = interpolate(gettext("Epoch %(epoch)s, Dice %(dice)s"), values);
+  figure.append(image, caption);
+  item.append(figure);
+  return item;
 }
 
 /** Losses spread evenly over `width` epochs from `start`. */

@@ -34,6 +34,7 @@ TRAINING = [
     Row("GET", "api:training-defaults", members(200, MODEL_ADMIN), data=to_train),
     Row("GET", "api:training", members(200), training),
     Row("POST", "api:training-cancel", members(202, MODEL_ADMIN), waiting),
+    Row("POST", "api:training-keep", members(202, MODEL_ADMIN), failed),
     Row("GET", "api:training-sample", members(200), sample),
     Row("GET", "api:run", members(200), run("training", "training")),
     Row("POST", "api:run-cancel", members(200, MODEL_ADMIN), run("training", "waiting_training")),
@@ -43,6 +44,7 @@ TRAINING = [
     Row("POST", "training:training_new", page(members(200, MODEL_ADMIN)), data=to_train, form=True),
     Row("GET", "training:training", page(members(200)), training),
     Row("POST", "training:training_cancel", page(members(302, MODEL_ADMIN)), waiting),
+    Row("POST", "training:training_keep", page(members(302, MODEL_ADMIN)), failed),
     Row("POST", "training:training_retry", page(members(302, MODEL_ADMIN)), failed),
     Row("GET", "training:training_sample", page(members(200)), sample),
 ]

@@ -87,10 +87,12 @@ def trainings(home: Institution, version: ModelVersion) -> dict[str, Any]:
     """One that waits, one that failed, one that has made ``version`` and left a picture."""
     data = judged.written(judged.dataset(home, patients=1, split=Split.TRAIN, frozen=False))
     made = learnable.run(data, state=RunState.SUCCEEDED, version=version)
+    failed = learnable.run(data, state=RunState.FAILED)
+    learnable.epochs(failed, 1)
     return {
         "learned_from": data,
         "waiting_training": learnable.run(data),
-        "failed_training": learnable.run(data, state=RunState.FAILED),
+        "failed_training": failed,
         "training": made,
         "sample": learnable.sample(made),
     }

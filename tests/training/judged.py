@@ -62,8 +62,8 @@ def written(made: Dataset) -> Dataset:
             for item in made.items.select_related("annotation__series"):
                 writer.add(facts(item), slices(item))
         values = {"size": path.stat().st_size, "sha256": sha256_of(path), "frozen_at": timezone.now()}
-        masks = [item.annotation for item in made.items.select_related("annotation__series__case")]
-        values["counts"] = {one: count(masks if one == made.items.first().split else []) for one in Split.values}
+        items = list(made.items.select_related("annotation__series__case"))
+        values["counts"] = {one: count(each.annotation for each in items if each.split == one) for one in Split.values}
         values["file"] = storage.store(path, storage.unique_name("datasets", ".h5"))
     Dataset.objects.filter(pk=made.pk).update(**values)
     made.refresh_from_db()

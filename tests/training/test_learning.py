@@ -7,15 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.core.files.storage import default_storage
+from django.core.files.storage import FileSystemStorage, default_storage
 
 from accounts.models import Institution, Role, User
+from spineplatform.shared.errors import Conflict
 from spineplatform.shared.lease import execute
 from spineplatform.shared.runs import RunState, run_retry
 from tests import factories
 from tests.training import learnable
 from training.models import Dataset, ModelVersion, TrainingRun
-from training.services_training import training_cancel, training_start
+from training.services_training import training_cancel, training_keep, training_start
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.tensorflow, pytest.mark.slow]
 
@@ -86,19 +87,19 @@ def test_a_version_trained_further_knows_its_parent(start: Any, place: Instituti
 def test_a_full_disk_leaves_no_half_version_and_a_retry_needs_no_epoch_again(
     start: Any, admin: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save = default_storage.save
+    save = FileSystemStorage.save
 
-    def full(name: str, *args: Any, **options: Any) -> str:
+    def full(files: FileSystemStorage, name: str, *args: Any, **options: Any) -> str:
         if name.startswith("models/"):
             raise OSError(errno.ENOSPC, "No space left on device")
-        return str(save(name, *args, **options))
+        return str(save(files, name, *args, **options))
 
     run = start()
-    monkeypatch.setattr(default_storage, "save", full)
+    monkeypatch.setattr(FileSystemStorage, "save", full)
     work(run)
     assert (run.state, run.error_code) == (RunState.FAILED, "storage-unavailable")
     assert not ModelVersion.objects.exists()
-    monkeypatch.setattr(default_storage, "save", save)
+    monkeypatch.setattr(FileSystemStorage, "save", save)
     run_retry(run=run, actor=admin)
     work(run)
     assert run.state == RunState.SUCCEEDED
@@ -122,8 +123,37 @@ def test_a_loss_that_is_no_number_stops_with_a_reason_and_keeps_the_checkpoint(
     run = work(start(epochs=9))
     assert (run.state, run.error_code) == (RunState.FAILED, "training-diverged")
     assert "learning rate" in run.error_message
-    assert (folder(run) / "last").exists()
     assert not ModelVersion.objects.exists()
+    epochs = run.epochs.count()
+    training_keep(run=run, actor=run.requested_by)
+    work(run)
+    assert (run.state, run.epochs.count()) == (RunState.SUCCEEDED, epochs)
+    assert run.version is not None
+
+
+def test_a_disk_that_fills_up_during_an_epoch_is_told_and_the_training_goes_on_from_what_was_kept(
+    start: Any, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tensorflow as tf
+
+    save, saved = tf.train.CheckpointManager.save, []
+
+    def filling(manager: Any, step: int) -> Any:
+        saved.append(step)
+        if len(saved) > 3:
+            raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+        return save(manager, step)
+
+    run = start()
+    monkeypatch.setattr(tf.train.CheckpointManager, "save", filling)
+    work(run)
+    assert (run.state, run.error_code) == (RunState.FAILED, "storage-unavailable")
+    monkeypatch.setattr(tf.train.CheckpointManager, "save", save)
+    run_retry(run=run, actor=admin)
+    work(run)
+    assert run.state == RunState.SUCCEEDED
+    assert run.epochs.get(epoch=1).attempt == 1
+    assert [epoch.epoch for epoch in run.epochs.all()] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("keep_best", [True, False])
@@ -146,6 +176,10 @@ def test_stopped_in_the_middle_it_keeps_the_best_so_far_when_asked(
     assert run.state == RunState.CANCELLED
     assert (run.version is not None, ModelVersion.objects.count()) == (keep_best, int(keep_best))
     assert run.epochs.count() == 2
+    assert run.can_retry is not keep_best
+    if keep_best:
+        with pytest.raises(Conflict):
+            run_retry(run=run, actor=admin)
 
 
 def test_a_data_set_whose_file_was_changed_is_refused(start: Any, place: Institution) -> None:

@@ -18,10 +18,12 @@ from training.services import version_register
 from training.services_evaluations import DatasetNotFrozen
 from training.services_training import (
     NoSpineToLearn,
+    NothingKept,
     NoTrainingPatients,
     SettingRefused,
     WouldTouchTestPatient,
     training_cancel,
+    training_keep,
     training_start,
 )
 
@@ -133,6 +135,13 @@ def test_stopping_remembers_whether_the_best_is_to_be_kept(place: Institution, a
     training_cancel(run=run, actor=admin, keep_best=True)
     run.refresh_from_db()
     assert (run.cancel_requested, run.keep_best_on_cancel, run.state) == (True, True, RunState.RUNNING)
+
+
+def test_of_a_training_without_an_epoch_nothing_can_be_kept(place: Institution, admin: User) -> None:
+    run = start(learnable.dataset(place), admin)
+    training_cancel(run=run, actor=admin)
+    with pytest.raises(NothingKept):
+        training_keep(run=run, actor=admin)
 
 
 def test_what_has_ended_cannot_be_stopped(place: Institution, admin: User) -> None:

@@ -35,6 +35,11 @@ class TrainingRun(Run):
     live = models.JSONField(default=dict, blank=True)
     version = models.OneToOneField(ModelVersion, null=True, on_delete=models.PROTECT, related_name="training_run")
 
+    @property
+    def can_retry(self) -> bool:
+        """A run that was stopped and made a version of its best weights is done."""
+        return super().can_retry and self.version_id is None
+
     def get_absolute_url(self) -> str:
         return reverse("training:training", args=[self.pk])
 
@@ -43,7 +48,8 @@ class TrainingRun(Run):
 
     def as_message(self) -> dict[str, Any]:
         """With the epoch that is going and the curve so far; the batches of earlier epochs are at the REST address."""
-        return super().as_message() | {"live": self.live, "epochs": list(self.epochs.values(*CURVE))}
+        told = {"live": self.live, "seconds_left": self.live.get("seconds_left")}
+        return super().as_message() | told | {"epochs": list(self.epochs.values(*CURVE))}
 
 
 class TrainingEpoch(models.Model):
