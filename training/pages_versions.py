@@ -56,7 +56,7 @@ def _registry(request: HttpRequest, form: ImportForm, status: int = 200) -> Http
     """
     chosen = request.GET.get("status", IN_USE)
     page = Paginator(versions_narrowed(request.user, chosen), PER_PAGE).get_page(request.GET.get("page"))
-    every = {one.pk: one for one in versions_seen(request.user).defer("spec")}
+    every = {one.pk: one for one in versions_seen(request.user).defer("spec", "parent__spec")}
     judged = judged_by_version(request.user, every.values())
     drawing = lineage_drawing()
     context = {
@@ -118,7 +118,7 @@ def version_page(request: HttpRequest, version_id: str) -> HttpResponse:
     ``promotions``, ``others`` to compare with, ``dependants`` and ``may_manage``.
     """
     version = version_get(request.user, version_id)
-    family = versions_seen(request.user).filter(task=version.task)
+    family = versions_seen(request.user).filter(task=version.task).defer("spec", "parent__spec")
     context = {
         "version": version,
         "run": version.trained_by,
@@ -126,7 +126,7 @@ def version_page(request: HttpRequest, version_id: str) -> HttpResponse:
         "sections": spec_sections([version]),
         "evaluations": evaluations_seen(request.user).filter(version=version).defer("result"),
         "promotions": promotions_seen(request.user).filter(version=version),
-        "others": family.exclude(pk=version.pk).defer("spec"),
+        "others": family.exclude(pk=version.pk),
         "dependants": dependants(version),
         "may_manage": may_manage(request.user),
     }

@@ -34,7 +34,7 @@ LONGEST_LIST = 8
 # --- the registry -----------------------------------------------------------------------------------------------------
 def versions_narrowed(user: Any, status: str) -> QuerySet[ModelVersion]:
     """The versions of one status, newest first; ``in-use`` are those that are not retired, anything else is all."""
-    rows = versions_seen(user).select_related("training_run__dataset", "training_run__base")
+    rows = versions_seen(user).select_related("training_run__dataset").defer("parent__spec")
     if status == IN_USE:
         return rows.exclude(status=VersionStatus.RETIRED)
     return rows.filter(status=status) if status in VersionStatus.values else rows
@@ -81,13 +81,13 @@ class Dependant:
 
 def dependants(version: ModelVersion) -> list[Dependant]:
     """How many rows of each kind refer to the version, whichever app they are in."""
-    counts: dict[str, set[Any]] = {}
+    referring: dict[Any, Q] = {}
     for relation in ModelVersion._meta.get_fields(include_hidden=True):
         if relation.auto_created and not relation.concrete:
-            model: Any = relation.related_model
-            rows = model._base_manager.filter(**{relation.field.name: version})  # type: ignore[union-attr]
-            counts.setdefault(model._meta.model_name, set()).update(rows.values_list("pk", flat=True))
-    return [Dependant(code, str(DEPENDANTS.get(code, code)), len(rows)) for code, rows in counts.items() if rows]
+            field: str = relation.field.name  # type: ignore[union-attr]
+            referring[relation.related_model] = referring.get(relation.related_model, Q()) | Q(**{field: version})
+    counts = {model._meta.model_name: model._base_manager.filter(rows).count() for model, rows in referring.items()}
+    return [Dependant(code, str(DEPENDANTS.get(code, code)), count) for code, count in counts.items() if count]
 
 
 # --- lineage ----------------------------------------------------------------------------------------------------------

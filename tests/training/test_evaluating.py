@@ -215,6 +215,7 @@ def test_a_registered_version_is_evaluated_with_its_own_network(data: Dataset, t
 
 def test_a_version_whose_file_was_changed_is_refused(data: Dataset, tmp_path: Path) -> None:
     version = version_register(path=factories.model_file(tmp_path / "model.h5"))
-    ModelVersion.objects.filter(pk=version.pk).update(sha256="0" * 64)
+    file = Path(default_storage.path(str(version.file)))
+    file.write_bytes(file.read_bytes() + b"one more")
     run = work(asked(data, version))
     assert (run.state, run.error_code) == (RunState.FAILED, ModelFileRejected.code)

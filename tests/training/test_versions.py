@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
-from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 
 from accounts.models import Institution, Role, User
-from cases.models import AnnotationSource
 from spineplatform.shared.models import AuditEvent
-from spineplatform.shared.runs import RunState
 from tests import factories
 from tests.api_client import api, problem
 from tests.training import judged
+from tests.training.registry import signed_in, text, trained
 from training import selectors_versions, services_versions
-from training.models import DatasetItem, ModelVersion, Promotion, Split, TrainingRun, VersionStatus
-from training.selectors_versions import Sight, versions_that_saw
+from training.models import ModelVersion, Promotion, Split
 from training.services import version_register
 
 pytestmark = pytest.mark.django_db
@@ -43,27 +38,6 @@ def admin(place: Institution) -> User:
 @pytest.fixture
 def client(admin: User) -> Client:
     return signed_in(admin)
-
-
-def signed_in(person: User) -> Client:
-    client = Client()
-    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
-    return client
-
-
-def text(client: Client, name: str, *args: object, query: str = "") -> str:
-    response = client.get(reverse(name, args=args) + query)
-    assert response.status_code == 200
-    return " ".join(response.content.decode().split())
-
-
-def trained(made: judged.Dataset, *, base: ModelVersion | None = None, parent: ModelVersion | None = None) -> Any:
-    """A version with the finished training that made it."""
-    version = factories.model_version(parent=parent)
-    now = timezone.now()
-    values = {"state": RunState.SUCCEEDED, "started_at": now, "finished_at": now, "settings": {}}
-    TrainingRun.objects.create(institution=made.institutions.get(), dataset=made, base=base, version=version, **values)
-    return version
 
 
 # --- notes, retiring, deleting ----------------------------------------------------------------------------------------
@@ -172,39 +146,6 @@ def test_every_kind_of_row_that_can_depend_on_a_version_has_a_name_and_is_protec
         version.delete()
 
 
-# --- one active version -----------------------------------------------------------------------------------------------
-def test_the_database_allows_one_active_version_for_each_task() -> None:
-    factories.active_version()
-    other = factories.model_version()
-    with (
-        pytest.raises(IntegrityError, match="training_version_one_active"),
-        transaction.atomic(),
-        connection.cursor() as cursor,
-    ):
-        cursor.execute("UPDATE training_modelversion SET status = 'active' WHERE id = %s", [other.pk])
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE training_modelversion SET task = 'knee', status = 'active' WHERE id = %s", [other.pk])
-    assert ModelVersion.objects.filter(status=VersionStatus.ACTIVE).count() == 2
-
-
-def test_a_version_is_promoted_and_rolled_back_while_a_training_runs(admin: User, place: Institution) -> None:
-    active, candidate = factories.active_version(), factories.model_version()
-    made = judged.dataset(place, patients=1, split=Split.TRAIN)
-    TrainingRun.objects.create(
-        institution=place,
-        dataset=made,
-        base=active,
-        settings={},
-        state=RunState.RUNNING,
-        started_at=timezone.now(),
-        token=uuid.uuid4(),
-        lease_expires_at=timezone.now(),
-    )
-    assert api(admin).post(f"{MODELS}{candidate.pk}/promote/", {"reason": "Looks better."}).status_code == 200
-    assert api(admin).post(f"{MODELS}rollback/").json()["version"]["number"] == active.number
-    assert TrainingRun.objects.get().state == RunState.RUNNING
-
-
 # --- pages ------------------------------------------------------------------------------------------------------------
 def test_the_registry_shows_figures_parents_data_sets_and_the_lineage(client: Client, place: Institution) -> None:
     base = factories.active_version()
@@ -272,77 +213,14 @@ def test_any_two_versions_are_compared_line_by_line(client: Client, place: Insti
     assert client.get(reverse("training:versions_compare") + f"?version={first.pk}").status_code == 400
 
 
-# --- which masks, which patients --------------------------------------------------------------------------------------
-def test_the_masks_of_a_version_are_those_of_cases_one_may_see(client: Client, admin: User, place: Institution) -> None:
-    version = factories.model_version()
-    mine = [factories.prediction(of=factories.series(institution=place), model_version=version) for _ in range(2)]
-    factories.prediction(of=factories.series(), model_version=version)  # another institution's
-    factories.prediction(of=factories.series(institution=place))  # another version's
-    body = api(admin).get(f"{MODELS}{version.pk}/masks/?page_size=1").json()
-    assert [one["id"] for one in body["results"]] == [str(mine[1].annotation_id)]
-    second = api(admin).get(body["next"]).json()
-    assert [one["id"] for one in second["results"]] == [str(mine[0].annotation_id)]
-    assert second["next"] is None
-    page = text(client, "inference:version_masks", version.pk)
-    assert page.count("/view/?mask=") == 2
-    assert "2 masks of cases you may see" in page
-
-
-def test_a_version_knows_a_patient_by_its_training_its_lineage_and_its_evaluations(
-    client: Client, admin: User, place: Institution
+def test_a_long_registry_asks_no_more_of_the_database_than_a_short_one(
+    client: Client, admin: User, place: Institution, django_assert_max_num_queries: Any
 ) -> None:
-    made = judged.dataset(place, patients=1, split=Split.TRAIN)
-    patient = DatasetItem.objects.get().patient
-    first = trained(made)
-    second = factories.model_version(parent=first)
-    third = trained(judged.dataset(place, patients=1, split=Split.TRAIN), base=second)
-    factories.model_version()  # knows nobody
-    assert versions_that_saw(patient) == [
-        Sight(third, through=first),
-        Sight(second, through=first),
-        Sight(first, trained=True),
-    ]
-    case = patient.cases.get()
-    body = api(admin).get(f"/api/v1/cases/{case.pk}/versions/").json()
-    assert [one["version"]["number"] for one in body] == [third.number, second.number, first.number]
-    assert body[0]["through"]["number"] == first.number
-    page = text(client, "training:case_versions", case.pk)
-    assert f"descends from {first}" in page
-    assert "was trained on this patient" in page
-
-
-def test_the_same_image_under_another_name_is_found_by_its_pixels(place: Institution) -> None:
-    series = factories.series(institution=place)
-    version = factories.model_version(spec={"data": {"pixel_hashes": [series.pixel_hash, "ab" * 32]}})
-    assert versions_that_saw(series.case.patient) == [Sight(version, trained=True)]
-
-
-def test_validation_and_evaluation_are_said_too(place: Institution) -> None:
-    made = judged.dataset(place, patients=1, split=Split.VALIDATION)
-    patient = DatasetItem.objects.get().patient
-    version = trained(made)
-    judged.evaluation(version, made, (0.9,))
-    judged.waiting(factories.model_version(), made)  # not finished: has seen nothing yet
-    assert versions_that_saw(patient) == [Sight(version, tuned=True, judged=True)]
-
-
-def test_a_patient_nobody_knows_is_said_to_be_so(client: Client, place: Institution) -> None:
-    case = factories.case(institution=place)
-    assert "No model version was trained" in text(client, "training:case_versions", case.pk)
-
-
-def test_a_named_version_segments_by_page_and_by_rest(place: Institution) -> None:
-    clinician = factories.user(Role.CLINICIAN, institution=place)
-    factories.active_version()
-    named, series = factories.model_version(), factories.series(institution=place)
-    body = {"model_version": str(named.pk)}
-    answer = api(clinician).post(f"/api/v1/series/{series.pk}/segment/", body, format="json")
-    assert answer.status_code == 202, answer.json()
-    other = factories.series(institution=place)
-    signed_in(clinician).post(reverse("inference:start", args=[other.pk]), body)
-    assert [run.model_version for one in (series, other) for run in one.inference_runs.all()] == [named, named]
-
-
-def test_a_mask_of_a_person_is_no_mask_of_a_version(admin: User, place: Institution) -> None:
-    factories.annotation(of=factories.series(institution=place), source=AnnotationSource.UPLOAD)
-    assert api(admin).get(f"{MODELS}{factories.model_version().pk}/masks/").json()["results"] == []
+    parent = factories.active_version()
+    for _ in range(12):
+        parent = trained(judged.dataset(place, patients=1, split=Split.TRAIN), base=parent, parent=parent)
+    client.get(reverse("training:versions"))
+    with django_assert_max_num_queries(20):
+        client.get(reverse("training:versions"))
+    with django_assert_max_num_queries(12):
+        api(admin).get(MODELS)

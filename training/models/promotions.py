@@ -22,7 +22,10 @@ class PromotionKind(models.TextChoices):
 
 
 class Promotion(models.Model):
-    """One decision. ``gate`` is `spineml.gate.GateResult` as JSON; an override has a reason."""
+    """One decision. ``gate`` is `spineml.gate.GateResult` as JSON; an override has a reason.
+
+    A trigger refuses to change or delete one, whoever asks.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="promotions")

@@ -22,7 +22,10 @@ class VersionStatus(models.TextChoices):
 
 
 class ModelVersion(models.Model):
-    """One trained network for one task: an HDF5 file, the spec read from it, and where it came from."""
+    """One trained network for one task: an HDF5 file, the spec read from it, and where it came from.
+
+    A trigger keeps number, file, size and SHA-256 as they were registered.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     task = models.CharField(max_length=32, default=SPINE_CT)
