@@ -10,6 +10,8 @@ import { fillHoles, grow, middleOf } from "../src/core/regions.js";
 import { diffRuns, redoRuns, sameSlice, undoRuns } from "../src/core/runs.js";
 import { capsule, discOfBall, polygon } from "../src/core/shapes.js";
 
+import { scaleLength } from "../src/view/marks.js";
+
 const W = 40;
 const H = 30;
 const disc = (cx, cy, r) => Uint8Array.from({ length: W * H }, (_, i) => Number((i % W - cx) ** 2 + (Math.floor(i / W) - cy) ** 2 <= r * r));
@@ -163,4 +165,10 @@ test("the middle of a mask is the mean of its pixels", () => {
   assert.deepEqual(middleOf(disc(12, 17, 5), W), [12, 17]);
   assert.equal(middleOf(new Uint8Array(W * H), W), null);
   assert.equal(middleOf(null, W), null);
+});
+
+test("the scale bar is the longest round length within a fifth of the view", () => {
+  assert.equal(scaleLength(2, 1000), 100);
+  assert.equal(scaleLength(2, 999), 50);
+  assert.equal(scaleLength(300, 1000), null);
 });

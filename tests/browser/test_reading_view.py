@@ -129,6 +129,31 @@ def test_letters_follow_every_turn_and_a_turned_picture_still_knows_its_pixels(r
     assert voxel(reader)[:2] == [30, 90]
 
 
+def test_zoom_keeps_the_pixel_under_the_hand_and_a_drag_moves_the_picture(reader: Page, series: Series) -> None:
+    open_reading(reader, series)
+    x, y = on_screen(reader, 40, 70)
+    reader.mouse.move(x, y)
+    reader.keyboard.down("Control")
+    for _ in range(3):
+        reader.mouse.wheel(0, -100)
+    reader.keyboard.up("Control")
+    assert ask(reader, "reader.views[0].place.zoom") > 3
+    assert on_screen(reader, 40, 70) == (pytest.approx(x, abs=1), pytest.approx(y, abs=1))
+    reader.keyboard.down("Shift")
+    reader.mouse.down()
+    reader.mouse.move(x + 60, y - 30, steps=3)
+    reader.mouse.up()
+    reader.keyboard.up("Shift")
+    assert on_screen(reader, 40, 70) == (pytest.approx(x + 60, abs=1), pytest.approx(y - 30, abs=1))
+    reader.keyboard.press("f")
+    assert ask(reader, "reader.views[0].place") == {"zoom": 1, "x": 0, "y": 0}
+
+
+def test_the_words_over_the_picture_name_nobody(reader: Page, series: Series) -> None:
+    open_reading(reader, series)
+    assert reader.locator(".views-corner").inner_text().split("\n") == [series.case.patient.pseudonym, str(series)]
+
+
 def test_windows_change_by_preset_by_drag_and_by_key(reader: Page, series: Series) -> None:
     open_reading(reader, series)
     reader.keyboard.press("2")
