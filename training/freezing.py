@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,20 +31,25 @@ from training.services_datasets import ChoiceChanged, refuse_unready
 FOLDER = "datasets"
 # Below this Dice with another person's mask on the same series somebody should look.
 LEAST_AGREEMENT = 0.7
+Slice = tuple[HounsfieldArray, LabelArray]
+Take = Callable[[Annotation, Iterator[Slice]], Any]
 
 
 def run_dataset(lease: Lease[DatasetRun]) -> None:
-    """Work of one DatasetRun: check every label, then, where it freezes, write the file and freeze the set."""
-    masks = list(masks_of(lease.run.dataset))
-    findings = Checker(lease, masks).run()
-    with lease.writing() as run:
-        _keep_findings(run.dataset, findings)
+    """Work of one DatasetRun: check every label; where it freezes, write the file in the same pass, then freeze."""
+    dataset = lease.run.dataset
+    masks = list(masks_of(dataset))
     if not lease.run.freezes:
+        _keep_findings(lease, Checker(lease, masks).run())
         return
-    dataset = Dataset.objects.get(pk=lease.run.dataset_id)
     refuse_unready(dataset)
     with storage.work_folder("dataset") as folder, storage.stored_or_removed() as stored:
-        values = _written(lease, dataset, masks, folder, stored)
+        path = folder / "dataset.h5"
+        findings, learned = _checked_and_written(lease, dataset, masks, path)
+        _keep_findings(lease, findings)
+        refuse_unready(Dataset.objects.get(pk=dataset.pk))
+        lease.report(1, 1, "Computing the checksum")
+        values = _stored(path, stored) | {"fingerprint": learned, "counts": _counts(masks)}
         try:
             with lease.finishing() as run:
                 _freeze(run.dataset, masks, values)
@@ -53,17 +57,22 @@ def run_dataset(lease: Lease[DatasetRun]) -> None:
             raise ChoiceChanged from error
 
 
-def _keep_findings(dataset: Dataset, findings: list[dict[str, Any]]) -> None:
-    dataset.findings, dataset.checked_at = findings, timezone.now()
-    dataset.save(update_fields=["findings", "checked_at"])
+def _keep_findings(lease: Lease[DatasetRun], findings: list[dict[str, Any]]) -> None:
+    """Also of a freeze that fails: they tell why."""
+    with lease.writing() as run:
+        Dataset.objects.filter(pk=run.dataset_id).update(findings=findings, checked_at=timezone.now())
 
 
 # --- the checks -------------------------------------------------------------------------------------------------------
 class Checker:
-    """Goes through the masks one by one, and compares what only shows between them."""
+    """Goes through the masks one by one, and compares what only shows between them.
 
-    def __init__(self, lease: Lease[DatasetRun], masks: Sequence[Annotation]) -> None:
-        self._lease, self._masks = lease, masks
+    ``take`` is given each mask with its slices as they are read, and must read them to their end.
+    """
+
+    def __init__(self, lease: Lease[DatasetRun], masks: Sequence[Annotation], take: Take | None = None) -> None:
+        self._lease, self._masks, self._take = lease, masks, take or _pass_over
+        self._message = "Checking labels and writing the file" if take else "Checking labels"
         self._total, self._done = sum(mask.series.depth for mask in masks), 0
         self._slices = SliceIndex()
         self._approved = _approved_of(masks)
@@ -101,11 +110,21 @@ class Checker:
                 self._done += len(volume)
                 return Checked((Suspicion("off-grid"),), ())
             look = LabelCheck(grid, hounsfield=holds_hu(mask.series))
-            for z in range(len(volume)):
-                look.add(z, volume.read(z), labels.read(z))
-                self._done += 1
-                self._lease.report(self._done, self._total, "Checking labels")
+            self._take(mask, self._read(volume, labels, look))
             return look.finish()
+
+    def _read(self, volume: SliceFileReader, labels: SliceFileReader, look: LabelCheck) -> Iterator[Slice]:
+        for z in range(len(volume)):
+            hu, marked = volume.read(z), labels.read(z)
+            look.add(z, hu, marked)
+            yield hu, marked
+            self._done += 1
+            self._lease.report(self._done, self._total, self._message)
+
+
+def _pass_over(mask: Annotation, slices: Iterator[Slice]) -> None:
+    for _ in slices:
+        pass
 
 
 def holds_hu(series: Series) -> bool:
@@ -147,31 +166,26 @@ def _open(file: Any) -> SliceFileReader:
 
 
 # --- the file ---------------------------------------------------------------------------------------------------------
-def _written(
-    lease: Lease[DatasetRun], dataset: Dataset, masks: Sequence[Annotation], folder: Path, stored: list[str]
-) -> dict[str, Any]:
-    """Write the HDF5 and put it into the storage; returns the values of the frozen row."""
-    path, total, done = folder / "dataset.h5", sum(mask.series.depth for mask in masks), 0
-    described: list[fingerprint.SeriesFacts] = []
+def _checked_and_written(
+    lease: Lease[DatasetRun], dataset: Dataset, masks: Sequence[Annotation], path: Path
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Write the HDF5 while the labels are checked; returns the findings and the fingerprint of what it teaches."""
     with DatasetWriter(path) as writer:
-        for mask in masks:
-            lease.report(done, total, "Writing the file")
-            writer.add(facts_of(dataset, mask), _slices(mask))
-            if split_name(mask) == Split.TRAIN:
-                described.append(_described(mask.series))
-            done += mask.series.depth
+        findings = Checker(lease, masks, lambda mask, slices: writer.add(facts_of(dataset, mask), slices)).run()
+        described = [_described(mask.series) for mask in masks if split_name(mask) == Split.TRAIN]
         learned = fingerprint.fingerprint(described).as_json() if described else {}
         writer.facts = {"name": dataset.name, "fingerprint": learned}
-    lease.report(total, total, "Computing the checksum")
-    size, sha256 = path.stat().st_size, sha256_of(path)
+    return findings, learned
+
+
+def _stored(path: Path, stored: list[str]) -> dict[str, Any]:
+    values = {"size": path.stat().st_size, "sha256": sha256_of(path)}
     stored.append(storage.store(path, storage.unique_name(FOLDER, ".h5")))
-    return {
-        "size": size,
-        "sha256": sha256,
-        "fingerprint": learned,
-        "counts": {split: count(m for m in masks if split_name(m) == split) for split in Split.values},
-        "file": stored[-1],
-    }
+    return values | {"file": stored[-1]}
+
+
+def _counts(masks: Sequence[Annotation]) -> dict[str, dict[str, int]]:
+    return {split: count(mask for mask in masks if split_name(mask) == split) for split in Split.values}
 
 
 def facts_of(dataset: Dataset, mask: Annotation) -> SeriesFacts:
@@ -195,13 +209,6 @@ def _groups(series: Series) -> dict[str, str]:
     named = {"maker": maker_of(series.meta).upper(), "region": region_of(series.meta)}
     known = {kind: name for kind, name in named.items() if name.lower() != UNKNOWN}
     return {"institution": series.institution.name, **known}
-
-
-def _slices(mask: Annotation) -> Iterator[tuple[HounsfieldArray, LabelArray]]:
-    with ExitStack() as opened:
-        volume, labels = (opened.enter_context(_open(file)) for file in (mask.series.volume, mask.mask))
-        for z in range(len(volume)):
-            yield volume.read(z), labels.read(z)
 
 
 def _described(series: Series) -> fingerprint.SeriesFacts:
