@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from spineml.preprocess import Preprocess
 from spineplatform.shared.errors import UserError
 
+USUAL = Preprocess()
+
 
 class WindowUnusable(UserError):
     """A window is a centre and a width in HU, the width at least 1. Give both, or neither."""
@@ -27,9 +29,16 @@ class ImportForm(forms.Form):
         label=_("Notes"), required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 2}), initial=""
     )
     window_centre = forms.FloatField(
-        label=_("Window centre (HU)"), required=False, help_text=_("Keras 2 files only: how its images were prepared.")
+        label=_("Window centre (HU)"),
+        required=False,
+        help_text=_("Keras 2 files only: how their images were prepared."),
+        widget=forms.NumberInput(attrs={"placeholder": f"{USUAL.window_centre:g}", "step": "any"}),
     )
-    window_width = forms.FloatField(label=_("Window width (HU)"), required=False)
+    window_width = forms.FloatField(
+        label=_("Window width (HU)"),
+        required=False,
+        widget=forms.NumberInput(attrs={"placeholder": f"{USUAL.window_width:g}", "step": "any"}),
+    )
 
 
 def preprocess_of(given: Mapping[str, Any]) -> Preprocess | None:
