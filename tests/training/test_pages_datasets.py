@@ -150,9 +150,11 @@ def test_a_failed_freeze_says_why(place: Institution, browser: Client) -> None:
 def test_a_frozen_set_shows_its_file_and_what_rests_on_it(place: Institution, browser: Client) -> None:
     data = judged.dataset(place, patients=1)
     judged.evaluation(factories.model_version(number=3), data, (0.9,))
+    training = TrainingRun.objects.create(institution=place, dataset=data, settings={})
     page = shown(browser, data.get_absolute_url())
     assert data.sha256 in page
     assert "Evaluation of v3, Test" in page
+    assert training.get_absolute_url() in page
     assert reverse("training:dataset_delete", args=[data.pk]) not in page
     answer = browser.post(reverse("training:dataset_delete", args=[data.pk]), follow=True).content.decode()
     assert "so it stays" in answer
