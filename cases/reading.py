@@ -23,8 +23,6 @@ from spineml.volume_file import SliceFileReader
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import Conflict, Forbidden, UserError
 
-BEFORE_CORRECTION = (CaseState.IMPORTED, CaseState.SEGMENTED, CaseState.IN_REVIEW)
-
 
 class SavedFirst(Conflict):
     """Somebody saved a correction of this mask first. Nothing of yours is lost: look at theirs, or save beside it."""
@@ -91,7 +89,7 @@ def annotation_correct(*, series: Series, actor: Any, correction: Correction) ->
             series=series, path=path, stored=stored, origin=_origin(actor, correction), summary=summary
         )
         Draft.objects.filter(series=series, author=actor).delete()
-        Case.objects.filter(pk=series.case_id, state__in=BEFORE_CORRECTION).update(state=CaseState.CORRECTED)
+        Case.objects.filter(pk=series.case_id).update(state=CaseState.CORRECTED)
         audit.record(
             actor=actor,
             action="mask.corrected",

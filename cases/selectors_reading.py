@@ -24,6 +24,8 @@ def reading_of(series: Series, user: Any) -> dict[str, Any]:
         "series": _series(series),
         "user": {"id": user.pk, "name": user.display_name()},
         "may_correct": has_capability(user, series.institution_id, Capability.CORRECT_MASK),
+        "may_review": has_capability(user, series.institution_id, Capability.REVIEW),
+        "review": _last_word(series),
         "masks": [mask_facts(mask) for mask in masks],
         "draft": _draft(series, user),
         "measurements": [measurement_facts(one) for one in series.measurements.select_related("author")],
@@ -83,6 +85,20 @@ def mask_facts(mask: Annotation) -> dict[str, Any]:
     }
 
 
+def _last_word(series: Series) -> dict[str, Any] | None:
+    review = series.reviews.select_related("reader").first()
+    if review is None:
+        return None
+    return {
+        "verdict": review.get_verdict_display(),
+        "reason": review.reason,
+        "for_training": review.for_training,
+        "reader": review.reader.display_name(),
+        "annotation": str(review.annotation_id) if review.annotation_id else None,
+        "created_at": review.created_at.isoformat(),
+    }
+
+
 def _draft(series: Series, user: Any) -> dict[str, Any] | None:
     draft = Draft.objects.filter(series=series, author=user).first()
     if draft is None:
@@ -123,6 +139,10 @@ def _addresses(series: Series) -> dict[str, str]:
         "measurements": reverse("api:measurements", args=[series.pk]),
         "measurements_csv": reverse("reading:measurements_csv", args=[series.pk]),
         "measurement": reverse("api:measurement", args=[NO_ID]).replace(f"{NO_ID}/", ""),
+        "reviews": reverse("api:reviews", args=[series.pk]),
+        "open": reverse("api:case-open", args=[series.case_id]),
+        "queue_next": reverse("api:queue-next"),
+        "queue": reverse("cases:list"),
         "settings": reverse("api:viewer-settings"),
     }
 

@@ -5,6 +5,7 @@ from django.urls import path
 from accounts import api as accounts
 from cases import api as cases
 from cases import api_masks, api_reading, api_slices, api_uploads
+from cases.urls_api_review import urlpatterns as reviews
 from inference import api_comparisons, api_runs, api_series
 from inference import api_versions as inference_versions
 from training import api as training
@@ -60,6 +61,7 @@ urlpatterns = [
     path("models/<uuid:version_id>/promote/", api_promotions.PromoteView.as_view(), name="model-promote"),
     path("models/rollback/", api_promotions.RollbackView.as_view(), name="model-rollback"),
     path("promotions/", api_promotions.PromotionListView.as_view(), name="promotions"),
+    *reviews,
     *datasets,
     *versions,
     path("evaluations/", api_evaluations.EvaluationListView.as_view(), name="evaluations"),

@@ -1,0 +1,11 @@
+"""Addresses of the REST API about the sign-off."""
+
+from django.urls import path
+
+from cases import api_review
+
+urlpatterns = [
+    path("series/<uuid:series_id>/reviews/", api_review.ReviewListView.as_view(), name="reviews"),
+    path("cases/<uuid:case_id>/open/", api_review.CaseOpenView.as_view(), name="case-open"),
+    path("queue/next/", api_review.QueueNextView.as_view(), name="queue-next"),
+]
