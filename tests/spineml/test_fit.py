@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -220,3 +222,34 @@ def test_a_loss_that_is_no_number_keeps_the_best_weights_before_it(
 
     spec = write(Job(data, settings(epochs=8)), tmp_path / "kept.h5", keep_in=tmp_path / "run")
     assert spec.name == "kept"
+
+
+ON_TWO_DEVICES = """
+import sys
+from pathlib import Path
+from spineml import fit, unet
+import tensorflow as tf
+from spineml.dataset_file import DatasetReader
+from tests.spineml.learning_data import settings
+
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+fit._strategy = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+with DatasetReader(Path(sys.argv[1])) as reader:
+    job, losses = fit.Job(reader, settings(epochs=int(sys.argv[2]))), []
+    told = fit.Listener(on_step=lambda step, steps: losses.append(step.loss))
+    outcome = fit.fit(job, keep_in=Path(sys.argv[3]), listener=told)
+print(outcome.steps, len(losses), losses[0] > losses[-1])
+"""
+
+
+def test_several_devices_share_each_batch_and_go_on_together(data: Any, tmp_path: Path) -> None:
+    def train(epochs: int) -> list[str]:
+        command = [sys.executable, "-c", ON_TWO_DEVICES, str(tmp_path / "data.h5"), str(epochs), str(tmp_path / "run")]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+        return done.stdout.split()
+
+    steps, told, fell = train(4)
+    assert (steps, told, fell) == ("8", "8", "True")
+    assert train(6)[:2] == ["12", "4"]
