@@ -15,6 +15,7 @@ from cases.access import annotation_get, case_get, series_get
 from cases.api_reading import ReadingDoor
 from cases.models import CaseState, Review, ReviewVerdict, Series
 from cases.reviewing import NewReview, case_open, review_sign
+from cases.selectors_reading import first_slice, reading_of
 from cases.selectors_worklist import reading_address, series_next, series_waiting
 from spineplatform.shared.api import ListView, checked
 from spineplatform.shared.api_schema import problems
@@ -86,6 +87,9 @@ class QueueNextOut(serializers.Serializer[Any]):
     case = serializers.UUIDField(allow_null=True)
     title = serializers.CharField()
     read = serializers.CharField(help_text="Address of the reading room, empty when nothing waits.")
+    first_slice = serializers.CharField(
+        help_text="Address of the slice that it shows first, for whoever fetches ahead."
+    )
 
 
 class QueueNextView(APIView):
@@ -95,15 +99,19 @@ class QueueNextView(APIView):
         require_anywhere(request.user, Capability.REVIEW)
         asked = checked(QueueIn, request.query_params)["after"]
         found = series_next(request.user, series_get(request.user, asked) if asked else None)
-        return Response(QueueNextOut({"waiting": series_waiting(request.user).count(), **_outline(found)}).data)
+        return Response(
+            QueueNextOut({"waiting": series_waiting(request.user).count(), **_outline(found, request.user)}).data
+        )
 
 
-def _outline(series: Series | None) -> dict[str, Any]:
+def _outline(series: Series | None, user: Any) -> dict[str, Any]:
     if series is None:
-        return {"series": None, "case": None, "title": "", "read": ""}
+        return {"series": None, "case": None, "title": "", "read": "", "first_slice": ""}
+    reading = reading_of(series, user)
     return {
         "series": series.pk,
         "case": series.case_id,
         "title": series.case.title,
         "read": reading_address(series),
+        "first_slice": f"{reading['addresses']['slices']}/?first={first_slice(reading)}&count=1",
     }

@@ -11,7 +11,7 @@ from typing import Any
 from django.urls import reverse
 
 from accounts.access import Capability, has_capability
-from cases.models import Annotation, AnnotationSource, Draft, Measurement, Series, ViewerSettings
+from cases.models import Annotation, AnnotationSource, Draft, Measurement, ReviewVerdict, Series, ViewerSettings
 
 NO_ID = uuid.UUID(int=0)
 CSV_COLUMNS = ["kind", "plane", "index", "name", "value", "points_lps_mm", "author", "created_at"]
@@ -91,6 +91,7 @@ def _last_word(series: Series) -> dict[str, Any] | None:
         return None
     return {
         "verdict": review.get_verdict_display(),
+        "is_approval": review.verdict == ReviewVerdict.APPROVED,
         "reason": review.reason,
         "for_training": review.for_training,
         "reader": review.reader.display_name(),

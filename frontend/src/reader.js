@@ -15,6 +15,7 @@ import { Notices } from "./ui/notices.js";
 import { Measuring } from "./ui/measuring.js";
 import { Panels } from "./ui/panels.js";
 import { Saving } from "./ui/saving.js";
+import { SignOff } from "./ui/signoff.js";
 import { Toolbox } from "./ui/toolbox.js";
 import { drawOverlay } from "./view/overlay.js";
 import { Strip } from "./view/strip.js";
@@ -71,11 +72,13 @@ export class Reader {
     });
     this.panels = new Panels(this);
     this.saving = new Saving(this);
+    this.signoff = new SignOff(this);
     showLayout(this);
     this.moveTo(voxel);
     this.startedAt = this.voxel;
     this.saving.start();
     this.panels.start();
+    this.signoff.start();
   }
 
   // --- masks -------------------------------------------------------------------------------------------------------

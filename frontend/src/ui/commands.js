@@ -80,6 +80,7 @@ function commandsOf(reader) {
     "next-view": () => reader.activate(reader.views[(reader.views.indexOf(reader.active) + 1) % reader.views.length]),
     previous: () => reader.scroll(reader.active, -1),
     next: () => reader.scroll(reader.active, 1),
+    ...reader.signoff.commands,
     retry: () => reader.retry(),
     help: () => reader.root.querySelector("[data-part=help]").showModal(),
     use: () => (toolbox.corners.length > 2 ? toolbox.closePolygon() : toolbox.useAtCrosshair()),
@@ -150,6 +151,7 @@ function commandFor(event, reader, commands) {
 }
 
 function withCtrl(event, commands) {
+  if (event.key === "Enter") return event.shiftKey ? commands["next-case"] : commands.approve;
   const key = letterOf(event);
   if (key === "s") return commands.save;
   if (key === "z") return event.shiftKey ? commands.redo : commands.undo;

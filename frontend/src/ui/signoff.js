@@ -1,0 +1,138 @@
+// Sign-off: approve, reject, send back, and on to the next series of the queue.
+import { gettext, interpolate } from "../../../static/js/i18n.js";
+
+const SIGNED = "spine-signed";
+
+export class SignOff {
+  constructor(reader) {
+    this.reader = reader;
+    this.box = reader.root.querySelector("[data-part=signoff]");
+    this.isSigning = false;
+    this.next = null;
+  }
+
+  start() {
+    this.showLastWord(this.reader.reading.review);
+    if (!this.reader.reading.may_review) return;
+    this.box.querySelector("[data-part=sign]").hidden = false;
+    this.showSignedBefore();
+    this.reader.api.send("POST", this.reader.addresses.open).catch(() => {});
+    this.lookAhead();
+  }
+
+  get commands() {
+    return {
+      approve: () => this.approve(),
+      reject: () => this.refuse("rejected"),
+      "send-back": () => this.refuse("sent-back"),
+      "next-case": () => this.goOn(),
+    };
+  }
+
+  // --- signing -----------------------------------------------------------------------------------------------------
+  /** What was drawn is saved first: the signature is under what is on the screen. */
+  async approve() {
+    const { editor, saving } = this.reader;
+    if (!this.mayNow()) return;
+    if (editor.isDirty) await saving.save();
+    if (editor.isDirty) return; // the save has said why not
+    if (!editor.layer.id) this.reader.say(gettext("There is no mask to approve. Segment the series or draw a mask first."));
+    else await this.sign({ verdict: "approved", for_training: this.box.querySelector("[data-part=for-training]").checked });
+  }
+
+  async refuse(verdict) {
+    if (!this.mayNow()) return;
+    const field = this.box.querySelector("[data-part=reason]");
+    if (this.reader.editor.isDirty) this.reader.say(gettext("Save or throw away your correction first."));
+    else if (field.value.trim()) await this.sign({ verdict, reason: field.value });
+    else {
+      this.reader.say(gettext("Say in a few words why, then choose again."));
+      field.focus();
+    }
+  }
+
+  mayNow() {
+    const may = this.reader.reading.may_review;
+    if (!may) this.reader.say(gettext("Your role does not allow you to approve and reject masks."));
+    return may && !this.isSigning;
+  }
+
+  async sign(review) {
+    const { api, addresses, editor, notices } = this.reader;
+    this.isSigning = true;
+    try {
+      await api.send("POST", addresses.reviews, { ...review, annotation: editor.layer.id });
+      notices.drop("sign");
+      this.remember(review.verdict);
+      await this.goOn();
+    } catch (problem) {
+      if (problem.kind === undefined) throw problem;
+      this.failed(problem);
+    } finally {
+      this.isSigning = false;
+    }
+  }
+
+  failed(problem) {
+    if (problem.kind === "session") this.reader.saving.sessionEnded();
+    else this.reader.notices.show("sign", { text: problem.body.detail ?? gettext("The sign-off could not be sent. Choose again as soon as the connection is back.") });
+  }
+
+  // --- the queue ---------------------------------------------------------------------------------------------------
+  async lookAhead() {
+    const { api, addresses, reading } = this.reader;
+    try {
+      this.next = await api.send("GET", `${addresses.queue_next}?after=${reading.series.id}`);
+    } catch {
+      return; // asked again when it is needed
+    }
+    this.box.querySelector("[data-part=waiting]").textContent = interpolate(gettext("%(n)s waiting"), { n: this.next.waiting });
+    if (this.next.first_slice) fetch(this.next.first_slice, { priority: "low" }).catch(() => {});
+  }
+
+  /** Asked anew: somebody else may have signed the one that was next. */
+  async goOn() {
+    await this.lookAhead();
+    if (this.next?.read) window.location.assign(this.next.read);
+    else this.nothingLeft();
+  }
+
+  nothingLeft() {
+    const { notices, addresses } = this.reader;
+    const isKnown = this.next !== null;
+    notices.show("queue", {
+      kind: "info",
+      text: isKnown ? gettext("Nothing else waits for you.") : gettext("The next case could not be asked for. Try again in a moment."),
+      actions: [{ words: gettext("Go to the cases"), act: () => window.location.assign(addresses.queue) }],
+    });
+  }
+
+  // --- words -------------------------------------------------------------------------------------------------------
+  remember(verdict) {
+    const { series } = this.reader.reading;
+    sessionStorage.setItem(SIGNED, JSON.stringify({ verdict, id: series.id, title: series.case, read: window.location.pathname }));
+  }
+
+  /** Whoever signed by mistake finds the way back: a new review supersedes the old one. */
+  showSignedBefore() {
+    const signed = JSON.parse(sessionStorage.getItem(SIGNED) ?? "null");
+    sessionStorage.removeItem(SIGNED);
+    if (!signed || signed.id === this.reader.reading.series.id) return;
+    const words = { approved: gettext("Approved: %(case)s"), rejected: gettext("Rejected: %(case)s"), "sent-back": gettext("Sent back: %(case)s") };
+    this.reader.notices.show("signed", {
+      kind: "info",
+      text: interpolate(words[signed.verdict], { case: signed.title }),
+      actions: [
+        { words: gettext("Go back to it"), act: () => window.location.assign(signed.read) },
+        { words: gettext("Close"), act: () => this.reader.notices.drop("signed") },
+      ],
+    });
+  }
+
+  showLastWord(review) {
+    if (!review) return;
+    const line = this.box.querySelector("[data-part=last-word]");
+    line.textContent = [`${review.verdict}, ${review.reader}`, review.reason].filter(Boolean).join(": ");
+    this.box.querySelector("[data-part=for-training]").checked = review.for_training || !review.is_approval;
+  }
+}

@@ -1,0 +1,71 @@
+"""Signing off in the reading room: from one case to the next without the mouse."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from cases.models import Annotation, Case, Review
+from tests import factories
+from tests.browser.reading import all_loaded, ask, labels, open_reading
+from tests.browser.test_walk import log_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+@pytest.fixture
+def masks(page: Page, transactional_db: None) -> list[Annotation]:
+    """Three cases that wait, and a clinician who has opened the first."""
+    home = factories.institution()
+    found = [factories.prediction(of=factories.series(of=factories.case(institution=home))).annotation for _ in "abc"]
+    Case.objects.update(state="segmented")
+    log_in(page, factories.user("clinician", institution=home))
+    open_reading(page, found[0].series)
+    all_loaded(page)
+    return found
+
+
+def lands_at(page: Page, mask: Annotation) -> None:
+    page.wait_for_url(f"**/series/{mask.series.pk}/read/**")
+    expect(page.locator("[data-reading]")).to_have_attribute("data-masks-shown", "true", timeout=30_000)
+
+
+def test_approve_by_key_lands_in_the_next_case_and_the_way_back_is_offered(page: Page, masks: list[Annotation]) -> None:
+    expect(page.locator("[data-part=waiting]")).to_have_text("3 waiting")
+    page.keyboard.press("Control+Enter")
+    lands_at(page, masks[1])
+    signed = Review.objects.get()
+    assert (signed.annotation, signed.verdict, signed.for_training) == (masks[0], "approved", True)
+    assert Case.objects.get(pk=masks[0].series.case_id).state == "approved"
+    expect(page.locator("[data-part=waiting]")).to_have_text("2 waiting")
+    page.get_by_role("button", name="Go back to it").click()
+    lands_at(page, masks[0])
+    expect(page.locator("[data-part=last-word]")).to_contain_text("Approved")
+
+
+def test_approving_with_corrections_saves_them_and_signs_the_new_mask(page: Page, masks: list[Annotation]) -> None:
+    before = labels(masks[0])
+    page.keyboard.press("b")
+    page.keyboard.press("Enter")
+    if not ask(page, "reader.editor.isDirty"):
+        page.keyboard.press("e")
+        page.keyboard.press("Enter")
+    page.keyboard.press("Control+Enter")
+    lands_at(page, masks[1])
+    signed = Review.objects.get()
+    assert signed.annotation is not None
+    assert signed.annotation.parent == masks[0]
+    assert (labels(signed.annotation) != before).any()
+
+
+def test_sending_back_needs_a_reason_and_then_goes_on(page: Page, masks: list[Annotation]) -> None:
+    page.get_by_role("button", name="Send back").click()
+    expect(page.get_by_text("Say in a few words why, then choose again.")).to_be_visible()
+    page.get_by_label("Reason or comment").fill("The sacrum is missing")
+    page.get_by_role("button", name="Send back").click()
+    lands_at(page, masks[1])
+    assert [(one.verdict, one.reason) for one in Review.objects.all()] == [("sent-back", "The sacrum is missing")]
+    page.keyboard.press("Control+Enter")
+    lands_at(page, masks[2])
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_text("Nothing else waits for you.")).to_be_visible()
