@@ -150,5 +150,5 @@ def training_keep(*, run: TrainingRun, actor: Any) -> None:
     if not run.epochs.exists():
         raise NothingKept
     with transaction.atomic():
-        TrainingRun.objects.filter(pk=run.pk).update(keep_best_on_cancel=True)
         run_retry(run=run, actor=actor)
+        TrainingRun.objects.filter(pk=run.pk).update(keep_best_on_cancel=True)

@@ -121,6 +121,10 @@ class Run(models.Model):
         """The page that shows what the run made; empty until there is something to show."""
         return ""
 
+    def fresh_values(self) -> dict[str, Any]:
+        """Fields of this kind of run that a retry sets back."""
+        return {}
+
     def as_message(self) -> dict[str, Any]:
         """What the WebSocket and the progress panel show. Holds no patient data."""
         return {
@@ -198,6 +202,7 @@ def run_retry(*, run: Run, actor: Any) -> None:
                 started_at=None,
                 finished_at=None,
                 enqueued_at=timezone.now(),
+                **run.fresh_values(),
             )
             if not changed:
                 raise Conflict("Only a failed or cancelled run can be retried.")

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import Institution, Role, User
 from spineplatform.shared.errors import Conflict, Forbidden
-from spineplatform.shared.runs import RunState
+from spineplatform.shared.runs import RunState, run_retry
 from tests import factories
 from tests.training import judged, learnable
 from training.models import Dataset, PatientSplit, Split, TrainingRun
@@ -142,6 +142,13 @@ def test_of_a_training_without_an_epoch_nothing_can_be_kept(place: Institution, 
     training_cancel(run=run, actor=admin)
     with pytest.raises(NothingKept):
         training_keep(run=run, actor=admin)
+
+
+def test_a_retry_forgets_the_wish_to_keep_the_best(place: Institution, admin: User) -> None:
+    run = start(learnable.dataset(place), admin)
+    training_cancel(run=run, actor=admin, keep_best=True)
+    run_retry(run=run, actor=admin)
+    assert (run.state, run.keep_best_on_cancel) == (RunState.QUEUED, False)
 
 
 def test_what_has_ended_cannot_be_stopped(place: Institution, admin: User) -> None:

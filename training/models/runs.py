@@ -40,6 +40,9 @@ class TrainingRun(Run):
         """A run that was stopped and made a version of its best weights is done."""
         return super().can_retry and self.version_id is None
 
+    def fresh_values(self) -> dict[str, Any]:
+        return {"keep_best_on_cancel": False}
+
     def get_absolute_url(self) -> str:
         return reverse("training:training", args=[self.pk])
 
