@@ -21,6 +21,7 @@ class Capability(enum.Enum):
     UPLOAD_MASK = "upload masks"
     CORRECT_MASK = "correct masks and measure"
     REVIEW = "approve and reject masks"
+    ASSIGN = "assign cases"
     VIEW_MODELS = "see the model versions"
     MANAGE_MODELS = "download and manage model versions"
     MANAGE_PEOPLE = "create accounts and give roles"
@@ -28,10 +29,12 @@ class Capability(enum.Enum):
 
 C = Capability
 ROLE_CAN: dict[Role, frozenset[Capability]] = {
-    Role.CLINICIAN: frozenset({C.VIEW_CASES, C.UPLOAD_CT, C.SEGMENT, C.CORRECT_MASK, C.REVIEW, C.VIEW_MODELS}),
+    Role.CLINICIAN: frozenset(
+        {C.VIEW_CASES, C.UPLOAD_CT, C.SEGMENT, C.CORRECT_MASK, C.REVIEW, C.ASSIGN, C.VIEW_MODELS}
+    ),
     Role.ANNOTATOR: frozenset({C.VIEW_CASES, C.UPLOAD_CT, C.SEGMENT, C.UPLOAD_MASK, C.CORRECT_MASK, C.VIEW_MODELS}),
     Role.MODEL_ADMIN: frozenset({C.VIEW_CASES, C.SEGMENT, C.VIEW_MODELS, C.MANAGE_MODELS}),
-    Role.INSTITUTION_ADMIN: frozenset({C.VIEW_CASES, C.VIEW_MODELS, C.MANAGE_PEOPLE}),
+    Role.INSTITUTION_ADMIN: frozenset({C.VIEW_CASES, C.ASSIGN, C.VIEW_MODELS, C.MANAGE_PEOPLE}),
 }
 
 

@@ -321,3 +321,4 @@ class ImportRun(Run):
 
 # Django finds models through this module; theirs name this one's by text.
 from cases.models_reading import Draft, Measurement, MeasurementKind, ViewerSettings  # noqa: E402, F401
+from cases.models_worklist import Assignment  # noqa: E402, F401

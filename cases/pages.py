@@ -16,8 +16,9 @@ from accounts.access import Capability, has_capability, institutions_with, requi
 from cases.access import annotation_get, case_get, import_run_get, series_get, upload_get
 from cases.downloads import download
 from cases.forms import MaskForm, UploadForm, WorkListForm
-from cases.models import Verdict
+from cases.models import Assignment, Verdict
 from cases.selectors import case_page, institutions_seen, series_of
+from cases.selectors_worklist import readers_of
 from cases.services import annotation_upload
 from cases.slices import slice_response
 from cases.uploads import incoming, received, upload_create
@@ -121,6 +122,8 @@ def detail_page(request: HttpRequest, case_id: str) -> HttpResponse:
     context = {
         "case": case,
         "series_list": list(series_of(case)),
+        "assignment": Assignment.objects.filter(case=case).first(),
+        "assignees": readers_of(case) if has_capability(request.user, case.institution_id, Capability.ASSIGN) else (),
         "may_segment": has_capability(request.user, case.institution_id, Capability.SEGMENT),
         "may_upload_mask": has_capability(request.user, case.institution_id, Capability.UPLOAD_MASK),
     }

@@ -7,18 +7,20 @@ from typing import Any
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
 
-from accounts.access import Capability, institutions_with
-from cases.models import Annotation, CaseState, Review, Series
+from accounts.access import Capability, institutions_with, roles_with
+from accounts.models import User
+from cases.models import Annotation, Case, CaseState, Review, Series
 
 WAITING = (CaseState.SEGMENTED, CaseState.IN_REVIEW, CaseState.CORRECTED)
 
 
 def series_waiting(user: Any) -> QuerySet[Series]:
-    """Series that the user may sign and whose newest mask nobody has said anything about yet."""
+    """Series to sign that are not assigned to somebody else; nobody has said anything about their newest mask."""
     newest_mask = Annotation.objects.filter(series=OuterRef("pk")).order_by("-created_at").values("created_at")[:1]
     last_word = Review.objects.filter(series=OuterRef("pk")).order_by("-created_at").values("created_at")[:1]
+    not_anothers = Q(case__assignment__isnull=True) | Q(case__assignment__assignee=user)
     mine = Series.objects.filter(
-        institution__in=list(institutions_with(user, Capability.REVIEW)), case__state__in=WAITING
+        not_anothers, institution__in=list(institutions_with(user, Capability.REVIEW)), case__state__in=WAITING
     )
     dated = mine.annotate(newest_mask=Subquery(newest_mask), last_word=Subquery(last_word))
     unsigned = dated.filter(Q(newest_mask__isnull=False), Q(last_word__isnull=True) | Q(newest_mask__gt=F("last_word")))
@@ -35,6 +37,13 @@ def series_next(user: Any, after: Series | None = None) -> Series | None:
     same_case = Q(case=after.case_id, number__gt=after.number)
     later = Q(case__created_at__gt=at) | Q(case__created_at=at, case__gt=after.case_id)
     return waiting.filter(same_case | later).first() or waiting.first()
+
+
+def readers_of(case: Case) -> QuerySet[User]:
+    """Whom a case can be assigned to: who may sign or correct at its institution."""
+    roles = {*roles_with(Capability.REVIEW), *roles_with(Capability.CORRECT_MASK)}
+    held = {"memberships__institution": case.institution_id, "memberships__role__in": roles}
+    return User.objects.filter(is_active=True, **held).distinct()
 
 
 def reading_address(series: Series) -> str:

@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from cases import api_review
+from cases import api_assignments, api_review
 
 urlpatterns = [
     path("series/<uuid:series_id>/reviews/", api_review.ReviewListView.as_view(), name="reviews"),
     path("cases/<uuid:case_id>/open/", api_review.CaseOpenView.as_view(), name="case-open"),
     path("queue/next/", api_review.QueueNextView.as_view(), name="queue-next"),
+    path("assignments/", api_assignments.AssignmentListView.as_view(), name="assignments"),
+    path("cases/<uuid:case_id>/assignees/", api_assignments.AssigneeListView.as_view(), name="assignees"),
 ]

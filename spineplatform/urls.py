@@ -30,6 +30,7 @@ urlpatterns = [
     path("accounts/", include("accounts.urls")),
     path("", include("cases.urls")),
     path("", include("cases.urls_reading")),
+    path("", include("cases.urls_worklist")),
     path("", include("inference.urls")),
     path("models/", include("training.urls")),
     path("language/", set_language, name="set_language"),

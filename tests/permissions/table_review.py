@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.permissions.table import CLINICIAN, Row, case, members, own, series
+from tests.permissions.table import ADMIN, CLINICIAN, Row, case, members, own, page, series
 from tests.permissions.world import World
 
 
@@ -12,9 +12,17 @@ def approval(world: World) -> dict[str, Any]:
     return {"verdict": "approved", "annotation": str(world.mask.pk)}
 
 
+def to_clinician(world: World) -> dict[str, Any]:
+    return {"cases": [str(world.case.pk)], "assignee": world.people[CLINICIAN].pk, "due_on": "2030-01-31"}
+
+
 REVIEW = [
     Row("GET", "api:reviews", members(200), series),
     Row("POST", "api:reviews", members(201, CLINICIAN), series, approval),
     Row("POST", "api:case-open", members(204, CLINICIAN), case),
     Row("GET", "api:queue-next", own(200, CLINICIAN)),
+    Row("PUT", "api:assignments", members(204, CLINICIAN, ADMIN), data=to_clinician),
+    Row("GET", "api:assignees", members(200, CLINICIAN, ADMIN), case),
+    Row("GET", "worklist:next", page(own(302, CLINICIAN))),
+    Row("POST", "worklist:assign", page(members(302, CLINICIAN, ADMIN)), case),
 ]
