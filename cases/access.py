@@ -40,7 +40,7 @@ def series_get(user: Any, series_id: Id, capability: Capability = Capability.VIE
 
 
 def annotation_get(user: Any, annotation_id: Id, capability: Capability = Capability.VIEW_CASES) -> Annotation:
-    rows = Annotation.objects.select_related("series__case", "author")
+    rows = Annotation.objects.seen_by(user).select_related("series__case", "author")
     return row_get(rows, user, annotation_id, capability)
 
 

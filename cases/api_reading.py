@@ -27,6 +27,7 @@ from cases.reading import (
     measurement_remove,
     viewer_settings_save,
 )
+from cases.selectors_agreement import measurements_for
 from cases.selectors_reading import mask_facts, reading_of
 from spineplatform.shared.api import ListView, checked, refuse_above
 from spineplatform.shared.api_schema import problems
@@ -197,7 +198,7 @@ class MeasurementListView(ListView):
     @extend_schema(operation_id="measurement_list", responses=MeasurementOut(many=True))
     def get(self, request: Request, series_id: str) -> Response:
         """The measurements of a series, newest first."""
-        return self.page(series_get(request.user, series_id).measurements.select_related("author"), MeasurementOut)
+        return self.page(measurements_for(series_get(request.user, series_id), request.user), MeasurementOut)
 
     @extend_schema(
         operation_id="measurement_create",

@@ -47,8 +47,8 @@ class ReviewListView(ReadingDoor, ListView):
     @extend_schema(operation_id="review_list", responses=ReviewOut(many=True))
     def get(self, request: Request, series_id: str) -> Response:
         """Every review of a series, newest first: the first one counts."""
-        rows = series_get(request.user, series_id).reviews.select_related("reader", "series__case")
-        return self.page(rows, ReviewOut)
+        rows = series_get(request.user, series_id).reviews.seen_by(request.user)
+        return self.page(rows.select_related("reader", "series__case"), ReviewOut)
 
     @extend_schema(
         operation_id="review_sign",

@@ -3,3 +3,9 @@ from django.apps import AppConfig
 
 class CasesConfig(AppConfig):
     name = "cases"
+
+    def ready(self) -> None:
+        from cases.services_agreement import model_mask_made
+        from cases.signals import mask_recorded
+
+        mask_recorded.connect(model_mask_made, dispatch_uid="cases.model_mask_made")

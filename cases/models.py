@@ -87,6 +87,13 @@ class Case(models.Model):
         return reverse("cases:detail", args=[self.pk])
 
 
+class SeriesQuerySet(InstitutionRowQuerySet["Series"]):
+    def blind_to(self, user: Any) -> Self:
+        """Series that ``user`` reads blindly in a project and that not all of its readers have finished."""
+        read_by = Q(reading_item__project__members__user=user.pk, reading_item__project__members__role="reader")
+        return self.filter(read_by, reading_item__project__blind=True, reading_item__state__in=["waiting", "one-read"])
+
+
 class Series(models.Model):
     """One CT volume on one grid, kept as a canonical HDF5 file that never changes."""
 
@@ -105,7 +112,7 @@ class Series(models.Model):
     meta = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects = InstitutionRowQuerySet.as_manager()
+    objects = SeriesQuerySet.as_manager()
 
     class Meta:
         ordering = ["case", "number"]
@@ -144,6 +151,20 @@ class AnnotationSource(models.TextChoices):
     EDIT = "edit", _("Edited")
 
 
+class AnnotationQuerySet(InstitutionRowQuerySet["Annotation"]):
+    def seen_by(self, user: Any) -> Self:
+        """Leave out what blind double reading hides from ``user``: masks of other people, until all have finished.
+
+        Whoever shows masks, or figures from them, goes through here; rights are another matter (``visible_to``).
+        """
+        hidden = ~Q(source=AnnotationSource.MODEL) & ~Q(author=user.pk)
+        return self.exclude(hidden, series__in=Series.objects.blind_to(user).values("pk"))
+
+    def settled(self) -> Self:
+        """Masks that may go on to training: of a series in a reading project only the one that was decided upon."""
+        return self.filter(Q(series__reading_item__isnull=True) | Q(decision__isnull=False))
+
+
 class Annotation(models.Model):
     """A mask on a series, by a person or a model. Immutable: a correction is a new one with its ``parent``."""
 
@@ -161,7 +182,7 @@ class Annotation(models.Model):
     areas_px = models.JSONField()
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects = InstitutionRowQuerySet.as_manager()
+    objects = AnnotationQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -199,6 +220,10 @@ class ReviewQuerySet(InstitutionRowQuerySet["Review"]):
     def latest_of_series(self) -> Self:
         """The last word on each series."""
         return self.order_by("series_id", "-created_at", "-id").distinct("series_id")
+
+    def seen_by(self, user: Any) -> Self:
+        """Leave out what others signed on series that ``user`` reads blindly."""
+        return self.exclude(~Q(reader=user.pk), series__in=Series.objects.blind_to(user).values("pk"))
 
 
 class Review(models.Model):
@@ -320,5 +345,13 @@ class ImportRun(Run):
 
 
 # Django finds models through this module; theirs name this one's by text.
+from cases.models_agreement import (  # noqa: E402, F401
+    AgreementRun,
+    Decision,
+    ProjectMember,
+    Reading,
+    ReadingItem,
+    ReadingProject,
+)
 from cases.models_reading import Draft, Measurement, MeasurementKind, ViewerSettings  # noqa: E402, F401
 from cases.models_worklist import Assignment  # noqa: E402, F401

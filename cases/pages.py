@@ -121,7 +121,7 @@ def detail_page(request: HttpRequest, case_id: str) -> HttpResponse:
     case = case_get(request.user, case_id)
     context = {
         "case": case,
-        "series_list": list(series_of(case)),
+        "series_list": list(series_of(case, request.user)),
         "assignment": Assignment.objects.filter(case=case).first(),
         "assignees": readers_of(case) if has_capability(request.user, case.institution_id, Capability.ASSIGN) else (),
         "may_segment": has_capability(request.user, case.institution_id, Capability.SEGMENT),

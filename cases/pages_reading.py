@@ -9,6 +9,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
 from cases.access import series_get
+from cases.selectors_agreement import measurements_for
 from cases.selectors_reading import first_slice, measurements_as_csv, reading_of
 from spineplatform.shared import audit
 
@@ -30,7 +31,7 @@ def read_page(request: HttpRequest, series_id: str) -> HttpResponse:
 def measurements_csv(request: HttpRequest, series_id: str) -> HttpResponse:
     """The measurements of a series as a CSV attachment; the download is recorded."""
     series = series_get(request.user, series_id)
-    measurements = series.measurements.select_related("author")
+    measurements = measurements_for(series, request.user)
     response = HttpResponse(measurements_as_csv(measurements), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="measurements-{series.pk}.csv"'
     audit.record(

@@ -84,7 +84,7 @@ def annotation_correct(*, series: Series, actor: Any, correction: Correction) ->
         saved = _already_saved(series, actor, correction, pixel_hash)
         if saved is not None:
             return saved, False
-        _check_unchanged(correction, pixel_hash)
+        _check_unchanged(correction, pixel_hash, actor)
         annotation = annotation_record(
             series=series, path=path, stored=stored, origin=_origin(actor, correction), summary=summary
         )
@@ -124,12 +124,12 @@ def _already_saved(series: Series, actor: Any, correction: Correction, pixel_has
     return series.annotations.filter(author=actor, parent=correction.base, pixel_hash=pixel_hash).first()
 
 
-def _check_unchanged(correction: Correction, pixel_hash: str) -> None:
+def _check_unchanged(correction: Correction, pixel_hash: str, actor: Any) -> None:
     if correction.base is None:
         return
     if correction.base.pixel_hash == pixel_hash:
         raise NothingChanged
-    first = correction.base.corrections.select_related("author").order_by("created_at").last()
+    first = correction.base.corrections.seen_by(actor).select_related("author").order_by("created_at").last()
     if first is None or correction.alongside:
         return
     name = first.author.display_name() if first.author else ""

@@ -116,7 +116,7 @@ def institutions_seen(user: Any) -> QuerySet[Institution]:
     return Institution.objects.filter(pk__in=Case.objects.visible_to(user).values("institution"))
 
 
-def series_of(case: Case) -> QuerySet[Series]:
-    """The series of a case with what its page shows: their runs, and their masks with who or what made them."""
-    masks = Annotation.objects.select_related("author", "prediction__model_version")
+def series_of(case: Case, user: Any) -> QuerySet[Series]:
+    """The series of a case with what its page shows: their runs, and the masks that this person may see."""
+    masks = Annotation.objects.seen_by(user).select_related("author", "prediction__model_version")
     return case.series.prefetch_related(Prefetch("annotations", masks), "inference_runs").order_by("number")

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from accounts.access import Capability, has_capability
 from cases.models import Annotation, AnnotationSource, Draft, Measurement, ReviewVerdict, Series, ViewerSettings
+from cases.selectors_agreement import measurements_for
 
 NO_ID = uuid.UUID(int=0)
 CSV_COLUMNS = ["kind", "plane", "index", "name", "value", "points_lps_mm", "author", "created_at"]
@@ -25,10 +26,10 @@ def reading_of(series: Series, user: Any) -> dict[str, Any]:
         "user": {"id": user.pk, "name": user.display_name()},
         "may_correct": has_capability(user, series.institution_id, Capability.CORRECT_MASK),
         "may_review": has_capability(user, series.institution_id, Capability.REVIEW),
-        "review": _last_word(series),
+        "review": _last_word(series, user),
         "masks": [mask_facts(mask) for mask in masks],
         "draft": _draft(series, user),
-        "measurements": [measurement_facts(one) for one in series.measurements.select_related("author")],
+        "measurements": [measurement_facts(one) for one in measurements_for(series, user)],
         "settings": _settings(user),
         "addresses": _addresses(series),
     }
@@ -44,8 +45,8 @@ def first_slice(reading: dict[str, Any], mask_id: str = "") -> int:
 
 
 def masks_for(series: Series, user: Any) -> list[Annotation]:
-    """The masks that this person may see of a series, newest first: the one place to hide a mask from a reader."""
-    return list(series.annotations.select_related("author", "prediction"))
+    """The masks that this person may see of a series, newest first."""
+    return list(series.annotations.seen_by(user).select_related("author", "prediction"))
 
 
 def _series(series: Series) -> dict[str, Any]:
@@ -85,8 +86,8 @@ def mask_facts(mask: Annotation) -> dict[str, Any]:
     }
 
 
-def _last_word(series: Series) -> dict[str, Any] | None:
-    review = series.reviews.select_related("reader").first()
+def _last_word(series: Series, user: Any) -> dict[str, Any] | None:
+    review = series.reviews.seen_by(user).select_related("reader").first()
     if review is None:
         return None
     return {

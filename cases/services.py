@@ -11,6 +11,7 @@ from django.db import transaction
 
 from accounts.access import Capability, require
 from cases.models import Annotation, AnnotationSource, Case, CaseState, Series
+from cases.signals import mask_recorded
 from spineml import measure
 from spineml.series import ReceivedFile
 from spineml.volume_file import SliceFileReader, write_mask
@@ -96,7 +97,7 @@ def annotation_record(
         summary = summary or measure.summary(reader, reader.geometry)
     name = storage.store(path, storage.unique_name("masks", ".h5"))
     stored.append(name)
-    return Annotation.objects.create(
+    annotation = Annotation.objects.create(
         institution_id=series.institution_id,
         series=series,
         source=origin.source,
@@ -109,6 +110,8 @@ def annotation_record(
         volume_ml=summary.volume_ml,
         areas_px=list(summary.pixels),
     )
+    mask_recorded.send(sender=Annotation, annotation=annotation)
+    return annotation
 
 
 def case_mark_segmented(*, case: Case) -> None:

@@ -1,4 +1,4 @@
-"""Celery's door: the message is only the id."""
+"""Celery's doors: the message is only the id."""
 
 from celery import shared_task
 
@@ -10,3 +10,12 @@ def import_upload(run_id: str) -> None:
     from spineplatform.shared.lease import execute
 
     execute(ImportRun, run_id, run_import)
+
+
+@shared_task(name="cases.tasks.agree")
+def agree(run_id: str) -> None:
+    from cases.agreeing import run_agreement
+    from cases.models import AgreementRun
+    from spineplatform.shared.lease import execute
+
+    execute(AgreementRun, run_id, run_agreement)

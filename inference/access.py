@@ -6,6 +6,7 @@ from typing import Any
 
 from accounts.access import Capability
 from cases.access import Id, row_get
+from cases.models import Annotation
 from inference.models import ComparisonRun, InferenceRun
 
 
@@ -15,5 +16,7 @@ def inference_run_get(user: Any, run_id: Id, capability: Capability = Capability
 
 
 def comparison_get(user: Any, run_id: Id, capability: Capability = Capability.VIEW_CASES) -> ComparisonRun:
-    rows = ComparisonRun.objects.select_related("reference__series__case", "predicted")
+    seen = Annotation.objects.seen_by(user).values("pk")
+    rows = ComparisonRun.objects.filter(reference__in=seen, predicted__in=seen)
+    rows = rows.select_related("reference__series__case", "predicted")
     return row_get(rows, user, run_id, capability)

@@ -63,7 +63,7 @@ class SeriesView(APIView):
     @extend_schema(operation_id="series_get", responses=SeriesDetailOut)
     def get(self, request: Request, series_id: str) -> Response:
         """Geometry and warnings of a series, its masks, runs and comparisons."""
-        return Response(SeriesDetailOut(series_results(series_get(request.user, series_id))).data)
+        return Response(SeriesDetailOut(series_results(series_get(request.user, series_id), request.user)).data)
 
 
 # --- masks ------------------------------------------------------------------------------------------------------------
@@ -83,8 +83,8 @@ class MaskListView(ReceivingView):
     @extend_schema(operation_id="mask_list", responses=MaskDetailOut(many=True))
     def get(self, request: Request, series_id: str) -> Response:
         """The masks of a series, newest first."""
-        masks: QuerySet[Annotation] = series_get(request.user, series_id).annotations.select_related(*MADE_BY)
-        return self.page(masks, MaskDetailOut)
+        masks: QuerySet[Annotation] = series_get(request.user, series_id).annotations.seen_by(request.user)
+        return self.page(masks.select_related(*MADE_BY), MaskDetailOut)
 
     @extend_schema(
         operation_id="mask_upload",

@@ -37,7 +37,7 @@ def view_page(request: HttpRequest, series_id: str) -> HttpResponse:
     segment), ``may_segment``, ``may_upload_mask``.
     """
     series = series_get(request.user, series_id)
-    results = series_results(series)
+    results = series_results(series, request.user)
     wanted = request.GET.get("mask", "")
     mask = next((one for one in results.masks if str(one.pk) == wanted), None) or results.newest_prediction
     mask = mask or next(iter(results.masks), None)

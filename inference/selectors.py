@@ -26,10 +26,14 @@ class SeriesResults:
         return next((mask for mask in self.masks if hasattr(mask, "prediction")), None)
 
 
-def series_results(series: Series) -> SeriesResults:
-    masks = series.annotations.select_related("author", "prediction__model_version", "prediction__run")
+def series_results(series: Series, user: Any) -> SeriesResults:
+    """What this person may see of a series: comparisons only of masks that they see."""
+    seen = series.annotations.seen_by(user)
+    masks = seen.select_related("author", "prediction__model_version", "prediction__run")
     runs = series.inference_runs.select_related("model_version", "prediction").order_by("-created_at")[:20]
-    comparisons = ComparisonRun.objects.filter(reference__series=series).select_related("reference", "predicted")
+    comparisons = ComparisonRun.objects.filter(
+        reference__in=seen.order_by(), predicted__in=seen.order_by()
+    ).select_related("reference", "predicted")
     comparisons = comparisons.defer("result")  # one row for each slice
     return SeriesResults(series, list(masks), list(runs), list(comparisons))
 

@@ -5,6 +5,7 @@ from django.urls import path
 from accounts import api as accounts
 from cases import api as cases
 from cases import api_masks, api_reading, api_slices, api_uploads
+from cases.urls_api_agreement import urlpatterns as agreement
 from cases.urls_api_review import urlpatterns as reviews
 from inference import api_comparisons, api_runs, api_series
 from inference import api_versions as inference_versions
@@ -62,6 +63,7 @@ urlpatterns = [
     path("models/rollback/", api_promotions.RollbackView.as_view(), name="model-rollback"),
     path("promotions/", api_promotions.PromotionListView.as_view(), name="promotions"),
     *reviews,
+    *agreement,
     *datasets,
     *versions,
     path("evaluations/", api_evaluations.EvaluationListView.as_view(), name="evaluations"),

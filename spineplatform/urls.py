@@ -31,6 +31,7 @@ urlpatterns = [
     path("", include("cases.urls")),
     path("", include("cases.urls_reading")),
     path("", include("cases.urls_worklist")),
+    path("", include("cases.urls_agreement")),
     path("", include("inference.urls")),
     path("models/", include("training.urls")),
     path("language/", set_language, name="set_language"),

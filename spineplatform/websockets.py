@@ -11,12 +11,13 @@ from django.conf import settings
 from django.http.request import validate_host
 from django.urls import path
 
-from cases.consumers import ImportRunConsumer
+from cases.consumers import AgreementRunConsumer, ImportRunConsumer
 from inference.consumers import ComparisonRunConsumer, InferenceRunConsumer
 from training.consumers import DatasetRunConsumer, EvaluationRunConsumer, TrainingRunConsumer
 
 websocket_urlpatterns = [
     path("ws/runs/import/<uuid:run_id>/", ImportRunConsumer.as_asgi()),
+    path("ws/runs/agreement/<uuid:run_id>/", AgreementRunConsumer.as_asgi()),
     path("ws/runs/inference/<uuid:run_id>/", InferenceRunConsumer.as_asgi()),
     path("ws/runs/comparison/<uuid:run_id>/", ComparisonRunConsumer.as_asgi()),
     path("ws/runs/dataset/<uuid:run_id>/", DatasetRunConsumer.as_asgi()),

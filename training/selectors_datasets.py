@@ -71,7 +71,7 @@ def datasets_seen(user: Any) -> QuerySet[Dataset]:
 def masks_chosen(institutions: Iterable[Any], choice: Choice, left_out: Iterable[str] = ()) -> QuerySet[Annotation]:
     """The masks of ``choice`` with series and patient, each patient with the split if there is one, oldest first."""
     places = list(institutions)
-    found = Annotation.objects.filter(institution__in=places)
+    found = Annotation.objects.filter(institution__in=places).settled()
     if choice.annotations:
         found = found.filter(pk__in=choice.annotations)
     else:

@@ -18,6 +18,7 @@ class Socket:
 
 SOCKETS = [
     Socket("ws/runs/import/<uuid:run_id>/", "import_run"),
+    Socket("ws/runs/agreement/<uuid:run_id>/", "agreement_run"),
     Socket("ws/runs/inference/<uuid:run_id>/", "run"),
     Socket("ws/runs/comparison/<uuid:run_id>/", "waiting_comparison"),
     Socket("ws/runs/dataset/<uuid:run_id>/", "set_run"),

@@ -13,6 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from rest_framework.views import APIView
 
 from spineplatform.websockets import websocket_urlpatterns
+from tests.permissions import table_agreement as agreement
 from tests.permissions import table_versions as versions
 from tests.permissions import world as worlds
 from tests.permissions.sockets import SOCKETS
@@ -28,6 +29,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 NOT_OURS = ("admin:",)
 pytestmark = pytest.mark.django_db
 ROWS = [*API, *PAGES, *API_ROWS, *PAGE_ROWS, *versions.API_ROWS, *versions.PAGE_ROWS, *TRAINING, *REVIEW]
+ROWS += [*agreement.API_ROWS, *agreement.PAGE_ROWS]
 
 
 @pytest.fixture(scope="module")

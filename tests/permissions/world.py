@@ -12,6 +12,7 @@ from accounts.models import Institution, Role, User
 from cases.models import AnnotationSource
 from spineplatform.shared.runs import RunState
 from tests import factories
+from tests.cases import projects
 from tests.training import chosen, judged, learnable
 from training.models import DatasetRun, ModelVersion, Split
 
@@ -50,8 +51,19 @@ def make() -> World:
     import_run = factories.import_run(of=factories.upload(institution=home))
     judged_on = judged.dataset(home, patients=1)
     chosen.approve(mask)
+    second_reader = factories.user("annotator", institution=home)
+    readers = [people["annotator"], second_reader]
+    project = projects.project(readers=readers, adjudicator=people["clinician"], institution=home)
+    read_item = projects.item(project)
+    for reader in readers:
+        projects.finish(read_item, reader)
     draft, busy = chosen.draft(home), chosen.draft(home)
     things = {
+        "project": project,
+        "second_reader": second_reader,
+        "waiting_item": projects.item(project),
+        "read_item": read_item,
+        "agreement_run": read_item.runs.get(),
         "draft": draft,
         "unused_set": chosen.frozen(home),
         "set_run": DatasetRun.objects.create(institution=home, dataset=busy),

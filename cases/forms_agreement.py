@@ -1,0 +1,89 @@
+"""Forms of reading projects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from accounts.forms import InstitutionForm
+from accounts.models import Institution, User
+from cases.models import Series
+from cases.models_agreement import DEFAULT_MARGIN
+from cases.selectors_agreement import people_offered
+from cases.services_agreement import NewProject
+
+
+class PeopleField(forms.ModelMultipleChoiceField):
+    widget = forms.CheckboxSelectMultiple
+
+    def label_from_instance(self, obj: Any) -> str:
+        return str(obj.display_name())
+
+
+class ProjectForm(InstitutionForm):
+    """A new project; the services check that its people belong to the institution."""
+
+    name = forms.CharField(label=_("Name"), max_length=120)
+    readers = PeopleField(
+        label=_("Readers"), queryset=User.objects.none(), help_text=_("Two or more. Each reads every series.")
+    )
+    adjudicators = PeopleField(
+        label=_("Adjudicators"),
+        queryset=User.objects.none(),
+        help_text=_("They see all masks and settle what readers disagree about. Nobody is both."),
+    )
+    blind = forms.BooleanField(
+        label=_("Blind double reading"),
+        required=False,
+        initial=True,
+        help_text=_("No reader sees masks of others on a series until all have finished it."),
+    )
+    agreed_dice = forms.FloatField(
+        label=_("Settled without an adjudicator from a Dice of"),
+        min_value=0.01,
+        max_value=1,
+        required=False,
+        help_text=_("The first reader's mask then goes on to training. Left empty, every series is adjudicated."),
+    )
+    margin = forms.FloatField(
+        label=_("Margin of the model (Dice)"),
+        min_value=0.001,
+        max_value=0.5,
+        initial=DEFAULT_MARGIN,
+        help_text=_("By how much it may agree less with readers than they do with each other. Decide it beforehand."),
+    )
+
+    def __init__(self, *args: Any, institutions: QuerySet[Institution], **kwargs: Any) -> None:
+        super().__init__(*args, institutions=institutions, **kwargs)
+        people = people_offered(institutions)
+        self.fields["readers"].queryset = people  # type: ignore[attr-defined]
+        self.fields["adjudicators"].queryset = people  # type: ignore[attr-defined]
+
+    def project(self) -> NewProject:
+        given = self.cleaned_data
+        return NewProject(
+            name=given["name"],
+            readers=list(given["readers"]),
+            adjudicators=list(given["adjudicators"]),
+            blind=given["blind"],
+            agreed_dice=given["agreed_dice"],
+            margin=given["margin"],
+        )
+
+
+class SeriesField(forms.ModelMultipleChoiceField):
+    widget = forms.CheckboxSelectMultiple
+
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.case.patient} · {obj.case} · {obj}"
+
+
+class AddSeriesForm(forms.Form):
+    series = SeriesField(label=_("Series"), queryset=Series.objects.none())
+
+    def __init__(self, *args: Any, offered: QuerySet[Series], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["series"].queryset = offered  # type: ignore[attr-defined]

@@ -1,0 +1,368 @@
+"""Writes of reading projects: setting them up, finishing a reading, and settling what readers disagree about."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.access import Capability, has_capability, require
+from accounts.models import Institution
+from cases.access_agreement import require_part
+from cases.models import (
+    AgreementRun,
+    Annotation,
+    AnnotationSource,
+    Case,
+    CaseState,
+    Decision,
+    ProjectMember,
+    Reading,
+    ReadingItem,
+    ReadingProject,
+    Review,
+    ReviewVerdict,
+    Series,
+)
+from cases.models_agreement import (
+    BEING_READ,
+    DEFAULT_MARGIN,
+    SETTLED,
+    AgreementJob,
+    DecisionKind,
+    ItemState,
+    ProjectRole,
+)
+from spineplatform.shared import audit
+from spineplatform.shared.errors import Conflict, UserError
+from spineplatform.shared.runs import run_enqueue, run_retry
+
+
+class ProjectNameTaken(Conflict):
+    """A project of this institution has this name already. Choose another name."""
+
+    code = "project-name-taken"
+
+
+class ProjectPeople(UserError):
+    """A project needs two readers or more and at least one adjudicator who is not a reader."""
+
+    code = "project-people"
+
+
+class SeriesElsewhere(Conflict):
+    """A series is already in a reading project. Choose only series that are in none."""
+
+    code = "series-in-project"
+
+
+class ReadingBegun(Conflict):
+    """A reader has finished this series already, so it stays in the project."""
+
+    code = "reading-begun"
+
+
+class ReadingClosed(Conflict):
+    """All readers have finished this series, so your reading can no longer be changed."""
+
+    code = "reading-closed"
+
+
+class NotYourMask(UserError):
+    """Finish with a mask of your own on this series, or accept one that a model made."""
+
+    code = "not-your-mask"
+
+
+class NotAllRead(Conflict):
+    """Not all readers have finished this series. It can be adjudicated once they have."""
+
+    code = "not-all-read"
+
+
+class AlreadySettled(Conflict):
+    """This series is settled already. Its page shows the mask that was decided upon."""
+
+    code = "already-settled"
+
+
+class NotToDecideOn(UserError):
+    """Decide for a reader's mask, the model's, a proposal, or a correction that you made yourself."""
+
+    code = "not-to-decide-on"
+
+
+# --- setting up -------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class NewProject:
+    """``agreed_dice``: readers who agree at least so much settle a series by themselves; None: never."""
+
+    name: str
+    readers: Sequence[Any]
+    adjudicators: Sequence[Any]
+    blind: bool = True
+    agreed_dice: float | None = None
+    margin: float = DEFAULT_MARGIN
+
+
+def project_create(*, institution: Institution, actor: Any, project: NewProject) -> ReadingProject:
+    """Set up a project; its series are added afterwards.
+
+    Raises:
+        ProjectPeople: too few people, one in both parts, or one who may not correct masks there.
+        ProjectNameTaken: the name is used.
+        Forbidden, NotFound: ``actor`` may not run projects there.
+    """
+    require(actor, institution.pk, Capability.MANAGE_PROJECTS)
+    _check_people(institution, project)
+    try:
+        with transaction.atomic():
+            row = ReadingProject.objects.create(
+                institution=institution,
+                name=project.name,
+                blind=project.blind,
+                agreed_dice=project.agreed_dice,
+                margin=project.margin,
+                created_by=actor,
+            )
+            _add_members(row, project)
+            _record(actor, "project.created", row, readers=[str(one.pk) for one in project.readers])
+    except IntegrityError:
+        raise ProjectNameTaken from None
+    return row
+
+
+def _check_people(institution: Institution, project: NewProject) -> None:
+    readers, adjudicators = set(project.readers), set(project.adjudicators)
+    if len(readers) < 2 or not adjudicators or readers & adjudicators:
+        raise ProjectPeople
+    for person in readers | adjudicators:
+        if not has_capability(person, institution.pk, Capability.CORRECT_MASK):
+            raise ProjectPeople(
+                f"{person.display_name()} may not correct masks there. Choose clinicians and annotators of the "
+                "institution."
+            )
+
+
+def _add_members(row: ReadingProject, project: NewProject) -> None:
+    parts = ((project.readers, ProjectRole.READER), (project.adjudicators, ProjectRole.ADJUDICATOR))
+    ProjectMember.objects.bulk_create(
+        ProjectMember(project=row, user=person, role=role) for people, role in parts for person in people
+    )
+
+
+def project_add_series(*, project: ReadingProject, series: Iterable[Series], actor: Any) -> list[ReadingItem]:
+    """Give series of the project's institution to its readers.
+
+    Raises:
+        SeriesElsewhere: one of them is in a project already.
+        Forbidden, NotFound: ``actor`` may not run projects there, or a series is of another institution.
+    """
+    require(actor, project.institution_id, Capability.MANAGE_PROJECTS)
+    try:
+        with transaction.atomic():
+            items = ReadingItem.objects.bulk_create(
+                ReadingItem(institution_id=project.institution_id, project=project, series=one) for one in series
+            )
+            _record(actor, "project.series_added", project, series=[str(item.series_id) for item in items])
+    except IntegrityError:
+        raise SeriesElsewhere from None
+    return items
+
+
+def item_remove(*, item: ReadingItem, actor: Any) -> None:
+    """Take a series out of its project while nobody has finished it.
+
+    Raises:
+        ReadingBegun: somebody has.
+        Forbidden, NotFound: ``actor`` may not run projects there.
+    """
+    require(actor, item.institution_id, Capability.MANAGE_PROJECTS)
+    with transaction.atomic():
+        if _locked(item).state != ItemState.WAITING:
+            raise ReadingBegun
+        _record(actor, "project.series_removed", item.project, series=[str(item.series_id)])
+        item.delete()
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+def reading_finish(*, item: ReadingItem, annotation: Annotation, actor: Any) -> Reading:
+    """Say that ``actor`` has finished the series with this mask. The last reader's finish starts the comparison.
+
+    Until all have finished, a reader may finish again with another mask; without blind reading also afterwards, as
+    long as the series is not settled.
+
+    Raises:
+        NotYourMask: the mask is of another series, or of another person.
+        ReadingClosed: it is too late to change it.
+        Forbidden, NotFound: ``actor`` is no reader of the project.
+    """
+    require(actor, item.institution_id, Capability.CORRECT_MASK)
+    require_part(actor, item.project, ProjectRole.READER)
+    own = annotation.source == AnnotationSource.MODEL or annotation.author_id == actor.pk
+    if annotation.series_id != item.series_id or not own:
+        raise NotYourMask
+    with transaction.atomic():
+        row = _locked(item)
+        if row.state in SETTLED or (row.state not in BEING_READ and row.project.blind):
+            raise ReadingClosed
+        reading, _ = Reading.objects.update_or_create(
+            item=row, reader=actor, defaults={"annotation": annotation, "finished_at": timezone.now()}
+        )
+        _record(actor, "reading.finished", item, annotation=str(annotation.pk))
+        _advance(row, actor)
+    item.refresh_from_db()
+    return reading
+
+
+def _advance(item: ReadingItem, actor: Any) -> None:
+    waiting_for = item.project.members.filter(role=ProjectRole.READER).exclude(user__in=item.readings.values("reader"))
+    item.state = ItemState.ONE_READ if waiting_for.exists() else ItemState.ALL_READ
+    item.figures = None
+    item.save(update_fields=["state", "figures"])
+    if item.state == ItemState.ALL_READ:
+        run_start(item=item, job=AgreementJob.FIGURES, actor=actor)
+
+
+def model_mask_made(sender: Any, *, annotation: Annotation, **kwargs: Any) -> None:
+    """Receiver of ``cases.signals.mask_recorded``: another mask by a model asks for other figures."""
+    if annotation.source != AnnotationSource.MODEL:
+        return
+    item = ReadingItem.objects.filter(series=annotation.series_id).exclude(state__in=BEING_READ).first()
+    if item is not None:
+        run_start(item=item, job=AgreementJob.FIGURES, actor=None)
+
+
+# --- figures and proposals --------------------------------------------------------------------------------------------
+def agreement_compute(*, item: ReadingItem, actor: Any) -> AgreementRun:
+    """Compute the figures of a series again.
+
+    Raises:
+        NotAllRead: there is nothing to compare yet.
+        Forbidden, NotFound: ``actor`` may not correct masks there.
+    """
+    require(actor, item.institution_id, Capability.CORRECT_MASK)
+    with transaction.atomic():
+        if _locked(item).state in BEING_READ:
+            raise NotAllRead
+        return run_start(item=item, job=AgreementJob.FIGURES, actor=actor)
+
+
+def proposal_make(*, item: ReadingItem, job: AgreementJob, actor: Any) -> AgreementRun:
+    """Have one mask made of the readers' masks, to look at, to decide for, or to correct.
+
+    Raises:
+        NotAllRead, AlreadySettled: it is not the time for it.
+        Forbidden, NotFound: ``actor`` is no adjudicator of the project.
+    """
+    _require_adjudicator(item, actor)
+    with transaction.atomic():
+        _check_open(_locked(item))
+        return run_start(item=item, job=job, actor=actor)
+
+
+def run_start(*, item: ReadingItem, job: AgreementJob, actor: Any) -> AgreementRun:
+    """Queue the run, or return the one that is waiting or going; call inside a transaction."""
+    going = item.runs.filter(job=job).unfinished().first()
+    if going is not None:  # one that has read the masks before they changed notices it, and reads them again
+        return going
+    failed = item.runs.filter(job=job, state__in=("failed", "cancelled"), annotation__isnull=True).first()
+    if failed is not None:
+        run_retry(run=failed, actor=actor)
+        return failed
+    run = AgreementRun.objects.create(
+        institution_id=item.institution_id,
+        requested_by=actor,
+        item=item,
+        job=job,
+        progress_message="Waiting for a worker",
+    )
+    run_enqueue(run)
+    return run
+
+
+# --- settling ---------------------------------------------------------------------------------------------------------
+def item_decide(*, item: ReadingItem, annotation: Annotation, actor: Any, note: str = "") -> Decision:
+    """Settle a series: this mask goes on to training, signed by the adjudicator.
+
+    Raises:
+        NotToDecideOn: the mask is of another series, or neither a reading, a model's, a proposal nor ``actor``'s own.
+        NotAllRead, AlreadySettled: it is not the time for it.
+        Forbidden, NotFound: ``actor`` is no adjudicator of the project.
+    """
+    _require_adjudicator(item, actor)
+    kind = _kind(item, annotation, actor)
+    with transaction.atomic():
+        row = _locked(item)
+        _check_open(row)
+        decision = decision_record(item=row, annotation=annotation, kind=kind, signer=actor, note=note)
+        _record(actor, "reading.adjudicated", item, annotation=str(annotation.pk), kind=str(kind))
+    item.refresh_from_db()
+    return decision
+
+
+def _kind(item: ReadingItem, annotation: Annotation, actor: Any) -> DecisionKind:
+    if annotation.series_id != item.series_id:
+        raise NotToDecideOn
+    if annotation.source == AnnotationSource.MODEL:
+        return DecisionKind.MODEL
+    if item.readings.filter(annotation=annotation).exists():
+        return DecisionKind.READING
+    if item.runs.filter(annotation=annotation).exists():
+        return DecisionKind.PROPOSAL
+    if annotation.author_id == actor.pk:
+        return DecisionKind.CORRECTION
+    raise NotToDecideOn
+
+
+def decision_record(
+    *, item: ReadingItem, annotation: Annotation, kind: DecisionKind, signer: Any, note: str = ""
+) -> Decision:
+    """Write a decision with its approval for training; call inside a transaction that holds the item.
+
+    ``signer`` signs the approval: the adjudicator, or the reader whose mask it is where the readers agreed.
+    """
+    agreed = kind == DecisionKind.AGREED
+    decision = Decision.objects.create(
+        item=item, annotation=annotation, kind=kind, decided_by=None if agreed else signer, note=note
+    )
+    item.state = ItemState.AGREED if agreed else ItemState.ADJUDICATED
+    item.save(update_fields=["state"])
+    Review.objects.create(
+        institution_id=item.institution_id,
+        series_id=item.series_id,
+        annotation=annotation,
+        verdict=ReviewVerdict.APPROVED,
+        reader=signer,
+        for_training=True,
+        reason=note,
+    )
+    Case.objects.filter(series=item.series_id).update(state=CaseState.APPROVED)
+    return decision
+
+
+def _require_adjudicator(item: ReadingItem, actor: Any) -> None:
+    require(actor, item.institution_id, Capability.CORRECT_MASK)
+    require_part(actor, item.project, ProjectRole.ADJUDICATOR)
+
+
+def _check_open(item: ReadingItem) -> None:
+    if item.state in BEING_READ:
+        raise NotAllRead
+    if item.state in SETTLED:
+        raise AlreadySettled
+
+
+def _locked(item: ReadingItem) -> ReadingItem:
+    """The row as it is now, held until the transaction ends."""
+    rows = ReadingItem.objects.select_related("project").select_for_update(of=("self",))
+    return rows.get(pk=item.pk)
+
+
+def _record(actor: Any, action: str, row: ReadingProject | ReadingItem, **detail: Any) -> None:
+    institution: uuid.UUID = row.institution_id
+    audit.record(actor=actor, action=action, object_id=row.pk, institution_id=institution, **detail)
