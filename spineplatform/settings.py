@@ -288,6 +288,7 @@ SPECTACULAR_SETTINGS = {
         "VerdictEnum": "cases.models.Verdict",
         "VersionStatusEnum": "training.models.VersionStatus",
         "MeasurementKindEnum": "cases.models_reading.MeasurementKind",
+        "ReadingItemStateEnum": "cases.models_agreement.ItemState",
         "SplitEnum": "training.models.Split",
         "SplitOrNoneEnum": "training.selectors_splits.SPLIT_OR_NONE",
         "PromotionKindEnum": "training.models.PromotionKind",
