@@ -10,8 +10,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.access import Capability, member_get, require
-from accounts.models import Institution
-from cases.models import Assignment, Case
+from accounts.models import Institution, User
+from cases.commenting import notify
+from cases.models import Assignment, Case, NoticeKind
 from spineplatform.shared import audit
 
 
@@ -54,3 +55,6 @@ def _give(cases: Sequence[Case], actor: Any, assignee_id: int, due_on: date | No
         unique_fields=["case"],
         update_fields=["assignee", "due_on", "assigned_by", "assigned_at"],
     )
+    if assignee_id != actor.pk:
+        for case in cases:
+            notify(User.objects.filter(pk=assignee_id), NoticeKind.ASSIGNMENT, case=case, actor=actor)

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from accounts.access import Capability, require
-from cases.models import Annotation, AnnotationSource, Case, CaseState, Review, ReviewVerdict, Series
+from accounts.models import User
+from cases.commenting import notify
+from cases.models import Annotation, AnnotationSource, Case, CaseState, NoticeKind, Review, ReviewVerdict, Series
 from cases.selectors_reading import masks_for
 from spineplatform.shared import audit
 from spineplatform.shared.errors import NotFound, UserError
@@ -65,6 +68,7 @@ def review_sign(*, series: Series, actor: Any, review: NewReview) -> tuple[Revie
         signed = _record(series, actor, review)
         case.state = _state_of(case)
         case.save(update_fields=["state"])
+        _tell(case, signed)
     return signed, True
 
 
@@ -102,6 +106,16 @@ def _record(series: Series, actor: Any, review: NewReview) -> Review:
         verdict=str(review.verdict),
     )
     return signed
+
+
+def _tell(case: Case, signed: Review) -> None:
+    """Who drew the mask that was sent back, and whoever the case is assigned to, hear why."""
+    if signed.verdict != ReviewVerdict.SENT_BACK:
+        return
+    drew = Q(pk=signed.annotation.author_id) if signed.annotation and signed.annotation.author_id else Q(pk__in=[])
+    people = User.objects.filter(drew | Q(assignments__case=case)).exclude(pk=signed.reader_id).distinct()
+    about = {"series": signed.series, "text": signed.reason}
+    notify(people, NoticeKind.SENT_BACK, case=case, actor=signed.reader, **about)
 
 
 def _state_of(case: Case) -> CaseState:

@@ -119,4 +119,6 @@ def institutions_seen(user: Any) -> QuerySet[Institution]:
 def series_of(case: Case, user: Any) -> QuerySet[Series]:
     """The series of a case with what its page shows: their runs, and the masks that this person may see."""
     masks = Annotation.objects.seen_by(user).select_related("author", "prediction__model_version")
-    return case.series.prefetch_related(Prefetch("annotations", masks), "inference_runs").order_by("number")
+    return case.series.prefetch_related(Prefetch("annotations", masks), "inference_runs", "comments__author").order_by(
+        "number"
+    )

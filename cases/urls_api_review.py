@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from cases import api_assignments, api_review
+from cases import api_assignments, api_comments, api_review
 
 urlpatterns = [
     path("series/<uuid:series_id>/reviews/", api_review.ReviewListView.as_view(), name="reviews"),
@@ -10,4 +10,7 @@ urlpatterns = [
     path("queue/next/", api_review.QueueNextView.as_view(), name="queue-next"),
     path("assignments/", api_assignments.AssignmentListView.as_view(), name="assignments"),
     path("cases/<uuid:case_id>/assignees/", api_assignments.AssigneeListView.as_view(), name="assignees"),
+    path("series/<uuid:series_id>/comments/", api_comments.CommentListView.as_view(), name="comments"),
+    path("notices/", api_comments.NoticeListView.as_view(), name="notices"),
+    path("notices/read/", api_comments.NoticeReadView.as_view(), name="notices-read"),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.permissions.table import ADMIN, CLINICIAN, Row, case, members, own, page, series
+from tests.permissions.table import ADMIN, CLINICIAN, Row, case, known, members, own, page, series
 from tests.permissions.world import World
 
 
@@ -24,5 +24,12 @@ REVIEW = [
     Row("PUT", "api:assignments", members(204, CLINICIAN, ADMIN), data=to_clinician),
     Row("GET", "api:assignees", members(200, CLINICIAN, ADMIN), case),
     Row("GET", "worklist:next", page(own(302, CLINICIAN))),
+    Row("GET", "api:comments", members(200), series),
+    Row("POST", "api:comments", members(201), series, lambda world: {"text": "Seen."}),
+    Row("GET", "api:notices", known(200)),
+    Row("POST", "api:notices-read", known(200)),
+    Row("GET", "worklist:notices", page(known(200))),
+    Row("POST", "worklist:notices", page(known(302))),
+    Row("POST", "worklist:comment", page(members(302)), series),
     Row("POST", "worklist:assign", page(members(302, CLINICIAN, ADMIN)), case),
 ]
