@@ -132,6 +132,11 @@ class MaskForm(forms.Form):
 class WorkListForm(forms.Form):
     q = forms.CharField(label=_("Search"), required=False)
     state = forms.ChoiceField(label=_("State"), choices=[("", _("All states")), *CaseState.choices], required=False)
+    assigned = forms.ChoiceField(
+        label=_("Assigned to"),
+        choices=[("", _("Anyone")), ("me", _("Me")), ("nobody", _("Nobody yet"))],
+        required=False,
+    )
     institution = forms.ModelChoiceField(
         label=_("Institution"), queryset=Institution.objects.none(), required=False, empty_label=_("All institutions")
     )
@@ -152,4 +157,5 @@ class WorkListForm(forms.Form):
             institution=str(institution.pk) if institution else "",
             date_from=given.get("date_from"),
             date_to=given.get("date_to"),
+            assigned=given.get("assigned", ""),
         )

@@ -30,13 +30,14 @@ class BadFilter(UserError):
 
 @dataclass(frozen=True)
 class CaseFilter:
-    """What the work list is narrowed to. Dates are inclusive days on which the case was received."""
+    """What the work list is narrowed to. Dates are inclusive days of receipt; ``assigned`` is "me", "nobody" or all."""
 
     query: str = ""
     state: str = ""
     institution: str = ""
     date_from: date | None = None
     date_to: date | None = None
+    assigned: str = ""
 
     def apply(self, cases: QuerySet[Case]) -> QuerySet[Case]:
         if self.query:
@@ -82,7 +83,12 @@ class CasePage:
 def cases_listed(user: Any, narrowed: CaseFilter) -> QuerySet[Case]:
     """The cases the user may see, with what a list shows; ``series_count`` is counted for the rows of a page alone."""
     count = Series.objects.filter(case=OuterRef("pk")).order_by().values("case").values(n=Count("pk"))
-    cases = narrowed.apply(Case.objects.visible_to(user)).select_related("patient", "institution")
+    cases = narrowed.apply(Case.objects.visible_to(user))
+    if narrowed.assigned == "me":
+        cases = cases.filter(assignment__assignee=user)
+    elif narrowed.assigned == "nobody":
+        cases = cases.filter(assignment__isnull=True)
+    cases = cases.select_related("patient", "institution", "assignment__assignee")
     return cases.annotate(series_count=Coalesce(Subquery(count), 0))
 
 

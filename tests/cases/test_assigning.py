@@ -75,6 +75,15 @@ def test_the_case_page_assigns_and_shows_to_whom(clinician: User, cases: list[Ca
     assert Assignment.objects.count() == 1
 
 
+@pytest.mark.parametrize(("assigned", "shown"), [("", [True, True]), ("me", [True, False]), ("nobody", [False, True])])
+def test_the_list_is_narrowed_to_mine_or_to_nobodys(
+    clinician: User, cases: list[Case], assigned: str, shown: list[bool]
+) -> None:
+    assign(clinician, cases[:1], clinician)
+    page = door(clinician).get(reverse("cases:list"), {"assigned": assigned}).content.decode()
+    assert [case.get_absolute_url() in page for case in cases] == shown
+
+
 def test_the_next_page_leads_to_the_reading_room_and_says_when_nothing_waits(
     clinician: User, cases: list[Case]
 ) -> None:
