@@ -212,4 +212,4 @@ class AgreementRun(Run):
         ]
 
     def result_url(self) -> str:
-        return self.item.get_absolute_url()
+        return reverse("agreement:item", args=[self.item_id])

@@ -69,7 +69,7 @@ class InTransaction(Lease[AgreementRun]):
     """A lease within the test's own transaction, whose connection must stay open."""
 
     @contextmanager
-    def writing(self) -> Iterator[AgreementRun]:
+    def writing(self, **how: bool) -> Iterator[AgreementRun]:
         with transaction.atomic():
             yield AgreementRun.objects.select_for_update().get(pk=self.run.pk)
 

@@ -1,0 +1,75 @@
+"""Two readers with different masks, what they agree upon, and the mask that an adjudicator sends on to training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from cases.models import ReadingItem
+from spineplatform.processes import Processes
+from tests.browser.test_walk import log_in
+from tests.cases import projects
+from tests.cases.projects import Group
+from training.selectors_datasets import Choice, masks_chosen
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+WORK_MS = 30_000
+
+
+@pytest.fixture
+def group(transactional_db: None) -> Group:
+    return projects.group()
+
+
+@pytest.fixture
+def item(group: Group) -> ReadingItem:
+    """A series that each reader has drawn a mask on, and finished with none."""
+    row = projects.item(group.project)
+    projects.mask(row, group.first, shift=1, label="As the first draws")
+    projects.mask(row, group.second, shift=4, label="As the second draws")
+    return row
+
+
+def become(page: Page, person: Any) -> None:
+    page.context.clear_cookies()
+    log_in(page, person)
+
+
+def finish(page: Page, item: ReadingItem, label: str) -> None:
+    page.goto(item.get_absolute_url())
+    page.get_by_label(label).check()
+    page.get_by_role("button", name="Finish with this mask").click()
+    expect(page.get_by_text("Your reading is finished.")).to_be_visible()
+
+
+def test_two_readers_disagree_and_a_third_settles_it(
+    page: Page, group: Group, item: ReadingItem, worker: Processes
+) -> None:
+    become(page, group.first)
+    finish(page, item, "As the first draws")
+    become(page, group.second)
+    page.goto(item.get_absolute_url())
+    expect(page.get_by_text("You read this series blindly")).to_be_visible()
+    expect(page.get_by_text("As the first draws")).to_have_count(0)
+    finish(page, item, "As the second draws")
+
+    become(page, group.third)
+    page.goto(item.get_absolute_url())
+    pair = f"{group.first.display_name()} – {group.second.display_name()}"  # noqa: RUF001 - as the page has it
+    expect(page.get_by_role("row", name=pair)).to_be_visible(timeout=WORK_MS)
+    page.get_by_role("button", name="STAPLE of the readers").click()
+    proposal = page.get_by_label("Proposal · STAPLE of the readers")
+    expect(proposal).to_be_visible(timeout=WORK_MS)
+    proposal.check()
+    page.get_by_label("Note").fill("The consensus shows both pedicles.")
+    page.get_by_role("button", name="Approve for training").click()
+    expect(page.get_by_text("The series is settled.")).to_be_visible()
+    (mask,) = masks_chosen([item.institution], Choice())
+    assert (mask.author, mask.label) == (group.third, "STAPLE of the readers")
+
+    page.goto(group.project.get_absolute_url())
+    expect(page.get_by_role("heading", name="Readers with each other")).to_be_visible()
+    page.get_by_role("link", name="Is the model inside human variation?").click()
+    expect(page.get_by_text("Too few patients to say: 1")).to_be_visible()
