@@ -27,8 +27,8 @@ from spineml.dataset_file import DatasetReader, DatasetWriter, SeriesFacts
 
 FloatArray = npt.NDArray[np.float32]
 Batch = tuple[FloatArray, FloatArray]
-SIDE, SLICES, BATCH, ROUNDS = 512, 16, 4, 3
-MEMORY_SLICES, MEMORY_STEPS = 64, 8
+SIDE, SLICES, BATCH, ROUNDS = 512, 8, 4, 3
+MEMORY_SLICES, MEMORY_STEPS = 48, 4
 # Of the volume that the model is adapted to: every so many slices, from the first, the second and the rest.
 CORRECTED_EVERY = 5
 
@@ -54,13 +54,13 @@ def part(name: str, *arguments: Path, **environment: str) -> dict[str, Any]:
 
 
 def phantom_set(path: Path, slices: int) -> Path:
-    """A frozen data set of one training patient."""
+    """A frozen data set of one training patient: a few slices of a phantom over and over."""
     from spineml.phantom import spine_phantom
 
-    volume, mask = spine_phantom((MEMORY_SLICES, SIDE, SIDE), spacing=(3.0, 0.7, 0.7))
+    volume, mask = spine_phantom((SLICES, SIDE, SIDE), spacing=(3.0, 0.7, 0.7))
     facts = SeriesFacts("phantom", "p0", "train", "", "", (slices, SIDE, SIDE), volume.geometry.spacing)
     with DatasetWriter(path) as writer:
-        writer.add(facts, ((volume.hu[z % MEMORY_SLICES], mask.labels[z % MEMORY_SLICES]) for z in range(slices)))
+        writer.add(facts, ((volume.hu[z % SLICES], mask.labels[z % SLICES]) for z in range(slices)))
     return path
 
 

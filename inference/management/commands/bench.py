@@ -84,7 +84,7 @@ class Command(BaseCommand):
         return figures
 
     def _training(self) -> dict[str, Any]:
-        self.say("Training against its peers, its memory, and the default model adapted (ten minutes)")
+        self.say("Training against its peers, its memory, and the default model adapted (some minutes)")
         command = [sys.executable, "-m", "inference.bench.training", "all", str(settings.MODEL_DIR), str(PUBLIC_CT)]
         done = subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.PIPE, text=True)
         figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
