@@ -22,6 +22,7 @@ class Capability(enum.Enum):
     CORRECT_MASK = "correct masks and measure"
     REVIEW = "approve and reject masks"
     ASSIGN = "assign cases"
+    LEAD = "see the figures of every reader"
     MANAGE_PROJECTS = "run reading projects"
     VIEW_MODELS = "see the model versions"
     MANAGE_MODELS = "download and manage model versions"
@@ -34,8 +35,10 @@ ROLE_CAN: dict[Role, frozenset[Capability]] = {
         {C.VIEW_CASES, C.UPLOAD_CT, C.SEGMENT, C.CORRECT_MASK, C.REVIEW, C.ASSIGN, C.VIEW_MODELS}
     ),
     Role.ANNOTATOR: frozenset({C.VIEW_CASES, C.UPLOAD_CT, C.SEGMENT, C.UPLOAD_MASK, C.CORRECT_MASK, C.VIEW_MODELS}),
-    Role.MODEL_ADMIN: frozenset({C.VIEW_CASES, C.SEGMENT, C.MANAGE_PROJECTS, C.VIEW_MODELS, C.MANAGE_MODELS}),
-    Role.INSTITUTION_ADMIN: frozenset({C.VIEW_CASES, C.ASSIGN, C.MANAGE_PROJECTS, C.VIEW_MODELS, C.MANAGE_PEOPLE}),
+    Role.MODEL_ADMIN: frozenset({C.VIEW_CASES, C.LEAD, C.SEGMENT, C.MANAGE_PROJECTS, C.VIEW_MODELS, C.MANAGE_MODELS}),
+    Role.INSTITUTION_ADMIN: frozenset(
+        {C.VIEW_CASES, C.LEAD, C.ASSIGN, C.MANAGE_PROJECTS, C.VIEW_MODELS, C.MANAGE_PEOPLE}
+    ),
 }
 
 

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
-from cases.models import Annotation, Series
+from cases.models import Annotation, Review, Series
 from spineplatform.shared.runs import Run
 from training.models import ModelVersion
 
@@ -79,3 +79,22 @@ class ComparisonRun(Run):
 
     def result_url(self) -> str:
         return reverse("inference:comparison", args=[self.pk])
+
+
+class Acceptance(models.Model):
+    """What a reader made of a model's mask, told by the approval: as it was, or with how much change.
+
+    ``comparison`` has the Dice of the model's mask with the accepted one; without change there is nothing to compute.
+    """
+
+    review = models.OneToOneField(Review, on_delete=models.CASCADE, primary_key=True, related_name="acceptance")
+    prediction = models.ForeignKey(Prediction, on_delete=models.CASCADE, related_name="acceptances")
+    comparison = models.ForeignKey(ComparisonRun, null=True, on_delete=models.SET_NULL, related_name="acceptances")
+    unchanged = models.BooleanField()
+
+    class Meta:
+        ordering = ["review"]
+        indexes = [models.Index(fields=["prediction"], name="inference_acceptance_of")]
+
+    def __str__(self) -> str:
+        return f"{self.prediction_id} {'as it was' if self.unchanged else 'with changes'}"

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from inference import pages, pages_versions
+from inference.urls_overview import urlpatterns as overview
 
 app_name = "inference"
 urlpatterns = [
@@ -13,4 +14,5 @@ urlpatterns = [
     path("comparisons/<uuid:run_id>/", pages.comparison_page, name="comparison"),
     path("comparisons/<uuid:run_id>/comparison.csv", pages.comparison_csv, name="comparison_csv"),
     path("comparisons/<uuid:run_id>/slices/<int:z>.png", pages.comparison_slice, name="comparison_slice"),
+    *overview,
 ]

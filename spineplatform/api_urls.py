@@ -9,6 +9,7 @@ from cases.urls_api_agreement import urlpatterns as agreement
 from cases.urls_api_review import urlpatterns as reviews
 from inference import api_comparisons, api_runs, api_series
 from inference import api_versions as inference_versions
+from inference.urls_overview import api_urlpatterns as overview
 from training import api as training
 from training import api_evaluations, api_promotions
 from training.urls_api_datasets import urlpatterns as datasets
@@ -84,4 +85,5 @@ urlpatterns = [
         name="evaluation-plot",
     ),
     *trainings,
+    *overview,
 ]

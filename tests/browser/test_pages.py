@@ -45,6 +45,7 @@ def addresses(transactional_db: None) -> dict[str, Any]:
         f"/series/{series.pk}/masks/upload/",
         f"/comparisons/{comparison.pk}/",
         "/models/",
+        "/overview/",
         "/models/datasets/",
         draft.get_absolute_url(),
         frozen.get_absolute_url(),

@@ -19,6 +19,7 @@ from tests.permissions import world as worlds
 from tests.permissions.sockets import SOCKETS
 from tests.permissions.table import API, Row
 from tests.permissions.table_datasets import API_ROWS, PAGE_ROWS
+from tests.permissions.table_overview import OVERVIEW
 from tests.permissions.table_pages import PAGES
 from tests.permissions.table_review import REVIEW
 from tests.permissions.table_training import TRAINING
@@ -28,7 +29,7 @@ BACKEND = "django.contrib.auth.backends.ModelBackend"
 METHODS = ("get", "post", "put", "patch", "delete")
 NOT_OURS = ("admin:",)
 pytestmark = pytest.mark.django_db
-ROWS = [*API, *PAGES, *API_ROWS, *PAGE_ROWS, *versions.API_ROWS, *versions.PAGE_ROWS, *TRAINING, *REVIEW]
+ROWS = [*API, *PAGES, *API_ROWS, *PAGE_ROWS, *versions.API_ROWS, *versions.PAGE_ROWS, *TRAINING, *REVIEW, *OVERVIEW]
 ROWS += [*agreement.API_ROWS, *agreement.PAGE_ROWS]
 
 
