@@ -60,7 +60,7 @@ def _by_version(title: str, rows: list[dict[str, Any]], figure: str, *, digits: 
 
 
 def _day(day: date) -> str:
-    return date_as(day, "j.n.")
+    return date_as(day, "m-d")
 
 
 def _month(month: datetime) -> str:
