@@ -15,7 +15,7 @@ from accounts.services import NewPerson, institution_create, password_generate, 
 from cases.models import Annotation, Series
 from cases.services import SameMask, annotation_upload
 from cases.uploads import IncomingFile, UploadOptions, upload_create
-from inference.demo_data import DemoCase
+from inference.demo_data import DemoCase, parts_of
 from inference.models import InferenceRun, Prediction
 from inference.selectors import trained_on
 from inference.services import comparison_start
@@ -89,6 +89,14 @@ def demo_run(*, institution: Institution, clinician: User, annotator: User, case
         dice_on_training_data=trained_on(comparison),
         url=f"/series/{series.pk}/view/",
     )
+
+
+def queue_fill(*, institution: Institution, clinician: User, case: DemoCase, count: int, say: Say) -> int:
+    """Cases to try the work list on: the CT in ``count`` pieces, imported and segmented. Returns how many wait."""
+    for number, path in enumerate(parts_of(case, count), start=1):
+        piece = DemoCase(f"{case.title}, part {number} of {count}", path, case.mask, case.mask_label)
+        _segment(_import(institution, clinician, piece, say), say)
+    return count
 
 
 def _import(institution: Institution, clinician: User, case: DemoCase, say: Say) -> Series:

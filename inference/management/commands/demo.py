@@ -21,7 +21,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from inference.demo import PEOPLE, DemoFailed, demo_run, people_ensure
+from inference.demo import PEOPLE, DemoFailed, demo_run, people_ensure, queue_fill
 from inference.demo_data import demo_case
 from spineplatform.embedded import ServiceFailed
 from spineplatform.embedded.account import NoAccount
@@ -39,6 +39,7 @@ from spineplatform.processes import (
 from training.services import default_version_ensure
 
 DEFAULT_PORT = 8000
+MOST_CASES = 40
 
 
 class Command(BaseCommand):
@@ -48,10 +49,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="exit after the result; the last line is JSON")
         parser.add_argument("--port", type=int, default=int(os.environ.get("SPINE_PORT", DEFAULT_PORT)))
-        parser.add_argument("--step", choices=["prepare", "case"], help="used by the command itself")
+        parser.add_argument("--cases", type=int, default=0, help="also so many cases, of the CT's pieces, to review")
+        parser.add_argument("--step", choices=["prepare", "case", "queue"], help="used by the command itself")
         parser.add_argument("--result", type=Path, help="used by the command itself")
 
     def handle(self, *args: Any, once: bool, port: int, step: str | None, result: Path | None, **options: Any) -> None:
+        self.cases = max(0, min(int(options["cases"]), MOST_CASES))
         if step:
             return self._step(step, result)
         signal.signal(signal.SIGTERM, interrupt)
@@ -86,6 +89,8 @@ class Command(BaseCommand):
                 self.say("Starting the web server and the workers (TensorFlow takes a few seconds)")
                 processes.wait_until_ready()
                 shown = self._child("case", addresses)
+                if self.cases:
+                    shown |= self._child("queue", addresses)
                 shown["url"] = address + shown["url"]
                 self._show(shown, address, time.monotonic() - started)
                 if not once:
@@ -96,6 +101,7 @@ class Command(BaseCommand):
         result = settings.STATE_DIR / "run" / f"demo-{step}.json"
         result.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "manage.py", "demo", "--step", step, "--result", str(result)]
+        command += ["--cases", str(self.cases)]
         done = subprocess.run(command, cwd=PROJECT, env={**os.environ, **addresses}, check=False)
         if done.returncode:
             raise DemoFailed(f"The demo stopped at the step “{step}”; the lines above say why.")
@@ -123,7 +129,7 @@ class Command(BaseCommand):
     # --- the steps, each in a child -----------------------------------------------------------------------------------
     def _step(self, step: str, result: Path | None) -> None:
         try:
-            shown = self._prepare() if step == "prepare" else self._case()
+            shown = {"prepare": self._prepare, "case": self._case, "queue": self._queue}[step]()
         except DemoFailed as error:
             raise CommandError(str(error)) from error
         if result is not None:
@@ -147,6 +153,13 @@ class Command(BaseCommand):
             say=self.say,
         )
         return asdict(result)
+
+    def _queue(self) -> dict[str, Any]:
+        institution, people = people_ensure(self._passwords())
+        case = demo_case(settings.STATE_DIR / "demo", self.say)
+        clinician = people["clinician"][0]
+        waiting = queue_fill(institution=institution, clinician=clinician, case=case, count=self.cases, say=self.say)
+        return {"cases_to_review": waiting}
 
     def _passwords(self) -> Path:
         path: Path = settings.STATE_DIR / "demo_people.json"
