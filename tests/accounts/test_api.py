@@ -112,14 +112,17 @@ def test_me_tells_roles_and_capabilities_by_institution() -> None:
         ("B hospital", ["institution_admin"]),
     ]
     assert institutions[0]["capabilities"] == [
+        "assign",
         "correct_mask",
+        "review",
         "segment",
         "upload_ct",
         "upload_mask",
         "view_cases",
         "view_models",
     ]
-    assert institutions[1]["capabilities"] == ["manage_people", "view_cases", "view_models"]
+    leads = ["assign", "lead", "manage_people", "manage_projects", "view_cases", "view_models"]
+    assert institutions[1]["capabilities"] == leads
 
 
 def test_only_the_own_institutions_are_listed(clinician: User) -> None:

@@ -93,8 +93,10 @@ export class SignOff {
   /** Asked anew: somebody else may have signed the one that was next. */
   async goOn() {
     await this.lookAhead();
-    if (this.next?.read) window.location.assign(this.next.read);
-    else this.nothingLeft();
+    if (this.next?.read) return window.location.assign(this.next.read);
+    this.nothingLeft();
+    const { api, addresses } = this.reader;
+    this.showLastWord((await api.send("GET", addresses.reading)).review);
   }
 
   nothingLeft() {
