@@ -64,7 +64,7 @@ def language_of(scope: dict[str, Any]) -> str:
     chosen = scope.get("cookies", {}).get(settings.LANGUAGE_COOKIE_NAME, "")
     if chosen in dict(settings.LANGUAGES):
         return str(chosen)
-    wishes = next((value.decode("latin-1") for name, value in scope.get("headers", ()) if name == b"accept-language"), "")
+    wishes = dict(scope.get("headers", ())).get(b"accept-language", b"").decode("latin-1")
     for wish, _ in trans_real.parse_accept_lang_header(wishes):
         try:
             return trans_real.get_supported_language_variant(wish)
