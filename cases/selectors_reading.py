@@ -69,7 +69,8 @@ def _series(series: Series) -> dict[str, Any]:
 def mask_facts(mask: Annotation) -> dict[str, Any]:
     """One mask layer; ``areas_px`` tells which slices are empty and need not be fetched.
 
-    ``confidence`` is the Dice that the model expects of each slice, empty where no model made the mask.
+    ``confidence`` is the Dice that the model expects of each slice, empty where no model made the mask;
+    ``deviations`` in what the series is unlike the images that the model learned from.
     """
     return {
         "id": str(mask.pk),
@@ -81,6 +82,7 @@ def mask_facts(mask: Annotation) -> dict[str, Any]:
         "created_at": mask.created_at.isoformat(),
         "areas_px": mask.areas_px,
         "confidence": mask.prediction.confidence if hasattr(mask, "prediction") else [],
+        "deviations": mask.prediction.deviations if hasattr(mask, "prediction") else [],
         "slices": _without_last(reverse("api:mask-slices", args=[mask.pk])),
         "nifti": reverse("cases:mask_download", args=[mask.pk, "mask.nii.gz"]),
     }

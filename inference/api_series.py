@@ -28,12 +28,20 @@ from spineplatform.shared.api_schema import problems
 MADE_BY = ("author", "prediction__model_version")
 
 
+class DeviationOut(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
 class PredictionOut(serializers.ModelSerializer[Prediction]):
+    """``deviations``: in what the series is far outside of the images that the version learned from."""
+
     model_version = VersionBrief()
+    deviations = DeviationOut(many=True)
 
     class Meta:
         model = Prediction
-        fields = ["run", "model_version", "seconds", "timings"]
+        fields = ["run", "model_version", "seconds", "timings", "deviations"]
 
 
 class MaskDetailOut(MaskOut):

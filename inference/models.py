@@ -41,7 +41,8 @@ class Prediction(models.Model):
     """The mask a run made. One run has at most one, whatever happens to its workers.
 
     ``confidence`` holds, for each slice, the Dice that the network expects of its mask (``spineml.confidence``); it is
-    empty for predictions from before it was measured.
+    empty for predictions from before it was measured. ``deviations`` tells in what the series is far outside of the
+    images that the version learned from, each with ``code`` and ``message`` (``spineml.fingerprint``).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -51,6 +52,7 @@ class Prediction(models.Model):
     seconds = models.FloatField()
     timings = models.JSONField(default=dict)
     confidence = models.JSONField(default=list)
+    deviations = models.JSONField(default=list)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

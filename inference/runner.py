@@ -17,6 +17,7 @@ from django.db import DatabaseError
 
 from cases.models import Annotation, AnnotationSource
 from cases.services import MaskOrigin, annotation_record, case_mark_segmented
+from inference.deviating import deviations
 from inference.models import InferenceRun, Prediction
 from spineml import measure
 from spineml.confidence import expected_dice
@@ -100,8 +101,9 @@ def run_inference(lease: Lease[InferenceRun]) -> None:
     ):
         path = folder / "mask.h5"
         made = _segment(lease, predictor, path)
+        unlike = deviations(run.series, run.model_version)
         with lease.finishing():
-            _record(run, path, stored, made)
+            _record(run, path, stored, made, unlike)
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ class Doubts:
         self._sink.write(z, mask)
 
 
-def _record(run: InferenceRun, path: Path, stored: list[str], made: Made) -> Annotation:
+def _record(run: InferenceRun, path: Path, stored: list[str], made: Made, unlike: list[dict[str, str]]) -> Annotation:
     version = run.model_version
     annotation = annotation_record(
         series=run.series,
@@ -162,6 +164,7 @@ def _record(run: InferenceRun, path: Path, stored: list[str], made: Made) -> Ann
         seconds=made.timings.total,
         timings=made.timings.as_json(),
         confidence=made.confidence,
+        deviations=unlike,
     )
     case_mark_segmented(case=run.series.case)
     return annotation

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from spineml.volume import HounsfieldArray, LabelArray
 from spineml.volume_file import SliceFileReader
 from spineplatform.shared import storage
 from spineplatform.shared.lease import Lease
+from training.describing import series_facts
 from training.duplicates import SliceIndex, test_slices
 from training.findings import finding
 from training.models import Dataset, DatasetItem, DatasetRun, Split
@@ -172,7 +172,7 @@ def _checked_and_written(
     """Write the HDF5 while the labels are checked; returns the findings and the fingerprint of what it teaches."""
     with DatasetWriter(path) as writer:
         findings = Checker(lease, masks, lambda mask, slices: writer.add(facts_of(dataset, mask), slices)).run()
-        described = [_described(mask.series) for mask in masks if split_name(mask) == Split.TRAIN]
+        described = [series_facts(mask.series) for mask in masks if split_name(mask) == Split.TRAIN]
         learned = fingerprint.fingerprint(described).as_json() if described else {}
         writer.facts = {"name": dataset.name, "fingerprint": learned}
     return findings, learned
@@ -209,24 +209,6 @@ def _groups(series: Series) -> dict[str, str]:
     named = {"maker": maker_of(series.meta).upper(), "region": region_of(series.meta)}
     known = {kind: name for kind, name in named.items() if name.lower() != UNKNOWN}
     return {"institution": series.institution.name, **known}
-
-
-def _described(series: Series) -> fingerprint.SeriesFacts:
-    grid = series.geometry
-    with _open(series.volume) as volume:
-        shares = fingerprint.histogram(volume.read(z) for z in fingerprint.some_slices(len(volume)))
-    facts = fingerprint.SeriesFacts(
-        pixel_spacing=None,
-        slice_spacing=None,
-        histogram=shares,
-        kernel=str(series.meta.get("kernel") or ""),
-        maker=str(series.meta.get("manufacturer") or ""),
-        image_size=max(grid.shape[1:]),
-    )
-    if not grid.spacing_known:
-        return facts
-    between = grid.spacing[0] if grid.shape[0] > 1 else None
-    return replace(facts, pixel_spacing=(grid.spacing[1] + grid.spacing[2]) / 2, slice_spacing=between)
 
 
 def _freeze(dataset: Dataset, masks: Sequence[Annotation], values: dict[str, Any]) -> None:

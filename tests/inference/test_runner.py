@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 
 from inference.models import InferenceRun
+from spineml.fingerprint import SeriesFacts, fingerprint, histogram
 from spineml.phantom import spine_phantom
 from spineplatform.shared.lease import execute
 from tests import factories
@@ -69,15 +70,20 @@ def test_a_network_in_use_is_never_closed(predictors: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_a_prediction_tells_how_sure_the_network_was_of_each_slice() -> None:
+def test_a_prediction_tells_how_sure_the_network_was_of_each_slice_and_what_is_unlike_its_training() -> None:
     from inference.runner import run_inference
 
     default_version_ensure(folder=settings.MODEL_DIR)
     image, _ = spine_phantom(shape=(4, 256, 256), spacing=(3.0, 1.5, 1.5))
     image.hu[2] = -1000  # air: nothing to doubt
-    run = factories.inference_run(of=factories.series(image=image), model_version=ModelVersion.objects.get())
+    version = ModelVersion.objects.get()
+    learned = SeriesFacts(pixel_spacing=0.5, slice_spacing=3.0, histogram=histogram(image.hu), image_size=256)
+    version.spec["fingerprint"] = fingerprint([learned]).as_json()
+    version.save(update_fields=["spec"])
+    run = factories.inference_run(of=factories.series(image=image), model_version=version)
     execute(InferenceRun, run.pk, run_inference)
     confidence = run.prediction.confidence
     assert len(confidence) == 4
     assert all(0 <= value <= 1 for value in confidence)
     assert confidence[2] == 1
+    assert [one["code"] for one in run.prediction.deviations] == ["pixel-spacing"]

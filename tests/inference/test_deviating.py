@@ -1,0 +1,68 @@
+"""A series far outside of what a version learned from is flagged wherever its mask is shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from accounts.models import Role
+from inference.deviating import deviations
+from spineml.fingerprint import fingerprint
+from spineml.volume import Volume
+from tests import factories
+from training.describing import series_facts
+from training.models import ModelVersion
+
+pytestmark = pytest.mark.django_db
+UNLIKE = [{"code": "pixel-spacing", "message": "The pixels of 9 mm: the model learned from 1 to 2 mm."}]
+
+
+def version_of(image: Volume) -> ModelVersion:
+    learned = fingerprint([series_facts(factories.series(image=image))])
+    return factories.model_version(spec={"fingerprint": learned.as_json()})
+
+
+def stretched(image: Volume, factor: float) -> Volume:
+    grid = image.geometry
+    return Volume(image.hu, replace(grid, spacing=tuple(factor * length for length in grid.spacing)))
+
+
+def codes(image: Volume, version: ModelVersion) -> list[str]:
+    return [one["code"] for one in deviations(factories.series(image=image), version)]
+
+
+def test_images_like_those_learned_from_are_not_flagged() -> None:
+    image = factories.volume()
+    assert codes(image, version_of(image)) == []
+
+
+def test_a_phantom_far_outside_is_flagged_for_its_spacing_and_its_intensities() -> None:
+    image = factories.volume()
+    version = version_of(image)
+    metal = Volume(image.hu * 0 + 3000, stretched(image, 4).geometry)
+    assert codes(metal, version) == ["pixel-spacing", "slice-spacing", "intensities"]
+
+
+@pytest.mark.parametrize("spec", [{}, {"fingerprint": {}}, {"fingerprint": {"series": "?"}}, {"fingerprint": [1]}])
+def test_a_version_without_a_readable_fingerprint_flags_nothing(spec: dict[str, Any]) -> None:
+    assert codes(factories.volume(), factories.model_version(spec=spec)) == []
+
+
+@pytest.mark.parametrize("name", ["inference:view", "reading:read", "case"])
+def test_every_page_that_shows_the_mask_warns(client: Any, name: str) -> None:
+    prediction = factories.prediction(deviations=UNLIKE)
+    series = prediction.annotation.series
+    client.force_login(factories.user(Role.CLINICIAN, institution=series.institution))
+    address = series.case.get_absolute_url() if name == "case" else reverse(name, args=[series.pk])
+    text = client.get(address).content.decode()
+    assert "unlike those the model learned from" in text
+    assert "The pixels of 9 mm" in text
+
+
+def test_the_api_tells_in_what_the_series_is_unlike(client: Any) -> None:
+    mask = factories.prediction(deviations=UNLIKE).annotation
+    client.force_login(factories.user(Role.CLINICIAN, institution=mask.institution))
+    assert client.get(reverse("api:mask", args=[mask.pk])).json()["prediction"]["deviations"] == UNLIKE
