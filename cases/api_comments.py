@@ -38,7 +38,8 @@ class CommentListView(ListView):
     @extend_schema(operation_id="comment_list", responses=CommentOut(many=True))
     def get(self, request: Request, series_id: str) -> Response:
         """The comments on a series, newest first."""
-        return self.page(series_get(request.user, series_id).comments.select_related("author"), CommentOut)
+        rows = series_get(request.user, series_id).comments.seen_by(request.user)
+        return self.page(rows.select_related("author"), CommentOut)
 
     @extend_schema(
         operation_id="comment_write",

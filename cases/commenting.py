@@ -61,7 +61,7 @@ def notify(people: Iterable[User], kind: NoticeKind, *, case: Case, actor: Any, 
 
 def notices_read(*, actor: Any, ids: Collection[uuid.UUID] = ()) -> int:
     """Mark one's own notices as read, all of them without ``ids``; returns how many were not yet."""
-    mine = Notice.objects.filter(recipient=actor).unread()
+    mine = Notice.objects.told_to(actor).unread()
     if ids:
         mine = mine.filter(pk__in=ids)
     return mine.update(read_at=timezone.now())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any, Self
 
+from django.apps import apps
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -13,6 +14,18 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Institution
+
+
+def _read_blindly(user: Any) -> models.QuerySet[Any]:
+    series: Any = apps.get_model("cases", "Series")
+    blind: models.QuerySet[Any] = series.objects.blind_to(user).values("pk")
+    return blind
+
+
+class CommentQuerySet(models.QuerySet["Comment"]):
+    def seen_by(self, user: Any) -> Self:
+        """Leave out what others say about series that ``user`` reads blindly."""
+        return self.exclude(~Q(author=user.pk), series__in=_read_blindly(user))
 
 
 class Comment(models.Model):
@@ -25,6 +38,8 @@ class Comment(models.Model):
     text = models.TextField(max_length=2000)
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = CommentQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -58,6 +73,10 @@ class NoticeKind(models.TextChoices):
 class NoticeQuerySet(models.QuerySet["Notice"]):
     def unread(self) -> Self:
         return self.filter(read_at__isnull=True)
+
+    def told_to(self, user: Any) -> Self:
+        """What the person is told; what others say about a series read blindly is told once all have finished it."""
+        return self.filter(recipient=user).exclude(series__isnull=False, series__in=_read_blindly(user))
 
 
 class Notice(models.Model):

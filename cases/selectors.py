@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import Institution
-from cases.models import Annotation, Case, CaseState, Series
+from cases.models import Annotation, Case, CaseState, Comment, Series
 from spineplatform.shared.errors import UserError
 
 PAGE_SIZE = 25
@@ -123,8 +123,8 @@ def institutions_seen(user: Any) -> QuerySet[Institution]:
 
 
 def series_of(case: Case, user: Any) -> QuerySet[Series]:
-    """The series of a case with what its page shows: their runs, and the masks that this person may see."""
+    """The series of a case with what its page shows: their runs, the masks and comments this person may see."""
     masks = Annotation.objects.seen_by(user).select_related("author", "prediction__model_version")
-    return case.series.prefetch_related(Prefetch("annotations", masks), "inference_runs", "comments__author").order_by(
-        "number"
-    )
+    comments = Comment.objects.seen_by(user).select_related("author")
+    shown = (Prefetch("annotations", masks), Prefetch("comments", comments), "inference_runs")
+    return case.series.prefetch_related(*shown).order_by("number")

@@ -13,4 +13,4 @@ from cases.models import Notice
 def notices_of(user: Any) -> QuerySet[Notice]:
     """The person's notices about cases that they may still see, newest first."""
     homes = list(institutions_with(user, Capability.VIEW_CASES))
-    return Notice.objects.filter(recipient=user, case__institution__in=homes).select_related("case", "actor")
+    return Notice.objects.told_to(user).filter(case__institution__in=homes).select_related("case", "actor")

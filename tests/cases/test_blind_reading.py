@@ -9,6 +9,7 @@ from django.test import Client
 
 from accounts.models import User
 from cases.access import annotation_get
+from cases.commenting import comment_write, notices_read
 from cases.models import Annotation, Review, Series
 from spineplatform.shared.errors import NotFound
 from spineplatform.shared.runs import RunState
@@ -48,11 +49,18 @@ LISTS = [
     "/api/v1/series/{series}/measurements/",
     "/api/v1/cases/{case}/",
     "/api/v1/series/{series}/reviews/",
+    "/api/v1/series/{series}/comments/",
+    "/api/v1/notices/",
+    "/notices/",
+    "/cases/",
     "/readings/{item}/",
     "/api/v1/readings/{item}/",
     "/projects/{project}/",
     "/api/v1/projects/{project}/",
 ]
+
+
+REASON, REMARK = "The sacrum is left out.", "I drew L5 up to slice 4."
 
 
 class Scene:
@@ -72,7 +80,10 @@ class Scene:
             annotation=self.hidden,
             verdict="approved",
             reader=self.group.first,
+            reason=REASON,
         )
+        remark = f"@{self.group.second.username} {REMARK}"
+        comment_write(series=self.series, actor=self.group.first, text=remark)
         self.ids = {
             "mask": self.hidden.pk,
             "comparison": self.comparison.pk,
@@ -93,7 +104,8 @@ class Scene:
     def traces(self, user: User, address: str) -> list[str]:
         """What in the answer tells of the first reader's work."""
         text = self.get(user, address).content.decode()
-        marks = (self.hidden.pk, self.hidden.pixel_hash, self.comparison.pk, self.measurement.pk, self.review.pk)
+        rows = (self.hidden, self.comparison, self.measurement, self.review)
+        marks = (*(row.pk for row in rows), self.hidden.pixel_hash, REASON, REMARK)
         return [str(mark) for mark in marks if str(mark) in text]
 
 
@@ -137,6 +149,21 @@ def test_the_lists_tell_of_it_once_both_have_finished(scene: Scene) -> None:
     projects.finish(scene.item, scene.group.second, shift=1)
     for address in ("/cases/{case}/", "/api/v1/series/{series}/masks/", "/api/v1/series/{series}/reading/"):
         assert scene.traces(scene.group.second, address) != []
+    for address in ("/cases/{case}/", "/api/v1/series/{series}/comments/", "/api/v1/notices/", "/notices/"):
+        assert REMARK in scene.traces(scene.group.second, address)
+
+
+def test_marking_all_as_read_leaves_what_is_not_yet_told(scene: Scene) -> None:
+    assert notices_read(actor=scene.group.second) == 0
+    projects.finish(scene.item, scene.group.second, shift=1)
+    assert notices_read(actor=scene.group.second) == 1
+
+
+def test_ones_own_comments_and_those_of_a_series_not_read_blindly_are_seen(scene: Scene) -> None:
+    comment_write(series=scene.series, actor=scene.group.second, text="Mine.")
+    answer = scene.get(scene.group.second, "/api/v1/series/{series}/comments/").json()
+    assert [one["text"] for one in answer["results"]] == ["Mine."]
+    assert len(scene.get(scene.group.third, "/api/v1/series/{series}/comments/").json()["results"]) == 2
 
 
 def test_without_blind_reading_the_second_sees_the_first() -> None:
