@@ -41,9 +41,11 @@ def people_offered(institutions: QuerySet[Institution]) -> QuerySet[User]:
 
 
 def series_offered(project: ReadingProject) -> QuerySet[Series]:
-    """Series of the institution that are in no project, newest first."""
-    rows = Series.objects.filter(institution=project.institution_id, reading_item__isnull=True)
-    return rows.select_related("case__patient").order_by("-created_at", "-pk")[:MOST_OFFERED]
+    """The newest series of the institution that are in no project; not cut off, so that a form can choose from them."""
+    free = Series.objects.filter(institution=project.institution_id, reading_item__isnull=True)
+    newest = free.order_by("-created_at", "-pk")[:MOST_OFFERED]
+    rows = Series.objects.filter(pk__in=newest.values("pk"))
+    return rows.select_related("case__patient").order_by("-created_at", "-pk")
 
 
 # --- blindness beside the masks ---------------------------------------------------------------------------------------
