@@ -17,7 +17,8 @@ import numpy.typing as npt
 HU_EDGES = (-900, -500, -150, -20, 30, 100, 200, 400, 800, 1600)
 # How far a length may leave the range that was learned from, as a factor, and the histogram, as half the sum of
 # absolute differences of shares (total variation, 0..1) to the nearest series learned from.
-SPACING_SLACK = 1.5
+# Networks read single slices: pixels matter, and the distance between slices only where it changes what a slice shows.
+PIXEL_SLACK, SLICE_SLACK = 1.5, 4.0
 HISTOGRAM_FAR = 0.45
 MAX_HISTOGRAMS = 200
 
@@ -76,8 +77,8 @@ class Fingerprint:
         An unknown kernel or maker alone is no reason for a flag: names differ more than images.
         """
         found = [
-            _length_outside("pixel-spacing", "pixels", facts.pixel_spacing, self.pixel_spacing),
-            _length_outside("slice-spacing", "slice spacing", facts.slice_spacing, self.slice_spacing),
+            _length_outside("pixel-spacing", facts.pixel_spacing, self.pixel_spacing),
+            _length_outside("slice-spacing", facts.slice_spacing, self.slice_spacing),
             self._histogram_outside(facts),
         ]
         return [one for one in found if one is not None]
@@ -138,10 +139,12 @@ def _range(values: Sequence[float | None]) -> tuple[float, float] | None:
     return (min(known), max(known)) if known else None
 
 
-def _length_outside(
-    code: str, name: str, length: float | None, learned: tuple[float, float] | None
-) -> Deviation | None:
-    if length is None or learned is None or learned[0] / SPACING_SLACK <= length <= learned[1] * SPACING_SLACK:
+_LENGTHS = {"pixel-spacing": ("pixels", PIXEL_SLACK), "slice-spacing": ("slice spacing", SLICE_SLACK)}
+
+
+def _length_outside(code: str, length: float | None, learned: tuple[float, float] | None) -> Deviation | None:
+    name, slack = _LENGTHS[code]
+    if length is None or learned is None or learned[0] / slack <= length <= learned[1] * slack:
         return None
     return Deviation(
         code, f"The {name} of {length:.2g} mm: the model learned from {learned[0]:.2g} to {learned[1]:.2g} mm."

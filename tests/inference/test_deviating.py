@@ -42,7 +42,7 @@ def test_images_like_those_learned_from_are_not_flagged() -> None:
 def test_a_phantom_far_outside_is_flagged_for_its_spacing_and_its_intensities() -> None:
     image = factories.volume()
     version = version_of(image)
-    metal = Volume(image.hu * 0 + 3000, stretched(image, 4).geometry)
+    metal = Volume(image.hu * 0 + 3000, stretched(image, 5).geometry)
     assert codes(metal, version) == ["pixel-spacing", "slice-spacing", "intensities"]
 
 
