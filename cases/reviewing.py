@@ -66,7 +66,7 @@ def review_sign(*, series: Series, actor: Any, review: NewReview) -> tuple[Revie
         if latest is not None and _says_the_same(latest, actor, review):
             return latest, False
         signed = _record(series, actor, review)
-        case.state = _state_of(case)
+        case.state = state_of(case)
         case.save(update_fields=["state"])
         _tell(case, signed)
     return signed, True
@@ -118,14 +118,21 @@ def _tell(case: Case, signed: Review) -> None:
     notify(people, NoticeKind.SENT_BACK, case=case, actor=signed.reader, **about)
 
 
-def _state_of(case: Case) -> CaseState:
+def state_of(case: Case) -> CaseState:
     """By the last word on each series: one refusal refuses the case; it is approved when every mask-bearing one is."""
-    latest = dict(Review.objects.filter(series__case=case).latest_of_series().values_list("series_id", "verdict"))
-    masks = Annotation.objects.filter(series__case=case)
-    if ReviewVerdict.REJECTED in latest.values():
+    words = {one.series_id: one for one in Review.objects.filter(series__case=case).latest_of_series()}
+    verdicts = {one.verdict for one in words.values()}
+    masks = list(Annotation.objects.filter(series__case=case).only("series_id", "source", "created_at"))
+    if ReviewVerdict.REJECTED in verdicts:
         return CaseState.REJECTED
-    if all(latest.get(pk) == ReviewVerdict.APPROVED for pk in set(masks.values_list("series_id", flat=True))):
+    if all(_is_approved(words.get(mask.series_id), mask) for mask in masks):
         return CaseState.APPROVED
-    if masks.filter(source=AnnotationSource.EDIT).exists() and ReviewVerdict.SENT_BACK not in latest.values():
-        return CaseState.CORRECTED
-    return CaseState.IN_REVIEW
+    is_corrected = any(mask.source == AnnotationSource.EDIT for mask in masks)
+    return CaseState.CORRECTED if is_corrected and ReviewVerdict.SENT_BACK not in verdicts else CaseState.IN_REVIEW
+
+
+def _is_approved(word: Review | None, mask: Annotation) -> bool:
+    """Whether the mask's series is, by its last word; a correction that came after it asks for another word."""
+    if word is None or word.verdict != ReviewVerdict.APPROVED:
+        return False
+    return mask.source != AnnotationSource.EDIT or mask.created_at <= word.created_at

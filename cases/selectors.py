@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import Institution
-from cases.models import Annotation, Case, CaseState, Comment, Series
+from cases.models import Annotation, Case, CaseState, Comment, Review, Series
 from spineplatform.shared.errors import UserError
 
 PAGE_SIZE = 25
@@ -123,8 +123,12 @@ def institutions_seen(user: Any) -> QuerySet[Institution]:
 
 
 def series_of(case: Case, user: Any) -> QuerySet[Series]:
-    """The series of a case with what its page shows: their runs, the masks and comments this person may see."""
+    """The series of a case with what its page shows: their runs, and of the rest what this person may see.
+
+    ``annotations``, newest first, ``comments``, and ``words``: the last review in a list, empty without any.
+    """
     masks = Annotation.objects.seen_by(user).select_related("author", "prediction__model_version")
     comments = Comment.objects.seen_by(user).select_related("author")
-    shown = (Prefetch("annotations", masks), Prefetch("comments", comments), "inference_runs")
+    words = Prefetch("reviews", Review.objects.seen_by(user).latest_of_series().select_related("reader"), "words")
+    shown = (Prefetch("annotations", masks), Prefetch("comments", comments), words, "inference_runs")
     return case.series.prefetch_related(*shown).order_by("number")

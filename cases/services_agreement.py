@@ -18,7 +18,6 @@ from cases.models import (
     Annotation,
     AnnotationSource,
     Case,
-    CaseState,
     Decision,
     ProjectMember,
     Reading,
@@ -37,6 +36,7 @@ from cases.models_agreement import (
     ItemState,
     ProjectRole,
 )
+from cases.reviewing import state_of
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, UserError
 from spineplatform.shared.runs import run_enqueue, run_retry
@@ -341,7 +341,9 @@ def decision_record(
         for_training=True,
         reason=note,
     )
-    Case.objects.filter(series=item.series_id).update(state=CaseState.APPROVED)
+    case = Case.objects.select_for_update(no_key=True).get(series=item.series_id)
+    case.state = state_of(case)
+    case.save(update_fields=["state"])
     return decision
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +11,10 @@ from django.utils.translation import gettext as _
 
 from spineml.agreement import MODEL
 from spineml.evaluation_tables import DASH
+from spineplatform.shared.charts import round_step
 
 # The plot's own units, which the page stretches; room for the numbers is left at the left and below.
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM, RIGHT = 460, 260, 56, 14, 40, 70
-TICKS = 4
 
 
 def measures() -> dict[str, str]:
@@ -167,7 +168,9 @@ class Plot:
 
 def plot(points: Sequence[Sequence[float]], figures: Mapping[str, Any]) -> Plot:
     """Differences (up) against means (right) with bias and limits of agreement as ``(name, y, value)``."""
-    levels = [("bias", figures["bias"]), ("limit", figures["lower"]), ("limit", figures["upper"])]
+    levels = [("bias", figures["bias"])]
+    if figures["lower"] < figures["upper"]:
+        levels += [("limit", figures["lower"]), ("limit", figures["upper"])]
     x = _Scale([mean for mean, _gap in points], LEFT, WIDTH - RIGHT)
     y = _Scale([gap for _mean, gap in points] + [level for _name, level in levels] + [0.0], HEIGHT - BOTTOM, TOP)
     return Plot(
@@ -196,7 +199,8 @@ class _Scale:
         return f"{self.start + part * (self.end - self.start):.1f}"
 
     def ticks(self) -> list[tuple[str, str]]:
-        step = (self.high - self.low) / TICKS
-        digits = 0 if step >= 2 else 1 if step >= 0.2 else 2
-        values = [self.low + step * (n + 0.5) for n in range(TICKS)]
-        return [(self.at(round(value, digits)), f"{value:.{digits}f}") for value in values]
+        """At multiples of 1, 2 or 5 times a power of ten, so that the texts are exact and zero is among them."""
+        step = round_step(self.high - self.low)
+        digits = max(0, -math.floor(math.log10(step)))
+        first, last = math.ceil(self.low / step), math.floor(self.high / step)
+        return [(self.at(n * step), f"{n * step:.{digits}f}") for n in range(first, last + 1)]

@@ -78,14 +78,14 @@ class Chart:
         if self.high is not None:
             return self.high
         highest = max((value for one in self.series for value in one.values if value is not None), default=1.0)
-        step = _step(max(highest, 1e-9))
+        step = round_step(max(highest, 1e-9))
         return step * math.ceil(max(highest, 1e-9) / step)
 
     @property
     def grid(self) -> list[Text]:
         """Horizontal lines with the value of each."""
         top = self.top_value
-        step = _step(top - self.low)
+        step = round_step(top - self.low)
         count = math.floor((top - self.low) / step + 1e-9)
         values = [self.low + step * n for n in range(count + 1)]
         digits = 0 if step >= 1 else max(1, -math.floor(math.log10(step)))
@@ -159,7 +159,7 @@ class Chart:
         return f"{name}, {self.labels[n]}: {self._figure(value)}"
 
 
-def _step(extent: float) -> float:
+def round_step(extent: float) -> float:
     """1, 2 or 5 times a power of ten, so that three to six steps fill ``extent``."""
     power = 10.0 ** math.floor(math.log10(extent / 4))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= extent / 5)

@@ -8,10 +8,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route
 
-from accounts.models import Institution
+from accounts.models import Institution, User
+from cases.models import ReadingItem, ReadingProject
+from cases.services_agreement import item_decide
 from spineplatform.shared.runs import RunState, run_cancel
 from tests import factories
 from tests.browser.test_walk import log_in
+from tests.cases import projects
 from tests.training import chosen, judged, learnable
 from training.findings import finding
 from training.models import Dataset
@@ -35,6 +38,7 @@ def addresses(transactional_db: None) -> dict[str, Any]:
     learned = learnable.run(learnable.dataset(place), state=RunState.SUCCEEDED, version=factories.model_version())
     learnable.epochs(learned, 6)
     learnable.sample(learned)
+    project, items = reading_project(place, user)
     pages = [
         "/cases/",
         "/cases/?q=nothing-like-this",
@@ -44,6 +48,10 @@ def addresses(transactional_db: None) -> dict[str, Any]:
         f"/series/{series.pk}/view/",
         f"/series/{series.pk}/masks/upload/",
         f"/comparisons/{comparison.pk}/",
+        "/projects/",
+        project.get_absolute_url(),
+        f"{project.get_absolute_url()}variation/",
+        *(item.get_absolute_url() for item in items),
         "/models/",
         "/overview/",
         "/models/datasets/",
@@ -69,6 +77,18 @@ def data_sets(place: Institution) -> tuple[Dataset, Dataset]:
     frozen = judged.dataset(place, patients=1)
     judged.evaluation(factories.model_version(), frozen, (0.9,))
     return chosen.draft(place, findings=found, decisions=decided), frozen
+
+
+def reading_project(place: Institution, adjudicator: User) -> tuple[ReadingProject, list[ReadingItem]]:
+    """A project with figures of two series, one of them settled, and one that waits."""
+    readers = [factories.user("annotator", institution=place) for _ in range(2)]
+    project = projects.project(readers=readers, adjudicator=adjudicator, institution=place)
+    group = projects.Group(*readers, adjudicator, project)
+    items = [projects.both_read(group, shift=shift) for shift in (1, 3)]
+    first = items[0].readings.first()
+    assert first is not None
+    item_decide(item=items[0], annotation=first.annotation, actor=adjudicator, note="Both are close.")
+    return project, [*items, projects.item(project)]
 
 
 PUBLIC = ["/accounts/login/", "/accounts/password/reset/"]

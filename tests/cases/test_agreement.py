@@ -24,6 +24,7 @@ from cases.models import (
 )
 from cases.models_agreement import AgreementJob, DecisionKind
 from cases.services_agreement import item_decide, proposal_make, reading_finish
+from cases.showing_agreement import plot
 from spineml.metrics import confusion
 from spineml.volume_file import read_mask
 from spineplatform.shared import storage
@@ -233,6 +234,21 @@ def test_the_adjudicators_choice_is_approved_for_training(group: Group, which: s
     item.series.case.refresh_from_db()
     assert item.series.case.state == CaseState.APPROVED
     assert item.decision.kind == {"first": "reading", "second": "reading"}.get(which, which)
+
+
+def test_a_case_is_not_approved_before_its_other_series_is(group: Group) -> None:
+    item = projects.both_read(group)
+    factories.prediction(of=factories.series(of=item.series.case))
+    item_decide(item=item, annotation=item.readings.first().annotation, actor=group.third)
+    item.series.case.refresh_from_db()
+    assert item.series.case.state == CaseState.IN_REVIEW
+
+
+def test_equal_volumes_have_a_plot_with_round_ticks_and_one_line() -> None:
+    shown = plot([(27.3, 0.0), (27.3, 0.0)], {"bias": 0.0, "lower": 0.0, "upper": 0.0})
+    assert [label for _at, label in shown.x_ticks] == ["26", "28", "30"]
+    assert [label for _at, label in shown.y_ticks] == ["-0.10", "-0.05", "0.00", "0.05", "0.10"]
+    assert [name for name, _at, _label in shown.lines] == ["bias"]
 
 
 @pytest.mark.parametrize(

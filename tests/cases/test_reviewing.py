@@ -141,3 +141,23 @@ def test_a_series_sent_back_waits_again_once_it_is_corrected(mask: Annotation, c
     assert client.get(reverse("api:queue-next")).json()["read"] == ""
     factories.annotation(of=mask.series)
     assert client.get(reverse("api:queue-next")).json()["read"] == f"/series/{mask.series.pk}/read/"
+
+
+def test_a_correction_after_the_approval_keeps_the_case_from_being_approved_by_another_series(
+    mask: Annotation, clinician: User
+) -> None:
+    other = factories.prediction(of=factories.series(of=mask.series.case, number=2)).annotation
+    sign(mask, clinician, APPROVED)
+    factories.annotation(of=mask.series, source="edit", parent=mask)
+    sign(other, clinician, APPROVED)
+    assert state(mask) == "corrected"
+
+
+def test_the_case_page_says_who_signed_and_that_a_newer_mask_is_not_signed(mask: Annotation, clinician: User) -> None:
+    sign(mask, clinician, APPROVED)
+    page = mask.series.case.get_absolute_url()
+    signed = door(clinician).get(page).content.decode()
+    assert f"Approved by {clinician.display_name()}" in signed
+    assert "is not signed" not in signed
+    factories.annotation(of=mask.series, source="edit", parent=mask)
+    assert "is not signed" in door(clinician).get(page).content.decode()
