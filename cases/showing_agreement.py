@@ -114,7 +114,7 @@ def variation_shown(summary: Mapping[str, Any] | None) -> dict[str, Any] | None:
             (_("Dice of reader and reader, mean over patients"), number(found["readers_dice"])),
             (_("Difference (model minus readers)"), f"{difference['mean']:+.3f}"),
             (
-                _("95 % interval of the difference"),
+                _("Interval of the difference (95 %)"),
                 f"{interval[0]:+.3f} … {interval[1]:+.3f}" if interval else DASH,
             ),
             (_("Margin decided beforehand"), f"{found['margin']:.3f}"),
