@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Q, QuerySet
+
 from accounts.access import Capability
 from cases.access import Id, row_get
-from cases.models import Annotation
-from inference.models import ComparisonRun, InferenceRun
+from cases.models import Annotation, Series
+from inference.models import ComparisonRun, InferenceRun, ReportRun
 
 
 def inference_run_get(user: Any, run_id: Id, capability: Capability = Capability.VIEW_CASES) -> InferenceRun:
@@ -19,4 +21,18 @@ def comparison_get(user: Any, run_id: Id, capability: Capability = Capability.VI
     seen = Annotation.objects.seen_by(user).values("pk")
     rows = ComparisonRun.objects.filter(reference__in=seen, predicted__in=seen)
     rows = rows.select_related("reference__series__case", "predicted")
+    return row_get(rows, user, run_id, capability)
+
+
+def reports_seen(user: Any) -> QuerySet[ReportRun]:
+    """A report tells of the masks, measurements and signatures that whoever asked for it could see: while ``user``
+    reads the series blindly, only their own.
+    """
+    rows = ReportRun.objects.filter(annotation__in=Annotation.objects.seen_by(user).values("pk"))
+    blind = Series.objects.blind_to(user).values("pk")
+    return rows.exclude(~Q(requested_by=user.pk) | Q(requested_by=None), series__in=blind)
+
+
+def report_get(user: Any, run_id: Id, capability: Capability = Capability.VIEW_CASES) -> ReportRun:
+    rows = reports_seen(user).select_related("series__case__patient", "annotation", "requested_by")
     return row_get(rows, user, run_id, capability)

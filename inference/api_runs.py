@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from accounts.access import Capability, require_anywhere
 from cases.access import import_run_get, series_get
 from cases.access_agreement import agreement_run_get
-from inference.access import comparison_get, inference_run_get
+from inference.access import comparison_get, inference_run_get, report_get
 from inference.models import InferenceRun
 from inference.selectors import runs_seen
 from inference.services import inference_start
@@ -41,6 +41,7 @@ DOORS = {
     "agreement": RunDoor(agreement_run_get, Capability.CORRECT_MASK),
     "inference": RunDoor(inference_run_get, Capability.SEGMENT),
     "comparison": RunDoor(comparison_get, Capability.VIEW_CASES),
+    "report": RunDoor(report_get, Capability.VIEW_CASES),
     "dataset": RunDoor(dataset_run_get, Capability.MANAGE_MODELS),
     "evaluation": RunDoor(evaluation_get, Capability.MANAGE_MODELS),
     "training": RunDoor(training_get, Capability.MANAGE_MODELS),

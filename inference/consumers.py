@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from inference.access import comparison_get, inference_run_get
+from inference.access import comparison_get, inference_run_get, report_get
 from spineplatform.shared.progress import RunConsumer
 from spineplatform.shared.runs import Run
 
@@ -17,3 +17,8 @@ class InferenceRunConsumer(RunConsumer):
 class ComparisonRunConsumer(RunConsumer):
     def get_run(self, user: Any, run_id: str) -> Run:
         return comparison_get(user, run_id)
+
+
+class ReportRunConsumer(RunConsumer):
+    def get_run(self, user: Any, run_id: str) -> Run:
+        return report_get(user, run_id)

@@ -12,6 +12,15 @@ def segment(run_id: str) -> None:
     execute(InferenceRun, run_id, run_inference)
 
 
+@shared_task(name="inference.tasks.report")
+def report(run_id: str) -> None:
+    from inference.models import ReportRun
+    from inference.reporting import run_report
+    from spineplatform.shared.lease import execute
+
+    execute(ReportRun, run_id, run_report)
+
+
 @shared_task(name="inference.tasks.compare")
 def compare(run_id: str) -> None:
     from inference.comparing import run_comparison

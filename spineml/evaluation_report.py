@@ -1,32 +1,21 @@
-"""An evaluation as a printable PDF: who was judged on what, the tables, the plots, the worst images, the definitions.
-
-reportlab lays it out without a browser or system libraries. Names that people chose may be Korean: runs of Hangul and
-Han are set in HYSMyeongJo-Medium, one of the Adobe CID fonts that PDF viewers bring themselves, so no font is shipped.
-"""
+"""An evaluation as a printable PDF: who was judged on what, tables, plots, the worst images, definitions."""
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spineml.evaluation import MEASURES
 from spineml.evaluation_summary import Pooled, Summary
 from spineml.evaluation_tables import DASH, ends, label, number, table_one
+from spineml.pdf import Writer, build
 from spineml.plots import Plot
 from spineml.statistics import BlandAltman, Spread
 
 if TYPE_CHECKING:
     from reportlab.platypus import Flowable
 
-KOREAN_FONT = "HYSMyeongJo-Medium"
-# Hangul (jamo, syllables), Han, and the marks between them.
-KOREAN = re.compile("([\u1100-\u11ff\u3000-\u303f\u3130-\u318f\u4e00-\u9fff\uac00-\ud7af\uff00-\uffef]+)")
-INK, LINE, SOFT = "#1b2630", "#c9d3da", "#eef3f5"
-MARGIN_MM, WIDTH_MM = 18, 174
 DEFINITIONS = (
     (
         "Per image: every slice that either mask marks counts once. Per patient: each patient's pixels are pooled, "
@@ -61,37 +50,10 @@ class Report:
 
 def as_pdf(report: Report) -> bytes:
     """The PDF, A4; the same report gives the same bytes."""
-    from reportlab.lib.pagesizes import A4
-    from reportlab.lib.units import mm
-    from reportlab.platypus import SimpleDocTemplate
-
-    sink = io.BytesIO()
-    margin = MARGIN_MM * mm
-    document = SimpleDocTemplate(
-        sink,
-        pagesize=A4,
-        leftMargin=margin,
-        rightMargin=margin,
-        topMargin=margin,
-        bottomMargin=margin,
-        title=report.title,
-        creator="Spine platform",
-        invariant=1,
-    )
-    document.build(list(_story(report)), onFirstPage=_footer, onLaterPages=_footer)
-    return sink.getvalue()
+    return build(report.title, lambda write: _story(report, write))
 
 
-def _footer(canvas: Any, document: Any) -> None:
-    canvas.saveState()
-    canvas.setFont("Helvetica", 8)
-    canvas.drawString(document.leftMargin, 28, "Research software: not a medical device.")
-    canvas.drawRightString(document.pagesize[0] - document.rightMargin, 28, str(document.page))
-    canvas.restoreState()
-
-
-def _story(report: Report) -> Iterator[Flowable]:
-    write = _Writer()
+def _story(report: Report, write: Writer) -> Iterator[Flowable]:
     yield write.text(report.title, "Title")
     yield write.table([[name, value] for name, value in report.facts], widths=(40, 134), head=False)
     for warning in report.warnings:
@@ -103,13 +65,13 @@ def _story(report: Report) -> Iterator[Flowable]:
     worst = [[name, str(place), number(dice)] for name, place, dice in report.worst]
     yield write.table([["Series", "Slice", "Dice"], *worst], widths=(110, 32, 32))
     yield write.text("Plots", "Heading2")
-    yield from write.pictures(report.plots)
+    yield from write.pictures([plot.files["png"] for plot in report.plots])
     yield write.text("How to read it", "Heading2")
     for line in DEFINITIONS:
         yield write.text(line, "BodyText")
 
 
-def _figures(write: _Writer, summary: Summary) -> Iterator[Flowable]:
+def _figures(write: Writer, summary: Summary) -> Iterator[Flowable]:
     sizes = f"{summary.patients} patients, {summary.series} series, {summary.images} images"
     false = f"{summary.false_images} of {summary.empty_images} images without spine were given a mask"
     yield write.text(f"{sizes}, of which {summary.marked_images} are marked by either mask; {false}.", "BodyText")
@@ -131,61 +93,6 @@ def _figures(write: _Writer, summary: Summary) -> Iterator[Flowable]:
     ]
     head = ["Bland-Altman", "n", "Bias", "Lower limit", "Upper limit"]
     yield write.table([head, *rows], widths=(42, 12, 40, 40, 40))
-
-
-class _Writer:
-    """Styles, and what is made with them."""
-
-    def __init__(self) -> None:
-        from reportlab.lib.styles import ParagraphStyle, getSampleStyleSheet
-        from reportlab.pdfbase import pdfmetrics
-        from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-
-        pdfmetrics.registerFont(UnicodeCIDFont(KOREAN_FONT))
-        self._styles = getSampleStyleSheet()
-        self._styles["Title"].alignment = 0
-        self._styles["Title"].fontSize = 16
-        body = self._styles["BodyText"]
-        body.fontSize, body.leading = 9, 12
-        self._styles.add(ParagraphStyle("Cell", body, fontSize=8, leading=10, spaceBefore=0, textColor=INK))
-        self._styles.add(ParagraphStyle("Warning", body, backColor="#fcf1d8", borderPadding=5, spaceBefore=8))
-
-    def text(self, text: str, style: str = "Cell") -> Flowable:
-        from reportlab.platypus import Paragraph
-
-        korean = KOREAN.sub(rf'<font name="{KOREAN_FONT}">\1</font>', escape(text))
-        return Paragraph(korean, self._styles[style])
-
-    def table(self, rows: Sequence[Sequence[str]], *, widths: Sequence[float], head: bool = True) -> Flowable:
-        """``widths`` in mm."""
-        from reportlab.lib.colors import HexColor
-        from reportlab.lib.units import mm
-        from reportlab.platypus import KeepTogether, Table
-
-        style: list[Any] = [
-            ("LINEBELOW", (0, 0), (-1, -1), 0.4, HexColor(LINE)),
-            ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
-            ("TOPPADDING", (0, 0), (-1, -1), 1.5),
-            ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
-        ]
-        if head:
-            style.append(("BACKGROUND", (0, 0), (-1, 0), HexColor(SOFT)))
-        cells = [[self.text(cell) for cell in row] for row in rows]
-        columns = [width * mm for width in widths]
-        whole = Table(
-            cells, colWidths=columns, style=style, spaceBefore=6, spaceAfter=6, hAlign="LEFT", repeatRows=head
-        )
-        return KeepTogether([whole])
-
-    def pictures(self, plots: Sequence[Plot]) -> Iterator[Flowable]:
-        """Two beside each other."""
-        from reportlab.lib.units import mm
-        from reportlab.platypus import Image, Table
-
-        width = WIDTH_MM / 2 - 2
-        images = [Image(io.BytesIO(plot.files["png"]), width * mm, width * mm * 0.7) for plot in plots]
-        for index in range(0, len(images), 2):
-            yield Table([images[index : index + 2]], colWidths=[WIDTH_MM / 2 * mm] * len(images[index : index + 2]))
 
 
 def _spread(found: Spread | None) -> list[str]:

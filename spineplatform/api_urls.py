@@ -7,7 +7,7 @@ from cases import api as cases
 from cases import api_masks, api_reading, api_slices, api_uploads
 from cases.urls_api_agreement import urlpatterns as agreement
 from cases.urls_api_review import urlpatterns as reviews
-from inference import api_comparisons, api_runs, api_series
+from inference import api_comparisons, api_report, api_runs, api_series
 from inference import api_versions as inference_versions
 from inference.urls_overview import api_urlpatterns as overview
 from training import api as training
@@ -40,6 +40,8 @@ urlpatterns = [
     path("series/<uuid:series_id>/masks/", api_series.MaskListView.as_view(), name="masks"),
     path("series/<uuid:series_id>/segment/", api_runs.SegmentView.as_view(), name="segment"),
     path("series/<uuid:series_id>/comparisons/", api_comparisons.ComparisonListView.as_view(), name="comparisons"),
+    path("series/<uuid:series_id>/reports/", api_report.ReportListView.as_view(), name="reports"),
+    path("reports/<uuid:run_id>/pdf/", api_report.ReportPdfView.as_view(), name="report-pdf"),
     path("masks/<uuid:mask_id>/", api_series.MaskView.as_view(), name="mask"),
     path("masks/<uuid:mask_id>/slices/<int:z>/", api_masks.MaskSliceView.as_view(), name="mask-slice"),
     path("masks/<uuid:mask_id>/download/<str:kind>/", api_masks.MaskDownloadView.as_view(), name="mask-download"),

@@ -231,6 +231,7 @@ CELERY_TASK_ROUTES = {
     "cases.tasks.*": {"queue": "import"},
     "inference.tasks.segment": {"queue": "inference"},
     "inference.tasks.compare": {"queue": "import"},
+    "inference.tasks.report": {"queue": "import"},
     # Minutes, not hours: it shares the queue of the segmentations so that it never waits for a training.
     "training.tasks.evaluate": {"queue": "inference"},
     "training.tasks.train": {"queue": "training"},

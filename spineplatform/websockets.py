@@ -12,7 +12,7 @@ from django.http.request import validate_host
 from django.urls import path
 
 from cases.consumers import AgreementRunConsumer, ImportRunConsumer
-from inference.consumers import ComparisonRunConsumer, InferenceRunConsumer
+from inference.consumers import ComparisonRunConsumer, InferenceRunConsumer, ReportRunConsumer
 from training.consumers import DatasetRunConsumer, EvaluationRunConsumer, TrainingRunConsumer
 
 websocket_urlpatterns = [
@@ -20,6 +20,7 @@ websocket_urlpatterns = [
     path("ws/runs/agreement/<uuid:run_id>/", AgreementRunConsumer.as_asgi()),
     path("ws/runs/inference/<uuid:run_id>/", InferenceRunConsumer.as_asgi()),
     path("ws/runs/comparison/<uuid:run_id>/", ComparisonRunConsumer.as_asgi()),
+    path("ws/runs/report/<uuid:run_id>/", ReportRunConsumer.as_asgi()),
     path("ws/runs/dataset/<uuid:run_id>/", DatasetRunConsumer.as_asgi()),
     path("ws/runs/evaluation/<uuid:run_id>/", EvaluationRunConsumer.as_asgi()),
     path("ws/runs/training/<uuid:run_id>/", TrainingRunConsumer.as_asgi()),

@@ -157,11 +157,11 @@ def upload(*, institution: Institution | None = None, files: dict[str, bytes] | 
     row = Upload.objects.create(institution=place, **{**values, **fields})
     for name, content in files.items():
         sha256 = hashlib.sha256(content).hexdigest()
-        UploadFile.objects.create(upload=row, name=name, size=len(content), sha256=sha256, staged=_staged(content))
+        UploadFile.objects.create(upload=row, name=name, size=len(content), sha256=sha256, staged=staged(content))
     return row
 
 
-def _staged(content: bytes) -> str:
+def staged(content: bytes) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"
         path.write_bytes(content)
@@ -174,10 +174,10 @@ def verdict(of: Upload, name: str = "slice.dcm", status: Verdict = Verdict.REJEC
 
 def import_run(*, of: Upload | None = None, state: RunState = RunState.QUEUED, **fields: Any) -> ImportRun:
     of = of or upload()
-    return ImportRun.objects.create(institution=of.institution, upload=of, **_run_values(state), **fields)
+    return ImportRun.objects.create(institution=of.institution, upload=of, **run_values(state), **fields)
 
 
-def _run_values(state: RunState) -> dict[str, Any]:
+def run_values(state: RunState) -> dict[str, Any]:
     """What the constraints ask of a row in this state."""
     now = timezone.now()
     values: dict[str, Any] = {"state": state}
@@ -197,7 +197,7 @@ def model_version(*, status: VersionStatus = VersionStatus.CANDIDATE, **fields: 
         "task": SPINE_CT,
         "number": number,
         "status": status,
-        "file": _staged(content),
+        "file": staged(content),
         "size": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
         "spec": {"task": SPINE_CT, "data": {"pixel_hashes": []}},
@@ -225,7 +225,7 @@ def inference_run(*, of: Series | None = None, state: RunState = RunState.QUEUED
     of = of or series()
     version = fields.pop("model_version", None) or model_version()
     return InferenceRun.objects.create(
-        institution=of.institution, series=of, model_version=version, **_run_values(state), **fields
+        institution=of.institution, series=of, model_version=version, **run_values(state), **fields
     )
 
 
@@ -251,7 +251,7 @@ def comparison_run(
     if state == RunState.SUCCEEDED and "result" not in fields:
         fields["result"] = _compared(reference, predicted)
     return ComparisonRun.objects.create(
-        institution=reference.institution, reference=reference, predicted=predicted, **_run_values(state), **fields
+        institution=reference.institution, reference=reference, predicted=predicted, **run_values(state), **fields
     )
 
 

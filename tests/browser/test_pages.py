@@ -15,6 +15,7 @@ from spineplatform.shared.runs import RunState, run_cancel
 from tests import factories
 from tests.browser.test_walk import log_in
 from tests.cases import projects
+from tests.inference import reports
 from tests.training import chosen, judged, learnable
 from training.findings import finding
 from training.models import Dataset
@@ -52,6 +53,7 @@ def addresses(transactional_db: None) -> dict[str, Any]:
         project.get_absolute_url(),
         f"{project.get_absolute_url()}variation/",
         *(item.get_absolute_url() for item in items),
+        f"/reports/{reports.written(prediction.annotation).pk}/",
         "/models/",
         "/overview/",
         "/models/datasets/",

@@ -21,6 +21,7 @@ SOCKETS = [
     Socket("ws/runs/agreement/<uuid:run_id>/", "agreement_run"),
     Socket("ws/runs/inference/<uuid:run_id>/", "run"),
     Socket("ws/runs/comparison/<uuid:run_id>/", "waiting_comparison"),
+    Socket("ws/runs/report/<uuid:run_id>/", "waiting_report"),
     Socket("ws/runs/dataset/<uuid:run_id>/", "set_run"),
     Socket("ws/runs/evaluation/<uuid:run_id>/", "waiting_evaluation"),
     Socket("ws/runs/training/<uuid:run_id>/", "waiting_training"),

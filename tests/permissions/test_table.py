@@ -21,6 +21,7 @@ from tests.permissions.table import API, Row
 from tests.permissions.table_datasets import API_ROWS, PAGE_ROWS
 from tests.permissions.table_overview import OVERVIEW
 from tests.permissions.table_pages import PAGES
+from tests.permissions.table_report import REPORT
 from tests.permissions.table_review import REVIEW
 from tests.permissions.table_training import TRAINING
 from tests.permissions.world import ANONYMOUS, EVERYBODY, World
@@ -30,7 +31,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 NOT_OURS = ("admin:",)
 pytestmark = pytest.mark.django_db
 ROWS = [*API, *PAGES, *API_ROWS, *PAGE_ROWS, *versions.API_ROWS, *versions.PAGE_ROWS, *TRAINING, *REVIEW, *OVERVIEW]
-ROWS += [*agreement.API_ROWS, *agreement.PAGE_ROWS]
+ROWS += [*REPORT, *agreement.API_ROWS, *agreement.PAGE_ROWS]
 
 
 @pytest.fixture(scope="module")

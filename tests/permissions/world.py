@@ -13,6 +13,7 @@ from cases.models import AnnotationSource
 from spineplatform.shared.runs import RunState
 from tests import factories
 from tests.cases import projects
+from tests.inference import reports
 from tests.training import chosen, judged, learnable
 from training.models import DatasetRun, ModelVersion, Split
 
@@ -82,6 +83,9 @@ def make() -> World:
         "waiting_comparison": factories.comparison_run(
             reference=prediction.annotation, predicted=mask, state=RunState.QUEUED
         ),
+        "report": reports.run(mask, RunState.SUCCEEDED, result=reports.result()),
+        "waiting_report": reports.run(mask),
+        "failed_report": reports.run(mask, RunState.FAILED),
         "import_run": import_run,
         "failed_import": factories.import_run(of=factories.upload(institution=home), state=RunState.FAILED),
         "upload": import_run.upload,

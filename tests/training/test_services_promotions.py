@@ -217,7 +217,7 @@ def test_a_version_is_promoted_while_a_training_runs(place: Institution, admin: 
         dataset=judged.dataset(place, split="train"),
         base=active,
         settings={},
-        **factories._run_values(RunState.RUNNING),
+        **factories.run_values(RunState.RUNNING),
     )
     assert promote(new, admin).kind == PromotionKind.GATED
     training.refresh_from_db()

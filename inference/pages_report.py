@@ -1,0 +1,95 @@
+"""Pages of reports: asking for one, reading and printing it, its PDF and pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from cases.access import annotation_get, series_get
+from inference.access import report_get
+from inference.models import ReportRun
+from inference.services_report import report_start
+from spineplatform.shared import audit, storage
+from spineplatform.shared.errors import Conflict, NotFound
+from spineplatform.shared.http import file_download, run_action
+
+
+class ReportNotReady(Conflict):
+    """The report is not ready yet. Wait for it to end and try again."""
+
+    code = "not-ready"
+
+
+@login_required
+@require_POST
+def report_action(request: HttpRequest, series_id: str) -> HttpResponse:
+    """Asks for a report of ``mask`` (else the newest), with the case's title when ``with_title`` is sent."""
+    series = series_get(request.user, series_id)
+    wanted = request.POST.get("mask", "")
+    try:
+        run = report_start(
+            series=series,
+            actor=request.user,
+            annotation=annotation_get(request.user, wanted) if wanted else None,
+            with_title="with_title" in request.POST,
+        )
+    except Conflict as error:
+        messages.error(request, error.message)
+        return redirect("inference:view", series.pk)
+    return redirect("inference:report", run.pk)
+
+
+@login_required
+@require_safe
+def report_page(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Context: ``run``, ``series``, ``case``; what the report says is in ``run.result``."""
+    run = report_get(request.user, run_id)
+    return render(request, "inference/report.html", {"run": run, "series": run.series, "case": run.series.case})
+
+
+@login_required
+@require_POST
+def report_run_action(request: HttpRequest, run_id: str, action: str) -> HttpResponse:
+    run = report_get(request.user, run_id)
+    run_action(request, run, action)
+    return redirect("inference:report", run.pk)
+
+
+@login_required
+@require_safe
+def report_picture(request: HttpRequest, run_id: str, number: int) -> HttpResponse:
+    """Key image ``number``, from 0."""
+    pictures = _finished(report_get(request.user, run_id))["pictures"]
+    if number >= len(pictures):
+        raise NotFound
+    content = storage.local_path(pictures[number]["file"]).read_bytes()
+    return HttpResponse(content, content_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
+
+
+@login_required
+@require_safe
+def report_pdf(request: HttpRequest, run_id: str) -> HttpResponseBase:
+    return pdf_response(request, report_get(request.user, run_id))
+
+
+def pdf_response(request: HttpRequest, run: ReportRun) -> HttpResponseBase:
+    """The PDF, named by the pseudonym; the download is recorded.
+
+    Raises:
+        ReportNotReady: it is not written yet.
+    """
+    path = storage.local_path(_finished(run)["pdf"])
+    audit.record(actor=request.user, action="report.downloaded", object_id=run.pk, institution_id=run.institution_id)
+    name = f"report-{run.series.case.patient.pseudonym}-{run.series.number}.pdf"
+    return file_download(request, path, name=name, content_type="application/pdf")
+
+
+def _finished(run: ReportRun) -> dict[str, Any]:
+    if run.result is None:
+        raise ReportNotReady
+    return dict(run.result)

@@ -1,0 +1,109 @@
+"""The frame of every PDF: A4, footer, styles, tables. Only workers draw one: reportlab is imported when it is needed.
+
+reportlab lays it out without a browser or system libraries. Names that people chose may be Korean: runs of Hangul and
+Han are set in HYSMyeongJo-Medium, one of the Adobe CID fonts that PDF viewers bring themselves, so no font is shipped.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reportlab.platypus import Flowable
+
+KOREAN_FONT = "HYSMyeongJo-Medium"
+# Hangul (jamo, syllables), Han, and the marks between them.
+KOREAN = re.compile("([\u1100-\u11ff\u3000-\u303f\u3130-\u318f\u4e00-\u9fff\uac00-\ud7af\uff00-\uffef]+)")
+INK, LINE, SOFT = "#1b2630", "#c9d3da", "#eef3f5"
+MARGIN_MM, WIDTH_MM = 18, 174
+NOT_A_DEVICE = "Research software: not a medical device."
+
+
+def build(title: str, story: Callable[[Writer], Iterable[Flowable]]) -> bytes:
+    """The PDF; the same story gives the same bytes."""
+    from reportlab.lib.pagesizes import A4
+    from reportlab.lib.units import mm
+    from reportlab.platypus import SimpleDocTemplate
+
+    sink = io.BytesIO()
+    margin = MARGIN_MM * mm
+    document = SimpleDocTemplate(
+        sink,
+        pagesize=A4,
+        leftMargin=margin,
+        rightMargin=margin,
+        topMargin=margin,
+        bottomMargin=margin,
+        title=title,
+        creator="Spine platform",
+        invariant=1,
+    )
+    document.build(list(story(Writer())), onFirstPage=_footer, onLaterPages=_footer)
+    return sink.getvalue()
+
+
+def _footer(canvas: Any, document: Any) -> None:
+    canvas.saveState()
+    canvas.setFont("Helvetica", 8)
+    canvas.drawString(document.leftMargin, 28, NOT_A_DEVICE)
+    canvas.drawRightString(document.pagesize[0] - document.rightMargin, 28, str(document.page))
+    canvas.restoreState()
+
+
+class Writer:
+    """Styles, and what is made with them."""
+
+    def __init__(self) -> None:
+        from reportlab.lib.styles import ParagraphStyle, getSampleStyleSheet
+        from reportlab.pdfbase import pdfmetrics
+        from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+
+        pdfmetrics.registerFont(UnicodeCIDFont(KOREAN_FONT))
+        self._styles = getSampleStyleSheet()
+        self._styles["Title"].alignment = 0
+        self._styles["Title"].fontSize = 16
+        body = self._styles["BodyText"]
+        body.fontSize, body.leading = 9, 12
+        self._styles.add(ParagraphStyle("Cell", body, fontSize=8, leading=10, spaceBefore=0, textColor=INK))
+        self._styles.add(ParagraphStyle("Warning", body, backColor="#fcf1d8", borderPadding=5, spaceBefore=8))
+
+    def text(self, text: str, style: str = "Cell") -> Flowable:
+        from reportlab.platypus import Paragraph
+
+        korean = KOREAN.sub(rf'<font name="{KOREAN_FONT}">\1</font>', escape(text))
+        return Paragraph(korean, self._styles[style])
+
+    def table(self, rows: Sequence[Sequence[str]], *, widths: Sequence[float], head: bool = True) -> Flowable:
+        """``widths`` in mm."""
+        from reportlab.lib.colors import HexColor
+        from reportlab.lib.units import mm
+        from reportlab.platypus import KeepTogether, Table
+
+        style: list[Any] = [
+            ("LINEBELOW", (0, 0), (-1, -1), 0.4, HexColor(LINE)),
+            ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
+            ("TOPPADDING", (0, 0), (-1, -1), 1.5),
+            ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
+        ]
+        if head:
+            style.append(("BACKGROUND", (0, 0), (-1, 0), HexColor(SOFT)))
+        cells = [[self.text(cell) for cell in row] for row in rows]
+        columns = [width * mm for width in widths]
+        whole = Table(
+            cells, colWidths=columns, style=style, spaceBefore=6, spaceAfter=6, hAlign="LEFT", repeatRows=head
+        )
+        return KeepTogether([whole])
+
+    def pictures(self, plots: Sequence[bytes]) -> Iterator[Flowable]:
+        """PNG of 10 to 7, two beside each other."""
+        from reportlab.lib.units import mm
+        from reportlab.platypus import Image, Table
+
+        width = WIDTH_MM / 2 - 2
+        images = [Image(io.BytesIO(plot), width * mm, width * mm * 0.7) for plot in plots]
+        for index in range(0, len(images), 2):
+            yield Table([images[index : index + 2]], colWidths=[WIDTH_MM / 2 * mm] * len(images[index : index + 2]))
