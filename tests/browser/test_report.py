@@ -1,27 +1,32 @@
-"""From the result of a series to its report."""
+"""From the result of a series to its report, written by a real worker."""
 
 from __future__ import annotations
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from spineplatform.processes import Processes
 from tests import factories
+from tests.browser.test_pages import look
 from tests.browser.test_walk import log_in
-from tests.inference import reports
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.worker, pytest.mark.slow]
+PATIENCE_MS = 60_000
+ALL_DRAWN = "[...document.querySelectorAll('.key-images img')].every((one) => one.naturalWidth > 0)"
 
 
-def test_the_report_shows_the_key_images_and_downloads(page: Page, transactional_db: None) -> None:
-    mask = factories.prediction().annotation
+def test_the_report_shows_the_key_images_and_downloads(page: Page, worker: Processes) -> None:
+    unlike = [{"code": "pixel-spacing", "message": "The pixels of 9 mm: the model learned from 1 to 2 mm."}]
+    mask = factories.prediction(deviations=unlike).annotation
     clinician = factories.user("clinician", institution=mask.institution)
-    run = reports.written(mask, requested_by=clinician)
+    factories.measurement(of=mask.series, author=clinician)
     log_in(page, clinician)
     page.goto(f"/series/{mask.series.pk}/view/")
-    expect(page.get_by_role("button", name="Report")).to_be_visible()
-    page.goto(f"/reports/{run.pk}/")
-    expect(page.locator(".key-images img").first).to_be_visible()
-    assert page.evaluate("[...document.querySelectorAll('.key-images img')].every((one) => one.naturalWidth > 0)")
+    expect(page.locator("[data-deviations]")).to_contain_text("unlike those the model learned from")
+    page.get_by_role("button", name="Report").click()
+    expect(page.locator(".key-images img").first).to_be_visible(timeout=PATIENCE_MS)
+    assert page.evaluate(ALL_DRAWN)
     with page.expect_download() as download:
         page.get_by_role("link", name="Download PDF").click()
     assert download.value.suggested_filename.endswith(".pdf")
+    assert look(page, page.url) == []
