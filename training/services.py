@@ -139,4 +139,4 @@ def default_version_ensure(*, folder: Path) -> ModelVersion:
     """Register the newest shipped default model; activate it when no version is active yet."""
     path = max(folder.glob(f"{SPINE_CT}-v*.h5"))
     first = not ModelVersion.objects.filter(task=SPINE_CT, status=VersionStatus.ACTIVE).exists()
-    return version_register(path=path, notes="Shipped default model", activate=first)
+    return version_register(path=path, notes=f"Shipped default model {path.stem}", activate=first)

@@ -77,9 +77,11 @@ class Chart:
     def top_value(self) -> float:
         if self.high is not None:
             return self.high
-        highest = max((value for one in self.series for value in one.values if value is not None), default=1.0)
-        step = round_step(max(highest, 1e-9))
-        return step * math.ceil(max(highest, 1e-9) / step)
+        highest = max((value for one in self.series for value in one.values if value is not None), default=0.0)
+        if highest <= 0:
+            return self.low + 1.0
+        step = _step(highest)
+        return step * math.ceil(highest / step)
 
     @property
     def grid(self) -> list[Text]:

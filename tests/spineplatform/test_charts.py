@@ -31,7 +31,7 @@ def test_a_missing_value_has_no_mark_and_a_dash_in_the_table() -> None:
     assert bars(None).is_empty
 
 
-@pytest.mark.parametrize(("highest", "expected"), [(3, 3), (7, 8), (41, 50), (0.7, 0.8), (1200, 1500)])
+@pytest.mark.parametrize(("highest", "expected"), [(0, 1), (3, 3), (7, 8), (41, 50), (0.7, 0.8), (1200, 1500)])
 def test_the_scale_ends_at_a_round_number(highest: float, expected: float) -> None:
     assert bars(highest).top_value == pytest.approx(expected)
 
