@@ -80,7 +80,7 @@ class Chart:
         highest = max((value for one in self.series for value in one.values if value is not None), default=0.0)
         if highest <= 0:
             return self.low + 1.0
-        step = _step(highest)
+        step = round_step(highest)
         return step * math.ceil(highest / step)
 
     @property
