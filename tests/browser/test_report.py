@@ -25,6 +25,8 @@ def test_the_report_shows_the_key_images_and_downloads(page: Page, worker: Proce
     expect(page.locator("[data-deviations]")).to_contain_text("unlike those the model learned from")
     page.get_by_role("button", name="Report").click()
     expect(page.locator(".key-images img").first).to_be_visible(timeout=PATIENCE_MS)
+    for picture in page.locator(".key-images img").all():
+        expect(picture).to_have_js_property("complete", True)  # visible is not yet loaded
     assert page.evaluate(ALL_DRAWN)
     with page.expect_download() as download:
         page.get_by_role("link", name="Download PDF").click()
