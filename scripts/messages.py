@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
         return 2
     if not arguments:
         collect()
-    return manage("compilemessages", *languages())
+    return manage("compilemessages", *languages(), *ignored())
 
 
 def collect() -> None:
@@ -36,14 +36,18 @@ def collect() -> None:
     calls = (f"# xgettext:no-python-format\npgettext('said', {text!r})\n" for text in sentences.sentences())
     COLLECTED.write_text("\n".join(calls))
     try:
-        ignored = [f"--ignore={place}" for place in IGNORED]
-        manage("makemessages", *languages(), *OPTIONS, *ignored, "--extension=html,txt,py")
-        manage("makemessages", *languages(), *OPTIONS, *ignored, "--domain=djangojs", "--extension=js")
+        manage("makemessages", *languages(), *OPTIONS, *ignored(), "--extension=html,txt,py")
+        manage("makemessages", *languages(), *OPTIONS, *ignored(), "--domain=djangojs", "--extension=js")
     finally:
         COLLECTED.unlink()
     for path in (sentences.PROJECT / "locale").rglob("*.po"):
         lines = path.read_text().splitlines(keepends=True)
         path.write_text("".join(line for line in lines if "POT-Creation-Date" not in line))  # no change, no difference
+
+
+def ignored() -> list[str]:
+    """Also for compiling: an environment in the checkout has catalogues of its own, which are not ours to write."""
+    return [f"--ignore={place}" for place in IGNORED]
 
 
 def languages() -> list[str]:
