@@ -33,6 +33,18 @@ def django_db_modify_db_settings(services: TestServices, django_db_modify_db_set
     """Start the services before pytest-django makes the test database."""
 
 
+# --- quick test clients ---------------------------------------------------------------------------------------------
+@pytest.fixture(scope="session", autouse=True)
+def static_files_on_demand() -> None:
+    """WhiteNoise reads the whole folder for each test client that is made: here it looks for a file that is asked for.
+
+    The real web process of the browser tests is another process and does as in production.
+    """
+    from django.conf import settings
+
+    settings.WHITENOISE_AUTOREFRESH = True
+
+
 # --- our own processes ----------------------------------------------------------------------------------------------
 @pytest.fixture(scope="session")
 def processes(services: TestServices, django_db_setup: None, pytestconfig: pytest.Config) -> Iterator[Processes]:

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from rest_framework.views import APIView
 
+from accounts.models import User
 from spineplatform.websockets import websocket_urlpatterns
 from tests.permissions import table_agreement as agreement
 from tests.permissions import table_versions as versions
@@ -36,10 +38,19 @@ ROWS += [*REPORT, *agreement.API_ROWS, *agreement.PAGE_ROWS]
 
 @pytest.fixture(scope="module")
 def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
-    """One for all rows: each takes back what it did."""
+    """One for all rows, with everybody logged in: each row takes back what it did."""
     with django_db_blocker.unblock(), transaction.atomic():
-        yield worlds.make()
+        made = worlds.make()
+        made.things["sessions"] = {who: _log_in(person) for who, person in made.people.items()}
+        yield made
         transaction.set_rollback(True)
+
+
+def _log_in(person: User) -> str:
+    """The session's key."""
+    client = Client()
+    client.force_login(person, backend=BACKEND)
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
@@ -70,7 +81,7 @@ def _client(row: Row, world: World, who: str) -> Client:
     if row.by_token:
         return Client(headers={"Authorization": f"Token {world.token(who)}"})
     client = Client()
-    client.force_login(world.people[who], backend=BACKEND)
+    client.cookies[settings.SESSION_COOKIE_NAME] = world.sessions[who]
     return client
 
 
