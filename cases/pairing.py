@@ -14,7 +14,6 @@ from cases.models import (
     Annotation,
     AnnotationSource,
     Case,
-    CaseState,
     ImportRun,
     Patient,
     Review,
@@ -22,6 +21,7 @@ from cases.models import (
     Series,
     Upload,
 )
+from cases.reviewing import state_of
 from cases.services import SPATIAL_KINDS, MaskOrigin, annotation_record
 from cases.signals import splits_wanted
 from spineml import masks as mask_files
@@ -188,7 +188,9 @@ def _approve(run: ImportRun, mask: Annotation) -> None:
         verdict=ReviewVerdict.APPROVED,
         reader=run.upload.created_by,
     )
-    Case.objects.filter(pk=mask.series.case_id).update(state=CaseState.APPROVED)
+    case = Case.objects.select_for_update(no_key=True).get(pk=mask.series.case_id)
+    case.state = state_of(case)  # a case with another series that waits stays open
+    case.save(update_fields=["state"])
     _note(run, "mask.approved", mask)
 
 

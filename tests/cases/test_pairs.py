@@ -113,6 +113,16 @@ def test_masks_are_signed_and_patients_get_their_split(sender: User, tmp_path: P
     assert {row.patient for row in rows} == set(Patient.objects.all())
 
 
+def test_a_case_with_another_series_that_nobody_signed_stays_open(sender: User, tmp_path: Path) -> None:
+    options = {"title": "Busan", "patients": PatientRule.PREFIX}
+    send(sender, tmp_path, folder_of(tmp_path, ["p1_1"]), **options)
+    more = [picture(tmp_path / "images/p1_2.png", 5), mask(tmp_path / "masks/p1_2.png")]
+    send(sender, tmp_path, more, **options, approve=True)
+    assert Patient.objects.get().cases.get().state == "in-review"
+    send(sender, tmp_path, folder_of(tmp_path, ["p1_1"]), **options, approve=True)
+    assert Patient.objects.get().cases.get().state == "approved"
+
+
 def test_splits_are_drawn_if_wished(sender: User, tmp_path: Path) -> None:
     send(sender, tmp_path, folder_of(tmp_path, list("abcd")), split=SplitWish.DRAW)
     assert [row.origin for row in PatientSplit.objects.all()] == ["drawn"] * 4
