@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import re
-import zlib
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import numpy as np
 import pytest
 from django.conf import settings
 from playwright.sync_api import Page, expect
@@ -19,7 +16,7 @@ from spineplatform.processes import Processes
 from tests import factories
 from tests.api_client import api
 from tests.browser.test_walk import log_in
-from tests.inference.test_loop import SPLITS, first_mask, posted, segment, set_splits, upload
+from tests.inference.test_loop import SPLITS, first_mask, packed, posted, segment, set_splits, upload
 from training.models import ModelVersion
 from training.services import default_version_ensure
 
@@ -42,10 +39,6 @@ def corrected_case(people: dict[str, Any], folder: Path, seed: int) -> str:
     body = {"base": first_mask(annotator, series), "slices": slices}
     posted(annotator, f"series/{series}/corrections/", body, 201)
     return series
-
-
-def packed(labels: np.ndarray) -> str:
-    return base64.b64encode(zlib.compress(np.ascontiguousarray(labels).tobytes())).decode()
 
 
 def approve_all(page: Page, count: int) -> None:

@@ -71,11 +71,13 @@ def first_mask(client: Any, series: str) -> str:
     return str(done(client, runs[-1]["url"])["mask"])
 
 
+def packed(labels: np.ndarray) -> str:
+    """One slice as the REST interface takes it."""
+    return base64.b64encode(zlib.compress(np.ascontiguousarray(labels).tobytes())).decode()
+
+
 def correct_and_approve(people: dict[str, Any], series: str, mask: str, labels: np.ndarray) -> None:
-    slices = {
-        str(z): base64.b64encode(zlib.compress(np.ascontiguousarray(one).tobytes())).decode()
-        for z, one in enumerate(labels)
-    }
+    slices = {str(z): packed(one) for z, one in enumerate(labels)}
     body = {"base": mask, "slices": slices}
     corrected = posted(people["annotator"], f"series/{series}/corrections/", body, 201)
     signed = {"verdict": "approved", "annotation": corrected["id"]}
