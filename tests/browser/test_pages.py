@@ -36,6 +36,7 @@ def addresses(transactional_db: None) -> dict[str, Any]:
     factories.import_run(of=upload, state="failed", error_message="None of the files could be imported.")
     factories.verdict(upload, name="notes.txt", reason="This is a text file.")
     draft, frozen = data_sets(place)
+    runs = frozen.evaluations.order_by("created_at")
     learned = learnable.run(learnable.dataset(place), state=RunState.SUCCEEDED, version=factories.model_version())
     learnable.epochs(learned, 6)
     learnable.sample(learned)
@@ -56,6 +57,9 @@ def addresses(transactional_db: None) -> dict[str, Any]:
         f"/reports/{reports.written(prediction.annotation).pk}/",
         "/models/",
         "/models/evaluations/",
+        runs[0].get_absolute_url(),
+        f"/models/evaluations/compare/?run={runs[0].pk}&run={runs[1].pk}",
+        f"/models/{runs[0].version_id}/promote/",
         f"/models/{prediction.model_version_id}/",
         "/overview/",
         "/notices/",
@@ -81,7 +85,8 @@ def data_sets(place: Institution) -> tuple[Dataset, Dataset]:
     found = [finding(code, mask.pk, **values) for mask, (code, values) in zip(masks, kinds.items(), strict=False)]
     decided = {"left_out": {str(masks[0].pk): {"note": "Drawn again.", "by": "Ada", "at": ""}}}
     frozen = judged.dataset(place, patients=1)
-    judged.evaluation(factories.model_version(), frozen, (0.9,))
+    for dice in (0.9, 0.8):
+        judged.evaluation(factories.model_version(), frozen, (dice,))
     return chosen.draft(place, findings=found, decisions=decided), frozen
 
 
