@@ -18,10 +18,14 @@ from spineplatform.shared import audit
 @require_safe
 @ensure_csrf_cookie
 def read_page(request: HttpRequest, series_id: str) -> HttpResponse:
-    """The viewer. Context: ``series``, ``case``, ``reading`` (for json_script, see selectors_reading.reading_of)."""
+    """The viewer. Context: ``series``, ``case``, ``reading`` (for json_script, see selectors_reading.reading_of).
+
+    ``mask`` in the address names the mask to work on, ``compare`` the one whose difference is shown, ``slice`` the
+    slice to start on, counted from 1.
+    """
     series = series_get(request.user, series_id)
     reading = reading_of(series, request.user)
-    reading["first_slice"] = first_slice(reading, request.GET.get("mask", ""))
+    reading["first_slice"] = first_slice(reading, *(request.GET.get(name, "") for name in ("mask", "compare", "slice")))
     context = {"series": series, "case": series.case, "reading": reading}
     return render(request, "reading/read.html", context)
 

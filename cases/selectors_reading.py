@@ -15,6 +15,7 @@ from cases.models import Annotation, AnnotationSource, Draft, Measurement, Revie
 from cases.selectors_agreement import measurements_for
 
 NO_ID = uuid.UUID(int=0)
+MOST_DIGITS = 9
 CSV_COLUMNS = ["kind", "plane", "index", "name", "value", "points_lps_mm", "author", "created_at"]
 
 
@@ -35,13 +36,21 @@ def reading_of(series: Series, user: Any) -> dict[str, Any]:
     }
 
 
-def first_slice(reading: dict[str, Any], mask_id: str = "") -> int:
-    """Where a reader starts: where the asked mask (else the newest) is largest, in the middle without any mask."""
-    masks = reading["masks"]
-    mask = next((one for one in masks if one["id"] == mask_id), masks[0] if masks else None)
-    areas = mask["areas_px"] if mask else []
+def first_slice(reading: dict[str, Any], mask_id: str = "", other_id: str = "", number: str = "") -> int:
+    """Where a reader starts, counted from 0.
+
+    On slice ``number`` (counted from 1, as people read it) when it is one; else where the asked mask (else the newest)
+    differs most from the other one in area, without another one where it is largest; in the middle without any mask.
+    """
     depth: int = reading["series"]["shape"][0]
-    return areas.index(max(areas)) if any(areas) else depth // 2
+    if number.isdecimal() and 1 <= int(number[:MOST_DIGITS]) <= depth:
+        return int(number[:MOST_DIGITS]) - 1
+    masks = {one["id"]: one["areas_px"] for one in reading["masks"]}
+    areas = masks.get(mask_id) or next(iter(masks.values()), [])
+    others = masks.get(other_id) or [0] * depth
+    apart = [abs(area - other) for area, other in zip(areas, others, strict=True)] if areas else []
+    telling = apart if any(apart) else areas
+    return telling.index(max(telling)) if any(telling) else depth // 2
 
 
 def masks_for(series: Series, user: Any) -> list[Annotation]:

@@ -50,7 +50,8 @@ export class Reader {
   }
 
   start() {
-    this.workOn(this.layerAsked());
+    this.workOn(this.layerAsked("mask") ?? this.layers[0]);
+    this.compareAsAsked();
     const voxel = this.firstVoxel();
     this.movedAt = performance.now();
     this.wish(voxel[2]); // while the views are made, the first slice is on its way
@@ -114,9 +115,18 @@ export class Reader {
     return layer;
   }
 
-  layerAsked() {
-    const asked = new URLSearchParams(window.location.search).get("mask");
-    return this.layers.find((layer) => layer.id === asked) ?? this.layers[0];
+  /** The mask that the address of the page names as `name`, or null. */
+  layerAsked(name) {
+    const asked = new URLSearchParams(window.location.search).get(name);
+    return this.layers.find((layer) => layer.id === asked) ?? null;
+  }
+
+  /** An address with `compare` opens the difference of two masks. */
+  compareAsAsked() {
+    const other = this.layerAsked("compare");
+    if (!other || other === this.editor.layer) return;
+    this.other = other;
+    this.comparing = true;
   }
 
   /** Make `layer` the one that is corrected. Unsaved changes of another one have to be saved or thrown away first. */

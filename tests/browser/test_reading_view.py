@@ -189,6 +189,20 @@ def test_masks_are_hidden_by_one_key_and_compared_slice_by_slice(reader: Page, s
     expect(reader.locator("[data-part=position]")).to_have_text("6 / 24")
 
 
+def test_an_address_opens_the_difference_of_two_masks_at_a_slice(reader: Page, series: Series) -> None:
+    second, model = series.annotations.all()
+    open_reading(reader, series, f"?mask={model.pk}&compare={second.pk}&slice=21")
+    assert voxel(reader)[2] == 20
+    expect(reader.get_by_role("button", name="Difference", exact=True)).to_have_attribute("aria-pressed", "true")
+    assert ask(reader, "[reader.editor.layer.id, reader.other.id]") == [str(model.pk), str(second.pk)]
+    all_loaded(reader)
+    only_other = "reader.views[0].bufferContext.getImageData(1, 1, 1, 1).data"
+    r, _, b, _ = ask(reader, f"[...{only_other}]")
+    assert b > r, "what only the other mask has is blue"
+    open_reading(reader, series, f"?mask={model.pk}&compare={second.pk}")
+    assert voxel(reader)[2] == 5, "without a slice, where the two differ most"
+
+
 def test_the_look_follows_the_person_to_the_next_series(reader: Page, series: Series) -> None:
     open_reading(reader, series)
     with reader.expect_response("**/viewer-settings/"):
