@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.access import Capability, require, roles_with
 from accounts.models import User
 from cases.models import Case, Comment, Notice, NoticeKind, Series
+from cases.telling import person_group, tell, tell_changed
 from spineplatform.shared import audit
 from spineplatform.shared.errors import UserError
 
@@ -56,7 +57,7 @@ def people_mentioned(text: str, institution_id: uuid.UUID) -> QuerySet[User]:
 def notify(people: Iterable[User], kind: NoticeKind, *, case: Case, actor: Any, **about: Any) -> None:
     """Tell each of ``people``. ``about``: ``series``, ``z`` and ``text``, where they are known."""
     notices = [Notice(recipient=one, kind=kind, case=case, actor=actor, **about) for one in people]
-    Notice.objects.bulk_create(notices)
+    tell(Notice.objects.bulk_create(notices))
 
 
 def notices_read(*, actor: Any, ids: Collection[uuid.UUID] = ()) -> int:
@@ -64,4 +65,6 @@ def notices_read(*, actor: Any, ids: Collection[uuid.UUID] = ()) -> int:
     mine = Notice.objects.told_to(actor).unread()
     if ids:
         mine = mine.filter(pk__in=ids)
-    return mine.update(read_at=timezone.now())
+    marked = mine.update(read_at=timezone.now())
+    tell_changed(person_group(actor.pk))
+    return marked

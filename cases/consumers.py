@@ -1,11 +1,18 @@
-"""Live progress of imports and of comparisons between readers."""
+"""Live: imports, comparisons between readers, what a person is told, and who has a case open."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from cases.access import import_run_get
+from accounts.access import Capability, require_anywhere
+from cases.access import case_get, import_run_get
 from cases.access_agreement import agreement_run_get
+from cases.models import Presence
+from cases.models_presence import KEPT_EVERY_SECONDS
+from cases.present import others_at, presence_begin, presence_end, presence_keep
+from cases.selectors_comments import notice_facts, notices_of, unread_count
+from cases.telling import case_group, person_group
+from spineplatform.shared.live import LiveConsumer
 from spineplatform.shared.progress import RunConsumer
 from spineplatform.shared.runs import Run
 
@@ -18,3 +25,51 @@ class ImportRunConsumer(RunConsumer):
 class AgreementRunConsumer(RunConsumer):
     def get_run(self, user: Any, run_id: str) -> Run:
         return agreement_run_get(user, run_id)
+
+
+class NoticeConsumer(LiveConsumer):
+    """``{"type": "snapshot", "unread": 2}`` at once and when it changes; a new notice comes as ``notice`` with it."""
+
+    refresh_seconds = 60.0
+
+    def group(self) -> str:
+        return person_group(self.user.pk)
+
+    def look(self) -> dict[str, Any]:
+        require_anywhere(self.user, Capability.VIEW_CASES)
+        return {"unread": unread_count(self.user)}
+
+    async def notice_made(self, event: dict[str, Any]) -> None:
+        told = await self.ask(self._notice, event["notice"])
+        if told is not None:
+            await self.send_json({"type": "notice", **told})
+
+    def _notice(self, notice_id: str) -> dict[str, Any] | None:
+        """None where the person may not be told yet (a blind reading) or not any more."""
+        notice = notices_of(self.user).filter(pk=notice_id).first()
+        if notice is None:
+            return None
+        return {**self.look(), "notice": notice_facts(notice)}
+
+
+class PresenceConsumer(LiveConsumer):
+    """``{"type": "snapshot", "others": ["Kim"]}``: who else has the case open. This connection counts as one, too."""
+
+    refresh_seconds = KEPT_EVERY_SECONDS
+    _presence: Presence | None = None
+
+    def group(self) -> str:
+        return case_group(self.named["case_id"])
+
+    def look(self) -> dict[str, Any]:
+        case = case_get(self.user, self.named["case_id"])
+        if self._presence is None:
+            self._presence = presence_begin(case=case, actor=self.user)
+        else:
+            presence_keep(presence_id=self._presence.pk)
+        return {"others": others_at(case, self.user)}
+
+    async def disconnect(self, code: int) -> None:
+        await super().disconnect(code)
+        if self._presence is not None:
+            await self.ask(lambda: presence_end(presence=self._presence))

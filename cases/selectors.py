@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from accounts.models import Institution
 from cases.models import Annotation, Case, CaseState, Comment, Review, Series
+from cases.present import others_prefetched
 from spineplatform.shared.errors import UserError
 
 PAGE_SIZE = 25
@@ -89,7 +90,7 @@ def cases_listed(user: Any, narrowed: CaseFilter) -> QuerySet[Case]:
     elif narrowed.assigned == "nobody":
         cases = cases.filter(assignment__isnull=True)
     cases = cases.select_related("patient", "institution", "assignment__assignee")
-    return cases.annotate(series_count=Coalesce(Subquery(count), 0))
+    return cases.annotate(series_count=Coalesce(Subquery(count), 0)).prefetch_related(others_prefetched(user))
 
 
 def case_page(user: Any, narrowed: CaseFilter = CaseFilter(), *, after: str = "", size: int = PAGE_SIZE) -> CasePage:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http.request import validate_host
 from django.urls import path
 
-from cases.consumers import AgreementRunConsumer, ImportRunConsumer
+from cases.consumers import AgreementRunConsumer, ImportRunConsumer, NoticeConsumer, PresenceConsumer
 from inference.consumers import ComparisonRunConsumer, InferenceRunConsumer, ReportRunConsumer
 from training.consumers import DatasetRunConsumer, EvaluationRunConsumer, TrainingRunConsumer
 
@@ -24,6 +24,8 @@ websocket_urlpatterns = [
     path("ws/runs/dataset/<uuid:run_id>/", DatasetRunConsumer.as_asgi()),
     path("ws/runs/evaluation/<uuid:run_id>/", EvaluationRunConsumer.as_asgi()),
     path("ws/runs/training/<uuid:run_id>/", TrainingRunConsumer.as_asgi()),
+    path("ws/notices/", NoticeConsumer.as_asgi()),
+    path("ws/cases/<uuid:case_id>/presence/", PresenceConsumer.as_asgi()),
 ]
 
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]

@@ -1,16 +1,11 @@
 // Live progress of a run: one WebSocket for each `[data-run-url]`, described in components/progress.html.
-//
-// The server sends a snapshot first and then changes, each with the whole state, so a lost message costs nothing.
-// When the connection breaks (server or broker restarted, network away) the panel says so and tries again.
+// When the connection breaks (server or broker restarted, network away) the panel says so while it is tried again.
 import { timeLeft } from "./format.js";
 import { gettext, interpolate } from "./i18n.js";
+import { LiveSocket } from "./socket.js";
 import { Speed } from "./speed.js";
 
 const FINISHED = new Set(["succeeded", "failed", "cancelled"]);
-const CLOSED_FOR_GOOD = new Set([4401, 4403, 4404]);
-const FIRST_WAIT_MS = 500;
-const LONGEST_WAIT_MS = 15_000;
-const SILENCE_MS = 20_000;
 const ANNOUNCE_EVERY_MS = 10_000;
 const LEAVING_MS = 5_000;
 
@@ -31,7 +26,6 @@ function unlessLeaving(action) {
 export class RunPanel {
   constructor(element) {
     this.element = element;
-    this.attempts = 0;
     this.finished = FINISHED.has(element.dataset.runState);
     this.speed = new Speed();
     this.announcedAt = 0;
@@ -45,64 +39,20 @@ export class RunPanel {
 
   start() {
     if (this.finished) return;
-    const wake = () => this.reconnectNow();
-    window.addEventListener("online", wake);
-    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && wake());
-    window.addEventListener("pageshow", (event) => event.persisted && wake());
-    this.connect();
+    this.socket = new LiveSocket(this.element.dataset.runUrl, {
+      onMessage: (message) => this.receive(message),
+      onLost: () => this.say("connection", gettext("Connection lost. Reconnecting…")),
+      onRefused: (code) => this.giveUp(code),
+    });
+    this.socket.start();
   }
 
-  connect() {
-    clearTimeout(this.timer);
-    this.timer = null;
-    const address = new URL(this.element.dataset.runUrl, window.location.href);
-    address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(address);
-    this.socket = socket;
-    socket.addEventListener("message", (event) => this.receive(socket, event.data));
-    socket.addEventListener("close", (event) => this.closed(socket, event.code));
-  }
-
-  receive(socket, text) {
-    if (socket !== this.socket || this.finished) return;
-    let message;
-    try {
-      message = JSON.parse(text);
-    } catch {
-      return;
-    }
+  receive(message) {
     if (!message.run) return;
-    this.attempts = 0;
-    this.watchSilence(socket);
     this.say("connection", "");
     this.show(message.run);
     this.element.dispatchEvent(new CustomEvent("run:message", { bubbles: true, detail: message.run }));
     if (FINISHED.has(message.run.state)) this.finish(message.run);
-  }
-
-  /** A half-dead connection never says that it is closed. */
-  watchSilence(socket) {
-    clearTimeout(this.silence);
-    this.silence = setTimeout(() => {
-      if (socket !== this.socket) return;
-      socket.close();
-      this.closed(socket, 1006);
-    }, SILENCE_MS);
-  }
-
-  closed(socket, code) {
-    if (socket !== this.socket || this.finished) return;
-    clearTimeout(this.silence);
-    this.socket = null;
-    if (CLOSED_FOR_GOOD.has(code)) return this.giveUp(code);
-    const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.attempts);
-    this.attempts += 1;
-    this.say("connection", gettext("Connection lost. Reconnecting…"));
-    this.timer = setTimeout(() => this.connect(), longest / 2 + (Math.random() * longest) / 2);
-  }
-
-  reconnectNow() {
-    if (!this.finished && this.timer) this.connect();
   }
 
   giveUp(code) {
@@ -162,8 +112,7 @@ export class RunPanel {
 
   finish(run) {
     this.finished = true;
-    clearTimeout(this.silence);
-    this.socket?.close();
+    this.socket.stop();
     if (this.parts.cancel) this.parts.cancel.hidden = true;
     this.element.dispatchEvent(new CustomEvent("run:finished", { bubbles: true, detail: run }));
     const wish = run.state === "succeeded" ? this.element.dataset.onSuccess : this.element.dataset.onFailure;

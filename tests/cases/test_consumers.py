@@ -1,20 +1,30 @@
-"""Live progress of an import over the WebSocket."""
+"""What the WebSockets of this app tell: imports, notices, and who has a case open."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.contrib.auth.models import AnonymousUser
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import Role, User
-from cases.consumers import ImportRunConsumer
-from cases.models import ImportRun, Verdict
-from spineplatform.shared.progress import NOT_FOUND, UNAUTHENTICATED
+from cases.commenting import comment_write, notices_read
+from cases.consumers import ImportRunConsumer, NoticeConsumer, PresenceConsumer
+from cases.models import ImportRun, Presence, Verdict
+from cases.models_presence import FORGOTTEN_AFTER_SECONDS
+from cases.present import others_at, presence_begin
+from spineplatform.shared.live import NOT_FOUND, UNAUTHENTICATED
 from spineplatform.shared.runs import RunState
 from tests import factories
+from tests.cases import projects
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -60,3 +70,104 @@ def test_who_is_not_logged_in_is_told_so() -> None:
     run, _ = finished_run()
     answer = first_answer(run, AnonymousUser())
     assert (answer["type"], answer["code"]) == ("websocket.close", UNAUTHENTICATED)
+
+
+# --- what a person is told, and who has a case open -------------------------------------------------------------------
+class Listener:
+    """One open WebSocket of a person, as a page holds it."""
+
+    def __init__(self, consumer: Any, user: User, **named: str) -> None:
+        scope = {"type": "websocket", "user": user, "url_route": {"kwargs": named}}
+        self.socket = ApplicationCommunicator(consumer.as_asgi(), scope)
+
+    async def __aenter__(self) -> Listener:
+        await self.socket.send_input({"type": "websocket.connect"})
+        assert (await self.socket.receive_output(timeout=10))["type"] == "websocket.accept"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.socket.send_input({"type": "websocket.disconnect", "code": 1000})
+        await self.socket.wait(timeout=10)
+
+    async def until(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The first message that is as ``wanted``."""
+        while True:
+            message: dict[str, Any] = json.loads((await self.socket.receive_output(timeout=10))["text"])
+            if wanted(message):
+                return message
+
+
+def test_a_mention_arrives_while_the_page_is_open_and_the_number_goes_down_when_it_is_read() -> None:
+    series = factories.series()
+    clinician = factories.user(Role.CLINICIAN, institution=series.institution)
+    anna = factories.user(Role.ANNOTATOR, institution=series.institution, username="anna.b")
+
+    async def talk() -> None:
+        async with Listener(NoticeConsumer, anna) as page:
+            assert await page.until(lambda message: True) == {"type": "snapshot", "unread": 0}
+            await sync_to_async(comment_write)(series=series, actor=clinician, text="@anna.b, look", z=2)
+            told = await page.until(lambda message: message["type"] == "notice")
+            assert (told["unread"], told["notice"]["text"]) == (1, "@anna.b, look")
+            assert told["notice"]["address"] == f"/series/{series.pk}/read/#z=2"
+            await sync_to_async(notices_read)(actor=anna)
+            await page.until(lambda message: message["unread"] == 0)
+
+    async_to_sync(talk)()
+
+
+def test_what_the_other_reader_says_in_a_blind_reading_does_not_arrive() -> None:
+    series = factories.series()
+    readers = [
+        factories.user(Role.ANNOTATOR, institution=series.institution, username=name) for name in ("first", "second")
+    ]
+    lead = factories.user(Role.CLINICIAN, institution=series.institution)
+    projects.item(projects.project(readers=readers, adjudicator=lead, institution=series.institution), series)
+
+    async def talk() -> None:
+        async with Listener(NoticeConsumer, readers[1]) as page:
+            await page.until(lambda message: True)
+            await sync_to_async(comment_write)(series=series, actor=readers[0], text="@second, the sacrum is missing")
+            await sync_to_async(notices_read)(actor=readers[1])  # is told after it
+            assert (await page.until(lambda message: True))["type"] == "snapshot"
+
+    async_to_sync(talk)()
+
+
+def test_two_people_at_one_case_see_each_other_until_one_of_them_leaves() -> None:
+    case = factories.case()
+    kim = factories.user(Role.CLINICIAN, institution=case.institution)
+    anna = factories.user(Role.ANNOTATOR, institution=case.institution)
+    at_case = {"case_id": str(case.pk)}
+
+    async def talk() -> None:
+        async with Listener(PresenceConsumer, kim, **at_case) as of_kim:
+            assert (await of_kim.until(lambda message: True))["others"] == []
+            async with Listener(PresenceConsumer, anna, **at_case) as of_anna:
+                await of_kim.until(lambda message: message["others"] == [anna.display_name()])
+                assert (await of_anna.until(lambda message: True))["others"] == [kim.display_name()]
+            await of_kim.until(lambda message: message["others"] == [])
+
+    async_to_sync(talk)()
+    assert not Presence.objects.exists()
+
+
+def test_a_page_whose_process_died_is_forgotten_after_a_while() -> None:
+    case = factories.case()
+    kim, anna = (factories.user(Role.CLINICIAN, institution=case.institution) for _ in range(2))
+    presence_begin(case=case, actor=kim)
+    assert others_at(case, anna) == [kim.display_name()]
+    long_ago = timezone.now() - timedelta(seconds=FORGOTTEN_AFTER_SECONDS)
+    Presence.objects.update(seen_at=long_ago)
+    assert others_at(case, anna) == []
+    presence_begin(case=case, actor=anna)
+    assert [one.user for one in Presence.objects.all()] == [anna]
+
+
+def test_the_work_list_says_who_has_a_case_open() -> None:
+    case = factories.case()
+    kim, anna = (factories.user(Role.CLINICIAN, institution=case.institution) for _ in range(2))
+    presence_begin(case=case, actor=kim)
+    client = Client()
+    client.force_login(anna, backend="django.contrib.auth.backends.ModelBackend")
+    assert f"opened by {kim.display_name()}" in client.get(reverse("cases:list")).content.decode()
+    assert f"Also opened by: {kim.display_name()}" in client.get(case.get_absolute_url()).content.decode()

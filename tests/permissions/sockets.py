@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Socket:
-    """``thing`` names the run in the World. Members get a snapshot; others a close code."""
+    """``thing`` names in the World what the address names: members get a snapshot, others a close code.
+
+    Without a thing the WebSocket is about whoever opens it: everybody who is logged in gets a snapshot.
+    """
 
     route: str
-    thing: str
+    thing: str = ""
 
     def __str__(self) -> str:
         return self.route
@@ -25,4 +28,6 @@ SOCKETS = [
     Socket("ws/runs/dataset/<uuid:run_id>/", "set_run"),
     Socket("ws/runs/evaluation/<uuid:run_id>/", "waiting_evaluation"),
     Socket("ws/runs/training/<uuid:run_id>/", "waiting_training"),
+    Socket("ws/notices/"),
+    Socket("ws/cases/<uuid:case_id>/presence/", "case"),
 ]

@@ -1,0 +1,158 @@
+"""WebSockets that follow something: the database is the truth, the channel layer only makes it quick.
+
+A message that is lost (the broker restarted) costs a delay, never a wrong page: consumers look again every few
+seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from channels.layers import get_channel_layer
+from django.db import close_old_connections
+from django.utils import translation
+
+from spineplatform.shared.errors import UserError
+from spineplatform.shared.words import language_of
+
+log = logging.getLogger(__name__)
+UNAUTHENTICATED, NOT_FOUND = 4401, 4404
+
+
+def send(group: str, message: dict[str, Any]) -> None:
+    """Send to whoever listens in ``group``. Never blocks and never fails the work."""
+    _publisher().send(group, message)
+
+
+class _Publisher:
+    """One event loop in a thread of its own, so that workers and requests need not wait for the broker."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, name="live", daemon=True).start()
+
+    def send(self, group: str, message: dict[str, Any]) -> None:
+        asyncio.run_coroutine_threadsafe(self._send(group, message), self._loop)
+
+    async def _send(self, group: str, message: dict[str, Any]) -> None:
+        try:
+            async with asyncio.timeout(5):
+                await get_channel_layer().group_send(group, message)
+        except Exception as error:  # noqa: BLE001 - whatever the broker's client raises: consumers look again
+            log.info("live_not_sent group=%s error=%s", group, type(error).__name__)
+
+
+_publishers: dict[int, _Publisher] = {}
+_lock = threading.Lock()
+
+
+def _publisher() -> _Publisher:
+    """One per process, also after a fork."""
+    with _lock:
+        if os.getpid() not in _publishers:
+            _publishers[os.getpid()] = _Publisher()
+        return _publishers[os.getpid()]
+
+
+class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels ships no types
+    """Sends what `look` sees: at once, every ``refresh_seconds``, and when its group is told ``live.changed``.
+
+    ``look`` goes through the door each time: a user who lost the right meanwhile sees no more.
+    """
+
+    refresh_seconds = 3.0
+    _following: asyncio.Task[None] | None = None
+
+    def group(self) -> str:
+        """The group whose messages concern this connection."""
+        raise NotImplementedError
+
+    def look(self) -> dict[str, Any]:
+        """What there is to tell now, as JSON values in the listener's language; may query the database.
+
+        Raises:
+            UserError: absent, or not this user's.
+        """
+        raise NotImplementedError
+
+    def is_over(self, seen: dict[str, Any]) -> bool:
+        """Whether nothing more can come after ``seen``."""
+        return False
+
+    @property
+    def user(self) -> Any:
+        return self.scope["user"]
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """What the address of the WebSocket names."""
+        kwargs: dict[str, Any] = self.scope["url_route"]["kwargs"]
+        return kwargs
+
+    async def connect(self) -> None:
+        await self.accept()  # a close code reaches the browser only after the handshake
+        if not self.user.is_authenticated:
+            await self.close(code=UNAUTHENTICATED)
+            return
+        seen = await self.ask(self.look)
+        if seen is None:
+            await self.close(code=NOT_FOUND)
+            return
+        try:
+            await self.channel_layer.group_add(self.group(), self.channel_name)
+        except Exception as error:  # noqa: BLE001 - without the broker the page lives by looking again
+            log.info("live_not_subscribed group=%s error=%s", self.group(), type(error).__name__)
+        self._following = asyncio.create_task(self._follow())
+
+    async def disconnect(self, code: int) -> None:
+        if self._following is None:
+            return
+        self._following.cancel()
+        try:
+            await self.channel_layer.group_discard(self.group(), self.channel_name)
+        except Exception as error:  # noqa: BLE001 - the broker may be away: there is nothing left to leave
+            log.info("live_not_unsubscribed group=%s error=%s", self.group(), type(error).__name__)
+
+    async def live_changed(self, event: dict[str, Any]) -> None:
+        await self._tell()
+
+    async def _follow(self) -> None:
+        """Looks again and again; the group was joined before the first look, so nothing is missed in between."""
+        while True:
+            if await self._tell():
+                return
+            await asyncio.sleep(self.refresh_seconds)
+
+    async def _tell(self) -> bool:
+        """Send what there is to see; True once nothing more can come."""
+        try:
+            seen = await self.ask(self.look)
+        except Exception as error:  # noqa: BLE001 - the database may be restarting: the next round sees it
+            log.info("live_not_read group=%s error=%s", self.group(), type(error).__name__)
+            return False
+        if seen is None:
+            await self.close(code=NOT_FOUND)
+            return True
+        await self.send_json({"type": "snapshot", **seen})
+        return self.is_over(seen)
+
+    async def ask(self, question: Any, *args: Any) -> Any:
+        """Call ``question`` in a thread with the listener's language; None where it raises a UserError."""
+        try:
+            return await sync_to_async(self._asked)(question, *args)
+        except UserError:
+            return None
+
+    def _asked(self, question: Any, *args: Any) -> Any:
+        close_old_connections()
+        try:
+            with translation.override(language_of(self.scope)):
+                return question(*args)
+        finally:
+            close_old_connections()

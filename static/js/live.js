@@ -1,0 +1,72 @@
+// What concerns the reader while a page stays open: notices as they come, and who else has the case open.
+import { gettext, interpolate } from "./i18n.js";
+import { LiveSocket } from "./socket.js";
+
+const SHOWN_MS = 12_000;
+const LONGEST_TEXT = 140;
+
+/** The number at the notices, and a word for each that comes (components/topbar.html). */
+function followNotices(link) {
+  const socket = new LiveSocket("/ws/notices/", {
+    onMessage(message) {
+      showUnread(link, message.unread);
+      if (message.type === "notice") showNotice(message.notice);
+    },
+    silenceMs: 150_000,
+  });
+  socket.start();
+}
+
+function showUnread(link, unread) {
+  link.querySelector("[data-unread-number]").textContent = unread > 99 ? "99+" : String(unread);
+  link.querySelector("[data-unread-number]").hidden = unread === 0;
+  link.querySelector("[data-unread-words]").textContent = unread ? interpolate(gettext("%(n)s new"), { n: unread }) : "";
+}
+
+function showNotice(notice) {
+  const toast = document.querySelector("template[data-toast]").content.firstElementChild.cloneNode(true);
+  const part = (name) => toast.querySelector(`[data-toast-${name}]`);
+  part("kind").textContent = [notice.kind, notice.actor].filter(Boolean).join(" · ");
+  part("case").textContent = notice.case;
+  part("case").href = notice.address;
+  part("text").textContent = shortened(notice.text);
+  const end = () => toast.remove();
+  part("close").addEventListener("click", end);
+  document.querySelector("[data-toasts]").append(toast);
+  let timer = setTimeout(end, SHOWN_MS);
+  // Whoever is reading it is not hurried.
+  for (const begin of ["pointerenter", "focusin"]) toast.addEventListener(begin, () => clearTimeout(timer));
+  for (const leave of ["pointerleave", "focusout"]) {
+    toast.addEventListener(leave, () => {
+      clearTimeout(timer);
+      timer = setTimeout(end, SHOWN_MS);
+    });
+  }
+}
+
+function shortened(text) {
+  return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text;
+}
+
+function followPresence(element) {
+  const words = element.querySelector("[data-presence-words]");
+  const socket = new LiveSocket(element.dataset.presence, {
+    onMessage({ others }) {
+      element.hidden = others.length === 0;
+      if (others.length) words.textContent = interpolate(gettext("Also opened by: %(names)s"), { names: others.join(", ") });
+    },
+    onRefused: () => { element.hidden = true; },
+    silenceMs: 60_000,
+  });
+  socket.start();
+}
+
+function follow() {
+  const link = document.querySelector("[data-notices-link]");
+  if (link) followNotices(link);
+  for (const element of document.querySelectorAll("[data-presence]")) followPresence(element);
+}
+
+// The picture of a page comes first.
+if (document.readyState === "complete") follow();
+else window.addEventListener("load", follow, { once: true });
