@@ -229,8 +229,8 @@ export class Reader {
     const moved = this.voxel ? next.map((value, axis) => value !== this.voxel[axis]) : [true, true, true];
     if (this.voxel && moved[2]) this.direction = Math.sign(next[2] - this.voxel[2]);
     this.voxel = next;
-    this.views.forEach((view, i) => {
-      const axis = { axial: 2, sagittal: 0, coronal: 1 }[view.plane.name];
+    this.views.forEach((view) => {
+      const { axis } = view.plane;
       if (moved[axis]) view.show(next[axis]);
       else if (moved.some(Boolean)) view.refreshMarks();
     });
@@ -250,13 +250,18 @@ export class Reader {
   }
 
   goTo(z) {
-    this.moveTo([this.voxel[0], this.voxel[1], z]);
+    this.moveAlong(2, z);
   }
 
   /** Scroll `view` by `steps` slices: upwards, to the left, to the front count as forwards. */
   scroll(view, steps) {
-    const axis = { axial: 2, sagittal: 0, coronal: 1 }[view.plane.name];
-    this.moveTo(this.voxel.map((value, i) => (i === axis ? value + steps : value)));
+    const { axis } = view.plane;
+    this.moveAlong(axis, this.voxel[axis] + steps);
+  }
+
+  /** Move the crosshair along one axis of the voxels only. */
+  moveAlong(axis, value) {
+    this.moveTo(Object.assign([...this.voxel], { [axis]: value }));
   }
 
   /** Put the crosshair at picture coordinates of a view. */

@@ -81,7 +81,8 @@ test("a region grows over what is alike and connected", () => {
   const bone = disc(12, 15, 6);
   const other = disc(30, 15, 4);
   const hu = Int16Array.from(bone, (value, i) => (value || other[i] ? 700 : -50));
-  assert.equal(grow(hu, 15 * W + 12, W, H, 100).length, area(bone));
+  const grown = grow(hu, 15 * W + 12, W, H, 100);
+  assert.deepEqual([grown.found.length, grown.complete], [area(bone), true]);
 });
 
 test("the signed distance of a disc is its radius minus the distance from its centre", () => {

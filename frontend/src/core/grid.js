@@ -47,16 +47,17 @@ export function invert(m) {
 }
 
 /**
- * A family of parallel planes: (u, v) are columns and rows of its picture, k the number of the slice.
+ * A family of parallel planes: (u, v) are columns and rows of its picture, k the number of the slice, which runs along
+ * `axis` of a voxel (x, y, z); su, sv and sk are the spacings in mm.
  * Sagittal and coronal pictures have the head on top; sagittal ones look from the left, the front on the left side.
  */
 export class Plane {
   constructor(name, grid) {
     const last = grid.depth - 1;
     const kinds = {
-      axial: { axis: "z", width: grid.width, height: grid.height, count: grid.depth, su: grid.sx, sv: grid.sy },
-      sagittal: { axis: "x", width: grid.height, height: grid.depth, count: grid.width, su: grid.sy, sv: grid.sz },
-      coronal: { axis: "y", width: grid.width, height: grid.depth, count: grid.height, su: grid.sx, sv: grid.sz },
+      axial: { axis: 2, width: grid.width, height: grid.height, count: grid.depth, su: grid.sx, sv: grid.sy, sk: grid.sz },
+      sagittal: { axis: 0, width: grid.height, height: grid.depth, count: grid.width, su: grid.sy, sv: grid.sz, sk: grid.sx },
+      coronal: { axis: 1, width: grid.width, height: grid.depth, count: grid.height, su: grid.sx, sv: grid.sz, sk: grid.sy },
     };
     Object.assign(this, kinds[name], { name, grid });
     this.toVoxel = {
@@ -69,6 +70,17 @@ export class Plane {
       sagittal: (x, y, z) => [y, last - z, x],
       coronal: (x, y, z) => [x, last - z, y],
     }[name];
+  }
+
+  /**
+   * How the picture of slice `k` lies in the axial slices: its pixel `from + i` is voxel `start + i * step` of slice `z`,
+   * for `i` below `count`.
+   */
+  pieces(k) {
+    const { width, height, grid } = this;
+    if (this.name === "axial") return [{ z: k, from: 0, count: width * height, start: 0, step: 1 }];
+    const line = this.name === "sagittal" ? { start: k, step: grid.width } : { start: k * grid.width, step: 1 };
+    return Array.from({ length: height }, (_, v) => ({ z: height - 1 - v, from: v * width, count: width, ...line }));
   }
 
   /** Letters of the patient's sides at the left, right, top and bottom of the unturned picture. */

@@ -1,4 +1,4 @@
-// Connected regions of one slice (four neighbours).
+// Connected regions of one picture (four neighbours).
 
 /** Visit every pixel connected to `seed` for which `open` is true; each once. */
 export function flood(seed, width, height, open, visit) {
@@ -43,13 +43,19 @@ export function fillHoles(mask, width, height, value = 1) {
 
 /**
  * Pixels connected to `seed` whose HU lies within `tolerance` of the mean around the seed (3 x 3).
- * @param {Int16Array} hu @returns {number[]} indices
+ * @param {Int16Array|Float32Array} hu NaN where nothing is known: the region ends there
+ * @returns {{found: number[], complete: boolean}} indices; whether nothing unknown lies beside the region
  */
 export function grow(hu, seed, width, height, tolerance) {
   const level = meanAround(hu, seed, width, height);
   const found = [];
-  flood(seed, width, height, (i) => Math.abs(hu[i] - level) <= tolerance, (i) => found.push(i));
-  return found;
+  let complete = true;
+  const open = (i) => {
+    if (Number.isNaN(hu[i])) complete = false;
+    return Math.abs(hu[i] - level) <= tolerance;
+  };
+  flood(seed, width, height, open, (i) => found.push(i));
+  return { found, complete };
 }
 
 function meanAround(hu, seed, width, height) {
@@ -57,7 +63,9 @@ function meanAround(hu, seed, width, height) {
   let [sum, count] = [0, 0];
   for (let v = Math.max(0, y - 1); v <= Math.min(height - 1, y + 1); v += 1) {
     for (let u = Math.max(0, x - 1); u <= Math.min(width - 1, x + 1); u += 1) {
-      sum += hu[v * width + u];
+      const value = hu[v * width + u];
+      if (Number.isNaN(value)) continue;
+      sum += value;
       count += 1;
     }
   }

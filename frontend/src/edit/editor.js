@@ -32,10 +32,14 @@ export class Editor {
     return Boolean(this.layer) && this.layer.changed().length > 0;
   }
 
-  /** Start a step; what is written until `finish` belongs to it. */
-  begin() {
+  /**
+   * Start a step; what is written until `finish` belongs to it.
+   * @param {{plane: Plane, k: number, drawn?: boolean}} at where the person works; `drawn`: by hand, on slice `k` itself
+   */
+  begin(at) {
     this.finish();
     this.open = new Map();
+    this.at = at;
   }
 
   /** The labels of slice `z` to write into, or null while they are not there. */
@@ -49,13 +53,14 @@ export class Editor {
   /** End the step. A step that changed nothing is none. */
   finish() {
     if (!this.open) return;
-    const step = [];
+    const slices = [];
     for (const [z, before] of this.open) {
       const runs = diffRuns(before, this.layer.slice(z));
-      if (runs.length) step.push({ z, runs });
+      if (runs.length) slices.push({ z, runs });
     }
     this.open = null;
-    if (!step.length) return;
+    if (!slices.length) return;
+    const step = { at: this.at, slices };
     this.done.push(step);
     this.undone = [];
     this.tell(step);
@@ -68,6 +73,12 @@ export class Editor {
     this.open = null;
   }
 
+  /** Slices of `plane` on which a person drew and has not undone it, in order. */
+  drawnOn(plane) {
+    const ks = this.done.filter(({ at }) => at.plane === plane && at.drawn !== false).map(({ at }) => at.k);
+    return [...new Set(ks)].sort((a, b) => a - b);
+  }
+
   undo() {
     this.move(this.done, this.undone, undoRuns);
   }
@@ -76,18 +87,17 @@ export class Editor {
     this.move(this.undone, this.done, redoRuns);
   }
 
-  /** @returns {number} where the step was, to go there */
   move(from, to, apply) {
     this.finish();
     const step = from.pop();
     if (!step) return;
-    for (const { z, runs } of step) apply(this.layer.writable(z), runs);
+    for (const { z, runs } of step.slices) apply(this.layer.writable(z), runs);
     to.push(step);
     this.tell(step);
   }
 
   tell(step) {
-    const zs = step.map(({ z }) => z);
+    const zs = step.slices.map(({ z }) => z);
     for (const z of zs) this.layer.recount(z);
     this.onChange(zs);
   }

@@ -2,6 +2,7 @@
 import { interpolate } from "../core/interpolate.js";
 import { fillHoles, grow } from "../core/regions.js";
 import { capsule, discOfBall, polygon } from "../core/shapes.js";
+import { huOf, isThere, labelsOf, paste } from "./pictures.js";
 
 export const MARK = 1;
 
@@ -13,10 +14,9 @@ export const MARK = 1;
  */
 export function stroke({ editor, volume, plane, k, from, to, brush }) {
   const paint = painter(editor, volume, brush);
-  const step = { axial: plane.grid.sz, sagittal: plane.grid.sx, coronal: plane.grid.sy }[plane.name];
-  const reach = brush.ball ? Math.floor(brush.radius / step) : 0;
+  const reach = brush.ball ? Math.floor(brush.radius / plane.sk) : 0;
   for (let away = -reach; away <= reach; away += 1) {
-    const radius = discOfBall(brush.radius, Math.abs(away) * step);
+    const radius = discOfBall(brush.radius, Math.abs(away) * plane.sk);
     if (radius === null || k + away < 0 || k + away >= plane.count) continue;
     const shape = { a: from, b: to, radius, su: plane.su, sv: plane.sv, width: plane.width, height: plane.height };
     capsule(shape, (u, v) => paint(...plane.toVoxel(u, v, k + away)));
@@ -49,79 +49,66 @@ function painter(editor, volume, { erase = false, range = null }) {
 
 /** Mark (or erase) everything inside a polygon with corners [u, v]. */
 export function fillPolygon({ editor, volume, plane, k, corners, brush }) {
-  editor.begin();
+  editor.begin({ plane, k });
   const paint = painter(editor, volume, brush);
   polygon(corners, plane.width, plane.height, (u, v) => paint(...plane.toVoxel(u, v, k)));
   editor.finish();
   return !paint.missing;
 }
 
-/** Fill the holes of axial slice `z`; returns how many pixels were filled, null when the slice is not there. */
-export function fillHolesOf({ editor, grid, z }) {
-  editor.begin();
-  const labels = editor.slice(z);
-  const filled = labels ? fillHoles(labels, grid.width, grid.height, MARK) : null;
-  editor.finish();
+/** Fill the holes of a slice; returns how many pixels were filled, null when something of the slice is not there. */
+export function fillHolesOf({ editor, plane, k }) {
+  const picture = labelsOf(editor.layer, plane, k);
+  if (!picture) return null;
+  const filled = fillHoles(picture, plane.width, plane.height, MARK);
+  replace(editor, { plane, k }, [[k, picture]]);
   return filled;
 }
 
-/** Mark what is connected with voxel (x, y) of axial slice `z` and alike within `tolerance` HU; returns how many. */
-export function growFrom({ editor, volume, x, y, z, tolerance, erase }) {
-  const hu = volume.get(z);
-  if (!hu) return null;
-  const { width, height } = volume.grid;
-  editor.begin();
-  const labels = editor.slice(z);
-  const found = labels ? grow(hu, y * width + x, width, height, tolerance) : null;
-  for (const i of found ?? []) labels[i] = erase ? 0 : MARK;
-  editor.finish();
-  return found?.length ?? null;
-}
-
-/** Make slice `z` the same as slice `from`; false when one of them is not there. */
-export function copySlice({ editor, layer, from, z }) {
-  const source = layer.slice(from);
-  editor.begin();
-  const labels = source && editor.slice(z);
-  if (labels) labels.set(source);
-  editor.finish();
-  return Boolean(labels);
-}
-
-export function clearSlice({ editor, z }) {
-  editor.begin();
-  editor.slice(z)?.fill(0);
-  editor.finish();
-}
-
 /**
- * Between which slices `z` is to be interpolated: the nearest below and above that were changed by hand, else the
- * nearest with any mark around a gap. Null when there is nothing to fill.
+ * Mark what is connected with the pixel `at` [u, v] of a slice and alike within `tolerance` HU.
+ * @returns {{count: number, complete: boolean}|null} how many pixels, and whether nothing was left out because it is not
+ *   there yet; null when the pixel itself is not there
  */
-export function anchorsAround(layer, z) {
-  const changed = layer.changed().filter((one) => layer.areas[one] > 0);
-  return gapBetween(changed, z, () => true) ?? gapBetween(marked(layer), z, (one) => !layer.areas[one]);
-}
-
-function marked(layer) {
-  return layer.areas.flatMap((area, z) => (area ? [z] : []));
-}
-
-function gapBetween(anchors, z, fillable) {
-  const lower = anchors.findLast((one) => one <= z);
-  if (lower === undefined) return null;
-  const upper = anchors.find((one) => one > Math.max(z, lower));
-  if (upper === undefined || upper - lower < 2 || !fillable(lower + 1)) return null;
-  return [lower, upper];
-}
-
-/** Fill the slices between two by their shapes; returns how many, null when one is not there. */
-export function interpolateBetween({ editor, layer, grid, lower, upper }) {
-  const [from, to] = [layer.slice(lower), layer.slice(upper)];
-  if (!from || !to) return null;
-  const shape = { width: grid.width, height: grid.height, su: grid.sx, sv: grid.sy };
-  editor.begin();
-  interpolate(from, to, upper - lower - 1, shape).forEach((mask, index) => editor.slice(lower + 1 + index)?.set(mask));
+export function growFrom({ editor, volume, plane, k, at: [u, v], tolerance }) {
+  const hu = huOf(volume, plane, k);
+  const seed = v * plane.width + u;
+  if (Number.isNaN(hu[seed])) return null;
+  const { found, complete } = grow(hu, seed, plane.width, plane.height, tolerance);
+  editor.begin({ plane, k });
+  const paint = painter(editor, volume, {});
+  for (const i of found) paint(...plane.toVoxel(i % plane.width, Math.floor(i / plane.width), k));
   editor.finish();
-  return upper - lower - 1;
+  return { count: found.length, complete: complete && !paint.missing };
+}
+
+/** Make slice `k` the same as slice `from`; false when something of them is not there. */
+export function copySlice({ editor, plane, k, from }) {
+  if (![from, k].every((one) => isThere(editor.layer, plane, one))) return false;
+  replace(editor, { plane, k }, [[k, labelsOf(editor.layer, plane, from)]]);
+  return true;
+}
+
+/** Take every mark off a slice; false when something of it is not there. */
+export function clearSlice({ editor, plane, k }) {
+  if (!isThere(editor.layer, plane, k)) return false;
+  replace(editor, { plane, k }, [[k, new Uint8Array(plane.width * plane.height)]]);
+  return true;
+}
+
+/** Fill the slices between two by their shapes; returns how many, null when something of them is not there. */
+export function interpolateBetween({ editor, plane, k, lower, upper }) {
+  const { layer } = editor;
+  for (let one = lower; one <= upper; one += 1) if (!isThere(layer, plane, one)) return null;
+  const [from, to] = [lower, upper].map((one) => labelsOf(layer, plane, one));
+  const between = interpolate(from, to, upper - lower - 1, plane);
+  replace(editor, { plane, k, drawn: false }, between.map((picture, index) => [lower + 1 + index, picture]));
+  return between.length;
+}
+
+/** One step that gives slices of a plane, [k, picture] each, other labels. */
+function replace(editor, at, pictures) {
+  editor.begin(at);
+  for (const [k, picture] of pictures) paste(editor, at.plane, k, picture);
+  editor.finish();
 }

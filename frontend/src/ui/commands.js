@@ -1,7 +1,9 @@
 // What buttons and keys do. A button names its command in `data-do`; a key is in the table below.
 import { gettext, interpolate } from "../../../static/js/i18n.js";
 import { letterOf, listenToKeys } from "../../../static/js/viewer/input.js";
-import { anchorsAround, clearSlice, copySlice, fillHolesOf, interpolateBetween } from "../edit/tools.js";
+import { anchorsAround } from "../edit/anchors.js";
+import { isThere } from "../edit/pictures.js";
+import { clearSlice, copySlice, fillHolesOf, interpolateBetween } from "../edit/tools.js";
 import { goToDisagreement, goToDoubt } from "./jumps.js";
 import { setLayout, setWindow, toggleCine, toggleLarge, usePreset, windowBy } from "./look.js";
 
@@ -40,24 +42,28 @@ function lookChanged(reader, input) {
 }
 
 function commandsOf(reader) {
-  const { editor, toolbox, grid } = reader;
-  /** Go on only when this person may correct now. */
-  const correcting = (act) => () => reader.mayCorrectNow() && act(reader.voxel[2], editor.layer);
+  const { editor, toolbox } = reader;
+  /** Go on only when this person may correct now; `act` gets where they work: the slice of the active view. */
+  const correcting = (act) => () => reader.mayCorrectNow() && act({ editor, plane: reader.active.plane, k: reader.active.k });
   const still = () => reader.say(gettext("A slice that this needs is still loading. Try again in a moment."));
+  const copyFrom = (step) => correcting((place) => {
+    const from = place.k + step;
+    if (from >= 0 && from < place.plane.count && !copySlice({ ...place, from })) still();
+  });
   return {
     undo: correcting(() => goToStep(reader, editor.done, () => editor.undo())),
     redo: correcting(() => goToStep(reader, editor.undone, () => editor.redo())),
     save: () => reader.saving.save(),
     discard: correcting(() => window.confirm(gettext("Throw away everything that was changed since the last save?")) && reader.saving.discard()),
-    "fill-holes": correcting((z) => {
-      const filled = fillHolesOf({ editor, grid, z });
+    "fill-holes": correcting((place) => {
+      const filled = fillHolesOf(place);
       if (filled === null) still();
       else reader.say(interpolate(gettext("%(n)s pixels filled."), { n: filled }));
     }),
-    "copy-below": correcting((z, layer) => z > 0 && !copySlice({ editor, layer, from: z - 1, z }) && still()),
-    "copy-above": correcting((z, layer) => z + 1 < grid.depth && !copySlice({ editor, layer, from: z + 1, z }) && still()),
-    clear: correcting((z) => clearSlice({ editor, z })),
-    interpolate: correcting((z, layer) => interpolateAround(reader, layer, z)),
+    "copy-previous": copyFrom(-1),
+    "copy-next": copyFrom(1),
+    clear: correcting((place) => clearSlice(place) || still()),
+    interpolate: correcting((place) => interpolateAround(reader, place).then((done) => done || still())),
     overlay: () => reader.toggleOverlay(),
     outline: () => reader.setMaskLook({ outline: !reader.look.outline }),
     compare: () => reader.compare(),
@@ -89,23 +95,32 @@ function commandsOf(reader) {
   };
 }
 
-/** Undo and redo show what they change. */
+/** Undo and redo show what they change: the slice on which the person worked, unless one of those is shown. */
 function goToStep(reader, steps, act) {
   const step = steps.at(-1);
   if (!step) return;
   act();
-  const slices = step.map(({ z }) => z);
-  if (!slices.includes(reader.voxel[2])) reader.goTo(slices[Math.floor(slices.length / 2)]);
+  const { plane, k } = step.at;
+  const isSeen = plane.name === "axial" && step.slices.some(({ z }) => z === reader.voxel[2]);
+  if (!isSeen) reader.moveAlong(plane.axis, k);
 }
 
-async function interpolateAround(reader, layer, z) {
-  const { editor, grid } = reader;
-  const anchors = anchorsAround(layer, z);
-  if (!anchors) return reader.say(gettext("There is nothing to fill here: draw on a slice below and on one above first."));
+/** @returns {Promise<boolean>} false when a slice that it needs is not there */
+async function interpolateAround(reader, { editor, plane, k }) {
+  const { layer } = editor;
+  // Where the other planes are marked or changed is told by all the slices, not by their areas.
+  if (plane.name !== "axial" && !isThere(layer, plane, k)) return false;
+  const anchors = anchorsAround(editor, plane, k);
+  if (!anchors) {
+    reader.say(gettext("There is nothing to fill here: draw on a slice before and on one after this first."));
+    return true;
+  }
   const [lower, upper] = anchors;
-  for (let between = lower; between <= upper; between += 1) await reader.ensure([layer], between);
-  const filled = interpolateBetween({ editor, layer, grid, lower, upper });
-  return reader.say(interpolate(gettext("%(n)s slices filled between %(lower)s and %(upper)s."), { n: filled, lower: lower + 1, upper: upper + 1 }));
+  if (plane.name === "axial") for (let z = lower; z <= upper; z += 1) await reader.ensure([layer], z);
+  const filled = interpolateBetween({ editor, plane, k, lower, upper });
+  if (filled === null) return false;
+  reader.say(interpolate(gettext("%(n)s slices filled between %(lower)s and %(upper)s."), { n: filled, lower: lower + 1, upper: upper + 1 }));
+  return true;
 }
 
 function keysOf(reader, commands) {
@@ -122,7 +137,7 @@ function keysOf(reader, commands) {
     b: take("brush"), e: take("eraser"), p: take("polygon"), x: take("scissors"), g: take("grow"), w: take("navigate"),
     a: take("length"), s: take("angle"), q: take("cobb"), r: take("rectangle"), y: take("ellipse"), v: take("height-ratio"),
     "[": resize(1 / 1.2), "]": resize(1.2), d: commands.ball, t: commands.threshold, h: commands["fill-holes"],
-    u: commands["copy-below"], k: commands.interpolate, o: commands.overlay, " ": commands.overlay, l: commands.outline,
+    u: commands["copy-previous"], k: commands.interpolate, o: commands.overlay, " ": commands.overlay, l: commands.outline,
     c: commands.compare, n: commands["next-difference"], m: commands.largest, z: commands.undo, i: commands.invert,
     ".": commands.cine, "/": commands.rotate, "\\": commands.flip, f: commands.fit, "+": commands["zoom-in"],
     "=": commands["zoom-in"], "-": commands["zoom-out"], j: commands.large, ",": commands["next-view"], "'": commands.crosshair,
@@ -164,7 +179,7 @@ function withAlt(event, reader, commands) {
   if (moves[event.key]) return () => reader.nudge(...moves[event.key]);
   if (event.code === "KeyN") return commands["previous-difference"];
   if (event.code === "Semicolon") return commands["previous-doubt"];
-  if (event.code === "KeyU") return commands["copy-above"];
+  if (event.code === "KeyU") return commands["copy-next"];
   const layer = reader.layers[Number(/^Digit([1-9])$/.exec(event.code)?.[1]) - 1];
   return layer ? () => reader.setVisible(layer, !layer.visible) : null;
 }

@@ -137,7 +137,7 @@ export class Panels {
     const hints = {
       polygon: gettext("Click corner by corner; Enter or a click on the first corner fills it."),
       scissors: gettext("Click corner by corner; Enter or a click on the first corner cuts it out."),
-      grow: gettext("Click into what is to be marked: connected pixels of similar HU on this slice."),
+      grow: gettext("Click into what is to be marked: connected pixels of similar HU on this slice of this view."),
       cobb: gettext("Set two points along the upper end plate, then two along the lower one."),
       "height-ratio": gettext("Set top and bottom of the anterior wall, then of the posterior wall."),
       angle: gettext("Set a point, the corner, and the last point."),

@@ -117,7 +117,7 @@ export class Toolbox {
 
   // --- brush -------------------------------------------------------------------------------------------------------
   startStroke(view, at, event) {
-    this.reader.editor.begin();
+    this.reader.editor.begin({ plane: view.plane, k: view.k });
     this.draw(at, event);
   }
 
@@ -152,11 +152,11 @@ export class Toolbox {
   growAt(view, at) {
     const [u, v] = at.map(Math.round);
     if (u < 0 || v < 0 || u >= view.plane.width || v >= view.plane.height) return;
-    const [x, y, z] = view.plane.toVoxel(u, v, view.k);
     const { editor, volume, look } = this.reader;
-    const found = growFrom({ editor, volume, x, y, z, tolerance: look.tolerance, erase: false });
-    if (found === null) return this.reader.say(gettext("This slice is still loading. Try again in a moment."));
-    this.reader.say(interpolate(gettext("%(n)s pixels marked on slice %(z)s."), { n: number(found), z: z + 1 }));
+    const grown = growFrom({ editor, volume, plane: view.plane, k: view.k, at: [u, v], tolerance: look.tolerance });
+    if (!grown) this.reader.say(gettext("This slice is still loading. Try again in a moment."));
+    else if (!grown.complete) this.reader.say(gettext("The region goes on where slices are not loaded yet. Go there and grow on."));
+    else this.reader.say(interpolate(gettext("%(n)s pixels marked."), { n: number(grown.count) }));
   }
 
   // --- measuring ---------------------------------------------------------------------------------------------------

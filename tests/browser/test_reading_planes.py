@@ -1,0 +1,119 @@
+"""Correcting in the sagittal and coronal views: a tool acts on the slice of the view in use, voxel for voxel."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+from scipy import ndimage
+
+from cases.models import Annotation
+from spineml.phantom import spine_phantom
+from tests import factories
+from tests.browser.reading import all_loaded, ask, held, labels, open_reading, save
+from tests.browser.test_walk import log_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+SHAPE, SPACING = (20, 80, 96), (3.0, 2.0, 1.0)
+TOLERANCE = 150
+
+
+@pytest.fixture
+def mask(transactional_db: None) -> Annotation:
+    volume, truth = spine_phantom(shape=SHAPE, spacing=SPACING)
+    return factories.prediction(of=factories.series(image=volume), pixels=truth.labels).annotation
+
+
+@pytest.fixture
+def reader(page: Page, mask: Annotation) -> Page:
+    log_in(page, factories.user("annotator", institution=mask.institution))
+    open_reading(page, mask.series)
+    all_loaded(page)
+    page.locator("[data-view=axial] .view-marks").focus()
+    page.keyboard.press(",")  # the sagittal view
+    return page
+
+
+def by_rest(page: Page, mask: Annotation) -> np.ndarray:
+    answer = page.context.request.get(f"/api/v1/masks/{mask.pk}/download/mask.npy/")
+    assert answer.ok
+    return np.load(io.BytesIO(answer.body()))
+
+
+def say(page: Page, words: str) -> None:
+    expect(page.locator("[data-say]")).to_contain_text(words)
+
+
+def test_a_sagittal_slice_is_cleared_grown_saved_and_read_back_as_it_was_drawn(reader: Page, mask: Annotation) -> None:
+    volume, _ = spine_phantom(shape=SHAPE, spacing=SPACING)
+    before = labels(mask)
+    x = int(before.sum(axis=(0, 1)).argmax())
+    z, y = (int(value) for value in np.argwhere(before[:, :, x])[before[:, :, x].sum() // 2])
+    ask(reader, f"reader.moveTo([{x}, {y}, {z}])")
+    ask(reader, f"reader.setLook({{ tolerance: {TOLERANCE} }})")
+    reader.get_by_role("button", name="Clear slice").click()
+    cleared = before.copy()
+    cleared[:, :, x] = 0
+    assert (held(reader) == cleared).all()
+    for key in ("g", "Enter"):
+        reader.keyboard.press(key)
+    say(reader, "pixels marked")
+    level = volume.hu[z - 1 : z + 2, y - 1 : y + 2, x].mean()
+    regions, _ = ndimage.label(np.abs(volume.hu[:, :, x] - level) <= TOLERANCE)
+    expected = cleared.copy()
+    expected[:, :, x] = regions == regions[z, y]
+    assert expected[:, :, x].any()
+    assert (held(reader) == expected).all()
+    for key, picture in (("z", cleared), ("z", before), ("Control+y", cleared), ("Control+y", expected)):
+        reader.keyboard.press(key)
+        assert (held(reader) == picture).all()
+    with reader.expect_request("**/corrections/") as sent:
+        saved = save(reader)
+    body = sent.value.post_data_json
+    assert body is not None
+    assert sorted(map(int, body["slices"])) == np.flatnonzero((expected != before).any(axis=(1, 2))).tolist()
+    assert (by_rest(reader, saved) == expected).all()
+
+
+def test_between_two_drawn_sagittal_slices_the_shapes_are_filled_in_and_saved(reader: Page, mask: Annotation) -> None:
+    before = labels(mask)
+    ask(reader, "reader.setLook({ radius: 9 })")
+    for x in (10, 14):
+        ask(reader, f"reader.moveTo([{x}, 40, 10])")
+        reader.get_by_role("button", name="Clear slice").click()
+        for key in ("b", "Enter"):
+            reader.keyboard.press(key)
+    ask(reader, "reader.moveTo([12, 40, 10])")
+    reader.keyboard.press("k")
+    say(reader, "3 slices filled between 11 and 15")
+    z, y, x = np.indices(SHAPE)
+    disc = ((z - 10) * SPACING[0]) ** 2 + ((y - 40) * SPACING[1]) ** 2 <= 81 + 1e-6
+    between = (x >= 10) & (x <= 14)
+    expected = np.where(between, disc, before)
+    assert (held(reader) == expected).all()
+    reader.keyboard.press("ArrowRight")
+    ask(reader, "reader.moveTo([20, 40, 10])")
+    reader.keyboard.press("z")
+    assert ask(reader, "reader.voxel[0]") == 12, "undoing shows the slice on which it was done"
+    reader.keyboard.press("Control+y")
+    assert (by_rest(reader, save(reader)) == expected).all()
+
+
+def test_holes_are_filled_and_neighbours_copied_in_the_coronal_view(reader: Page, mask: Annotation) -> None:
+    before = labels(mask)
+    reader.keyboard.press(",")  # the coronal view
+    y = int(before.sum(axis=(0, 2)).argmax())
+    ask(reader, f"reader.moveTo([50, {y}, 10])")
+    reader.keyboard.press("h")
+    say(reader, "pixels filled")
+    expected = before.copy()
+    expected[:, y] = ndimage.binary_fill_holes(before[:, y])
+    assert (held(reader) == expected).all()
+    reader.keyboard.press("u")
+    expected[:, y] = expected[:, y - 1]
+    assert (held(reader) == expected).all()
+    reader.keyboard.press("Alt+u")
+    expected[:, y] = expected[:, y + 1]
+    assert (held(reader) == expected).all()
