@@ -46,7 +46,7 @@ def first_slice(reading: dict[str, Any], mask_id: str = "", other_id: str = "", 
     if number.isdecimal() and 1 <= int(number[:MOST_DIGITS]) <= depth:
         return int(number[:MOST_DIGITS]) - 1
     masks = {one["id"]: one["areas_px"] for one in reading["masks"]}
-    areas = masks.get(mask_id) or next(iter(masks.values()), [])
+    areas: list[int] = masks.get(mask_id) or next(iter(masks.values()), [])
     others = masks.get(other_id) or [0] * depth
     apart = [abs(area - other) for area, other in zip(areas, others, strict=True)] if areas else []
     telling = apart if any(apart) else areas
