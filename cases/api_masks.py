@@ -24,6 +24,12 @@ from spineplatform.shared.api_schema import problems
 CONTENT_TYPES = sorted({kind[0] for kind in (*PICTURES.values(), *FILES.values())})
 
 
+class MaskChangeOut(serializers.Serializer[Any]):
+    added = serializers.IntegerField(help_text="Voxels marked now and not in the parent.")
+    removed = serializers.IntegerField(help_text="Voxels marked in the parent and no longer.")
+    slices = serializers.ListField(child=serializers.IntegerField(), help_text="Where it differs, from 0.")
+
+
 class MaskOut(serializers.ModelSerializer[Annotation]):
     """A mask; ``areas_px[z]`` is the number of marked pixels of slice z. Never changed: a correction is new."""
 
@@ -39,6 +45,7 @@ class MaskOut(serializers.ModelSerializer[Annotation]):
             "label",
             "author",
             "parent",
+            "change",
             "voxels",
             "volume_ml",
             "areas_px",
@@ -48,6 +55,7 @@ class MaskOut(serializers.ModelSerializer[Annotation]):
             "url",
         ]
 
+    change = MaskChangeOut(allow_null=True, help_text="What the correction did to its parent; null without one.")
     areas_px = serializers.ListField(child=serializers.IntegerField())
     slices_with_mask = serializers.IntegerField()
 

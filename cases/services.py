@@ -13,6 +13,7 @@ from accounts.access import Capability, require
 from cases.models import Annotation, AnnotationSource, Case, CaseState, Series
 from cases.signals import mask_recorded
 from spineml import measure
+from spineml.mask_change import mask_change
 from spineml.series import ReceivedFile
 from spineml.volume_file import SliceFileReader, write_mask
 from spineplatform.shared import audit, storage
@@ -95,6 +96,7 @@ def annotation_record(
     with SliceFileReader(path) as reader:
         pixel_hash = reader.pixel_hash
         summary = summary or measure.summary(reader, reader.geometry)
+        change = _change(origin.parent, reader)
     name = storage.store(path, storage.unique_name("masks", ".h5"))
     stored.append(name)
     annotation = Annotation.objects.create(
@@ -109,9 +111,17 @@ def annotation_record(
         voxels=summary.voxels,
         volume_ml=summary.volume_ml,
         areas_px=list(summary.pixels),
+        change=change,
     )
     mask_recorded.send(sender=Annotation, annotation=annotation)
     return annotation
+
+
+def _change(parent: Annotation | None, mask: SliceFileReader) -> dict[str, Any] | None:
+    if parent is None:
+        return None
+    with SliceFileReader(storage.local_path(parent.mask)) as before:
+        return mask_change(before, mask).as_json()
 
 
 def case_mark_segmented(*, case: Case) -> None:

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from cases import api_assignments, api_comments, api_review
+from cases import api_assignments, api_comments, api_history, api_review
 
 urlpatterns = [
     path("series/<uuid:series_id>/reviews/", api_review.ReviewListView.as_view(), name="reviews"),
+    path("series/<uuid:series_id>/history/", api_history.HistoryView.as_view(), name="history"),
     path("cases/<uuid:case_id>/open/", api_review.CaseOpenView.as_view(), name="case-open"),
     path("queue/next/", api_review.QueueNextView.as_view(), name="queue-next"),
     path("assignments/", api_assignments.AssignmentListView.as_view(), name="assignments"),

@@ -1,9 +1,10 @@
 from django.urls import path
 
-from cases import pages_reading
+from cases import pages_history, pages_reading
 
 app_name = "reading"
 urlpatterns = [
     path("series/<uuid:series_id>/read/", pages_reading.read_page, name="read"),
+    path("series/<uuid:series_id>/history/", pages_history.history_page, name="history"),
     path("series/<uuid:series_id>/measurements.csv", pages_reading.measurements_csv, name="measurements_csv"),
 ]

@@ -64,6 +64,7 @@ def addresses(transactional_db: None) -> dict[str, Any]:
         "/overview/",
         "/notices/",
         f"/series/{series.pk}/read/",
+        f"/series/{series.pk}/history/",
         "/models/datasets/",
         draft.get_absolute_url(),
         frozen.get_absolute_url(),

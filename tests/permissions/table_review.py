@@ -19,6 +19,8 @@ def to_clinician(world: World) -> dict[str, Any]:
 REVIEW = [
     Row("GET", "api:reviews", members(200), series),
     Row("POST", "api:reviews", members(201, CLINICIAN), series, approval),
+    Row("GET", "api:history", members(200), series),
+    Row("GET", "reading:history", page(members(200)), series),
     Row("POST", "api:case-open", members(204, CLINICIAN), case),
     Row("GET", "api:queue-next", own(200, CLINICIAN)),
     Row("PUT", "api:assignments", members(204, CLINICIAN, ADMIN), data=to_clinician),
