@@ -12,11 +12,14 @@ from rest_framework.views import APIView
 
 from accounts.access import Capability, require_anywhere
 from cases.access import series_get
+from cases.api_reading import ReadingDoor
 from cases.commenting import comment_write, notices_read
 from cases.models import Comment, Notice
-from cases.selectors_comments import notices_of
+from cases.selectors_comments import comments_of, notices_of, people_to_mention
 from spineplatform.shared.api import ListView, checked
 from spineplatform.shared.api_schema import problems
+
+MOST_PEOPLE = 8
 
 
 class CommentIn(serializers.Serializer[Any]):
@@ -34,12 +37,11 @@ class CommentOut(serializers.ModelSerializer[Comment]):
         fields = ["id", "series", "z", "text", "author", "author_id", "read", "created_at"]
 
 
-class CommentListView(ListView):
+class CommentListView(ReadingDoor, ListView):
     @extend_schema(operation_id="comment_list", responses=CommentOut(many=True))
     def get(self, request: Request, series_id: str) -> Response:
         """The comments on a series, newest first."""
-        rows = series_get(request.user, series_id).comments.seen_by(request.user)
-        return self.page(rows.select_related("author"), CommentOut)
+        return self.page(comments_of(series_get(request.user, series_id), request.user), CommentOut)
 
     @extend_schema(
         operation_id="comment_write",
@@ -51,6 +53,27 @@ class CommentListView(ListView):
         series = series_get(request.user, series_id)
         comment = comment_write(series=series, actor=request.user, **checked(CommentIn, request.data))
         return Response(CommentOut(comment).data, status=status.HTTP_201_CREATED)
+
+
+class PeopleIn(serializers.Serializer[Any]):
+    q = serializers.CharField(
+        required=False, default="", allow_blank=True, max_length=150, help_text="A part of the user name or name."
+    )
+
+
+class PersonOut(serializers.Serializer[Any]):
+    username = serializers.CharField(help_text="What follows the @ in a comment.")
+    name = serializers.CharField(source="display_name")
+
+
+class PeopleView(APIView):
+    @extend_schema(operation_id="comment_people", parameters=[PeopleIn], responses=PersonOut(many=True))
+    def get(self, request: Request, series_id: str) -> Response:
+        """Whom you can mention in a comment on a series: the first few by user name."""
+        series = series_get(request.user, series_id)
+        words = checked(PeopleIn, request.query_params)["q"]
+        people = people_to_mention(series, request.user, words)[:MOST_PEOPLE]
+        return Response(PersonOut(people, many=True).data)
 
 
 class NoticeOut(serializers.ModelSerializer[Notice]):

@@ -11,9 +11,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts.access import Capability, require, roles_with
+from accounts.access import Capability, require
 from accounts.models import User
 from cases.models import Case, Comment, Notice, NoticeKind, Series
+from cases.selectors_comments import who_may_see
 from cases.telling import person_group, tell, tell_changed
 from spineplatform.shared import audit
 from spineplatform.shared.errors import UserError
@@ -49,9 +50,7 @@ def comment_write(*, series: Series, actor: Any, text: str, z: int | None = None
 
 def people_mentioned(text: str, institution_id: uuid.UUID) -> QuerySet[User]:
     """Only who may see the case: an outsider's name is just text."""
-    roles = roles_with(Capability.VIEW_CASES)
-    members = User.objects.filter(memberships__institution=institution_id, memberships__role__in=roles, is_active=True)
-    return members.filter(username__in=MENTION.findall(text)).distinct()
+    return who_may_see(institution_id).filter(username__in=MENTION.findall(text))
 
 
 def notify(people: Iterable[User], kind: NoticeKind, *, case: Case, actor: Any, **about: Any) -> None:

@@ -1,12 +1,48 @@
-"""Reads of what a person is told."""
+"""Reads of what people say to each other, and of what a person is told."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from accounts.access import Capability, institutions_with
-from cases.models import Notice
+from django.db.models import Q, QuerySet
+
+from accounts.access import Capability, institutions_with, roles_with
+from accounts.models import User
+from cases.models import Comment, Notice, Series
 from cases.models_comments import NoticeQuerySet
+
+# What the mention of a person looks like after its @ (cases/commenting.py).
+MENTIONABLE = r"^[\w.+-]*\w$"
+
+
+def comments_of(series: Series, user: Any) -> QuerySet[Comment]:
+    """What this person may read of what is said about a series, newest first."""
+    return series.comments.seen_by(user).select_related("author")
+
+
+def comment_facts(comment: Comment) -> dict[str, Any]:
+    """A comment as the reading room lists it; ``z`` counts from 0 and is null for the whole series."""
+    return {
+        "id": str(comment.pk),
+        "z": comment.z,
+        "text": comment.text,
+        "author": comment.author.display_name(),
+        "created_at": comment.created_at.isoformat(),
+    }
+
+
+def who_may_see(institution_id: Any) -> QuerySet[User]:
+    """The people who may see the cases of an institution: only their names mean anything in a comment."""
+    roles = roles_with(Capability.VIEW_CASES)
+    members = User.objects.filter(memberships__institution=institution_id, memberships__role__in=roles, is_active=True)
+    return members.distinct()
+
+
+def people_to_mention(series: Series, user: Any, words: str = "") -> QuerySet[User]:
+    """Whom ``user`` can mention in a comment on a series, by what their user name or name holds of ``words``."""
+    named = Q(username__icontains=words) | Q(first_name__icontains=words) | Q(last_name__icontains=words)
+    others = who_may_see(series.institution_id).exclude(pk=user.pk)
+    return others.filter(named, username__regex=MENTIONABLE).order_by("username")
 
 
 def notices_of(user: Any) -> NoticeQuerySet:

@@ -13,6 +13,7 @@ from django.urls import reverse
 from accounts.access import Capability, has_capability
 from cases.models import Annotation, AnnotationSource, Draft, Measurement, ReviewVerdict, Series, ViewerSettings
 from cases.selectors_agreement import measurements_for
+from cases.selectors_comments import comment_facts, comments_of
 
 NO_ID = uuid.UUID(int=0)
 MOST_DIGITS = 9
@@ -20,7 +21,7 @@ CSV_COLUMNS = ["kind", "plane", "index", "name", "value", "points_lps_mm", "auth
 
 
 def reading_of(series: Series, user: Any) -> dict[str, Any]:
-    """Grid, masks (newest first), the person's draft, measurements, settings, rights and addresses, as plain values."""
+    """Grid, masks and comments (newest first), the person's draft, measurements, settings, rights, addresses."""
     masks = masks_for(series, user)
     return {
         "series": _series(series),
@@ -31,6 +32,7 @@ def reading_of(series: Series, user: Any) -> dict[str, Any]:
         "masks": [mask_facts(mask) for mask in masks],
         "draft": _draft(series, user),
         "measurements": [measurement_facts(one) for one in measurements_for(series, user)],
+        "comments": [comment_facts(one) for one in comments_of(series, user)],
         "settings": _settings(user),
         "addresses": _addresses(series),
     }
@@ -153,6 +155,8 @@ def _addresses(series: Series) -> dict[str, str]:
         "measurements_csv": reverse("reading:measurements_csv", args=[series.pk]),
         "measurement": reverse("api:measurement", args=[NO_ID]).replace(f"{NO_ID}/", ""),
         "reviews": reverse("api:reviews", args=[series.pk]),
+        "comments": reverse("api:comments", args=[series.pk]),
+        "people": reverse("api:comment-people", args=[series.pk]),
         "open": reverse("api:case-open", args=[series.case_id]),
         "queue_next": reverse("api:queue-next"),
         "queue": reverse("cases:list"),

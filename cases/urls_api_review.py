@@ -12,6 +12,7 @@ urlpatterns = [
     path("assignments/", api_assignments.AssignmentListView.as_view(), name="assignments"),
     path("cases/<uuid:case_id>/assignees/", api_assignments.AssigneeListView.as_view(), name="assignees"),
     path("series/<uuid:series_id>/comments/", api_comments.CommentListView.as_view(), name="comments"),
+    path("series/<uuid:series_id>/comments/people/", api_comments.PeopleView.as_view(), name="comment-people"),
     path("notices/", api_comments.NoticeListView.as_view(), name="notices"),
     path("notices/read/", api_comments.NoticeReadView.as_view(), name="notices-read"),
 ]

@@ -9,6 +9,7 @@ import { Layer } from "./data/layer.js";
 import { Loader } from "./data/loader.js";
 import { Volume } from "./data/volume.js";
 import { Editor } from "./edit/editor.js";
+import { Comments } from "./ui/comments.js";
 import { confidenceOf, differingSlices } from "./ui/jumps.js";
 import { LOOK, showLayout, windowOf } from "./ui/look.js";
 import { Notices } from "./ui/notices.js";
@@ -74,12 +75,14 @@ export class Reader {
     this.panels = new Panels(this);
     this.saving = new Saving(this);
     this.signoff = new SignOff(this);
+    this.comments = new Comments(this);
     showLayout(this);
     this.moveTo(voxel);
     this.startedAt = this.voxel;
     this.saving.start();
     this.panels.start();
     this.signoff.start();
+    this.comments.start();
   }
 
   // --- masks -------------------------------------------------------------------------------------------------------
@@ -379,7 +382,7 @@ export class Reader {
   stripFacts() {
     const areas = this.layers.filter((layer) => layer.visible).map(({ areas: values, colour }) => ({ values, colour }));
     this.changedSlices ??= this.editor.layer.changed();
-    const marked = { changed: this.changedSlices, differing: differingSlices(this), doubtful: doubtfulSlices(confidenceOf(this)) };
+    const marked = { changed: this.changedSlices, differing: differingSlices(this), doubtful: doubtfulSlices(confidenceOf(this)), commented: this.comments?.slices ?? [] };
     return { areas, ...marked, z: this.voxel?.[2] ?? 0 };
   }
 

@@ -7,6 +7,7 @@ import { interpolate, signedDistance } from "../src/core/interpolate.js";
 import { doubtfulSlices, nextWhere } from "../src/core/jump.js";
 import { angle, cobb, heightRatio, regionStatistics, sameSense } from "../src/core/measure.js";
 import { fillHoles, grow, middleOf } from "../src/core/regions.js";
+import { mentionAt } from "../src/core/mention.js";
 import { diffRuns, redoRuns, sameSlice, undoRuns } from "../src/core/runs.js";
 import { capsule, discOfBall, polygon } from "../src/core/shapes.js";
 
@@ -172,4 +173,12 @@ test("the scale bar is the longest round length within a fifth of the view", () 
   assert.equal(scaleLength(2, 1000), 100);
   assert.equal(scaleLength(2, 999), 50);
   assert.equal(scaleLength(300, 1000), null);
+});
+
+test("a mention is what is typed after an @ up to the caret, in any script", () => {
+  assert.deepEqual(mentionAt("@", 1), { start: 0, words: "" });
+  assert.deepEqual(mentionAt("See this, @anna.b", 17), { start: 10, words: "anna.b" });
+  assert.deepEqual(mentionAt("(@an|) @bo", 4), { start: 1, words: "an" });
+  assert.deepEqual(mentionAt("\n@김영", 4), { start: 1, words: "김영" });
+  for (const none of ["mail@clinic", "@anna b", "@@", "김@b", ""]) assert.equal(mentionAt(none, none.length), null, none);
 });

@@ -21,6 +21,7 @@ from tests.permissions import world as worlds
 from tests.permissions.sockets import SOCKETS
 from tests.permissions.table import API, Row
 from tests.permissions.table_datasets import API_ROWS, PAGE_ROWS
+from tests.permissions.table_mentions import MENTIONS
 from tests.permissions.table_overview import OVERVIEW
 from tests.permissions.table_pages import PAGES
 from tests.permissions.table_report import REPORT
@@ -33,7 +34,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 NOT_OURS = ("admin:",)
 pytestmark = pytest.mark.django_db
 ROWS = [*API, *PAGES, *API_ROWS, *PAGE_ROWS, *versions.API_ROWS, *versions.PAGE_ROWS, *TRAINING, *REVIEW, *OVERVIEW]
-ROWS += [*REPORT, *agreement.API_ROWS, *agreement.PAGE_ROWS]
+ROWS += [*REPORT, *MENTIONS, *agreement.API_ROWS, *agreement.PAGE_ROWS]
 
 
 @pytest.fixture(scope="module")

@@ -87,6 +87,7 @@ function commandsOf(reader) {
     previous: () => reader.scroll(reader.active, -1),
     next: () => reader.scroll(reader.active, 1),
     ...reader.signoff.commands,
+    ...reader.comments.commands,
     retry: () => reader.retry(),
     help: () => reader.root.querySelector("[data-part=help]").showModal(),
     use: () => (toolbox.corners.length > 2 ? toolbox.closePolygon() : toolbox.useAtCrosshair()),
@@ -141,7 +142,7 @@ function keysOf(reader, commands) {
     c: commands.compare, n: commands["next-difference"], m: commands.largest, z: commands.undo, i: commands.invert,
     ".": commands.cine, "/": commands.rotate, "\\": commands.flip, f: commands.fit, "+": commands["zoom-in"],
     "=": commands["zoom-in"], "-": commands["zoom-out"], j: commands.large, ",": commands["next-view"], "'": commands.crosshair,
-    ";": commands["next-doubt"],
+    ";": commands["next-doubt"], ":": commands["next-comment"], '"': commands.comment,
     "?": commands.help, Escape: commands.escape,
   };
 }
@@ -178,7 +179,7 @@ function withAlt(event, reader, commands) {
   const moves = { ArrowLeft: [-far, 0], ArrowRight: [far, 0], ArrowUp: [0, -far], ArrowDown: [0, far] };
   if (moves[event.key]) return () => reader.nudge(...moves[event.key]);
   if (event.code === "KeyN") return commands["previous-difference"];
-  if (event.code === "Semicolon") return commands["previous-doubt"];
+  if (event.code === "Semicolon") return commands[event.shiftKey ? "previous-comment" : "previous-doubt"];
   if (event.code === "KeyU") return commands["copy-next"];
   const layer = reader.layers[Number(/^Digit([1-9])$/.exec(event.code)?.[1]) - 1];
   return layer ? () => reader.setVisible(layer, !layer.visible) : null;

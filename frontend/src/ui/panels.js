@@ -3,7 +3,7 @@ import { gettext, interpolate, ngettext } from "../../../static/js/i18n.js";
 import { number } from "../../../static/js/format.js";
 import { confidenceOf } from "./jumps.js";
 import { nameOf } from "./measuring.js";
-import { areaWords, volumeWords, wordsAt } from "./words.js";
+import { areaWords, localTime, volumeWords, wordsAt } from "./words.js";
 
 const ANNOUNCE_AFTER_MS = 500;
 
@@ -58,6 +58,7 @@ export class Panels {
     this.showReadout();
     this.part("area").textContent = areaWords(reader);
     this.showConfidence();
+    reader.comments.showPlace();
     this.announceLater();
   }
 
@@ -248,10 +249,6 @@ function titleOf(layer) {
 function makerOf({ facts }) {
   const parts = [facts.by_model ? gettext("Model") : facts.author, facts.created_at && localTime(facts.created_at)];
   return parts.filter(Boolean).join(", ");
-}
-
-function localTime(text) {
-  return new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "short", timeStyle: "short" }).format(new Date(text));
 }
 
 function press(buttons, isOn) {

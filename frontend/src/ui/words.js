@@ -26,3 +26,8 @@ export function volumeWords({ editor, grid, reading }) {
   if (!grid.spacingKnown) return interpolate(gettext("%(n)s voxels"), { n: number(voxels) });
   return `${number((voxels * reading.series.voxel_volume_mm3) / 1000, 2)} ml`;
 }
+
+/** A time of the server as this person writes it. */
+export function localTime(text) {
+  return new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "short", timeStyle: "short" }).format(new Date(text));
+}

@@ -1,14 +1,14 @@
 // The area of the masks on every slice, and where to look: changes, differences, doubts. A click or drag goes there.
 
-const HEIGHT = 44;
+const HEIGHT = 48;
 const ROW = 4;
-/** Marks above the areas, from the top: unsaved changes, the difference of two masks, doubts of the model. */
-const ROWS = [["changed", "#ffd54a"], ["differing", "#ff7a7a"], ["doubtful", "#c9a0ff"]];
+/** Marks above the areas, from the top: unsaved changes, the difference of two masks, doubts of the model, comments. */
+const ROWS = [["changed", "#ffd54a"], ["differing", "#ff7a7a"], ["doubtful", "#c9a0ff"], ["commented", "#6cc3de"]];
 
 export class Strip {
   /**
    * @param {() => {areas: {values: number[], colour: number[]}[], changed: number[], differing: number[],
-   *   doubtful: number[], z: number}} read
+   *   doubtful: number[], commented: number[], z: number}} read
    */
   constructor(canvas, depth, { read, onPick }) {
     Object.assign(this, { canvas, depth, read, onPick });

@@ -1,0 +1,131 @@
+// What people say about this series and its slices: the list, writing, and the way from one to the next.
+import { gettext, interpolate } from "../../../static/js/i18n.js";
+import { nextWhere } from "../core/jump.js";
+import { Mentions } from "./mentions.js";
+import { localTime } from "./words.js";
+
+const LARGEST_PAGE = 200;
+
+export class Comments {
+  /** @param {import("../reader.js").Reader} reader */
+  constructor(reader) {
+    this.reader = reader;
+    this.box = reader.root.querySelector("[data-part=comments]");
+    this.list = reader.reading.comments;
+    this.field = this.part("comment-text");
+    this.isSending = false;
+  }
+
+  part(name) {
+    return this.box.querySelector(`[data-part="${name}"]`);
+  }
+
+  start() {
+    const { api, addresses } = this.reader;
+    new Mentions({
+      field: this.field, list: this.part("people"), said: this.part("people-said"),
+      find: (words) => api.send("GET", `${addresses.people}?q=${encodeURIComponent(words)}`),
+    });
+    this.part("comment-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.write();
+    });
+    this.field.addEventListener("keydown", (event) => event.key === "Escape" && this.reader.active.marks.focus());
+    // A notice of this series leads here while its page is open.
+    window.addEventListener("hashchange", () => {
+      this.reader.goTo(this.reader.firstVoxel()[2]);
+      this.refresh();
+    });
+    this.show();
+  }
+
+  get commands() {
+    return {
+      comment: () => this.field.focus(),
+      "next-comment": () => this.goOn(1),
+      "previous-comment": () => this.goOn(-1),
+    };
+  }
+
+  /** Slices that somebody has said something about. */
+  get slices() {
+    return [...new Set(this.list.map(({ z }) => z))].filter((z) => z !== null);
+  }
+
+  async goOn(direction) {
+    const commented = new Set(this.slices);
+    const z = await nextWhere(this.reader.voxel[2], direction, this.reader.grid.depth, (at) => commented.has(at));
+    if (z === null) this.reader.say(gettext("Nobody has said anything about a slice."));
+    else this.reader.goTo(z);
+  }
+
+  // --- the list ----------------------------------------------------------------------------------------------------
+  show() {
+    const template = this.box.querySelector("[data-comment-row]");
+    this.part("comment-list").replaceChildren(...this.list.map((one) => this.row(template, one)));
+    this.part("no-comments").hidden = this.list.length > 0;
+    this.reader.root.dataset.comments = this.list.length;
+    this.showPlace();
+    this.reader.strip.refresh();
+  }
+
+  row(template, { author, created_at: at, text, z }) {
+    const row = template.content.firstElementChild.cloneNode(true);
+    row.dataset.z = z ?? "";
+    row.querySelector("[data-row=author]").textContent = author;
+    const time = row.querySelector("time");
+    [time.dateTime, time.textContent] = [at, localTime(at)];
+    row.querySelector("[data-row=text]").textContent = text;
+    const go = row.querySelector("button");
+    if (z === null) go.remove();
+    else {
+      go.textContent = interpolate(gettext("Slice %(n)s"), { n: z + 1 });
+      go.addEventListener("click", () => this.reader.goTo(z));
+    }
+    return row;
+  }
+
+  /** Which comments are about the shown slice, and what a new one would be about. */
+  showPlace() {
+    const [, , z] = this.reader.voxel;
+    this.part("here").textContent = interpolate(gettext("On slice %(n)s"), { n: z + 1 });
+    for (const row of this.part("comment-list").children) row.classList.toggle("is-here", row.dataset.z === String(z));
+  }
+
+  async refresh() {
+    const { api, addresses } = this.reader;
+    const page = await api.send("GET", `${addresses.comments}?page_size=${LARGEST_PAGE}`).catch(() => null);
+    if (!page) return;
+    this.list = page.results;
+    this.show();
+  }
+
+  // --- writing -----------------------------------------------------------------------------------------------------
+  async write() {
+    const { api, addresses, notices, voxel } = this.reader;
+    const text = this.field.value.trim();
+    if (!text || this.isSending) return;
+    this.isSending = true;
+    const z = this.part("on-slice").checked ? voxel[2] : null;
+    try {
+      const written = await api.send("POST", addresses.comments, { text, z });
+      notices.drop("comment");
+      if (this.field.value.trim() === text) this.field.value = "";
+      this.list = [written, ...this.list];
+      this.show();
+      this.reader.say(gettext("Your comment is kept."));
+    } catch (problem) {
+      if (problem.kind === undefined) throw problem;
+      this.failed(problem);
+    } finally {
+      this.isSending = false;
+    }
+  }
+
+  /** What was written stays in the field. */
+  failed(problem) {
+    const { notices, saving } = this.reader;
+    if (problem.kind === "session") saving.sessionEnded();
+    else notices.show("comment", { text: problem.body.detail ?? gettext("The comment could not be sent. It is still in its field: send it again as soon as the connection is back.") });
+  }
+}
