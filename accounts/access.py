@@ -6,6 +6,7 @@ import enum
 import uuid
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 
 from accounts.models import Institution, Role, User
@@ -83,7 +84,7 @@ def institution_get(user: Any, institution_id: uuid.UUID | str, capability: Capa
     """The door to an institution."""
     try:
         institution = Institution.objects.get(pk=institution_id)
-    except (Institution.DoesNotExist, ValueError):
+    except (Institution.DoesNotExist, ValidationError, ValueError):
         raise NotFound from None
     require(user, institution.pk, capability)
     return institution

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
 from accounts.access import Capability, require
-from cases.models import Annotation, Case, ImportRun, Measurement, Series, Upload
+from cases.models import Annotation, Case, ImportRun, Measurement, ReaderGroup, SavedFilter, Series, Upload
 from spineplatform.shared.errors import NotFound
 
 Id = uuid.UUID | str
@@ -54,3 +54,15 @@ def import_run_get(user: Any, run_id: Id, capability: Capability = Capability.VI
 
 def measurement_get(user: Any, measurement_id: Id, capability: Capability = Capability.VIEW_CASES) -> Measurement:
     return row_get(Measurement.objects.select_related("author"), user, measurement_id, capability)
+
+
+def group_get(user: Any, group_id: Id, capability: Capability = Capability.ASSIGN) -> ReaderGroup:
+    return row_get(ReaderGroup.objects.select_related("institution"), user, group_id, capability)
+
+
+def filter_get(user: Any, filter_id: Id) -> SavedFilter:
+    """Filters are one's own: those of others are not there."""
+    found = SavedFilter.objects.filter(user=user, pk=filter_id).first()
+    if found is None:
+        raise NotFound
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -12,21 +13,43 @@ from rest_framework.views import APIView
 
 from accounts.access import Capability
 from cases.access import case_get
-from cases.assigning import cases_assign
-from cases.selectors_worklist import readers_of
+from cases.assigning import To, cases_assign
+from cases.models import ReaderGroup
+from cases.selectors_worklist import readers_at
 from spineplatform.shared.api import checked
 from spineplatform.shared.api_schema import problems
 
 
 class AssignIn(serializers.Serializer[Any]):
     cases = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=200)
-    assignee = serializers.IntegerField(allow_null=True, help_text="Null: nobody.")
+    assignee = serializers.IntegerField(
+        required=False, allow_null=True, default=None, help_text="A person; null, and no group: nobody."
+    )
+    group = serializers.UUIDField(required=False, allow_null=True, default=None, help_text="Or a group.")
     due_on = serializers.DateField(required=False, allow_null=True, default=None)
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["assignee"] is not None and attrs["group"] is not None:
+            raise serializers.ValidationError({"group": _("Name a person or a group, not both.")})
+        return attrs
 
-class AssigneeOut(serializers.Serializer[Any]):
+
+class ReaderOut(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     name = serializers.CharField(source="display_name")
+
+
+class GroupOut(serializers.ModelSerializer[ReaderGroup]):
+    members = ReaderOut(many=True)
+
+    class Meta:
+        model = ReaderGroup
+        fields = ["id", "institution", "name", "members"]
+
+
+class ReadersOut(serializers.Serializer[Any]):
+    people = ReaderOut(many=True)
+    groups = GroupOut(many=True)
 
 
 class AssignmentListView(APIView):
@@ -36,15 +59,17 @@ class AssignmentListView(APIView):
         responses={204: None, **problems(s404="A case or the person is not to be found.")},
     )
     def put(self, request: Request) -> Response:
-        """Give up to 200 cases to one person with a due date, or to nobody: all of them or none."""
+        """Give up to 200 cases to one person or group with a due date, or to nobody: all of them or none."""
         given = checked(AssignIn, request.data)
         cases = [case_get(request.user, pk, Capability.ASSIGN) for pk in dict.fromkeys(given["cases"])]
-        cases_assign(cases=cases, actor=request.user, assignee_id=given["assignee"], due_on=given["due_on"])
+        to = To(person=given["assignee"], group=given["group"])
+        cases_assign(cases=cases, actor=request.user, to=to, due_on=given["due_on"])
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class AssigneeListView(APIView):
-    @extend_schema(operation_id="case_assignees", responses=AssigneeOut(many=True))
+    @extend_schema(operation_id="case_assignees", responses=ReadersOut)
     def get(self, request: Request, case_id: str) -> Response:
         """Whom a case can be assigned to."""
-        return Response(AssigneeOut(readers_of(case_get(request.user, case_id, Capability.ASSIGN)), many=True).data)
+        case = case_get(request.user, case_id, Capability.ASSIGN)
+        return Response(ReadersOut(readers_at([case.institution_id])).data)

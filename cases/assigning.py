@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.access import Capability, member_get, require
@@ -14,47 +17,66 @@ from accounts.models import Institution, User
 from cases.commenting import notify
 from cases.models import Assignment, Case, NoticeKind
 from spineplatform.shared import audit
+from spineplatform.shared.errors import NotFound
 
 
-def cases_assign(*, cases: Sequence[Case], actor: Any, assignee_id: int | None, due_on: date | None = None) -> None:
-    """Give cases to a member of their institution, or with None to nobody. All of them, or on any error none.
+@dataclass(frozen=True)
+class To:
+    """A person or a group; neither: nobody in particular."""
+
+    person: int | None = None
+    group: uuid.UUID | None = None
+
+    @property
+    def is_nobody(self) -> bool:
+        return self.person is None and self.group is None
+
+
+def cases_assign(*, cases: Sequence[Case], actor: Any, to: To, due_on: date | None = None) -> None:
+    """Give cases to a member or a group of their institution, or to nobody. All of them, or on any error none.
 
     Raises:
-        NotFound: the person is no member of a case's institution.
+        NotFound: the person or group is not of a case's institution.
         Forbidden: ``actor`` may not assign there.
     """
     homes: dict[Any, Institution] = {case.institution_id: case.institution for case in cases}
     for home in homes.values():
         require(actor, home.pk, Capability.ASSIGN)
-        if assignee_id is not None:
-            member_get(home, assignee_id)
+        _check(home, to)
     with transaction.atomic():
-        if assignee_id is None:
+        if to.is_nobody:
             Assignment.objects.filter(case__in=cases).delete()
         else:
-            _give(cases, actor, assignee_id, due_on)
+            _give(cases, actor, to, due_on)
         for case in cases:
             audit.record(
                 actor=actor,
                 action="case.assigned",
                 object_id=case.pk,
                 institution_id=case.institution_id,
-                assignee=str(assignee_id or ""),
+                assignee=str(to.person or to.group or ""),
             )
 
 
-def _give(cases: Sequence[Case], actor: Any, assignee_id: int, due_on: date | None) -> None:
+def _check(home: Institution, to: To) -> None:
+    if to.person is not None:
+        member_get(home, to.person)
+    if to.group is not None and not home.reader_groups.filter(pk=to.group).exists():
+        raise NotFound
+
+
+def _give(cases: Sequence[Case], actor: Any, to: To, due_on: date | None) -> None:
+    given = {"assignee_id": to.person, "group_id": to.group, "due_on": due_on}
     at = timezone.now()
-    rows = [
-        Assignment(case=case, assignee_id=assignee_id, due_on=due_on, assigned_by=actor, assigned_at=at)
-        for case in cases
-    ]
+    rows = [Assignment(case=case, assigned_by=actor, assigned_at=at, **given) for case in cases]
     Assignment.objects.bulk_create(
         rows,
         update_conflicts=True,
         unique_fields=["case"],
-        update_fields=["assignee", "due_on", "assigned_by", "assigned_at"],
+        update_fields=["assignee", "group", "due_on", "assigned_by", "assigned_at"],
     )
-    if assignee_id != actor.pk:
-        for case in cases:
-            notify(User.objects.filter(pk=assignee_id), NoticeKind.ASSIGNMENT, case=case, actor=actor)
+    meant = Q(pk=to.person) if to.group is None else Q(reader_groups=to.group, is_active=True)
+    people = User.objects.filter(meant)
+    told = list(people.exclude(pk=actor.pk))
+    for case in cases:
+        notify(told, NoticeKind.ASSIGNMENT, case=case, actor=actor)

@@ -1,4 +1,4 @@
-"""Forms of the pages: the upload of CT, the upload of masks, and the filter of the work list."""
+"""Forms of the pages: the upload of CT, and of masks."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import InstitutionForm
-from accounts.models import Institution
-from cases.models import CaseState
-from cases.selectors import CaseFilter
 from cases.uploads import PairOptions, PatientRule, SplitWish, UploadOptions
 
 
@@ -127,35 +124,3 @@ class MaskForm(forms.Form):
         required=False,
         help_text=_("For label maps with one value for each vertebra."),
     )
-
-
-class WorkListForm(forms.Form):
-    q = forms.CharField(label=_("Search"), required=False)
-    state = forms.ChoiceField(label=_("State"), choices=[("", _("All states")), *CaseState.choices], required=False)
-    assigned = forms.ChoiceField(
-        label=_("Assigned to"),
-        choices=[("", _("Anyone")), ("me", _("Me")), ("nobody", _("Nobody yet"))],
-        required=False,
-    )
-    institution = forms.ModelChoiceField(
-        label=_("Institution"), queryset=Institution.objects.none(), required=False, empty_label=_("All institutions")
-    )
-    date_from = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
-    date_to = forms.DateField(label=_("To"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
-
-    def __init__(self, *args: Any, institutions: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["institution"].queryset = institutions  # type: ignore[attr-defined]
-
-    def narrowed(self) -> CaseFilter:
-        """The filter for the selector; what is not valid narrows nothing (the form says why)."""
-        given = self.cleaned_data if self.is_valid() else getattr(self, "cleaned_data", {})
-        institution = given.get("institution")
-        return CaseFilter(
-            query=given.get("q", ""),
-            state=given.get("state", ""),
-            institution=str(institution.pk) if institution else "",
-            date_from=given.get("date_from"),
-            date_to=given.get("date_to"),
-            assigned=given.get("assigned", ""),
-        )

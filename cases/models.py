@@ -357,4 +357,4 @@ from cases.models_agreement import (  # noqa: E402, F401
 from cases.models_comments import Comment, Notice, NoticeKind  # noqa: E402, F401
 from cases.models_presence import Presence  # noqa: E402, F401
 from cases.models_reading import Draft, Measurement, MeasurementKind, ViewerSettings  # noqa: E402, F401
-from cases.models_worklist import Assignment  # noqa: E402, F401
+from cases.models_worklist import Assignment, ReaderGroup, SavedFilter  # noqa: E402, F401

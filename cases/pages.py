@@ -1,4 +1,4 @@
-"""Pages of this app: the work list, the upload, a case, a series and its slices."""
+"""Pages of this app: the upload, a case, a series and its slices."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.access import Capability, has_capability, institutions_with, require, require_anywhere
 from cases.access import annotation_get, case_get, import_run_get, series_get, upload_get
 from cases.downloads import download
-from cases.forms import MaskForm, UploadForm, WorkListForm
+from cases.forms import MaskForm, UploadForm
+from cases.forms_worklist import reader_choices
 from cases.models import Assignment, Verdict
-from cases.selectors import case_page, institutions_seen, series_of
-from cases.selectors_worklist import readers_of
+from cases.selectors import series_of
+from cases.selectors_worklist import readers_at
 from cases.services import annotation_upload
 from cases.slices import slice_response
 from cases.uploads import incoming, received, upload_create
@@ -27,20 +28,6 @@ from spineplatform.shared.errors import UserError, describe
 from spineplatform.shared.http import run_action
 
 WORST_FIRST = list(reversed(Verdict))
-
-
-@login_required
-@require_safe
-def list_page(request: HttpRequest) -> HttpResponse:
-    """Context: ``page`` (CasePage), ``form`` (WorkListForm), ``next_url``; htmx asks for the rows alone."""
-    require_anywhere(request.user, Capability.VIEW_CASES)
-    form = WorkListForm(request.GET, institutions=institutions_seen(request.user))
-    page = case_page(request.user, form.narrowed(), after=request.GET.get("after", ""))
-    query = request.GET.copy()
-    query["after"] = page.after
-    context = {"page": page, "form": form, "next_url": f"?{query.urlencode()}" if page.after else ""}
-    partial = request.htmx and not request.htmx.boosted  # type: ignore[attr-defined]
-    return render(request, "cases/_rows.html" if partial else "cases/list.html", context)
 
 
 @login_required
@@ -117,13 +104,16 @@ def import_run_action(request: HttpRequest, run_id: str, action: str) -> HttpRes
 @login_required
 @require_safe
 def detail_page(request: HttpRequest, case_id: str) -> HttpResponse:
-    """Context: ``case``, ``series`` (each with ``annotations``), ``may_segment``, ``may_upload_mask``."""
+    """Context: ``case``, ``series_list`` (each with ``annotations``), ``assignment``, ``assign_to`` (choices; None:
+    the person may not assign), ``may_segment``, ``may_upload_mask``.
+    """
     case = case_get(request.user, case_id)
+    may_assign = has_capability(request.user, case.institution_id, Capability.ASSIGN)
     context = {
         "case": case,
         "series_list": list(series_of(case, request.user)),
-        "assignment": Assignment.objects.filter(case=case).first(),
-        "assignees": readers_of(case) if has_capability(request.user, case.institution_id, Capability.ASSIGN) else (),
+        "assignment": Assignment.objects.filter(case=case).select_related("assignee", "group").first(),
+        "assign_to": reader_choices(readers_at([case.institution_id])) if may_assign else None,
         "may_segment": has_capability(request.user, case.institution_id, Capability.SEGMENT),
         "may_upload_mask": has_capability(request.user, case.institution_id, Capability.UPLOAD_MASK),
     }

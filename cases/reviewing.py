@@ -109,11 +109,12 @@ def _record(series: Series, actor: Any, review: NewReview) -> Review:
 
 
 def _tell(case: Case, signed: Review) -> None:
-    """Who drew the mask that was sent back, and whoever the case is assigned to, hear why."""
+    """Who drew the mask that was sent back, and whoever is to read the case, hear why."""
     if signed.verdict != ReviewVerdict.SENT_BACK:
         return
     drew = Q(pk=signed.annotation.author_id) if signed.annotation and signed.annotation.author_id else Q(pk__in=[])
-    people = User.objects.filter(drew | Q(assignments__case=case)).exclude(pk=signed.reader_id).distinct()
+    reads = Q(assignments__case=case) | Q(reader_groups__assignments__case=case)
+    people = User.objects.filter(drew | reads).exclude(pk=signed.reader_id).distinct()
     about = {"series": signed.series, "text": signed.reason}
     notify(people, NoticeKind.SENT_BACK, case=case, actor=signed.reader, **about)
 

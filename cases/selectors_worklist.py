@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
@@ -9,7 +11,7 @@ from django.urls import reverse
 
 from accounts.access import Capability, institutions_with, roles_with
 from accounts.models import User
-from cases.models import Annotation, Case, CaseState, Review, Series
+from cases.models import Annotation, Assignment, CaseState, ReaderGroup, Review, Series
 
 WAITING = (CaseState.SEGMENTED, CaseState.IN_REVIEW, CaseState.CORRECTED)
 
@@ -18,7 +20,7 @@ def series_waiting(user: Any) -> QuerySet[Series]:
     """Series to sign that are not assigned to somebody else; nobody has said anything about their newest mask."""
     newest_mask = Annotation.objects.filter(series=OuterRef("pk")).order_by("-created_at").values("created_at")[:1]
     last_word = Review.objects.filter(series=OuterRef("pk")).order_by("-created_at").values("created_at")[:1]
-    not_anothers = Q(case__assignment__isnull=True) | Q(case__assignment__assignee=user)
+    not_anothers = Q(case__assignment__isnull=True) | Q(case__assignment__in=Assignment.objects.of(user))
     mine = Series.objects.filter(
         not_anothers, institution__in=list(institutions_with(user, Capability.REVIEW)), case__state__in=WAITING
     )
@@ -39,11 +41,19 @@ def series_next(user: Any, after: Series | None = None) -> Series | None:
     return waiting.filter(same_case | later).first() or waiting.first()
 
 
-def readers_of(case: Case) -> QuerySet[User]:
-    """Whom a case can be assigned to: who may sign or correct at its institution."""
+@dataclass(frozen=True)
+class Readers:
+    """To whom cases can be assigned: who may sign or correct in the institutions, and their groups."""
+
+    people: Sequence[User] = ()
+    groups: Sequence[ReaderGroup] = ()
+
+
+def readers_at(institutions: Collection[Any]) -> Readers:
     roles = {*roles_with(Capability.REVIEW), *roles_with(Capability.CORRECT_MASK)}
-    held = {"memberships__institution": case.institution_id, "memberships__role__in": roles}
-    return User.objects.filter(is_active=True, **held).distinct()
+    held = {"memberships__institution__in": institutions, "memberships__role__in": roles}
+    people = User.objects.filter(is_active=True, **held).distinct()
+    return Readers(list(people), list(ReaderGroup.objects.filter(institution__in=institutions)))
 
 
 def reading_address(series: Series) -> str:

@@ -1,10 +1,10 @@
 from django.urls import path
 
-from cases import pages
+from cases import pages, pages_worklist
 
 app_name = "cases"
 urlpatterns = [
-    path("cases/", pages.list_page, name="list"),
+    path("cases/", pages_worklist.list_page, name="list"),
     path("cases/upload/", pages.upload_page, name="upload"),
     path("cases/uploads/<uuid:upload_id>/", pages.upload_detail_page, name="upload_detail"),
     path("cases/<uuid:case_id>/", pages.detail_page, name="detail"),

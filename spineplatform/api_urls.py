@@ -26,6 +26,7 @@ urlpatterns = [
     path("uploads/", api_uploads.UploadListView.as_view(), name="uploads"),
     path("uploads/<uuid:upload_id>/", api_uploads.UploadView.as_view(), name="upload"),
     path("cases/", cases.CaseListView.as_view(), name="cases"),
+    path("cases/counts/", cases.CaseCountsView.as_view(), name="case-counts"),
     path("cases/<uuid:case_id>/", cases.CaseView.as_view(), name="case"),
     path("series/<uuid:series_id>/", api_series.SeriesView.as_view(), name="series"),
     path("series/<uuid:series_id>/slices/<int:z>/", cases.SeriesSliceView.as_view(), name="series-slice"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -48,8 +48,15 @@ class ListView(GenericAPIView[Any]):
     pagination_class = NewestFirstPagination
     filter_backends = ()
 
-    def page(self, rows: QuerySet[Any], serializer: type[serializers.BaseSerializer[Any]]) -> Response:
-        """One cursor page of ``rows``, newest first."""
+    def page(
+        self,
+        rows: QuerySet[Any],
+        serializer: type[serializers.BaseSerializer[Any]],
+        order: Sequence[str] = (),
+    ) -> Response:
+        """One cursor page of ``rows``, in ``order`` where it is given."""
+        if order:
+            self.paginator.ordering = tuple(order)  # type: ignore[union-attr]
         found = self.paginate_queryset(rows)
         return self.get_paginated_response(serializer(found, many=True, context={"request": self.request}).data)
 

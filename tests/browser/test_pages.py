@@ -44,6 +44,7 @@ def addresses(transactional_db: None) -> dict[str, Any]:
     pages = [
         "/cases/",
         "/cases/?q=nothing-like-this",
+        "/groups/",
         "/cases/upload/",
         f"/cases/uploads/{upload.pk}/",
         f"/cases/{series.case_id}/",

@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from cases.assigning import cases_assign
+from cases.assigning import To, cases_assign
 from cases.commenting import NoSuchSlice, comment_write
 from cases.models import Annotation, Notice, ReviewVerdict
 from cases.reviewing import NewReview, review_sign
@@ -72,7 +72,7 @@ def test_a_mention_leads_to_the_slice_until_it_is_read(mask: Annotation, clinici
 def test_who_is_assigned_hears_it_and_hears_why_a_mask_was_sent_back(
     mask: Annotation, clinician: User, anna: User
 ) -> None:
-    cases_assign(cases=[mask.series.case], actor=clinician, assignee_id=anna.pk)
+    cases_assign(cases=[mask.series.case], actor=clinician, to=To(person=anna.pk))
     sent_back = NewReview(ReviewVerdict.SENT_BACK, mask, "Too wide")
     review_sign(series=mask.series, actor=clinician, review=sent_back)
     told = {(one.kind, one.text) for one in Notice.objects.filter(recipient=anna)}

@@ -10,8 +10,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Institution, Role
+from cases.filtering import BadFilter, CaseFilter
 from cases.models import AnnotationSource, Case, Series, Verdict
-from cases.selectors import BadFilter, CaseFilter, case_page
+from cases.selectors import case_page
 from spineplatform.shared import storage
 from spineplatform.shared.runs import RunState
 from tests import factories

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from knox.models import AuthToken
 
 from accounts.models import Institution, Role, User
-from cases.models import AnnotationSource
+from cases.models import AnnotationSource, ReaderGroup
 from spineplatform.shared.runs import RunState
 from tests import factories
 from tests.cases import projects
@@ -75,6 +75,8 @@ def make() -> World:
         "failed_evaluation": judged.waiting(version, judged_on, state=RunState.FAILED),
         "judged_on": judged_on,
         "home": home,
+        "group": ReaderGroup.objects.create(institution=home, name="Spine clinic"),
+        "saved_filter": people["clinician"].case_filters.create(name="Mine", query="assigned=me"),
         "case": case,
         "series": series,
         "mask": mask,
