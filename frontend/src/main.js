@@ -11,7 +11,7 @@ function start(root) {
   const reading = JSON.parse(document.getElementById(root.dataset.reading).textContent);
   const reader = new Reader(root, reading);
   reader.start();
-  for (const view of reader.views) listenToView(reader, view);
+  for (const view of [...reader.views, reader.comparing.twin]) listenToView(reader, view);
   listenToControls(reader);
   // For the rest of the page, such as the panel of the review.
   root.reader = reader;

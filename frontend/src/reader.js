@@ -9,8 +9,10 @@ import { Layer } from "./data/layer.js";
 import { Loader } from "./data/loader.js";
 import { Volume } from "./data/volume.js";
 import { Editor } from "./edit/editor.js";
+import { Comparing } from "./ui/comparing.js";
 import { Comments } from "./ui/comments.js";
 import { confidenceOf, differingSlices } from "./ui/jumps.js";
+import { lookOf } from "./ui/layerlook.js";
 import { LOOK, showLayout, windowOf } from "./ui/look.js";
 import { Notices } from "./ui/notices.js";
 import { Measuring } from "./ui/measuring.js";
@@ -24,7 +26,6 @@ import { Viewport } from "./view/viewport.js";
 import { greyTable } from "./view/paint.js";
 
 const PLANES = ["axial", "sagittal", "coronal"];
-const COLOURS = [[213, 94, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [204, 121, 167], [100, 143, 255]];
 const SAVE_LOOK_AFTER_MS = 1000;
 const SAVING_DATA_AHEAD = 16;
 const OTHER_VIEWS_EVERY_MS = 250;
@@ -47,19 +48,19 @@ export class Reader {
     this.makeLayers();
     this.direction = 1;
     this.voxel = null;
-    this.comparing = false;
+    this.comparing = new Comparing(this);
   }
 
   start() {
     this.workOn(this.layerAsked("mask") ?? this.layers[0]);
-    this.compareAsAsked();
+    this.comparing.openAsAsked();
     const voxel = this.firstVoxel();
     this.movedAt = performance.now();
     this.wish(voxel[2]); // while the views are made, the first slice is on its way
     const scene = {
       volume: this.volume,
-      layers: () => this.layers,
-      difference: () => (this.comparing && this.other ? [this.other, this.editor.layer] : null),
+      layers: (view) => this.comparing.layersOn(view),
+      difference: () => this.comparing.painted,
       drawMarks: (view, context) => this.drawMarks(view, context),
     };
     Object.defineProperties(scene, { table: { get: () => this.table }, opacity: { get: () => this.look.opacity } });
@@ -68,6 +69,7 @@ export class Reader {
       return new Viewport(element, new Plane(name, this.grid), scene);
     });
     [this.active] = this.views;
+    this.comparing.start(scene);
     this.strip = new Strip(this.root.querySelector("[data-strip]"), this.grid.depth, {
       read: () => this.stripFacts(),
       onPick: (z) => this.goTo(z),
@@ -87,27 +89,13 @@ export class Reader {
 
   // --- masks -------------------------------------------------------------------------------------------------------
   makeLayers() {
-    this.layers = this.reading.masks.map((facts, i) => new Layer(facts, this.grid, { colour: this.colourAt(i) }));
+    this.layers = this.reading.masks.map((facts, i) => new Layer(facts, this.grid, lookOf(this.look, i)));
     if (!this.layers.length) this.layers = [this.emptyLayer()];
-    for (const layer of this.layers) Object.assign(layer, { opacity: this.look.opacity, outline: this.look.outline });
-  }
-
-  /** Of the `i`-th mask in the list: the person's own choice, else one of the palette, which colour-blind people tell apart. */
-  colourAt(i) {
-    return this.look.colours[i] ?? COLOURS[i % COLOURS.length];
-  }
-
-  setColour(layer, colour) {
-    layer.colour = colour;
-    const i = this.layers.indexOf(layer);
-    this.look.colours = Object.assign([], this.look.colours, { [i]: colour });
-    this.refreshAll();
-    this.keepLook();
   }
 
   emptyLayer() {
     const facts = { id: null, label: gettext("New mask"), areas_px: new Array(this.grid.depth).fill(0), author: this.reading.user.name };
-    return new Layer(facts, this.grid, { colour: this.colourAt(0) });
+    return new Layer(facts, this.grid, lookOf(this.look, this.layers?.length ?? 0));
   }
 
   layerOf(id) {
@@ -122,14 +110,6 @@ export class Reader {
   layerAsked(name) {
     const asked = new URLSearchParams(window.location.search).get(name);
     return this.layers.find((layer) => layer.id === asked) ?? null;
-  }
-
-  /** An address with `compare` opens the difference of two masks. */
-  compareAsAsked() {
-    const other = this.layerAsked("compare");
-    if (!other || other === this.editor.layer) return;
-    this.other = other;
-    this.comparing = true;
   }
 
   /** Make `layer` the one that is corrected. Unsaved changes of another one have to be saved or thrown away first. */
@@ -157,7 +137,7 @@ export class Reader {
   /** Slices `zs` of the worked-on mask look different; `keep` them in the draft when a step was finished. */
   masksChanged(zs, { keep = false } = {}) {
     if (keep) this.saving.keep(this.editor.layer, zs);
-    for (const view of this.views) view.refresh();
+    this.refreshViews();
     this.changedSlices = null;
     this.strip.refresh();
     this.panels.showState();
@@ -165,9 +145,8 @@ export class Reader {
 
   wasSaved(layer, before) {
     if (before.id) {
-      before.visible = false;
+      Object.assign(before, lookOf(this.look, this.layers.length), { visible: false });
       this.layers.splice(this.layers.indexOf(layer) + 1, 0, before);
-      before.colour = COLOURS[this.layers.length % COLOURS.length];
       this.other = before;
     }
     this.changedSlices = null;
@@ -188,20 +167,6 @@ export class Reader {
 
   setVisible(layer, visible) {
     layer.visible = visible;
-    this.wish();
-    this.refreshAll();
-  }
-
-  setMaskLook(changes) {
-    Object.assign(this.look, changes);
-    for (const layer of this.layers) Object.assign(layer, changes);
-    this.refreshAll();
-    this.keepLook();
-  }
-
-  compare(on = !this.comparing) {
-    this.comparing = on && Boolean(this.other);
-    if (on && !this.other) this.say(gettext("There is no second mask to compare with."));
     this.wish();
     this.refreshAll();
   }
@@ -282,13 +247,14 @@ export class Reader {
   activate(view) {
     if (this.active === view) return;
     this.active = view;
+    if (this.comparing.isPaired) this.comparing.arrange();
     for (const one of this.views) one.element.classList.toggle("is-active", one === view);
     this.panels.showPlace();
   }
 
   // --- loading -----------------------------------------------------------------------------------------------------
   wish(z = this.voxel[2]) {
-    const layers = this.layers.filter((layer) => layer.source && (layer.visible || layer === this.editor.layer || (this.comparing && layer === this.other)));
+    const layers = this.layers.filter((layer) => layer.source && (layer.visible || layer === this.editor.layer || (this.comparing.isOn && layer === this.other)));
     const { depth } = this.grid;
     const order = readingOrder(z, this.direction, depth, navigator.connection?.saveData ? SAVING_DATA_AHEAD : depth);
     const wishes = order.flatMap((at) => [this.volume.source, ...layers.map((layer) => layer.source)].map((source) => ({ source, z: at })));
@@ -369,8 +335,18 @@ export class Reader {
     this.editor.finish();
   }
 
-  refreshAll() {
+  /** How the masks look has changed, by the person's own hand. */
+  lookChanged() {
+    this.refreshAll();
+    this.keepLook();
+  }
+
+  refreshViews() {
     for (const view of this.views ?? []) view.refresh();
+  }
+
+  refreshAll() {
+    this.refreshViews();
     this.strip?.refresh();
     this.panels?.showAll();
   }

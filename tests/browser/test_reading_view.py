@@ -138,7 +138,10 @@ def test_zoom_keeps_the_pixel_under_the_hand_and_a_drag_moves_the_picture(reader
         reader.mouse.wheel(0, -100)
     reader.keyboard.up("Control")
     assert ask(reader, "reader.views[0].place.zoom") > 3
-    assert on_screen(reader, 40, 70) == (pytest.approx(x, abs=1), pytest.approx(y, abs=1))
+    # The browser tells the wheel's place in whole pixels: a part of one is lost, and grows with the zoom.
+    assert on_screen(reader, 40, 70) == (pytest.approx(x, abs=3), pytest.approx(y, abs=3))
+    x, y = on_screen(reader, 40, 70)
+    reader.mouse.move(x, y)
     reader.keyboard.down("Shift")
     reader.mouse.down()
     reader.mouse.move(x + 60, y - 30, steps=3)
@@ -210,7 +213,7 @@ def test_the_look_follows_the_person_to_the_next_series(reader: Page, series: Se
         reader.keyboard.press("l")
     open_reading(reader, series)
     expect(reader.get_by_role("button", name="Lung")).to_have_attribute("aria-pressed", "true")
-    expect(reader.get_by_role("button", name="Outline")).to_have_attribute("aria-pressed", "true")
+    expect(reader.get_by_role("button", name="Outline", exact=True)).to_have_attribute("aria-pressed", "true")
 
 
 def test_a_slice_that_does_not_come_says_so_and_comes_after_a_retry(reader: Page, series: Series) -> None:

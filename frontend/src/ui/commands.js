@@ -5,6 +5,7 @@ import { anchorsAround } from "../edit/anchors.js";
 import { isThere } from "../edit/pictures.js";
 import { clearSlice, copySlice, fillHolesOf, interpolateBetween } from "../edit/tools.js";
 import { goToDisagreement, goToDoubt } from "./jumps.js";
+import { setMaskLook } from "./layerlook.js";
 import { setLayout, setWindow, toggleCine, toggleLarge, usePreset, windowBy } from "./look.js";
 
 const LARGEST_RADIUS = 60;
@@ -21,14 +22,14 @@ export function listenToControls(reader) {
     if (button.dataset.preset) usePreset(reader, button.dataset.preset);
     if (button.dataset.layoutOf) setLayout(reader, button.dataset.layoutOf);
     // After a click with the mouse, keys such as Enter belong to the picture again; who tabs keeps the place.
-    const isOurs = "do tool preset layoutOf".split(" ").some((name) => button.dataset[name]);
+    const isOurs = "do tool preset layoutOf row".split(" ").some((name) => button.dataset[name]);
     if (event.detail > 0 && isOurs && !document.querySelector("dialog[open]")) reader.active.marks.focus({ preventScroll: true });
   });
   for (const input of root.querySelectorAll("[data-look]")) input.addEventListener("input", () => lookChanged(reader, input));
   root.querySelector("[data-part=slider]").addEventListener("input", (event) => reader.goTo(Number(event.target.value)));
   root.querySelector("[data-part=other]").addEventListener("change", (event) => {
     reader.other = reader.layers[event.target.value];
-    reader.compare(reader.comparing);
+    reader.comparing.show(reader.comparing.mode);
   });
   listenToKeys(keysOf(reader, commands));
   listenToChords(reader, commands);
@@ -37,7 +38,7 @@ export function listenToControls(reader) {
 function lookChanged(reader, input) {
   const value = Number(input.value) / Number(input.dataset.scale ?? 1);
   if (!Number.isFinite(value)) return;
-  if (input.dataset.look === "opacity") reader.setMaskLook({ opacity: value });
+  if (input.dataset.look === "opacity") setMaskLook(reader, { opacity: value });
   else reader.setLook({ [input.dataset.look]: value });
 }
 
@@ -65,8 +66,9 @@ function commandsOf(reader) {
     clear: correcting((place) => clearSlice(place) || still()),
     interpolate: correcting((place) => interpolateAround(reader, place).then((done) => done || still())),
     overlay: () => reader.toggleOverlay(),
-    outline: () => reader.setMaskLook({ outline: !reader.look.outline }),
-    compare: () => reader.compare(),
+    outline: () => setMaskLook(reader, { outline: !reader.look.outline }),
+    compare: () => reader.comparing.toggle("difference"),
+    pair: () => reader.comparing.toggle("pair"),
     "next-difference": () => goToDisagreement(reader, 1),
     "previous-difference": () => goToDisagreement(reader, -1),
     "next-doubt": () => goToDoubt(reader, 1),
@@ -180,6 +182,7 @@ function withAlt(event, reader, commands) {
   if (moves[event.key]) return () => reader.nudge(...moves[event.key]);
   if (event.code === "KeyN") return commands["previous-difference"];
   if (event.code === "Semicolon") return commands[event.shiftKey ? "previous-comment" : "previous-doubt"];
+  if (event.code === "KeyC") return commands.pair;
   if (event.code === "KeyU") return commands["copy-next"];
   const layer = reader.layers[Number(/^Digit([1-9])$/.exec(event.code)?.[1]) - 1];
   return layer ? () => reader.setVisible(layer, !layer.visible) : null;

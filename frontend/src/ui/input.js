@@ -14,7 +14,7 @@ export function listenToView(reader, view) {
   let from = null;
   listenToWheel(marks, {
     step: (by) => {
-      reader.activate(view);
+      reader.activate(reader.comparing.ownerOf(view));
       reader.scroll(view, by);
     },
     zoom: (factor, x, y) => view.zoomBy(factor, x, y),
@@ -24,7 +24,7 @@ export function listenToView(reader, view) {
 
   marks.addEventListener("pointerdown", (event) => {
     marks.focus({ preventScroll: true });
-    reader.activate(view);
+    reader.activate(reader.comparing.ownerOf(view));
     marks.setPointerCapture(event.pointerId);
     pointers.set(event.pointerId, { x: event.offsetX, y: event.offsetY });
     if (pointers.size === 2) {

@@ -36,6 +36,6 @@ export function confidenceOf({ editor, layers }) {
 
 /** For the strip: slices where the compared masks differ, as far as their areas tell. */
 export function differingSlices({ comparing, other, editor }) {
-  if (!comparing || !other) return [];
+  if (!comparing.isOn || !other) return [];
   return editor.layer.areas.flatMap((area, z) => (area === other.areas[z] ? [] : [z]));
 }

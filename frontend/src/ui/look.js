@@ -10,7 +10,7 @@ const WINDOWS = {
 /** What a person starts with; what they change is kept by the server (cases/models_reading.py `ViewerSettings`). */
 export const LOOK = {
   preset: "bone", layout: "three", opacity: 0.45, outline: false, radius: 5, ball: false, threshold: false,
-  low: 150, high: 3000, tolerance: 120, crosshair: true, colours: [],
+  low: 150, high: 3000, tolerance: 120, crosshair: true, colours: [], opacities: [], outlines: [],
 };
 const CINE_FRAME_MS = 80;
 
@@ -44,6 +44,7 @@ export function windowBy(reader, dx, dy) {
 /** "three", or the name of the plane that is shown alone. */
 export function setLayout(reader, name) {
   reader.look.layout = name;
+  if (name === "three" && reader.comparing.isPaired) reader.comparing.show(null);
   showLayout(reader);
   reader.keepLook();
 }

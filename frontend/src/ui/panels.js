@@ -2,6 +2,7 @@
 import { gettext, interpolate, ngettext } from "../../../static/js/i18n.js";
 import { number } from "../../../static/js/format.js";
 import { confidenceOf } from "./jumps.js";
+import { showMasks } from "./masklist.js";
 import { nameOf } from "./measuring.js";
 import { areaWords, localTime, volumeWords, wordsAt } from "./words.js";
 
@@ -36,7 +37,7 @@ export class Panels {
     this.showWindow();
     this.showLook();
     this.showTool();
-    this.showMasks();
+    showMasks(this.reader);
     this.showState();
     this.showMeasurements();
     this.showLoading();
@@ -52,7 +53,7 @@ export class Panels {
     slider.value = z;
     slider.setAttribute("aria-valuetext", interpolate(gettext("Slice %(n)s of %(of)s"), { n: z + 1, of: reader.grid.depth }));
     this.part("position").textContent = text;
-    for (const view of reader.views) {
+    for (const view of [...reader.views, reader.comparing.twin]) {
       view.element.querySelector("[data-part=view-slice]").textContent = `${view.k + 1} / ${view.plane.count}`;
     }
     this.showReadout();
@@ -120,8 +121,8 @@ export class Panels {
     const { look, comparing, cine, layers } = this.reader;
     press(this.root.querySelectorAll("[data-layout-of]"), (button) => button.dataset.layoutOf === look.layout);
     const states = {
-      overlay: layers.some((layer) => layer.visible), outline: look.outline, compare: comparing, cine: Boolean(cine),
-      ball: look.ball, threshold: look.threshold, crosshair: look.crosshair,
+      overlay: layers.some((layer) => layer.visible), outline: look.outline, cine: Boolean(cine),
+      compare: comparing.mode === "difference", pair: comparing.isPaired, ball: look.ball, threshold: look.threshold, crosshair: look.crosshair,
     };
     for (const [name, on] of Object.entries(states)) press(this.root.querySelectorAll(`[data-do=${name}]`), () => on);
     for (const input of this.root.querySelectorAll("[data-look]")) {
@@ -144,38 +145,6 @@ export class Panels {
       angle: gettext("Set a point, the corner, and the last point."),
     };
     this.part("hint").textContent = hints[name] ?? "";
-  }
-
-  // --- masks -------------------------------------------------------------------------------------------------------
-  showMasks() {
-    const { reader } = this;
-    const list = this.part("masks");
-    const template = this.root.querySelector("[data-mask-row]");
-    list.replaceChildren(...reader.layers.map((layer, index) => this.maskRow(template, layer, index)));
-    const select = this.part("other");
-    const others = reader.layers.filter((layer) => layer !== reader.editor.layer);
-    select.replaceChildren(...others.map((layer) => new Option(titleOf(layer), reader.layers.indexOf(layer), false, layer === reader.other)));
-    select.closest("[data-part=comparing]").hidden = !others.length;
-  }
-
-  maskRow(template, layer, index) {
-    const { reader } = this;
-    const row = template.content.firstElementChild.cloneNode(true);
-    const [work, eye] = row.querySelectorAll("button");
-    const current = layer === reader.editor.layer;
-    const colour = row.querySelector("input");
-    colour.value = `#${layer.colour.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
-    colour.setAttribute("aria-label", interpolate(gettext("Colour of %(mask)s"), { mask: titleOf(layer) }));
-    colour.addEventListener("change", () => reader.setColour(layer, [1, 3, 5].map((at) => parseInt(colour.value.slice(at, at + 2), 16))));
-    row.querySelector("[data-row=title]").textContent = titleOf(layer);
-    row.querySelector("[data-row=maker]").textContent = makerOf(layer);
-    work.setAttribute("aria-pressed", String(current));
-    work.addEventListener("click", () => reader.workOn(layer));
-    eye.setAttribute("aria-pressed", String(layer.visible));
-    eye.setAttribute("aria-label", interpolate(gettext("Show %(mask)s"), { mask: titleOf(layer) }));
-    eye.title = `Alt+${index + 1}`;
-    eye.addEventListener("click", () => reader.setVisible(layer, !layer.visible));
-    return row;
   }
 
   // --- the correction ----------------------------------------------------------------------------------------------
@@ -240,15 +209,6 @@ export class Panels {
     reader.activate(reader.views.find((view) => view.plane.name === one.plane));
     reader.refreshMarks();
   }
-}
-
-function titleOf(layer) {
-  return layer.facts.label || gettext("Mask");
-}
-
-function makerOf({ facts }) {
-  const parts = [facts.by_model ? gettext("Model") : facts.author, facts.created_at && localTime(facts.created_at)];
-  return parts.filter(Boolean).join(", ");
 }
 
 function press(buttons, isOn) {

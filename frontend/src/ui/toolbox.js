@@ -48,9 +48,15 @@ export class Toolbox {
   down(view, at, event) {
     this.pressed = { view, at, from: at, x: event.offsetX, y: event.offsetY };
     if (this.name === "navigate") this.reader.pointTo(view, at);
-    else if (this.corrects && !this.reader.mayCorrectNow()) this.pressed = null;
+    else if (this.corrects && !this.mayCorrectIn(view)) this.pressed = null;
     else if (this.isBrush) this.startStroke(view, at, event);
     else if (POINTS[this.name]) this.addPoint(view, at);
+  }
+
+  mayCorrectIn(view) {
+    const isTwin = view === this.reader.comparing.twin;
+    if (isTwin) this.reader.say(gettext("This pane shows the other mask. Draw in the pane beside it."));
+    return !isTwin && this.reader.mayCorrectNow();
   }
 
   move(view, at, event) {

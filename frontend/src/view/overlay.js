@@ -8,7 +8,8 @@ export function drawOverlay(reader, view, context) {
   marks.drawScale(context, view);
   if (reader.look.crosshair) marks.drawCrosshair(context, view, reader.voxel);
   for (const one of reader.measuring.on(view)) marks.drawMeasurement(context, view, one);
-  const hover = toolbox.hovered?.view === view ? toolbox.hovered.at : null;
+  const isHere = toolbox.hovered && [view, view.partner].includes(toolbox.hovered.view);
+  const hover = isHere ? toolbox.hovered.at : null;
   const upToHand = (points) => (hover ? [...points, hover] : points);
   if (toolbox.points.length && toolbox.measureView === view && toolbox.measureSlice === view.k) {
     marks.drawMeasurement(context, view, { kind: toolbox.name, points: upToHand(toolbox.points) });

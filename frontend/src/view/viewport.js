@@ -8,29 +8,47 @@ const EMPTY_HU = -32_768;
 export class Viewport {
   /**
    * @param {HTMLElement} element holds the canvases `.view-image` and `.view-marks`
-   * @param {object} scene shared by all views: volume, layers(), table, difference() ([a, b] or null), drawMarks()
+   * @param {object} scene shared by all views: volume, layers(view), table, difference() ([a, b] or null), drawMarks()
    */
   constructor(element, plane, scene) {
-    Object.assign(this, { element, plane, scene });
+    Object.assign(this, { element, scene });
     this.canvas = element.querySelector(".view-image");
     this.marks = element.querySelector(".view-marks");
     this.context = this.canvas.getContext("2d", { alpha: false });
     this.marksContext = this.marks.getContext("2d");
     this.buffer = document.createElement("canvas");
-    this.buffer.width = plane.width;
-    this.buffer.height = plane.height;
     this.bufferContext = this.buffer.getContext("2d", { alpha: false });
+    /** How the picture is turned, zoomed and moved, and which slice it is. Two views in sync share one. */
+    this.pose = { turn: { rotate: 0, flip: false }, place: { zoom: 1, x: 0, y: 0 }, k: Math.floor(plane.count / 2) };
+    /** Another view of the same pose: whatever is painted anew here is so there. */
+    this.partner = null;
+    this.usePlane(plane);
+    new ResizeObserver(() => this.resize()).observe(element);
+    this.resize();
+  }
+
+  usePlane(plane) {
+    this.complete = false;
+    this.stale = { hu: true, pixels: true };
+    if (this.plane === plane) return;
+    this.plane = plane;
+    [this.buffer.width, this.buffer.height] = [plane.width, plane.height];
     this.data = this.bufferContext.createImageData(plane.width, plane.height);
     this.pixels = new Uint32Array(this.data.data.buffer);
     this.hu = new Int16Array(plane.width * plane.height);
     this.labels = [0, 1, 2].map(() => new Uint8Array(this.hu.length));
-    this.turn = { rotate: 0, flip: false };
-    this.place = { zoom: 1, x: 0, y: 0 };
-    this.k = Math.floor(plane.count / 2);
-    this.stale = { hu: true, pixels: true };
-    this.complete = false;
-    new ResizeObserver(() => this.resize()).observe(element);
-    this.resize();
+  }
+
+  get k() {
+    return this.pose.k;
+  }
+
+  get turn() {
+    return this.pose.turn;
+  }
+
+  get place() {
+    return this.pose.place;
   }
 
   get isShown() {
@@ -40,12 +58,17 @@ export class Viewport {
   // --- what is shown -----------------------------------------------------------------------------------------------
   show(k) {
     if (k !== this.k) this.stale.hu = true;
-    this.k = k;
+    this.pose.k = k;
     this.refresh({ hu: this.stale.hu });
   }
 
   /** Paint again in the next frame: after new slices (`hu`), changed masks or windows (`pixels`), or only marks. */
-  refresh({ hu = false, pixels = true } = {}) {
+  refresh(what = {}) {
+    this.refreshThis(what);
+    this.partner?.refreshThis(what);
+  }
+
+  refreshThis({ hu = false, pixels = true }) {
     this.stale.hu ||= hu;
     this.stale.pixels ||= pixels || hu;
     this.frame ??= requestAnimationFrame(() => {
@@ -55,6 +78,11 @@ export class Viewport {
   }
 
   refreshMarks() {
+    this.refreshTheseMarks();
+    this.partner?.refreshTheseMarks();
+  }
+
+  refreshTheseMarks() {
     this.marksFrame ??= requestAnimationFrame(() => {
       this.marksFrame = null;
       this.paintMarks();
@@ -98,13 +126,12 @@ export class Viewport {
       const there = pair.map((layer, index) => layer.cut(plane, this.k, this.labels[index]));
       if (there.every(Boolean)) paintDifference(pixels, this.labels[0], this.labels[1], this.scene.opacity, this.labels[2]);
     } else {
-      for (const layer of this.scene.layers()) this.paintLayer(layer);
+      for (const layer of this.scene.layers(this)) this.paintLayer(layer);
     }
     this.bufferContext.putImageData(this.data, 0, 0);
   }
 
   paintLayer(layer) {
-    if (!layer.visible) return;
     const { plane, labels } = this;
     layer.cut(plane, this.k, labels[0]);
     const marks = layer.outline ? edgesOf(labels[0], plane.width, plane.height, labels[1]) : labels[0];
@@ -162,7 +189,7 @@ export class Viewport {
 
   // --- zoom, pan, turn ---------------------------------------------------------------------------------------------
   fit() {
-    this.place = { zoom: 1, x: 0, y: 0 };
+    this.pose.place = { zoom: 1, x: 0, y: 0 };
     this.refresh({ pixels: false });
   }
 
@@ -171,7 +198,7 @@ export class Viewport {
     const zoom = Math.max(0.5, Math.min(MOST_ZOOM, this.place.zoom * factor));
     const change = zoom / this.place.zoom;
     const [dx, dy] = [x - this.element.clientWidth / 2, y - this.element.clientHeight / 2];
-    this.place = { zoom, x: dx - (dx - this.place.x) * change, y: dy - (dy - this.place.y) * change };
+    this.pose.place = { zoom, x: dx - (dx - this.place.x) * change, y: dy - (dy - this.place.y) * change };
     this.refresh({ pixels: false });
   }
 
