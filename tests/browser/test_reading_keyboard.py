@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from accounts.models import User
-from cases.models import Annotation, Measurement
+from cases.models import Annotation, Case, Comment, Measurement, Review, Series
 from spineml.phantom import spine_phantom
 from tests import factories
 from tests.browser.reading import all_loaded, ask, held, labels, move_to, open_reading, save
@@ -56,16 +56,57 @@ def rod(ends: tuple[tuple[int, int], tuple[int, int]], radius: float) -> np.ndar
     return np.linalg.norm(points - start - along[..., None] * (end - start), axis=-1) <= radius + 1e-6
 
 
-def test_a_review_from_the_list_to_the_save_needs_no_mouse(page: Page, mask: Annotation, user: User) -> None:
-    before = labels(mask)
-    log_in(page, user)
-    tab_to(page, page.get_by_role("link", name=mask.series.case.title))
+COUNT_POINTERS = """
+const note = ({ type }) => sessionStorage.setItem("pointers", `${sessionStorage.getItem("pointers") ?? ""} ${type}`);
+for (const name of ["pointerdown", "mousedown", "mousemove", "wheel", "touchstart"]) addEventListener(name, note, true);
+"""
+
+
+def test_a_review_from_the_log_in_to_the_next_case_needs_no_mouse(page: Page, mask: Annotation, user: User) -> None:
+    following = factories.prediction(of=factories.series(of=factories.case(institution=mask.institution))).annotation
+    Case.objects.update(state="segmented")
+    log_in_by_keyboard(page, user)
+    for link in (mask.series.case.title, "Read and correct"):
+        tab_to(page, page.get_by_role("link", name=link))
+        page.keyboard.press("Enter")
+    opened(page, mask.series)
+    look_around(page)
+    saved = correct(page, mask)
+    assert (saved.parent, saved.author) == (mask, user)
+    measure_and_comment(page)
+    press(page, "Control+Enter")
+    opened(page, following.series)
+    signed = Review.objects.get()
+    assert (signed.annotation, signed.verdict, signed.reader) == (saved, "approved", user)
+    assert Case.objects.get(pk=mask.series.case_id).state == "approved"
+    press(page, "Control+Enter")
+    expect(page.get_by_text("Nothing else waits for you.")).to_be_visible()
+    assert Review.objects.filter(annotation=following, verdict="approved").exists()
+    tab_to(page, page.get_by_role("button", name="Go to the cases"))
     page.keyboard.press("Enter")
-    tab_to(page, page.get_by_role("link", name="Read and correct"))
+    page.wait_for_url("**/cases/")
+    assert page.evaluate("sessionStorage.getItem('pointers')") is None, "nothing was done with a mouse or a finger"
+
+
+def log_in_by_keyboard(page: Page, user: User) -> None:
+    page.add_init_script(COUNT_POINTERS)
+    page.goto("/")
+    expect(page.get_by_label("Username")).to_be_focused()
+    page.keyboard.type(user.username)
+    tab_to(page, page.get_by_label("Password", exact=True))
+    page.keyboard.type(factories.PASSWORD)
     page.keyboard.press("Enter")
-    root = page.locator("[data-reading]")
-    expect(root).to_have_attribute("data-masks-shown", "true")
+
+
+def opened(page: Page, series: Series) -> None:
+    """Wait for the reading room of a series and all of its slices."""
+    page.wait_for_url(f"**/series/{series.pk}/read/**")
+    expect(page.locator("[data-reading]")).to_have_attribute("data-masks-shown", "true")
     all_loaded(page)
+
+
+def look_around(page: Page) -> None:
+    """Slices, window, overlay, and on to where the model was unsure."""
     press(page, "Home", "ArrowUp", "ArrowUp", "PageUp", "ArrowDown")
     expect(page.locator("[data-part=position]")).to_have_text("12 / 16")
     press(page, "2", "Shift+ArrowRight", "Shift+ArrowUp")
@@ -75,17 +116,28 @@ def test_a_review_from_the_list_to_the_save_needs_no_mouse(page: Page, mask: Ann
     press(page, "o", ";")
     expect(page.locator("[data-part=position]")).to_have_text("13 / 16")
     expect(page.locator("[data-part=confidence]")).to_have_text("0.78")
+
+
+def correct(page: Page, mask: Annotation) -> Annotation:
+    """A stroke by keys, taken back and done again, then saved as it is seen."""
+    before = labels(mask)
     x, y, _ = ask(page, "reader.voxel")
     assert before[:, y - 3 : y + 4, x - 3 : x + 4].any(), "the crosshair starts in the mask"
     press(page, "b", *["Alt+Shift+ArrowLeft"] * 3, "Enter", *["Alt+ArrowUp"] * 4, "Alt+Shift+ArrowRight", "Shift+Enter")
-    stroke = rod(((x - 30, y), (x - 20, y - 4)), 5)
     expected = before.copy()
-    expected[12][stroke] = 1
+    expected[12][rod(((x - 30, y), (x - 20, y - 4)), 5)] = 1
     assert (held(page) == expected).all()
-    press(page, "z", "Control+y")
+    press(page, "z", "z")
+    assert (held(page) == before).all()
+    press(page, "Control+y", "Control+y")
     saved = save(page)
     assert (labels(saved) == expected).all()
-    assert (saved.parent, saved.author) == (mask, user)
+    return saved
+
+
+def measure_and_comment(page: Page) -> None:
+    """A length, a look at the keys, and a comment on the slice."""
+    root = page.locator("[data-reading]")
     press(page, "a", "Enter", *["Alt+Shift+ArrowRight"] * 2, "Enter")
     expect(root).to_have_attribute("data-measured", "1")
     assert Measurement.objects.get().values["length_mm"] == pytest.approx(40)
@@ -93,6 +145,11 @@ def test_a_review_from_the_list_to_the_save_needs_no_mouse(page: Page, mask: Ann
     expect(page.get_by_role("heading", name="Keys and mouse")).to_be_visible()
     press(page, "Escape")
     expect(page.get_by_role("heading", name="Keys and mouse")).to_be_hidden()
+    press(page, 'Shift+"')
+    page.keyboard.type("Wider on the left.")
+    press(page, "Tab", "Tab", "Enter")
+    expect(root).to_have_attribute("data-comments", "1")
+    assert Comment.objects.get().z == 12
 
 
 def test_unsure_slices_are_found_from_a_corrected_mask_too(page: Page, mask: Annotation, user: User) -> None:
