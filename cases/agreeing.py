@@ -11,7 +11,7 @@ from cases.models import AgreementRun, Annotation, AnnotationSource, ReadingItem
 from cases.models_agreement import BEING_READ, AgreementJob, DecisionKind, ItemState
 from cases.selectors_agreement import latest_model_mask, ordered_readings
 from cases.services import MaskOrigin, annotation_record
-from cases.services_agreement import ReadingClosed, decision_record
+from cases.services_agreement import ReadingClosed, decision_record, item_locked
 from spineml import agreement, consensus
 from spineml.agreement import MODEL, PairFigures, SeriesFigures
 from spineml.volume_file import SliceFileReader
@@ -41,7 +41,7 @@ def _figures(lease: Lease[AgreementRun]) -> None:
         masks = _finished(item, with_model=True)
         pairs = _compared(lease, item, masks)
         with suppress(MasksChanged), lease.finishing():
-            _write(_held(item), masks, pairs)
+            _write(item_locked(item), masks, pairs)
 
 
 def _write(item: ReadingItem, masks: Named, pairs: list[PairFigures]) -> None:
@@ -53,10 +53,6 @@ def _write(item: ReadingItem, masks: Named, pairs: list[PairFigures]) -> None:
     item.save(update_fields=["figures"])
     _agree(item, pairs)
     _summarise(item.project_id)
-
-
-def _held(item: ReadingItem) -> ReadingItem:
-    return ReadingItem.objects.select_related("project").select_for_update(of=("self",)).get(pk=item.pk)
 
 
 def _ids(masks: Named) -> list[Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
+from django.db.models import QuerySet
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -18,22 +19,22 @@ from cases.access import annotation_get, series_get
 from cases.access_agreement import item_get, project_get
 from cases.models import AgreementRun, Reading, ReadingItem, ReadingProject
 from cases.models_agreement import AgreementJob, DecisionKind, ItemState, ProjectRole
-from cases.selectors_agreement import ItemSeen, item_seen, items_listed, people_offered, projects_seen
-from cases.services_agreement import (
+from cases.selectors_agreement import ItemSeen, item_seen, items_listed, people_of, people_offered, projects_seen
+from cases.services_agreement import agreement_compute, item_decide, proposal_make, reading_finish
+from cases.services_projects import (
     NewProject,
+    ProjectChanges,
     ProjectPeople,
-    agreement_compute,
-    item_decide,
     item_remove,
     project_add_series,
+    project_change,
     project_create,
-    proposal_make,
-    reading_finish,
 )
 from spineplatform.shared.api import ListView, RunOut, checked
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
 
+PARTS = ("readers", "adjudicators")
 PROPOSALS = [(job.value, job.label) for job in AgreementJob if job != AgreementJob.FIGURES]
 
 
@@ -51,6 +52,28 @@ class ProjectIn(serializers.Serializer[Any]):
     )
     margin = serializers.FloatField(
         required=False, min_value=0.001, max_value=0.5, help_text="Dice that a model may fall short of the readers'."
+    )
+
+
+class ProjectChangeIn(serializers.Serializer[Any]):
+    """What is not named stays as it is."""
+
+    name = serializers.CharField(max_length=120, required=False)
+    readers = serializers.ListField(
+        child=serializers.IntegerField(),
+        required=False,
+        help_text="All of them. Whoever has finished a series stays; new ones come after the others.",
+    )
+    adjudicators = serializers.ListField(child=serializers.IntegerField(), required=False, help_text="All of them.")
+    agreed_dice = serializers.FloatField(
+        required=False,
+        allow_null=True,
+        min_value=0.01,
+        max_value=1,
+        help_text="Holds for series that are not settled yet. Null: each of them is adjudicated.",
+    )
+    margin = serializers.FloatField(
+        required=False, min_value=0.001, max_value=0.5, help_text="Stays once all have read a series."
     )
 
 
@@ -138,14 +161,15 @@ class ProjectListView(ListView):
         """Set up a project; add its series afterwards."""
         given = checked(ProjectIn, request.data)
         institution = institution_get(request.user, given.pop("institution"), Capability.MANAGE_PROJECTS)
-        given |= {name: _people(institution, given[name]) for name in ("readers", "adjudicators")}
+        offered = people_offered(Institution.objects.filter(pk=institution.pk))
+        given |= {name: _people(offered, given[name]) for name in PARTS}
         project = project_create(institution=institution, actor=request.user, project=NewProject(**given))
         body = ProjectDetailOut(project, context={"request": request}).data
         return Response(body, status=status.HTTP_201_CREATED, headers={"Location": body["url"]})
 
 
-def _people(institution: Institution, ids: list[int]) -> list[User]:
-    known = people_offered(Institution.objects.filter(pk=institution.pk)).in_bulk(ids)
+def _people(offered: QuerySet[User], ids: list[int]) -> list[User]:
+    known = offered.in_bulk(ids)
     missing = [one for one in ids if one not in known]
     if missing:
         raise ProjectPeople(f"Nobody with the id {missing[0]} may correct masks there. See /api/v1/users/.")
@@ -157,6 +181,23 @@ class ProjectView(APIView):
     def get(self, request: Request, project_id: str) -> Response:
         """A project with its series and its figures."""
         return Response(ProjectDetailOut(project_get(request.user, project_id), context={"request": request}).data)
+
+    @extend_schema(
+        operation_id="project_change",
+        request=ProjectChangeIn,
+        responses={
+            200: ProjectDetailOut,
+            **problems(s400="Too few people.", s409="The name is used, or it would break a reading that has begun."),
+        },
+    )
+    def patch(self, request: Request, project_id: str) -> Response:
+        """Change the name, the people or the thresholds; what was read and settled stays as it is."""
+        project = project_get(request.user, project_id, Capability.MANAGE_PROJECTS)
+        given = checked(ProjectChangeIn, request.data)
+        given |= {name: _people(people_of(project), given[name]) for name in PARTS if name in given}
+        project_change(project=project, actor=request.user, changes=cast(ProjectChanges, given))
+        fresh = project_get(request.user, project_id)
+        return Response(ProjectDetailOut(fresh, context={"request": request}).data)
 
 
 class ProjectSeriesIn(serializers.Serializer[Any]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 from django import forms
@@ -10,10 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import InstitutionForm
 from accounts.models import Institution, User
-from cases.models import Series
+from cases.models import ReadingProject, Series
 from cases.models_agreement import DEFAULT_MARGIN
-from cases.selectors_agreement import people_offered
-from cases.services_agreement import NewProject
+from cases.selectors_agreement import margin_is_fixed, people_of, people_offered
+from cases.services_projects import NewProject, ProjectChanges
 
 
 class PeopleField(forms.ModelMultipleChoiceField):
@@ -23,8 +24,8 @@ class PeopleField(forms.ModelMultipleChoiceField):
         return str(obj.display_name())
 
 
-class ProjectForm(InstitutionForm):
-    """A new project; the services check that its people belong to the institution."""
+class HowRead(forms.Form):
+    """By whom a project is read, and how it is judged; the services check that its people belong to the institution."""
 
     name = forms.CharField(label=_("Name"), max_length=120)
     readers = PeopleField(
@@ -34,12 +35,6 @@ class ProjectForm(InstitutionForm):
         label=_("Adjudicators"),
         queryset=User.objects.none(),
         help_text=_("They see all masks and settle what readers disagree about. Nobody is both."),
-    )
-    blind = forms.BooleanField(
-        label=_("Blind double reading"),
-        required=False,
-        initial=True,
-        help_text=_("No reader sees masks of others on a series until all have finished it."),
     )
     agreed_dice = forms.FloatField(
         label=_("Settled without an adjudicator from a Dice of"),
@@ -56,11 +51,24 @@ class ProjectForm(InstitutionForm):
         help_text=_("By how much it may agree less with readers than they do with each other. Decide it beforehand."),
     )
 
+    def offer(self, people: QuerySet[User]) -> None:
+        for part in ("readers", "adjudicators"):
+            self.fields[part].queryset = people  # type: ignore[attr-defined]
+
+
+class ProjectForm(HowRead, InstitutionForm):
+    """A new project."""
+
+    blind = forms.BooleanField(
+        label=_("Blind double reading"),
+        required=False,
+        initial=True,
+        help_text=_("No reader sees masks of others on a series until all have finished it."),
+    )
+
     def __init__(self, *args: Any, institutions: QuerySet[Institution], **kwargs: Any) -> None:
         super().__init__(*args, institutions=institutions, **kwargs)
-        people = people_offered(institutions)
-        self.fields["readers"].queryset = people  # type: ignore[attr-defined]
-        self.fields["adjudicators"].queryset = people  # type: ignore[attr-defined]
+        self.offer(people_offered(institutions))
 
     def project(self) -> NewProject:
         given = self.cleaned_data
@@ -72,6 +80,35 @@ class ProjectForm(InstitutionForm):
             agreed_dice=given["agreed_dice"],
             margin=given["margin"],
         )
+
+
+class ProjectChangeForm(HowRead):
+    """Begins with how the project is; the services refuse what would break a reading that has begun."""
+
+    def __init__(self, data: Any = None, *, project: ReadingProject) -> None:
+        people: dict[str, list[int]] = defaultdict(list)
+        for role, user in project.members.values_list("role", "user"):
+            people[f"{role}s"].append(user)
+        now = {"name": project.name, "agreed_dice": project.agreed_dice, "margin": project.margin, **people}
+        super().__init__(data, initial=now)
+        self.offer(people_of(project))
+        self.fields["agreed_dice"].help_text = _(
+            "It holds for series that are not settled yet: those whose readers agree so much are settled at once. "
+            "Left empty, every series is adjudicated."
+        )
+        if margin_is_fixed(project):
+            self.fields["margin"].disabled = True
+            self.fields["margin"].help_text = _("It stays as it was decided, for all have read a series already.")
+
+    def changes(self) -> ProjectChanges:
+        given = self.cleaned_data
+        return {
+            "name": given["name"],
+            "readers": list(given["readers"]),
+            "adjudicators": list(given["adjudicators"]),
+            "agreed_dice": given["agreed_dice"],
+            "margin": given["margin"],
+        }
 
 
 class SeriesField(forms.ModelMultipleChoiceField):

@@ -15,21 +15,15 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.access import Capability, has_capability, institutions_with, require_anywhere
 from cases.access import annotation_get
 from cases.access_agreement import item_get, project_get
-from cases.forms_agreement import AddSeriesForm, ProjectForm
+from cases.forms_agreement import AddSeriesForm, ProjectChangeForm, ProjectForm
 from cases.models import ReadingItem, ReadingProject
 from cases.models_agreement import AgreementJob
-from cases.selectors_agreement import item_seen, items_listed, names_of, projects_seen, series_offered
-from cases.services_agreement import (
-    agreement_compute,
-    item_decide,
-    item_remove,
-    project_add_series,
-    project_create,
-    proposal_make,
-    reading_finish,
-)
+from cases.selectors_agreement import have_read, item_seen, items_listed, names_of, projects_seen, series_offered
+from cases.services_agreement import agreement_compute, item_decide, proposal_make, reading_finish
+from cases.services_projects import item_remove, project_add_series, project_change, project_create
 from cases.showing_agreement import pair_rows, summary_shown, variation_shown
 from spineplatform.shared.errors import UserError
+from spineplatform.shared.words import said
 
 
 # --- projects ---------------------------------------------------------------------------------------------------------
@@ -49,7 +43,7 @@ def projects_page(request: HttpRequest) -> HttpResponse:
             )
             return redirect(project)
         except UserError as error:
-            form.add_error(None, error.message)
+            form.add_error(None, said(error.message))
     context = {"projects": projects_seen(request.user), "form": form}
     return render(request, "agreement/projects.html", context, status=400 if request.method == "POST" else 200)
 
@@ -58,7 +52,7 @@ def projects_page(request: HttpRequest) -> HttpResponse:
 @require_safe
 def project_page(request: HttpRequest, project_id: str) -> HttpResponse:
     """Context: ``project``, ``members``, ``items``, ``summary`` (see showing_agreement), ``form`` (AddSeriesForm; None
-    for whoever may not), ``to_read`` (the person's next series, or None)."""
+    for whoever may not), ``may_manage``, ``to_read`` (the person's next series, or None)."""
     return _project(request, project_get(request.user, project_id))
 
 
@@ -76,9 +70,27 @@ def _project(request: HttpRequest, project: ReadingProject, form: AddSeriesForm 
         "items": items,
         "summary": summary_shown(project.summary),
         "form": form,
+        "may_manage": may_manage,
         "to_read": next(waiting, None) if reads else None,
     }
     return render(request, "agreement/project.html", context, status=400 if form and form.errors else 200)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def change_page(request: HttpRequest, project_id: str) -> HttpResponse:
+    """Context: ``project``, ``form`` (ProjectChangeForm), ``have_read`` (readers who therefore stay)."""
+    project = project_get(request.user, project_id, Capability.MANAGE_PROJECTS)
+    form = ProjectChangeForm(request.POST or None, project=project)
+    if request.method == "POST" and form.is_valid():
+        try:
+            project_change(project=project, actor=request.user, changes=form.changes())
+            messages.success(request, _("The project is changed. What is settled stays as it is."))
+            return redirect(project)
+        except UserError as error:
+            form.add_error(None, said(error.message))
+    context = {"project": project, "form": form, "have_read": have_read(project)}
+    return render(request, "agreement/change.html", context, status=400 if request.method == "POST" else 200)
 
 
 @login_required

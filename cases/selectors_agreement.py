@@ -40,6 +40,23 @@ def people_offered(institutions: QuerySet[Institution]) -> QuerySet[User]:
     return mine.distinct().order_by("username")
 
 
+def people_of(project: ReadingProject) -> QuerySet[User]:
+    """Who may take part in the project, or does already, whatever they may do by now."""
+    offered = people_offered(Institution.objects.filter(pk=project.institution_id)).values("pk")
+    members = project.members.values("user")
+    return User.objects.filter(Q(pk__in=offered) | Q(pk__in=members)).order_by("username")
+
+
+def have_read(project: ReadingProject) -> QuerySet[User]:
+    """Readers who have finished a series of the project."""
+    return User.objects.filter(pk__in=Reading.objects.filter(item__project=project).values("reader"))
+
+
+def margin_is_fixed(project: ReadingProject) -> bool:
+    """All have read a series, so there are, or will be, figures that the margin judges."""
+    return project.items.exclude(state__in=BEING_READ).exists()
+
+
 def series_offered(project: ReadingProject) -> QuerySet[Series]:
     """The newest series of the institution that are in no project; not cut off, so that a form can choose from them."""
     free = Series.objects.filter(institution=project.institution_id, reading_item__isnull=True)

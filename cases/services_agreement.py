@@ -1,17 +1,14 @@
-"""Writes of reading projects: setting them up, finishing a reading, and settling what readers disagree about."""
+"""Writes of readings: finishing one, comparing them, and settling what readers disagree about."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
-from accounts.access import Capability, has_capability, require
-from accounts.models import Institution
+from accounts.access import Capability, require
 from cases.access_agreement import require_part
 from cases.models import (
     AgreementRun,
@@ -19,17 +16,14 @@ from cases.models import (
     AnnotationSource,
     Case,
     Decision,
-    ProjectMember,
     Reading,
     ReadingItem,
     ReadingProject,
     Review,
     ReviewVerdict,
-    Series,
 )
 from cases.models_agreement import (
     BEING_READ,
-    DEFAULT_MARGIN,
     SETTLED,
     AgreementJob,
     DecisionKind,
@@ -40,30 +34,6 @@ from cases.reviewing import state_of
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, UserError
 from spineplatform.shared.runs import run_enqueue, run_retry
-
-
-class ProjectNameTaken(Conflict):
-    """A project of this institution has this name already. Choose another name."""
-
-    code = "project-name-taken"
-
-
-class ProjectPeople(UserError):
-    """A project needs two readers or more and at least one adjudicator who is not a reader."""
-
-    code = "project-people"
-
-
-class SeriesElsewhere(Conflict):
-    """A series is already in a reading project. Choose only series that are in none."""
-
-    code = "series-in-project"
-
-
-class ReadingBegun(Conflict):
-    """A reader has finished this series already, so it stays in the project."""
-
-    code = "reading-begun"
 
 
 class ReadingClosed(Conflict):
@@ -96,99 +66,6 @@ class NotToDecideOn(UserError):
     code = "not-to-decide-on"
 
 
-# --- setting up -------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class NewProject:
-    """``agreed_dice``: readers who agree at least so much settle a series by themselves; None: never."""
-
-    name: str
-    readers: Sequence[Any]
-    adjudicators: Sequence[Any]
-    blind: bool = True
-    agreed_dice: float | None = None
-    margin: float = DEFAULT_MARGIN
-
-
-def project_create(*, institution: Institution, actor: Any, project: NewProject) -> ReadingProject:
-    """Set up a project; its series are added afterwards.
-
-    Raises:
-        ProjectPeople: too few people, one in both parts, or one who may not correct masks there.
-        ProjectNameTaken: the name is used.
-        Forbidden, NotFound: ``actor`` may not run projects there.
-    """
-    require(actor, institution.pk, Capability.MANAGE_PROJECTS)
-    _check_people(institution, project)
-    try:
-        with transaction.atomic():
-            row = ReadingProject.objects.create(
-                institution=institution,
-                name=project.name,
-                blind=project.blind,
-                agreed_dice=project.agreed_dice,
-                margin=project.margin,
-                created_by=actor,
-            )
-            _add_members(row, project)
-            _record(actor, "project.created", row, readers=[str(one.pk) for one in project.readers])
-    except IntegrityError:
-        raise ProjectNameTaken from None
-    return row
-
-
-def _check_people(institution: Institution, project: NewProject) -> None:
-    readers, adjudicators = set(project.readers), set(project.adjudicators)
-    if len(readers) < 2 or not adjudicators or readers & adjudicators:
-        raise ProjectPeople
-    for person in readers | adjudicators:
-        if not has_capability(person, institution.pk, Capability.CORRECT_MASK):
-            raise ProjectPeople(
-                f"{person.display_name()} may not correct masks there. Choose clinicians and annotators of the "
-                "institution."
-            )
-
-
-def _add_members(row: ReadingProject, project: NewProject) -> None:
-    parts = ((project.readers, ProjectRole.READER), (project.adjudicators, ProjectRole.ADJUDICATOR))
-    ProjectMember.objects.bulk_create(
-        ProjectMember(project=row, user=person, role=role) for people, role in parts for person in people
-    )
-
-
-def project_add_series(*, project: ReadingProject, series: Iterable[Series], actor: Any) -> list[ReadingItem]:
-    """Give series of the project's institution to its readers.
-
-    Raises:
-        SeriesElsewhere: one of them is in a project already.
-        Forbidden, NotFound: ``actor`` may not run projects there, or a series is of another institution.
-    """
-    require(actor, project.institution_id, Capability.MANAGE_PROJECTS)
-    try:
-        with transaction.atomic():
-            items = ReadingItem.objects.bulk_create(
-                ReadingItem(institution_id=project.institution_id, project=project, series=one) for one in series
-            )
-            _record(actor, "project.series_added", project, series=[str(item.series_id) for item in items])
-    except IntegrityError:
-        raise SeriesElsewhere from None
-    return items
-
-
-def item_remove(*, item: ReadingItem, actor: Any) -> None:
-    """Take a series out of its project while nobody has finished it.
-
-    Raises:
-        ReadingBegun: somebody has.
-        Forbidden, NotFound: ``actor`` may not run projects there.
-    """
-    require(actor, item.institution_id, Capability.MANAGE_PROJECTS)
-    with transaction.atomic():
-        if _locked(item).state != ItemState.WAITING:
-            raise ReadingBegun
-        _record(actor, "project.series_removed", item.project, series=[str(item.series_id)])
-        item.delete()
-
-
 # --- reading ----------------------------------------------------------------------------------------------------------
 def reading_finish(*, item: ReadingItem, annotation: Annotation, actor: Any) -> Reading:
     """Say that ``actor`` has finished the series with this mask. The last reader's finish starts the comparison.
@@ -202,26 +79,36 @@ def reading_finish(*, item: ReadingItem, annotation: Annotation, actor: Any) -> 
         Forbidden, NotFound: ``actor`` is no reader of the project.
     """
     require(actor, item.institution_id, Capability.CORRECT_MASK)
-    require_part(actor, item.project, ProjectRole.READER)
     own = annotation.source == AnnotationSource.MODEL or annotation.author_id == actor.pk
-    if annotation.series_id != item.series_id or not own:
-        raise NotYourMask
     with transaction.atomic():
-        row = _locked(item)
+        row = item_locked(item)
+        row.project = _project_held(row)
+        require_part(actor, row.project, ProjectRole.READER)
+        if annotation.series_id != item.series_id or not own:
+            raise NotYourMask
         if row.state in SETTLED or (row.state not in BEING_READ and row.project.blind):
             raise ReadingClosed
         reading, _ = Reading.objects.update_or_create(
             item=row, reader=actor, defaults={"annotation": annotation, "finished_at": timezone.now()}
         )
         _record(actor, "reading.finished", item, annotation=str(annotation.pk))
-        _advance(row, actor)
+        readings_advance(row, actor)
     item.refresh_from_db()
     return reading
 
 
-def _advance(item: ReadingItem, actor: Any) -> None:
+def _project_held(item: ReadingItem) -> ReadingProject:
+    """The project as it is now, held after the series, so that its readers stay who they are until the end."""
+    return ReadingProject.objects.select_for_update(no_key=True).get(pk=item.project_id)
+
+
+def readings_advance(item: ReadingItem, actor: Any) -> None:
+    """Set how far the readers are; once all have read, the comparison starts. Call with the item and project held.
+
+    A series that all have read already waits for nobody who came later.
+    """
     waiting_for = item.project.members.filter(role=ProjectRole.READER).exclude(user__in=item.readings.values("reader"))
-    item.state = ItemState.ONE_READ if waiting_for.exists() else ItemState.ALL_READ
+    item.state = ItemState.ONE_READ if item.state in BEING_READ and waiting_for.exists() else ItemState.ALL_READ
     item.figures = None
     item.save(update_fields=["state", "figures"])
     if item.state == ItemState.ALL_READ:
@@ -247,7 +134,7 @@ def agreement_compute(*, item: ReadingItem, actor: Any) -> AgreementRun:
     """
     require(actor, item.institution_id, Capability.CORRECT_MASK)
     with transaction.atomic():
-        if _locked(item).state in BEING_READ:
+        if item_locked(item).state in BEING_READ:
             raise NotAllRead
         return run_start(item=item, job=AgreementJob.FIGURES, actor=actor)
 
@@ -261,7 +148,7 @@ def proposal_make(*, item: ReadingItem, job: AgreementJob, actor: Any) -> Agreem
     """
     _require_adjudicator(item, actor)
     with transaction.atomic():
-        _check_open(_locked(item))
+        _check_open(item_locked(item))
         return run_start(item=item, job=job, actor=actor)
 
 
@@ -297,7 +184,7 @@ def item_decide(*, item: ReadingItem, annotation: Annotation, actor: Any, note: 
     _require_adjudicator(item, actor)
     kind = _kind(item, annotation, actor)
     with transaction.atomic():
-        row = _locked(item)
+        row = item_locked(item)
         _check_open(row)
         decision = decision_record(item=row, annotation=annotation, kind=kind, signer=actor, note=note)
         _record(actor, "reading.adjudicated", item, annotation=str(annotation.pk), kind=str(kind))
@@ -359,12 +246,14 @@ def _check_open(item: ReadingItem) -> None:
         raise AlreadySettled
 
 
-def _locked(item: ReadingItem) -> ReadingItem:
-    """The row as it is now, held until the transaction ends."""
-    rows = ReadingItem.objects.select_related("project").select_for_update(of=("self",))
-    return rows.get(pk=item.pk)
+def item_locked(item: ReadingItem) -> ReadingItem:
+    """The row as it is now, held until the transaction ends.
+
+    Its project is not joined: while this waits for the row the project may change, and a join would show it as before.
+    """
+    return ReadingItem.objects.select_for_update().get(pk=item.pk)
 
 
-def _record(actor: Any, action: str, row: ReadingProject | ReadingItem, **detail: Any) -> None:
+def _record(actor: Any, action: str, row: ReadingItem, **detail: Any) -> None:
     institution: uuid.UUID = row.institution_id
     audit.record(actor=actor, action=action, object_id=row.pk, institution_id=institution, **detail)

@@ -6,6 +6,7 @@ app_name = "agreement"
 urlpatterns = [
     path("projects/", pages.projects_page, name="projects"),
     path("projects/<uuid:project_id>/", pages.project_page, name="project"),
+    path("projects/<uuid:project_id>/change/", pages.change_page, name="change"),
     path("projects/<uuid:project_id>/series/", pages.series_action, name="add_series"),
     path("projects/<uuid:project_id>/variation/", pages.variation_page, name="variation"),
     path("readings/<uuid:item_id>/", pages.item_page, name="item"),

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from cases.models import ReadingItem
 from spineplatform.processes import Processes
+from tests import factories
 from tests.browser.test_walk import log_in
 from tests.cases import projects
 from tests.cases.projects import Group
@@ -42,6 +43,18 @@ def finish(page: Page, item: ReadingItem, label: str) -> None:
     page.get_by_label(label).check()
     page.get_by_role("button", name="Finish with this mask").click()
     expect(page.get_by_text("Your reading is finished.")).to_be_visible()
+
+
+def test_a_project_gets_another_reader(page: Page, group: Group) -> None:
+    place = group.project.institution
+    newcomer = factories.user("annotator", institution=place)
+    become(page, factories.user("model_admin", institution=place))
+    page.goto(group.project.get_absolute_url())
+    page.get_by_role("link", name="Change", exact=True).click()
+    page.get_by_role("group", name="Readers").get_by_label(newcomer.display_name()).check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("The project is changed.")).to_be_visible()
+    expect(page.get_by_label("How it is read")).to_contain_text(newcomer.display_name())
 
 
 def test_two_readers_disagree_and_a_third_settles_it(

@@ -54,6 +54,7 @@ def addresses(transactional_db: None) -> dict[str, Any]:
         "/projects/",
         project.get_absolute_url(),
         f"{project.get_absolute_url()}variation/",
+        f"{project.get_absolute_url()}change/",
         *(item.get_absolute_url() for item in items),
         f"/reports/{reports.written(prediction.annotation).pk}/",
         "/models/",
