@@ -15,7 +15,8 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from cases.models import Assignment, Case, CaseState, Series
+from cases.models import Case, CaseState, Series
+from cases.models_worklist import given_to
 from spineplatform.shared.errors import UserError
 
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(9900, 1, 1)
@@ -79,7 +80,7 @@ class CaseFilter:
         if not self.assigned:
             return cases
         if self.assigned == ME:
-            return cases.filter(assignment__in=Assignment.objects.of(user))
+            return cases.filter(given_to(user))
         if self.assigned == NOBODY:
             return cases.filter(assignment__isnull=True)
         if self.assigned.isdecimal():

@@ -58,6 +58,10 @@ class CaseState(models.TextChoices):
     REJECTED = "rejected", _("Rejected")
 
 
+# A case in one of these waits for a reader.
+WAITING = (CaseState.SEGMENTED, CaseState.IN_REVIEW, CaseState.CORRECTED)
+
+
 class Case(models.Model):
     """One study of one patient: the unit a clinician works through."""
 
@@ -78,7 +82,12 @@ class Case(models.Model):
             models.UniqueConstraint(fields=["institution", "study_hash"], name="cases_case_study"),
             models.CheckConstraint(condition=Q(state__in=CaseState.values), name="cases_case_known_state"),
         ]
-        indexes = [models.Index(fields=["institution", "-created_at", "-id"], name="cases_case_worklist")]
+        indexes = [
+            models.Index(fields=["institution", "-created_at", "-id"], name="cases_case_worklist"),
+            models.Index(
+                fields=["institution", "created_at", "id"], name="cases_case_waiting", condition=Q(state__in=WAITING)
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.title

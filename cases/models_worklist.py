@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, Self
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -30,10 +30,10 @@ class ReaderGroup(models.Model):
         return self.name
 
 
-class AssignmentQuerySet(models.QuerySet["Assignment"]):
-    def of(self, user: Any) -> Self:
-        """Cases given to the person or to a group of theirs."""
-        return self.filter(Q(assignee=user.pk) | Q(group__in=ReaderGroup.objects.filter(members=user.pk).values("pk")))
+def given_to(user: Any, case: str = "") -> Q:
+    """Cases assigned to the person or to a group of theirs, which are asked for first; ``case`` leads to them."""
+    groups = list(ReaderGroup.objects.filter(members=user.pk).values_list("pk", flat=True))
+    return Q((f"{case}assignment__assignee", user.pk)) | Q((f"{case}assignment__group__in", groups))
 
 
 class Assignment(models.Model):
@@ -47,8 +47,6 @@ class Assignment(models.Model):
     due_on = models.DateField(null=True)
     assigned_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     assigned_at = models.DateTimeField(default=timezone.now)
-
-    objects = AssignmentQuerySet.as_manager()
 
     class Meta:
         indexes = [

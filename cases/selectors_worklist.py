@@ -6,27 +6,24 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
 
 from accounts.access import Capability, institutions_with, roles_with
 from accounts.models import User
-from cases.models import Annotation, Assignment, CaseState, ReaderGroup, Review, Series
-
-WAITING = (CaseState.SEGMENTED, CaseState.IN_REVIEW, CaseState.CORRECTED)
+from cases.models import WAITING, Annotation, ReaderGroup, Review, Series
+from cases.models_worklist import given_to
 
 
 def series_waiting(user: Any) -> QuerySet[Series]:
-    """Series to sign that are not assigned to somebody else; nobody has said anything about their newest mask."""
-    newest_mask = Annotation.objects.filter(series=OuterRef("pk")).order_by("-created_at").values("created_at")[:1]
-    last_word = Review.objects.filter(series=OuterRef("pk")).order_by("-created_at").values("created_at")[:1]
-    not_anothers = Q(case__assignment__isnull=True) | Q(case__assignment__in=Assignment.objects.of(user))
-    mine = Series.objects.filter(
-        not_anothers, institution__in=list(institutions_with(user, Capability.REVIEW)), case__state__in=WAITING
-    )
-    dated = mine.annotate(newest_mask=Subquery(newest_mask), last_word=Subquery(last_word))
-    unsigned = dated.filter(Q(newest_mask__isnull=False), Q(last_word__isnull=True) | Q(newest_mask__gt=F("last_word")))
-    return unsigned.select_related("case__patient").order_by("case__created_at", "case_id", "number")
+    """Series to sign that are not assigned to somebody else: with a mask about which nobody has said anything since."""
+    later_word = Review.objects.filter(series=OuterRef("series"), created_at__gte=OuterRef("created_at"))
+    unsigned_mask = Annotation.objects.filter(~Exists(later_word), series=OuterRef("pk"))
+    not_anothers = Q(case__assignment__isnull=True) | given_to(user, "case__")
+    homes = list(institutions_with(user, Capability.REVIEW))
+    mine = Series.objects.filter(not_anothers, case__institution__in=homes, case__state__in=WAITING)
+    waiting = mine.filter(Exists(unsigned_mask))
+    return waiting.select_related("case__patient").order_by("case__created_at", "case_id", "number")
 
 
 def series_next(user: Any, after: Series | None = None) -> Series | None:

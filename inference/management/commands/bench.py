@@ -17,7 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from inference.bench import platform, viewer
+from inference.bench import platform, viewer, worklist
 from inference.bench.report import table
 from spineplatform.processes import PROJECT, Processes, migrate, running_services
 from training.services import default_version_ensure
@@ -40,9 +40,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--long", action="store_true", help="also a 1,000-slice volume (two minutes more)")
-        parser.add_argument("--only", choices=["network", "training", "platform", "viewer"])
+        parser.add_argument("--only", choices=["network", "training", "platform", "worklist", "viewer"])
         parser.add_argument(
-            "--step", choices=["prepare", "prepare-viewer", "measure"], help="used by the command itself"
+            "--step", choices=["prepare", "prepare-viewer", "measure", "worklist"], help="used by the command itself"
         )
         parser.add_argument("--given", type=Path, help="used by the command itself")
 
@@ -60,6 +60,9 @@ class Command(BaseCommand):
         if only in {None, "platform"}:
             with state_folder() as folder:
                 figures |= self._platform(folder, long=long)
+        if only in {None, "worklist"}:
+            with state_folder() as folder:
+                figures |= self._worklist(folder)
         if only in {None, "viewer"}:
             with state_folder() as folder:
                 figures |= self._viewer(folder)
@@ -110,6 +113,13 @@ class Command(BaseCommand):
                 given |= {"address": address, "long": long, **pids}
                 return {"worker_ready_s": round(ready, 1)} | self._child("measure", given, environment)
 
+    def _worklist(self, state: Path) -> dict[str, Any]:
+        with running_services(state, self.say) as addresses:
+            environment = {**addresses, "SPINE_STATE_DIR": str(state)}
+            migrate(environment, self.say)
+            self.say("The work list of 100,000 cases against one of 1,000 (two minutes)")
+            return self._child("worklist", {}, environment)
+
     def _viewer(self, state: Path) -> dict[str, Any]:
         with running_services(state, self.say) as addresses:
             environment = {**addresses, "SPINE_STATE_DIR": str(state)}
@@ -143,6 +153,8 @@ class Command(BaseCommand):
             answer: dict[str, Any] = {"password": platform.prepare()}
         elif step == "prepare-viewer":
             answer = {"password": platform.prepare(), "series": viewer.prepare()}
+        elif step == "worklist":
+            answer = worklist.measure()
         else:
             long = given.pop("long")
             with tempfile.TemporaryDirectory(dir=path.parent) as folder:
