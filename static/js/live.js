@@ -10,7 +10,10 @@ function followNotices(link) {
   const socket = new LiveSocket("/ws/notices/", {
     onMessage(message) {
       showUnread(link, message.unread);
-      if (message.type === "notice") showNotice(message.notice);
+      if (message.type !== "notice") return;
+      showNotice(message.notice);
+      // For the rest of the page, such as the comments of the reading room.
+      document.dispatchEvent(new CustomEvent("spine:notice", { detail: message.notice }));
     },
     silenceMs: 150_000,
   });

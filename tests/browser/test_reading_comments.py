@@ -98,6 +98,15 @@ def test_a_comment_on_the_shown_slice_names_a_colleague_without_a_mouse(
     at(reader, 2)
 
 
+def test_a_mention_appears_in_the_list_while_the_page_is_open(reader: Page, mask: Annotation, anna: User) -> None:
+    expect(comments(reader)).to_have_count(2)
+    reader.wait_for_timeout(1000)  # the socket of the notices opens after the picture
+    me = User.objects.get(pk=ask(reader, "reader.reading.user.id"))
+    comment_write(series=mask.series, actor=anna, text=f"@{me.username} look", z=7)
+    expect(comments(reader)).to_have_count(3)
+    assert ask(reader, "reader.stripFacts().commented") == [7, 3]
+
+
 def test_what_was_written_stays_in_its_field_when_it_cannot_be_sent(reader: Page) -> None:
     field = reader.get_by_label("Write a comment")
     field.fill("Do not lose me")

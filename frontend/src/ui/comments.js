@@ -36,6 +36,8 @@ export class Comments {
       this.reader.goTo(this.reader.firstVoxel()[2]);
       this.refresh();
     });
+    // Sent by static/js/live.js: somebody mentions this person, perhaps here.
+    document.addEventListener("spine:notice", ({ detail }) => detail.address.includes(this.reader.reading.series.id) && this.refresh());
     this.show();
   }
 

@@ -86,6 +86,8 @@ export class Saving {
     if (kind === "kept") {
       for (const name of ["session", "person", "network"]) notices.drop(name);
       this.reader.showDraft(gettext("Draft kept"));
+      // The way is open again: a save that was asked for meanwhile need not wait for another hand.
+      if (this.wanted && !this.isSaving) this.again();
     } else if (kind === "session") this.sessionEnded();
     else if (kind === "person") notices.show("person", { text: problem.body.detail });
     else if (kind === "elsewhere") notices.show("elsewhere", { text: problem.body.detail });
