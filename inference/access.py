@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.access import Capability
 from cases.access import Id, row_get
@@ -26,13 +26,15 @@ def comparison_get(user: Any, run_id: Id, capability: Capability = Capability.VI
 
 def reports_seen(user: Any) -> QuerySet[ReportRun]:
     """A report tells of the masks, measurements and signatures that whoever asked for it could see: while ``user``
-    reads the series blindly, only their own.
+    reads one of its series blindly, only their own.
     """
-    rows = ReportRun.objects.filter(annotation__in=Annotation.objects.seen_by(user).values("pk"))
-    blind = Series.objects.blind_to(user).values("pk")
-    return rows.exclude(~Q(requested_by=user.pk) | Q(requested_by=None), series__in=blind)
+    shown = Annotation.objects.filter(reports=OuterRef("pk"))
+    unseen = shown.exclude(pk__in=Annotation.objects.seen_by(user).values("pk"))
+    blindly = shown.filter(series__in=Series.objects.blind_to(user).values("pk"))
+    by_others = ~Q(requested_by=user.pk) | Q(requested_by=None)
+    return ReportRun.objects.filter(~Exists(unseen)).exclude(by_others, Exists(blindly))
 
 
 def report_get(user: Any, run_id: Id, capability: Capability = Capability.VIEW_CASES) -> ReportRun:
-    rows = reports_seen(user).select_related("series__case__patient", "annotation", "requested_by")
+    rows = reports_seen(user).select_related("case__patient", "series", "annotation", "requested_by")
     return row_get(rows, user, run_id, capability)

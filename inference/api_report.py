@@ -1,4 +1,4 @@
-"""REST: reports of a series, and their PDF."""
+"""REST: reports of a series and of a whole case, and their PDF."""
 
 from __future__ import annotations
 
@@ -12,31 +12,36 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from cases.access import annotation_get, series_get
+from cases.access import annotation_get, case_get, series_get
 from inference.access import report_get, reports_seen
 from inference.api_runs import RunDetailOut
 from inference.models import ReportRun
 from inference.pages_report import pdf_response
-from inference.services_report import report_start
+from inference.services_report import case_report_start, report_start
 from spineplatform.shared.api import FileView, ListView, checked
 from spineplatform.shared.api_schema import problems
 
 
 class ReportOut(RunDetailOut):
-    """``pdf`` is where the report is, once the run has succeeded."""
+    """``pdf`` is where the report is, once the run has succeeded. The report of a case has no one series or mask."""
 
-    series = serializers.UUIDField(source="series_id")
-    mask = serializers.UUIDField(source="annotation_id")
+    case = serializers.UUIDField(source="case_id")
+    series = serializers.UUIDField(source="series_id", allow_null=True)
+    mask = serializers.UUIDField(source="annotation_id", allow_null=True)
     with_title = serializers.BooleanField()
+    language = serializers.CharField(help_text="Of the PDF: that of whoever asked.")
     pdf = serializers.SerializerMethodField()
 
     def get_pdf(self, run: ReportRun) -> str:
         return reverse("api:report-pdf", args=[run.pk])
 
 
-class ReportIn(serializers.Serializer[Any]):
-    mask = serializers.UUIDField(required=False, allow_null=True, help_text="Else the newest.")
+class CaseReportIn(serializers.Serializer[Any]):
     with_title = serializers.BooleanField(default=False, help_text="Also name the case by its title.")
+
+
+class ReportIn(CaseReportIn):
+    mask = serializers.UUIDField(required=False, allow_null=True, help_text="Else the newest.")
 
 
 class ReportListView(ListView):
@@ -57,8 +62,31 @@ class ReportListView(ListView):
         given = checked(ReportIn, request.data)
         mask = annotation_get(request.user, given["mask"]) if given.get("mask") else None
         run = report_start(series=series, actor=request.user, annotation=mask, with_title=given["with_title"])
-        body = ReportOut(run).data
-        return Response(body, status=status.HTTP_202_ACCEPTED, headers={"Location": body["url"]})
+        return _started(run)
+
+
+def _started(run: ReportRun) -> Response:
+    body = ReportOut(run).data
+    return Response(body, status=status.HTTP_202_ACCEPTED, headers={"Location": body["url"]})
+
+
+class CaseReportListView(ListView):
+    @extend_schema(operation_id="case_report_list", responses=ReportOut(many=True))
+    def get(self, request: Request, case_id: str) -> Response:
+        """The reports of a case and of its series that you may see, newest first."""
+        case = case_get(request.user, case_id)
+        return self.page(reports_seen(request.user).filter(case=case), ReportOut)
+
+    @extend_schema(
+        operation_id="case_report_start",
+        request=CaseReportIn,
+        responses={202: ReportOut, **problems(s409="No series of the case has a mask.")},
+    )
+    def post(self, request: Request, case_id: str) -> Response:
+        """Write one report of all series of a case, each with its newest mask. By pseudonym only."""
+        case = case_get(request.user, case_id)
+        given = checked(CaseReportIn, request.data)
+        return _started(case_report_start(case=case, actor=request.user, with_title=given["with_title"]))
 
 
 class ReportPdfView(FileView):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 from django.contrib import messages
@@ -10,10 +11,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from cases.access import annotation_get, series_get
+from cases.access import annotation_get, case_get, series_get
 from inference.access import report_get
 from inference.models import ReportRun
-from inference.services_report import report_start
+from inference.services_report import case_report_start, report_start
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import Conflict, NotFound
 from spineplatform.shared.http import file_download, run_action
@@ -45,11 +46,33 @@ def report_action(request: HttpRequest, series_id: str) -> HttpResponse:
 
 
 @login_required
+@require_POST
+def case_report_action(request: HttpRequest, case_id: str) -> HttpResponse:
+    """Asks for one report of all series, with the case's title when ``with_title`` is sent."""
+    case = case_get(request.user, case_id)
+    try:
+        run = case_report_start(case=case, actor=request.user, with_title="with_title" in request.POST)
+    except Conflict as error:
+        messages.error(request, error.message)
+        return redirect(case)
+    return redirect("inference:report", run.pk)
+
+
+@login_required
 @require_safe
 def report_page(request: HttpRequest, run_id: str) -> HttpResponse:
-    """Context: ``run``, ``series``, ``case``; what the report says is in ``run.result``."""
+    """Context: ``run``, ``case``, ``series`` (None: the whole case), ``sections`` (with numbered ``pictures``); what
+    else the report says is in ``run.result``."""
     run = report_get(request.user, run_id)
-    return render(request, "inference/report.html", {"run": run, "series": run.series, "case": run.series.case})
+    context = {"run": run, "case": run.case, "series": run.series, "sections": _sections(run)}
+    return render(request, "inference/report.html", context)
+
+
+def _sections(run: ReportRun) -> list[dict[str, Any]]:
+    """The sections, their pictures numbered through as ``report_picture`` counts them."""
+    numbers = count()
+    sections = run.result["sections"] if run.result else []
+    return [{**one, "pictures": [(next(numbers), picture) for picture in one["pictures"]]} for one in sections]
 
 
 @login_required
@@ -63,8 +86,9 @@ def report_run_action(request: HttpRequest, run_id: str, action: str) -> HttpRes
 @login_required
 @require_safe
 def report_picture(request: HttpRequest, run_id: str, number: int) -> HttpResponse:
-    """Key image ``number``, from 0."""
-    pictures = _finished(report_get(request.user, run_id))["pictures"]
+    """Key image ``number``, from 0, through all sections."""
+    sections = _finished(report_get(request.user, run_id))["sections"]
+    pictures = [picture for section in sections for picture in section["pictures"]]
     if number >= len(pictures):
         raise NotFound
     content = storage.local_path(pictures[number]["file"]).read_bytes()
@@ -85,7 +109,8 @@ def pdf_response(request: HttpRequest, run: ReportRun) -> HttpResponseBase:
     """
     path = storage.local_path(_finished(run)["pdf"])
     audit.record(actor=request.user, action="report.downloaded", object_id=run.pk, institution_id=run.institution_id)
-    name = f"report-{run.series.case.patient.pseudonym}-{run.series.number}.pdf"
+    whose = f"report-{run.case.patient.pseudonym}"
+    name = f"{whose}-{run.series.number}.pdf" if run.series else f"{whose}.pdf"
     return file_download(request, path, name=name, content_type="application/pdf")
 
 

@@ -1,8 +1,9 @@
-"""Writing the report of a series, in an import worker: reportlab is loaded there alone."""
+"""Writing the report of a series or a case, in an import worker: reportlab is loaded there alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.utils import timezone
 from cases.models import Annotation, Measurement, Review
 from cases.selectors_agreement import measurements_for
 from inference.models import Prediction, ReportRun
-from spineml.case_report import CaseReport, Picture, as_pdf, key_pictures
+from spineml.case_report import CaseReport, Picture, Section, as_pdf, key_pictures
 from spineml.volume_file import SliceFileReader
 from spineplatform.shared import storage
 from spineplatform.shared.lease import Lease
@@ -23,23 +24,26 @@ UNITS = {"mm": "mm", "mm2": "mm\u00b2", "hu": "HU", "degrees": "\u00b0"}
 def run_report(lease: Lease[ReportRun]) -> None:
     """Work of one ReportRun: key images, facts and measurements, stored as PDF and for the page."""
     run = lease.run
-    lease.report(0, 0, "Drawing the key images")
-    pictures = _pictures(run)
-    lease.check()
+    masks = list(run.masks.select_related("series__case__patient", "author").order_by("series__number"))
+    pictures = []
+    for done, mask in enumerate(masks):
+        lease.report(done, len(masks), "Drawing the key images")
+        pictures.append(_pictures(mask))
+        lease.check()
     lease.report(0, 0, "Writing the report")
-    report = _report(run, pictures)
+    report = _report(run, [_Told(run, mask) for mask in masks], pictures)
     with storage.work_folder("report") as folder, storage.stored_or_removed() as stored:
         result = _store(report, folder, stored)
         with lease.finishing() as row:
             row.result = result
 
 
-def _pictures(run: ReportRun) -> list[Picture]:
+def _pictures(mask: Annotation) -> list[Picture]:
     with (
-        SliceFileReader(storage.local_path(run.series.volume)) as volume,
-        SliceFileReader(storage.local_path(run.annotation.mask)) as mask,
+        SliceFileReader(storage.local_path(mask.series.volume)) as volume,
+        SliceFileReader(storage.local_path(mask.mask)) as labels,
     ):
-        return key_pictures(volume, mask, volume.geometry)
+        return key_pictures(volume, labels, volume.geometry)
 
 
 def _store(report: CaseReport, folder: Path, stored: list[str]) -> dict[str, Any]:
@@ -49,76 +53,112 @@ def _store(report: CaseReport, folder: Path, stored: list[str]) -> dict[str, Any
         stored.append(storage.store(path, storage.unique_name(FOLDER, suffix)))
         return stored[-1]
 
-    return {
-        "title": report.title,
-        "facts": [list(fact) for fact in report.facts],
-        "warnings": list(report.warnings),
-        "measurements": [list(row) for row in report.measurements],
-        "pictures": [
+    def kept(section: Section) -> dict[str, Any]:
+        pictures = [
             {"title": one.title, "width": one.size[0], "height": one.size[1], "file": keep(one.png, ".png")}
-            for one in report.pictures
-        ],
-        "pdf": keep(as_pdf(report), ".pdf"),
-    }
+            for one in section.pictures
+        ]
+        return {**vars(section), "pictures": pictures}
+
+    sections = [kept(section) for section in report.sections]
+    return {**vars(report), "sections": sections, "pdf": keep(as_pdf(report), ".pdf")}
 
 
 # --- what it says -----------------------------------------------------------------------------------------------------
-def _report(run: ReportRun, pictures: list[Picture]) -> CaseReport:
-    prediction = Prediction.objects.filter(annotation=run.annotation).select_related("model_version").first()
-    return CaseReport(
-        title=f"Spine CT report, {run.series.case.patient.pseudonym}",
-        facts=[*_series_facts(run), *_mask_facts(run.annotation, prediction), *_closing_facts(run)],
-        warnings=[one["message"] for one in prediction.deviations] if prediction else [],
-        pictures=pictures,
-        measurements=[_measurement_row(one) for one in _measurements(run)],
-    )
+def _report(run: ReportRun, told: list[_Told], pictures: list[list[Picture]]) -> CaseReport:
+    title = f"Spine CT report, {run.case.patient.pseudonym}"
+    if run.series_id:
+        (one,), (drawn,) = told, pictures
+        facts = [*_case_facts(run), *one.facts(), *_closing_facts(run)]
+        return CaseReport(title, facts, [one.section(drawn)])
+    facts = [*_case_facts(run), *_series_facts(run, told), *_closing_facts(run)]
+    sections = [
+        replace(one.section(drawn), title=f"Series {one.series.number}", facts=list(one.facts()))
+        for one, drawn in zip(told, pictures, strict=True)
+    ]
+    return CaseReport(title, facts, sections, [one.summary() for one in told])
 
 
-def _series_facts(run: ReportRun) -> Iterator[tuple[str, str]]:
+def _case_facts(run: ReportRun) -> Iterator[tuple[str, str]]:
     """Names that people or scanners gave may tell who the patient is: only the case's, and only when it is wished."""
-    series, grid = run.series, run.series.geometry
-    yield "Patient", series.case.patient.pseudonym
+    yield "Patient", run.case.patient.pseudonym
     if run.with_title:
-        yield "Case", series.case.title
-    yield "Series", str(series.number)
-    yield "Size", f"{series.width} x {series.height} x {series.depth}"
-    along, down, across = grid.spacing
-    known = f"{across:.2f} x {down:.2f} x {along:.2f} mm"
-    yield "Spacing", known if grid.spacing_known else "not stated: lengths are in pixels"
+        yield "Case", run.case.title
 
 
-def _mask_facts(mask: Annotation, prediction: Prediction | None) -> Iterator[tuple[str, str]]:
-    if prediction:
-        version = prediction.model_version
-        yield "Mask by", f"Model {version}, SHA-256 {version.sha256}"
-    else:
-        yield "Mask by", mask.author.display_name() if mask.author else str(mask.get_source_display())
-    yield "Mask made", f"{mask.created_at:%Y-%m-%d %H:%M} UTC"
-    yield "Volume", f"{mask.volume_ml:.1f} ml" if mask.volume_ml is not None else f"{mask.voxels} voxels"
-    yield "Slices with mask", f"{mask.slices_with_mask} of {len(mask.areas_px)}"
+def _series_facts(run: ReportRun, told: list[_Told]) -> Iterator[tuple[str, str]]:
+    numbers = list(run.case.series.order_by("number").values_list("number", flat=True))
+    yield "Series", str(len(numbers))
+    bare = set(numbers) - {one.series.number for one in told}
+    if bare:
+        yield "Series without a mask", ", ".join(map(str, sorted(bare)))
 
 
 def _closing_facts(run: ReportRun) -> Iterator[tuple[str, str]]:
-    yield "Sign-off", _signature(run)
     if run.requested_by:
         yield "Reported by", run.requested_by.display_name()
     yield "Reported", f"{timezone.now():%Y-%m-%d %H:%M} UTC"
 
 
-def _signature(run: ReportRun) -> str:
-    """The last word on the series, as far as the person who asked may know it."""
-    reviews = run.series.reviews.select_related("reader")
-    review: Review | None = (reviews.seen_by(run.requested_by) if run.requested_by else reviews).first()
-    if review is None:
-        return "Not signed off"
-    said = f"{review.get_verdict_display()} by {review.reader.display_name()}, {review.created_at:%Y-%m-%d %H:%M} UTC"
-    return said if review.annotation_id == run.annotation_id else f"{said} (not this mask)"
+class _Told:
+    """What is said of one mask and its series."""
 
+    def __init__(self, run: ReportRun, mask: Annotation) -> None:
+        self.run, self.mask, self.series = run, mask, mask.series
+        self.prediction = Prediction.objects.filter(annotation=mask).select_related("model_version").first()
 
-def _measurements(run: ReportRun) -> list[Measurement]:
-    if run.requested_by is None:
-        return list(run.series.measurements.select_related("author"))
-    return list(measurements_for(run.series, run.requested_by))
+    def section(self, pictures: list[Picture]) -> Section:
+        return Section(
+            warnings=[one["message"] for one in self.prediction.deviations] if self.prediction else [],
+            pictures=pictures,
+            measurements=[_measurement_row(one) for one in self._measurements()],
+        )
+
+    def facts(self) -> Iterator[tuple[str, str]]:
+        series, grid, mask = self.series, self.series.geometry, self.mask
+        yield "Series", str(series.number)
+        yield "Size", f"{series.width} x {series.height} x {series.depth}"
+        along, down, across = grid.spacing
+        known = f"{across:.2f} x {down:.2f} x {along:.2f} mm"
+        yield "Spacing", known if grid.spacing_known else "not stated: lengths are in pixels"
+        checksum = f", SHA-256 {self.prediction.model_version.sha256}" if self.prediction else ""
+        yield "Mask by", f"{self._maker()}{checksum}"
+        yield "Mask made", f"{mask.created_at:%Y-%m-%d %H:%M} UTC"
+        yield "Volume", self._volume()
+        yield "Slices with mask", self._slices()
+        yield "Sign-off", self._signature()
+
+    def summary(self) -> list[str]:
+        """One row, as ``SUMMARY_HEAD`` names it."""
+        return [str(self.series.number), self._maker(), self._volume(), self._slices(), self._signature()]
+
+    def _maker(self) -> str:
+        if self.prediction:
+            return f"Model {self.prediction.model_version}"
+        author = self.mask.author
+        return author.display_name() if author else str(self.mask.get_source_display())
+
+    def _volume(self) -> str:
+        return f"{self.mask.volume_ml:.1f} ml" if self.mask.volume_ml is not None else f"{self.mask.voxels} voxels"
+
+    def _slices(self) -> str:
+        return f"{self.mask.slices_with_mask} / {len(self.mask.areas_px)}"
+
+    def _signature(self) -> str:
+        """The last word on the series, as far as the person who asked may know it."""
+        reviews, person = self.series.reviews.select_related("reader"), self.run.requested_by
+        review: Review | None = (reviews.seen_by(person) if person else reviews).first()
+        if review is None:
+            return "Not signed off"
+        verdict, reader = review.get_verdict_display(), review.reader.display_name()
+        said = f"{verdict} by {reader}, {review.created_at:%Y-%m-%d %H:%M} UTC"
+        return said if review.annotation_id == self.mask.pk else f"{said} (not this mask)"
+
+    def _measurements(self) -> list[Measurement]:
+        person = self.run.requested_by
+        if person is None:
+            return list(self.series.measurements.select_related("author"))
+        return list(measurements_for(self.series, person))
 
 
 def _measurement_row(one: Measurement) -> list[str]:

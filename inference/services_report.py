@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils.translation import get_language
 
 from accounts.access import Capability, require
-from cases.models import Annotation, Series
+from cases.models import Annotation, Case, Series
 from inference.models import ReportRun
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict
@@ -23,7 +26,9 @@ class NothingToReport(Conflict):
 def report_start(
     *, series: Series, actor: Any, annotation: Annotation | None = None, with_title: bool = False
 ) -> ReportRun:
-    """Queue the report of the named mask, or the newest; the same that is already going for ``actor`` is returned.
+    """Queue the report of the named mask, or the newest, in the active language.
+
+    The same that is already going for ``actor`` is returned.
 
     Raises:
         NothingToReport: no mask that ``actor`` sees, or a mask of another series.
@@ -33,19 +38,48 @@ def report_start(
     mask = annotation or series.annotations.seen_by(actor).first()
     if mask is None or mask.series_id != series.pk:
         raise NothingToReport
-    wanted = {"series": series, "annotation": mask, "with_title": with_title, "requested_by": actor}
+    wanted = {"case": series.case, "series": series, "annotation": mask, "with_title": with_title}
+    return _queue(wanted, [mask], actor)
+
+
+def case_report_start(*, case: Case, actor: Any, with_title: bool = False) -> ReportRun:
+    """Queue the report of all series of a case, each with its newest mask; of the only series that of the series.
+
+    Raises:
+        NothingToReport: no series has a mask that ``actor`` sees.
+        Forbidden, NotFound: ``actor`` may not see the case.
+    """
+    require(actor, case.institution_id, Capability.VIEW_CASES)
+    series = list(case.series.select_related("case"))
+    if len(series) == 1:
+        return report_start(series=series[0], actor=actor, with_title=with_title)
+    masks = _newest_masks(case, actor)
+    if not masks:
+        raise NothingToReport("No series of this case has a mask to report on yet. Segment one or upload a mask first.")
+    return _queue({"case": case, "series": None, "annotation": None, "with_title": with_title}, masks, actor)
+
+
+def _newest_masks(case: Case, actor: Any) -> list[Annotation]:
+    seen = Annotation.objects.filter(series__case=case).seen_by(actor)
+    return list(seen.order_by("series_id", "-created_at", "-id").distinct("series_id"))
+
+
+def _queue(wanted: dict[str, Any], masks: Sequence[Annotation], actor: Any) -> ReportRun:
+    wanted = {**wanted, "language": get_language() or settings.LANGUAGE_CODE, "requested_by": actor}
+    case, series = wanted["case"], wanted["series"]
     try:
         with transaction.atomic():
             run = ReportRun.objects.create(
-                institution_id=series.institution_id, progress_message="Waiting for a worker", **wanted
+                institution_id=case.institution_id, progress_message="Waiting for a worker", **wanted
             )
+            run.masks.set(masks)
             audit.record(
                 actor=actor,
                 action="report.requested",
                 object_id=run.pk,
                 institution_id=run.institution_id,
-                series=str(series.pk),
-                with_title=with_title,
+                with_title=wanted["with_title"],
+                **({"series": str(series.pk)} if series else {"case": str(case.pk)}),
             )
             run_enqueue(run)
     except IntegrityError:  # one is already going; it may end at this very moment

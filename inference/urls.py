@@ -11,6 +11,7 @@ urlpatterns = [
     path("inference-runs/<uuid:run_id>/cancel/", pages.inference_run_action, {"action": "cancel"}, name="cancel"),
     path("inference-runs/<uuid:run_id>/retry/", pages.inference_run_action, {"action": "retry"}, name="retry"),
     path("models/<uuid:version_id>/masks/", pages_versions.version_masks, name="version_masks"),
+    path("cases/<uuid:case_id>/report/", pages_report.case_report_action, name="case_report_start"),
     path("series/<uuid:series_id>/report/", pages_report.report_action, name="report_start"),
     path("reports/<uuid:run_id>/", pages_report.report_page, name="report"),
     path("reports/<uuid:run_id>/report.pdf", pages_report.report_pdf, name="report_pdf"),

@@ -1,4 +1,4 @@
-"""The report of a series: key images with the mask, what was measured, and who signed it. Drawing and layout only.
+"""The report of a series or a case: key images with the mask, measurements, who signed. Drawing and layout only.
 
 It says what it is handed: whoever calls decides what stays out of an anonymous report.
 """
@@ -39,16 +39,28 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class CaseReport:
-    """``facts`` are (name, value) lines; ``measurements`` rows of kind, view, slice, values and author."""
+class Section:
+    """What is said of one series. ``facts`` are (name, value) lines; ``measurements`` are rows of kind, view, slice,
+    values and author. Without a title it is the only one, and its facts are those of the report."""
 
-    title: str
-    facts: Sequence[tuple[str, str]]
     warnings: Sequence[str]
     pictures: Sequence[Picture]
     measurements: Sequence[Sequence[str]]
+    title: str = ""
+    facts: Sequence[tuple[str, str]] = ()
 
 
+@dataclass(frozen=True)
+class CaseReport:
+    """``facts`` are (name, value) lines; ``summary`` has one row for each section, as ``SUMMARY_HEAD`` names them."""
+
+    title: str
+    facts: Sequence[tuple[str, str]]
+    sections: Sequence[Section]
+    summary: Sequence[Sequence[str]] = ()
+
+
+SUMMARY_HEAD = ("Series", "Mask by", "Volume", "Slices with mask", "Sign-off")
 MEASUREMENT_HEAD = ("Measurement", "View", "Slice", "Value", "By")
 
 
@@ -142,16 +154,28 @@ def as_pdf(report: CaseReport) -> bytes:
 def _story(report: CaseReport, write: Writer) -> Iterator[Flowable]:
     yield write.text(report.title, "Title")
     yield write.table([[name, value] for name, value in report.facts], widths=(40, 134), head=False)
-    for warning in report.warnings:
+    if report.summary:
+        yield write.text("Summary", "Heading2")
+        yield write.table([SUMMARY_HEAD, *report.summary], widths=(18, 52, 24, 24, 56))
+    for section in report.sections:
+        yield from _section(section, write)
+
+
+def _section(section: Section, write: Writer) -> Iterator[Flowable]:
+    if section.title:
+        yield write.page_break()
+        yield write.text(section.title, "Heading1")
+        yield write.table([[name, value] for name, value in section.facts], widths=(40, 134), head=False)
+    for warning in section.warnings:
         yield write.text(f"Note: {warning}", "Warning")
     yield write.text("Measurements", "Heading2")
-    if report.measurements:
-        yield write.table([MEASUREMENT_HEAD, *report.measurements], widths=(36, 24, 18, 62, 34))
+    if section.measurements:
+        yield write.table([MEASUREMENT_HEAD, *section.measurements], widths=(36, 24, 18, 62, 34))
     else:
         yield write.text("Nothing was measured.", "BodyText")
     yield write.text("Key images", "Heading2")
-    for index in range(0, len(report.pictures), 2):
-        yield _beside_each_other(write, report.pictures[index : index + 2])
+    for index in range(0, len(section.pictures), 2):
+        yield _beside_each_other(write, section.pictures[index : index + 2])
 
 
 def _beside_each_other(write: Writer, pictures: Sequence[Picture]) -> Flowable:

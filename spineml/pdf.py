@@ -77,6 +77,11 @@ class Writer:
         korean = KOREAN.sub(rf'<font name="{KOREAN_FONT}">\1</font>', escape(text))
         return Paragraph(korean, self._styles[style])
 
+    def page_break(self) -> Flowable:
+        from reportlab.platypus import PageBreak
+
+        return PageBreak()
+
     def table(self, rows: Sequence[Sequence[str]], *, widths: Sequence[float], head: bool = True) -> Flowable:
         """``widths`` in mm."""
         from reportlab.lib.colors import HexColor

@@ -41,6 +41,7 @@ urlpatterns = [
     path("series/<uuid:series_id>/masks/", api_series.MaskListView.as_view(), name="masks"),
     path("series/<uuid:series_id>/segment/", api_runs.SegmentView.as_view(), name="segment"),
     path("series/<uuid:series_id>/comparisons/", api_comparisons.ComparisonListView.as_view(), name="comparisons"),
+    path("cases/<uuid:case_id>/reports/", api_report.CaseReportListView.as_view(), name="case-reports"),
     path("series/<uuid:series_id>/reports/", api_report.ReportListView.as_view(), name="reports"),
     path("reports/<uuid:run_id>/pdf/", api_report.ReportPdfView.as_view(), name="report-pdf"),
     path("masks/<uuid:mask_id>/", api_series.MaskView.as_view(), name="mask"),

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route
 
 from accounts.models import Institution, User
-from cases.models import ReadingItem, ReadingProject
+from cases.models import Annotation, ReadingItem, ReadingProject
 from cases.services_agreement import item_decide
 from spineplatform.shared.runs import RunState, run_cancel
 from tests import factories
@@ -57,6 +57,7 @@ def addresses(transactional_db: None) -> dict[str, Any]:
         f"{project.get_absolute_url()}change/",
         *(item.get_absolute_url() for item in items),
         f"/reports/{reports.written(prediction.annotation).pk}/",
+        f"/reports/{reports.written_of_case(report_masks(place), requested_by=user).pk}/",
         "/models/",
         "/models/evaluations/",
         runs[0].get_absolute_url(),
@@ -103,6 +104,13 @@ def reading_project(place: Institution, adjudicator: User) -> tuple[ReadingProje
     assert first is not None
     item_decide(item=items[0], annotation=first.annotation, actor=adjudicator, note="Both are close.")
     return project, [*items, projects.item(project)]
+
+
+def report_masks(place: Institution) -> list[Annotation]:
+    """Of two series of one case."""
+    first = factories.series(institution=place)
+    both = [first, factories.series(of=first.case, number=2)]
+    return [factories.prediction(of=one).annotation for one in both]
 
 
 PUBLIC = ["/accounts/login/", "/accounts/password/reset/"]

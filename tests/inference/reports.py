@@ -14,14 +14,29 @@ from tests import factories
 
 def run(mask: Annotation, state: RunState = RunState.QUEUED, **fields: Any) -> ReportRun:
     values = factories.run_values(state)
-    return ReportRun.objects.create(
-        institution=mask.institution, series=mask.series, annotation=mask, **values, **fields
+    case = mask.series.case
+    made = ReportRun.objects.create(
+        institution=mask.institution, case=case, series=mask.series, annotation=mask, **values, **fields
     )
+    made.masks.add(mask)
+    return made
 
 
 def written(mask: Annotation, **fields: Any) -> ReportRun:
     """One that a worker's code has written in this process."""
     made = run(mask, **fields)
+    execute(ReportRun, made.pk, run_report)
+    made.refresh_from_db()
+    return made
+
+
+def written_of_case(masks: list[Annotation], **fields: Any) -> ReportRun:
+    """One of all series of a case, written in this process."""
+    case = masks[0].series.case
+    made = ReportRun.objects.create(
+        institution=case.institution, case=case, **factories.run_values(RunState.QUEUED), **fields
+    )
+    made.masks.set(masks)
     execute(ReportRun, made.pk, run_report)
     made.refresh_from_db()
     return made
@@ -33,8 +48,7 @@ def result() -> dict[str, Any]:
     return {
         "title": "A report",
         "facts": [["Patient", "P"]],
-        "warnings": [],
-        "measurements": [],
-        "pictures": pictures,
+        "summary": [],
+        "sections": [{"title": "", "facts": [], "warnings": [], "measurements": [], "pictures": pictures}],
         "pdf": factories.staged(b"%PDF"),
     }

@@ -11,8 +11,10 @@ from django.urls import reverse
 from accounts.models import Role
 from cases.models import Annotation, Review
 from inference.models import ReportRun
-from inference.services_report import NothingToReport, report_start
+from inference.reporting import run_report
+from inference.services_report import NothingToReport, case_report_start, report_start
 from spineplatform.shared import storage
+from spineplatform.shared.lease import execute
 from spineplatform.shared.models import AuditEvent
 from spineplatform.shared.runs import RunState
 from tests import factories
@@ -46,9 +48,10 @@ def test_a_worker_writes_the_pdf_and_the_pictures(mask: Annotation, clinician: A
     assert run.state == RunState.SUCCEEDED
     assert run.result is not None
     assert storage.local_path(run.result["pdf"]).read_bytes().startswith(b"%PDF")
-    assert all(storage.local_path(one["file"]).read_bytes().startswith(b"\x89PNG") for one in run.result["pictures"])
-    assert run.result["warnings"] == ["The mix of intensities is unlike."]
-    assert [row[3] for row in run.result["measurements"]] == ["length 5 mm"]
+    (section,) = run.result["sections"]
+    assert all(storage.local_path(one["file"]).read_bytes().startswith(b"\x89PNG") for one in section["pictures"])
+    assert section["warnings"] == ["The mix of intensities is unlike."]
+    assert [row[3] for row in section["measurements"]] == ["length 5 mm"]
     version = mask.prediction.model_version
     assert facts(run)["Mask by"] == f"Model {version}, SHA-256 {version.sha256}"
     assert facts(run)["Sign-off"] == "Not signed off"
@@ -117,3 +120,85 @@ def test_an_unfinished_report_has_no_pdf_yet(client: Any, mask: Annotation, clin
     run = reports.run(mask)
     assert client.get(reverse("api:report-pdf", args=[run.pk])).status_code == 409
     assert client.get(reverse("inference:report", args=[run.pk])).status_code == 200
+
+
+# --- of a whole case --------------------------------------------------------------------------------------------------
+@pytest.fixture
+def second(mask: Annotation) -> Annotation:
+    """A mask on another series of the same case, which has a third one without any."""
+    case = mask.series.case
+    factories.series(of=case, number=3)
+    return factories.prediction(of=factories.series(of=case, number=2)).annotation
+
+
+def of_case(mask: Annotation, person: Any, **fields: Any) -> ReportRun:
+    run = case_report_start(case=mask.series.case, actor=person, **fields)
+    execute(ReportRun, run.pk, run_report)
+    run.refresh_from_db()
+    return run
+
+
+def test_a_case_has_one_report_with_a_summary_and_a_section_for_each_series_with_a_mask(
+    mask: Annotation, second: Annotation, clinician: Any, client: Any
+) -> None:
+    factories.measurement(of=second.series, author=clinician)
+    older = factories.prediction(of=second.series).annotation
+    newest = factories.prediction(of=second.series).annotation
+    run = of_case(mask, clinician)
+    assert run.result is not None
+    assert set(run.masks.all()) == {mask, newest}
+    assert older not in run.masks.all()
+    assert (facts(run)["Series"], facts(run)["Series without a mask"]) == ("3", "3")
+    assert [row[0] for row in run.result["summary"]] == ["1", "2"]
+    assert [len(one["measurements"]) for one in run.result["sections"]] == [0, 1]
+    assert "secret" not in json.dumps(run.result).lower()
+    client.force_login(clinician)
+    page = client.get(reverse("inference:report", args=[run.pk])).content.decode()
+    last = sum(len(one["pictures"]) for one in run.result["sections"]) - 1
+    assert reverse("inference:report_picture", args=[run.pk, last]) in page
+    assert client.get(reverse("inference:report_picture", args=[run.pk, last])).status_code == 200
+    assert client.get(reverse("inference:report_picture", args=[run.pk, last + 1])).status_code == 404
+    answer = client.get(reverse("inference:report_pdf", args=[run.pk]))
+    assert answer.getvalue().startswith(b"%PDF")
+    assert answer["Content-Disposition"].endswith(f'report-{mask.series.case.patient.pseudonym}.pdf"')
+
+
+def test_the_report_of_a_case_with_one_series_is_that_of_the_series(mask: Annotation, clinician: Any) -> None:
+    run = case_report_start(case=mask.series.case, actor=clinician, with_title=True)
+    assert run == report_start(series=mask.series, actor=clinician, with_title=True)
+
+
+def test_asking_twice_for_a_case_gives_the_report_that_is_going(
+    mask: Annotation, second: Annotation, clinician: Any
+) -> None:
+    first = case_report_start(case=mask.series.case, actor=clinician)
+    assert case_report_start(case=mask.series.case, actor=clinician) == first
+    assert report_start(series=mask.series, actor=clinician) != first
+
+
+def test_a_case_without_a_mask_has_nothing_to_report(clinician: Any, mask: Annotation, client: Any) -> None:
+    case = factories.case(institution=mask.institution)
+    for number in (1, 2):
+        factories.series(of=case, number=number)
+    with pytest.raises(NothingToReport, match="No series of this case"):
+        case_report_start(case=case, actor=clinician)
+    client.force_login(clinician)
+    page = client.post(reverse("inference:case_report_start", args=[case.pk]), follow=True)
+    assert "No series of this case" in page.content.decode()
+
+
+def test_whoever_reads_a_series_blindly_sees_no_report_of_the_case_by_others(client: Any) -> None:
+    home = factories.institution()
+    reader, other = (factories.user("annotator", institution=home) for _ in "ab")
+    clinician = factories.user(Role.CLINICIAN, institution=home)
+    project = projects.project(readers=[reader, other], adjudicator=clinician, institution=home)
+    item = projects.item(project)
+    beside = factories.prediction(of=factories.series(of=item.series.case, number=2)).annotation
+    projects.mask(item, other)
+    by_other, mine = of_case(beside, other), of_case(beside, reader)
+    assert by_other.masks.filter(author=other).exists()
+    assert not mine.masks.filter(author=other).exists()
+    client.force_login(reader)
+    assert client.get(reverse("inference:report", args=[by_other.pk])).status_code == 404
+    listed = client.get(reverse("api:case-reports", args=[beside.series.case_id])).json()["results"]
+    assert [one["id"] for one in listed] == [str(mine.pk)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.permissions.table import Row, members, page, run, series
+from tests.permissions.table import Row, case, members, page, run, series
 from tests.permissions.world import World
 
 
@@ -27,10 +27,13 @@ def picture(world: World) -> dict[str, Any]:
 REPORT = [
     Row("GET", "api:reports", members(200), series),
     Row("POST", "api:reports", members(202), series),
+    Row("GET", "api:case-reports", members(200), case),
+    Row("POST", "api:case-reports", members(202), case),
     Row("GET", "api:report-pdf", members(200), report),
     Row("GET", "api:run", members(200), run("report", "report")),
     Row("POST", "api:run-cancel", members(200), run("report", "waiting_report")),
     Row("POST", "api:run-retry", members(200), run("report", "failed_report")),
+    Row("POST", "inference:case_report_start", page(members(302)), case),
     Row("POST", "inference:report_start", page(members(302)), series),
     Row("GET", "inference:report", page(members(200)), report),
     Row("GET", "inference:report_pdf", page(members(200)), report),

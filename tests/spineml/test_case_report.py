@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from spineml.case_report import CaseReport, as_pdf, key_pictures, spread
+from spineml.case_report import CaseReport, Section, as_pdf, key_pictures, spread
 from spineml.volume import Geometry
 
 GRID = Geometry((12, 20, 30), spacing=(3.0, 1.0, 2.0))
@@ -69,12 +69,20 @@ def test_a_single_slice_has_no_cuts_and_an_empty_mask_is_no_error() -> None:
 def test_the_pdf_holds_every_picture_goes_on_as_it_grows_and_is_the_same_each_time() -> None:
     hu = np.random.default_rng(1).integers(-200, 800, GRID.shape, dtype=np.int16)
     made = key_pictures(Slices(hu), Slices(marked()), GRID)
-    report = CaseReport(
-        "Report", [("Signed by", "김철수 <b>")], ["Unlike."], made, [("Length", "axial", "3", "9", "A")]
-    )
+    section = Section(["Unlike."], made, [("Length", "axial", "3", "9", "A")])
+    report = CaseReport("Report", [("Signed by", "김철수 <b>")], [section])
     pdf = as_pdf(report)
     assert pdf.startswith(b"%PDF")
     assert b"/Count 1" in pdf
-    assert b"/Count 2" in as_pdf(replace(report, measurements=[*report.measurements] * 20))
+    longer = replace(section, measurements=[*section.measurements] * 20)
+    assert b"/Count 2" in as_pdf(replace(report, sections=[longer]))
     assert pdf.count(b"/Subtype /Image") == len(made)
     assert as_pdf(report) == pdf
+
+
+def test_each_series_of_a_case_begins_on_a_page_of_its_own() -> None:
+    made = key_pictures(Slices(np.zeros(GRID.shape, np.int16)), Slices(marked()), GRID)
+    sections = [Section([], made, [], title=f"Series {n}", facts=[("Volume", "1 ml")]) for n in (1, 2)]
+    summary = [(str(n), "Ada", "1 ml", "4 / 12", "Not signed off") for n in (1, 2)]
+    pdf = as_pdf(CaseReport("Report", [("Patient", "P")], sections, summary))
+    assert b"/Count 3" in pdf
