@@ -58,6 +58,7 @@ def test_comments_lead_to_their_slices_by_hand_and_by_key(reader: Page) -> None:
     reader.keyboard.press("Home")
     reader.keyboard.press("Shift+:")
     at(reader, 4)
+    expect(reader.locator("[data-say]")).to_have_text("Anna Berg: Where does the sacrum begin?")
     ask(reader, "window.location.assign('#z=9')")  # as a link of a notice does
     at(reader, 10)
 

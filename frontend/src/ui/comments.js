@@ -5,6 +5,7 @@ import { Mentions } from "./mentions.js";
 import { localTime } from "./words.js";
 
 const LARGEST_PAGE = 200;
+const MOST_SAID = 280;
 
 export class Comments {
   /** @param {import("../reader.js").Reader} reader */
@@ -32,13 +33,15 @@ export class Comments {
     });
     this.field.addEventListener("keydown", (event) => event.key === "Escape" && this.reader.active.marks.focus());
     // A notice of this series leads here while its page is open.
-    window.addEventListener("hashchange", () => {
+    window.addEventListener("hashchange", async () => {
       this.reader.goTo(this.reader.firstVoxel()[2]);
-      this.refresh();
+      await this.refresh();
+      this.sayHere();
     });
     // Sent by static/js/live.js: somebody mentions this person, perhaps here.
     document.addEventListener("spine:notice", ({ detail }) => detail.address.includes(this.reader.reading.series.id) && this.refresh());
     this.show();
+    if (window.location.hash) this.sayHere();
   }
 
   get commands() {
@@ -57,8 +60,16 @@ export class Comments {
   async goOn(direction) {
     const commented = new Set(this.slices);
     const z = await nextWhere(this.reader.voxel[2], direction, this.reader.grid.depth, (at) => commented.has(at));
-    if (z === null) this.reader.say(gettext("Nobody has said anything about a slice."));
-    else this.reader.goTo(z);
+    if (z === null) return this.reader.say(gettext("Nobody has said anything about a slice."));
+    this.reader.goTo(z);
+    return this.sayHere();
+  }
+
+  /** Over the picture, what was said about the shown slice: nobody has to look away from it. */
+  sayHere() {
+    const here = this.list.filter(({ z }) => z === this.reader.voxel[2]).reverse();
+    const words = here.map(({ author, text }) => `${author}: ${text}`).join(" · ");
+    if (words) this.reader.say(words.length > MOST_SAID ? `${words.slice(0, MOST_SAID)}…` : words);
   }
 
   // --- the list ----------------------------------------------------------------------------------------------------
