@@ -21,6 +21,7 @@ from cases.models import Case, CaseState, Series
 from cases.present import names, others_at
 from cases.selectors import case_counts, cases_listed
 from cases.slices import slice_response
+from cases.viewing import case_viewed
 from spineplatform.shared.api import FileView, ListView, checked
 from spineplatform.shared.api_schema import problems
 
@@ -163,6 +164,7 @@ class CaseView(APIView):
     def get(self, request: Request, case_id: str) -> Response:
         """One case with its series."""
         case = case_get(request.user, case_id)
+        case_viewed(case, request.user)
         return Response(CaseDetailOut(case, context={"request": request}).data)
 
 

@@ -29,6 +29,7 @@ from cases.reading import (
 )
 from cases.selectors_agreement import measurements_for
 from cases.selectors_reading import mask_facts, reading_of
+from cases.viewing import series_viewed
 from spineplatform.shared.api import ListView, checked, refuse_above
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import Conflict, NotFound
@@ -60,7 +61,9 @@ class ReadingView(ReadingDoor):
     @extend_schema(operation_id="reading_get", responses={200: OpenApiTypes.OBJECT})
     def get(self, request: Request, series_id: str) -> Response:
         """Everything the viewer needs to open a series: grid, masks, your draft, measurements, settings, addresses."""
-        return Response(reading_of(series_get(request.user, series_id), request.user))
+        series = series_get(request.user, series_id)
+        series_viewed(series, request.user)
+        return Response(reading_of(series, request.user))
 
 
 # --- corrections ------------------------------------------------------------------------------------------------------

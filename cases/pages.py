@@ -23,6 +23,7 @@ from cases.selectors_worklist import readers_at
 from cases.services import annotation_upload
 from cases.slices import slice_response
 from cases.uploads import incoming, received, upload_create
+from cases.viewing import case_viewed
 from spineml.errors import SpineError
 from spineplatform.shared.errors import UserError, describe
 from spineplatform.shared.http import run_action
@@ -108,6 +109,7 @@ def detail_page(request: HttpRequest, case_id: str) -> HttpResponse:
     the person may not assign), ``may_segment``, ``may_upload_mask``.
     """
     case = case_get(request.user, case_id)
+    case_viewed(case, request.user)
     may_assign = has_capability(request.user, case.institution_id, Capability.ASSIGN)
     context = {
         "case": case,

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from cases.access import series_get
 from cases.selectors_agreement import measurements_for
 from cases.selectors_reading import first_slice, measurements_as_csv, reading_of
+from cases.viewing import series_viewed
 from spineplatform.shared import audit
 
 
@@ -24,6 +25,7 @@ def read_page(request: HttpRequest, series_id: str) -> HttpResponse:
     slice to start on, counted from 1.
     """
     series = series_get(request.user, series_id)
+    series_viewed(series, request.user)
     reading = reading_of(series, request.user)
     reading["first_slice"] = first_slice(reading, *(request.GET.get(name, "") for name in ("mask", "compare", "slice")))
     context = {"series": series, "case": series.case, "reading": reading}

@@ -18,6 +18,7 @@ from cases.api_masks import MaskOut
 from cases.models import Annotation
 from cases.services import annotation_upload
 from cases.uploads import received
+from cases.viewing import series_viewed
 from inference.api_comparisons import ComparisonOut
 from inference.api_runs import InferenceRunOut, VersionBrief
 from inference.models import Prediction
@@ -71,7 +72,9 @@ class SeriesView(APIView):
     @extend_schema(operation_id="series_get", responses=SeriesDetailOut)
     def get(self, request: Request, series_id: str) -> Response:
         """Geometry and warnings of a series, its masks, runs and comparisons."""
-        return Response(SeriesDetailOut(series_results(series_get(request.user, series_id), request.user)).data)
+        series = series_get(request.user, series_id)
+        series_viewed(series, request.user)
+        return Response(SeriesDetailOut(series_results(series, request.user)).data)
 
 
 # --- masks ------------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from accounts.access import Capability, has_capability
 from cases.access import annotation_get, series_get
 from cases.models import Annotation, AnnotationSource, Series
 from cases.slices import check_slice
+from cases.viewing import series_viewed
 from inference.access import comparison_get, inference_run_get
 from inference.models import ComparisonRun
 from inference.selectors import SeriesResults, series_results, trained_on
@@ -37,6 +38,7 @@ def view_page(request: HttpRequest, series_id: str) -> HttpResponse:
     segment), ``may_segment``, ``may_upload_mask``.
     """
     series = series_get(request.user, series_id)
+    series_viewed(series, request.user)
     results = series_results(series, request.user)
     wanted = request.GET.get("mask", "")
     mask = next((one for one in results.masks if str(one.pk) == wanted), None) or results.newest_prediction
