@@ -7,22 +7,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from cases.models import Annotation, Measurement, Review
 from cases.selectors_agreement import measurements_for
 from inference.models import Prediction, ReportRun
 from spineml.case_report import CaseReport, Picture, Section, as_pdf, key_pictures
+from spineml.pdf import Language
 from spineml.volume_file import SliceFileReader
 from spineplatform.shared import storage
 from spineplatform.shared.lease import Lease
+from spineplatform.shared.words import said_each
 
 FOLDER = "reports"
 UNITS = {"mm": "mm", "mm2": "mm\u00b2", "hu": "HU", "degrees": "\u00b0"}
 
 
 def run_report(lease: Lease[ReportRun]) -> None:
-    """Work of one ReportRun: key images, facts and measurements, stored as PDF and for the page."""
+    """Work of one ReportRun: key images, facts and measurements, stored in English for the page, and as PDF."""
     run = lease.run
     masks = list(run.masks.select_related("series__case__patient", "author").order_by("series__number"))
     pictures = []
@@ -33,7 +35,7 @@ def run_report(lease: Lease[ReportRun]) -> None:
     lease.report(0, 0, "Writing the report")
     report = _report(run, [_Told(run, mask) for mask in masks], pictures)
     with storage.work_folder("report") as folder, storage.stored_or_removed() as stored:
-        result = _store(report, folder, stored)
+        result = _store(report, run.language, folder, stored)
         with lease.finishing() as row:
             row.result = result
 
@@ -46,7 +48,7 @@ def _pictures(mask: Annotation) -> list[Picture]:
         return key_pictures(volume, labels, volume.geometry)
 
 
-def _store(report: CaseReport, folder: Path, stored: list[str]) -> dict[str, Any]:
+def _store(report: CaseReport, language: str, folder: Path, stored: list[str]) -> dict[str, Any]:
     def keep(content: bytes, suffix: str) -> str:
         path = folder / f"file{len(stored)}{suffix}"
         path.write_bytes(content)
@@ -61,7 +63,12 @@ def _store(report: CaseReport, folder: Path, stored: list[str]) -> dict[str, Any
         return {**vars(section), "pictures": pictures}
 
     sections = [kept(section) for section in report.sections]
-    return {**vars(report), "sections": sections, "pdf": keep(as_pdf(report), ".pdf")}
+    return {**vars(report), "sections": sections, "pdf": keep(_as_pdf(report, language), ".pdf")}
+
+
+def _as_pdf(report: CaseReport, language: str) -> bytes:
+    with translation.override(language):
+        return as_pdf(report, Language(language, said_each))
 
 
 # --- what it says -----------------------------------------------------------------------------------------------------

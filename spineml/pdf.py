@@ -1,7 +1,9 @@
 """The frame of every PDF: A4, footer, styles, tables. Only workers draw one: reportlab is imported when it is needed.
 
-reportlab lays it out without a browser or system libraries. Names that people chose may be Korean: runs of Hangul and
-Han are set in HYSMyeongJo-Medium, one of the Adobe CID fonts that PDF viewers bring themselves, so no font is shipped.
+reportlab lays it out without a browser or system libraries. Its text is English, and becomes another language by the
+`Language` that is handed over. Runs of Hangul and Han are set in HYGothic-Medium, one of the Adobe CID fonts: the file
+holds Unicode (so it can be searched and copied) and no glyphs, which the viewer takes from a Korean font of its own
+system. Whoever asks for a Korean report has one; embedding would take a font of 5 MB among our dependencies.
 """
 
 from __future__ import annotations
@@ -9,13 +11,14 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reportlab.platypus import Flowable
 
-KOREAN_FONT = "HYSMyeongJo-Medium"
+KOREAN_FONT = "HYGothic-Medium"
 # Hangul (jamo, syllables), Han, and the marks between them.
 KOREAN = re.compile("([\u1100-\u11ff\u3000-\u303f\u3130-\u318f\u4e00-\u9fff\uac00-\ud7af\uff00-\uffef]+)")
 INK, LINE, SOFT = "#1b2630", "#c9d3da", "#eef3f5"
@@ -23,8 +26,19 @@ MARGIN_MM, WIDTH_MM = 18, 174
 NOT_A_DEVICE = "Research software: not a medical device."
 
 
-def build(title: str, story: Callable[[Writer], Iterable[Flowable]]) -> bytes:
-    """The PDF; the same story gives the same bytes."""
+@dataclass(frozen=True)
+class Language:
+    """``code`` of a language, and ``say``: what makes of a sentence of ours one of it."""
+
+    code: str = "en"
+    say: Callable[[str], str] = str
+
+
+ENGLISH = Language()
+
+
+def build(title: str, story: Callable[[Writer], Iterable[Flowable]], language: Language = ENGLISH) -> bytes:
+    """The PDF; the same story gives the same bytes. ``title`` is in its language."""
     from reportlab.lib.pagesizes import A4
     from reportlab.lib.units import mm
     from reportlab.platypus import SimpleDocTemplate
@@ -39,29 +53,24 @@ def build(title: str, story: Callable[[Writer], Iterable[Flowable]]) -> bytes:
         topMargin=margin,
         bottomMargin=margin,
         title=title,
+        lang=language.code,
         creator="Spine platform",
         invariant=1,
     )
-    document.build(list(story(Writer())), onFirstPage=_footer, onLaterPages=_footer)
+    write = Writer(language)
+    document.build(list(story(write)), onFirstPage=write.footer, onLaterPages=write.footer)
     return sink.getvalue()
 
 
-def _footer(canvas: Any, document: Any) -> None:
-    canvas.saveState()
-    canvas.setFont("Helvetica", 8)
-    canvas.drawString(document.leftMargin, 28, NOT_A_DEVICE)
-    canvas.drawRightString(document.pagesize[0] - document.rightMargin, 28, str(document.page))
-    canvas.restoreState()
-
-
 class Writer:
-    """Styles, and what is made with them."""
+    """Styles, and what is made with them. ``text`` and ``table`` take words of the language, which ``say`` makes."""
 
-    def __init__(self) -> None:
+    def __init__(self, language: Language = ENGLISH) -> None:
         from reportlab.lib.styles import ParagraphStyle, getSampleStyleSheet
         from reportlab.pdfbase import pdfmetrics
         from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 
+        self.say = language.say
         pdfmetrics.registerFont(UnicodeCIDFont(KOREAN_FONT))
         self._styles = getSampleStyleSheet()
         self._styles["Title"].alignment = 0
@@ -76,6 +85,17 @@ class Writer:
 
         korean = KOREAN.sub(rf'<font name="{KOREAN_FONT}">\1</font>', escape(text))
         return Paragraph(korean, self._styles[style])
+
+    def footer(self, canvas: Any, document: Any) -> None:
+        from reportlab.lib.units import mm
+
+        canvas.saveState()
+        said = self.text(self.say(NOT_A_DEVICE))
+        said.wrapOn(canvas, WIDTH_MM * mm, MARGIN_MM * mm)
+        said.drawOn(canvas, document.leftMargin, 26)
+        canvas.setFont("Helvetica", 8)
+        canvas.drawRightString(document.pagesize[0] - document.rightMargin, 28, str(document.page))
+        canvas.restoreState()
 
     def page_break(self) -> Flowable:
         from reportlab.platypus import PageBreak

@@ -27,6 +27,12 @@ def said(text: str) -> str:
     return _translated(text, language)
 
 
+def said_each(text: str) -> str:
+    """``text``; where it is not known as a whole, each part between commas as far as it is."""
+    whole = said(text)
+    return whole if whole != text else ", ".join(map(said, text.split(", ")))
+
+
 @lru_cache(maxsize=4096)
 def _translated(text: str, language: str) -> str:
     exact = _catalogue(language).get(_KEY + text)

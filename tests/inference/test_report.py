@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import translation
 
 from accounts.models import Role
-from cases.models import Annotation, Review
+from cases.models import Annotation, AnnotationSource, Review, ReviewVerdict
+from cases.models_reading import MeasurementKind
 from inference.models import ReportRun
 from inference.reporting import run_report
 from inference.services_report import NothingToReport, case_report_start, report_start
+from spineml.case_report import MEASUREMENT_HEAD, SUMMARY_HEAD
 from spineplatform.shared import storage
 from spineplatform.shared.lease import execute
 from spineplatform.shared.models import AuditEvent
 from spineplatform.shared.runs import RunState
+from spineplatform.shared.words import said_each
 from tests import factories
 from tests.cases import projects
 from tests.inference import reports
+from tests.pdf_text import pdf_text
 
 pytestmark = pytest.mark.django_db(transaction=True)
 UNLIKE = [{"code": "intensities", "message": "The mix of intensities is unlike."}]
@@ -202,3 +208,45 @@ def test_whoever_reads_a_series_blindly_sees_no_report_of_the_case_by_others(cli
     assert client.get(reverse("inference:report", args=[by_other.pk])).status_code == 404
     listed = client.get(reverse("api:case-reports", args=[beside.series.case_id])).json()["results"]
     assert [one["id"] for one in listed] == [str(mine.pk)]
+
+
+# --- in the language of whoever asked ---------------------------------------------------------------------------------
+HANGUL = re.compile("[\uac00-\ud7a3]")
+
+
+def test_the_pdf_of_a_korean_user_is_korean_and_the_page_is_in_its_readers_language(
+    mask: Annotation, clinician: Any, client: Any
+) -> None:
+    factories.measurement(of=mask.series, author=clinician)
+    client.force_login(clinician)
+    asked = client.post(reverse("api:reports", args=[mask.series.pk]), headers={"accept-language": "ko"})
+    run = ReportRun.objects.get(pk=asked.json()["id"])
+    execute(ReportRun, run.pk, run_report)
+    run.refresh_from_db()
+    assert run.result is not None
+    text = pdf_text(storage.local_path(run.result["pdf"]).read_bytes())
+    for words in ("척추 CT 보고서", "서명하지 않음", "길이 5 mm", "의료기기가 아닙니다"):
+        assert words in text
+    assert "Sign-off" not in text
+    pages = {
+        language: client.get(reverse("inference:report", args=[run.pk]), headers={"accept-language": language})
+        for language in ("en", "ko")
+    }
+    assert "Not signed off" in pages["en"].content.decode()
+    assert "Not signed off" not in pages["ko"].content.decode()
+
+
+def test_english_and_korean_reports_are_asked_for_side_by_side(mask: Annotation, clinician: Any) -> None:
+    english = report_start(series=mask.series, actor=clinician)
+    with translation.override("ko"):
+        assert report_start(series=mask.series, actor=clinician) != english
+
+
+def test_every_short_word_of_a_report_is_translated() -> None:
+    labels = [str(label) for kind in (MeasurementKind, ReviewVerdict, AnnotationSource) for label in kind.labels]
+    signed = "Approved by Ada, 2026-11-27 09:00 UTC"
+    filled = ("Series 2", "Spine CT report, P-1", "mean 4 HU, sd 2 HU", signed, f"{signed} (not this mask)")
+    words = ("axial", "sagittal", "coronal", *labels, *SUMMARY_HEAD, *MEASUREMENT_HEAD, *filled)
+    with translation.override("ko"):
+        assert [text for text in words if not HANGUL.search(said_each(text))] == []
+        assert said_each(signed).startswith("승인됨")

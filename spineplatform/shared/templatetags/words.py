@@ -2,7 +2,8 @@
 
 from django import template
 
-from spineplatform.shared.words import said
+from spineplatform.shared.words import said, said_each
 
 register = template.Library()
 register.filter("said", lambda text: said(str(text)))
+register.filter("said_each", lambda text: said_each(str(text)))
