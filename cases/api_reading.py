@@ -172,6 +172,9 @@ class DraftView(ReadingDoor):
 
 # --- measurements -----------------------------------------------------------------------------------------------------
 class MeasurementIn(serializers.Serializer[Any]):
+    id = serializers.UUIDField(
+        required=False, help_text="Your own, so that you can send it again when no answer came; else one is made."
+    )
     kind = serializers.ChoiceField(choices=MeasurementKind.choices)
     plane = serializers.ChoiceField(choices=["axial", "sagittal", "coronal"])
     index = serializers.IntegerField(min_value=0, max_value=100_000)
@@ -206,15 +209,20 @@ class MeasurementListView(ListView):
     @extend_schema(
         operation_id="measurement_create",
         request=MeasurementIn,
-        responses={201: MeasurementOut, **problems(s400="The points do not make a measurement.")},
+        responses={
+            200: MeasurementOut,
+            201: MeasurementOut,
+            **problems(s400="The points do not make a measurement.", s409="The id is that of something else."),
+        },
     )
     def post(self, request: Request, series_id: str) -> Response:
-        """Keep a measurement; lengths and angles are computed from the points."""
+        """Keep a measurement; lengths and angles are computed from the points. The same id again answers 200."""
         series = series_get(request.user, series_id, Capability.CORRECT_MASK)
         given = checked(MeasurementIn, request.data)
         given["kind"] = MeasurementKind(given["kind"])
-        measured = measurement_create(series=series, actor=request.user, measured=NewMeasurement(**given))
-        return Response(MeasurementOut(measured).data, status=status.HTTP_201_CREATED)
+        kept, is_new = measurement_create(series=series, actor=request.user, measured=NewMeasurement(**given))
+        answer = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        return Response(MeasurementOut(kept).data, status=answer)
 
 
 class MeasurementView(APIView):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -46,6 +47,12 @@ class BadMeasurement(UserError):
     """The points do not make a measurement. Set them again."""
 
     code = "bad-measurement"
+
+
+class IdTaken(Conflict):
+    """This id is taken. Send the measurement with a new one."""
+
+    code = "id-taken"
 
 
 # --- corrections ------------------------------------------------------------------------------------------------------
@@ -210,35 +217,50 @@ REGIONS = (MeasurementKind.RECTANGLE, MeasurementKind.ELLIPSE)
 
 @dataclass(frozen=True)
 class NewMeasurement:
-    """``points`` in LPS mm; ``values`` counts only for a region, whose HU the viewer has measured."""
+    """``points`` in LPS mm; ``values`` counts only for a region, whose HU the viewer has measured.
+
+    ``id`` is the client's, so that a measurement whose answer was lost can be sent again.
+    """
 
     kind: MeasurementKind
     plane: str
     index: int
     points: list[list[float]]
     values: dict[str, float]
+    id: uuid.UUID | None = None
 
 
-def measurement_create(*, series: Series, actor: Any, measured: NewMeasurement) -> Measurement:
+def measurement_create(*, series: Series, actor: Any, measured: NewMeasurement) -> tuple[Measurement, bool]:
     """Keep a measurement with the series. Lengths and angles are computed here, from the points.
 
+    Returns:
+        The measurement, and whether it is new: the same id sent again is kept once.
+
     Raises:
+        IdTaken: the id is that of something else.
         BadMeasurement: too few or too many points, or points that coincide.
         Forbidden, NotFound: ``actor`` may not measure there.
     """
     require(actor, series.institution_id, Capability.CORRECT_MASK)
     values = _values(measured)
     with transaction.atomic():
-        measurement = Measurement.objects.create(
-            institution_id=series.institution_id,
-            series=series,
-            author=actor,
-            kind=measured.kind,
-            plane=measured.plane,
-            index=measured.index,
-            points=measured.points,
-            values=values,
+        measurement, is_new = Measurement.objects.get_or_create(
+            pk=measured.id or uuid.uuid4(),
+            defaults={
+                "institution_id": series.institution_id,
+                "series": series,
+                "author": actor,
+                "kind": measured.kind,
+                "plane": measured.plane,
+                "index": measured.index,
+                "points": measured.points,
+                "values": values,
+            },
         )
+        if not is_new:
+            if (measurement.series_id, measurement.author_id) != (series.pk, actor.pk):
+                raise IdTaken
+            return measurement, False
         audit.record(
             actor=actor,
             action="measurement.created",
@@ -246,7 +268,7 @@ def measurement_create(*, series: Series, actor: Any, measured: NewMeasurement) 
             institution_id=series.institution_id,
             kind=str(measured.kind),
         )
-    return measurement
+    return measurement, True
 
 
 def _values(measured: NewMeasurement) -> dict[str, float]:

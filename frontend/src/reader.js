@@ -44,7 +44,7 @@ export class Reader {
     this.loader = new Loader((source, problem) => this.arrived(source, problem));
     this.editor = new Editor((zs) => this.masksChanged(zs, { keep: true }));
     this.toolbox = new Toolbox(this);
-    this.measuring = new Measuring(this, reading.measurements);
+    this.measuring = new Measuring(this, reading.measurements, reading);
     this.makeLayers();
     this.direction = 1;
     this.voxel = null;
@@ -82,6 +82,7 @@ export class Reader {
     this.moveTo(voxel);
     this.startedAt = this.voxel;
     this.saving.start();
+    this.measuring.start();
     this.panels.start();
     this.signoff.start();
     this.comments.start();

@@ -138,3 +138,20 @@ def test_a_measurement_that_could_not_be_sent_waits_for_the_network(reader: Page
     measured(reader, 1)
     expect(reader.locator("[data-notice=measurement]")).to_have_count(0)
     reader.problems.clear()
+
+
+def test_a_measurement_that_could_not_be_sent_survives_a_closed_tab(reader: Page, series: Series) -> None:
+    reader.route("**/measurements/", lambda route: route.abort())
+    reader.keyboard.press("a")
+    click(reader, 50, 10)
+    click(reader, 100, 10)
+    expect(reader.locator("[data-notice=measurement]")).to_contain_text("not saved yet")
+    reader.problems.clear()
+    again = reader.context.new_page()
+    reader.close()
+    open_reading(again, series)
+    measured(again, 1)
+    assert Measurement.objects.count() == 1
+    again.reload()
+    measured(again, 1)
+    assert Measurement.objects.count() == 1

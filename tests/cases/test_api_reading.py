@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import struct
+import uuid
 import zlib
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from cases.models import Annotation, Draft, Series
+from cases.models import Annotation, Draft, Measurement, Series
 from spineml.volume_file import read_mask
 from spineplatform.shared import storage
 from spineplatform.shared.models import AuditEvent
@@ -206,6 +207,20 @@ def test_a_measurement_is_computed_from_its_points_and_kept_with_author_and_time
     text = door(clinician).get(reverse("reading:measurements_csv", args=[mask.series_id])).content.decode()
     assert text.splitlines()[0].startswith("kind,plane,index,name,value")
     assert len(text.splitlines()) == 1 + len(values)
+
+
+def test_a_measurement_that_is_sent_again_is_kept_once_and_its_id_is_nobody_elses(
+    mask: Annotation, clinician: User
+) -> None:
+    body = {"id": str(uuid.uuid4()), "kind": "length", "plane": "axial", "index": 0, "points": [[0, 0, 0], [3, 4, 0]]}
+    address = reverse("api:measurements", args=[mask.series_id])
+    colleague = factories.user("clinician", institution=mask.institution)
+    sent = [
+        door(person).post(address, body, content_type="application/json").status_code
+        for person in (clinician, clinician, colleague)
+    ]
+    assert sent == [201, 200, 409]
+    assert Measurement.objects.get().author == clinician
 
 
 def test_the_values_of_a_region_are_those_of_the_viewer(mask: Annotation, clinician: User) -> None:

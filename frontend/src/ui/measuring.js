@@ -7,11 +7,38 @@ import { angle, cobb, heightRatio, length, regionStatistics, sameSense } from ".
 export const POINTS = { length: 2, angle: 3, cobb: 4, rectangle: 2, ellipse: 2, "height-ratio": 4 };
 
 export class Measuring {
-  constructor(reader, saved) {
+  constructor(reader, saved, { user, series }) {
     this.reader = reader;
     this.list = saved;
     this.chosen = null;
-    this.unsaved = [];
+    this.shelf = `spine-measured:${user.id}:${series.id}`;
+    this.unsaved = this.found();
+    this.list.push(...this.unsaved);
+  }
+
+  /** What an earlier page measured and could not send. What the server has was sent, though the answer was lost. */
+  found() {
+    const known = new Set(this.list.map((one) => one.id));
+    try {
+      return JSON.parse(localStorage.getItem(this.shelf) ?? "[]").filter((one) => !known.has(one.key));
+    } catch {
+      return [];
+    }
+  }
+
+  /** Keep in this browser what is not sent, for a page that closes. */
+  keepHere() {
+    try {
+      if (this.unsaved.length) localStorage.setItem(this.shelf, JSON.stringify(this.unsaved));
+      else localStorage.removeItem(this.shelf);
+    } catch {
+      // No room, or not allowed: it is kept as long as the page is open.
+    }
+  }
+
+  start() {
+    if (this.unsaved.length) this.retry();
+    else this.keepHere();
   }
 
   /** Compute and save what was set in `view`: `points` are [u, v]. */
@@ -24,7 +51,7 @@ export class Measuring {
     if (!values || Object.values(values).some((value) => !Number.isFinite(value))) {
       return this.reader.say(gettext("These points make no measurement. Set them again."));
     }
-    const measurement = { kind, plane: view.plane.name, index: view.k, points: lps, values };
+    const measurement = { key: newId(), kind, plane: view.plane.name, index: view.k, points: lps, values };
     this.list.push(measurement);
     this.reader.say(`${nameOf(kind)}: ${this.words(measurement).replaceAll("\n", ", ")}`);
     this.changed();
@@ -43,13 +70,14 @@ export class Measuring {
 
   async save(measurement) {
     const { api, addresses } = this.reader;
-    const { kind, plane, index, points, values } = measurement;
+    const { key, kind, plane, index, points, values } = measurement;
+    if (!this.unsaved.includes(measurement)) this.unsaved.push(measurement);
+    this.keepHere();
     try {
-      Object.assign(measurement, await api.send("POST", addresses.measurements, { kind, plane, index, points, values }));
-      this.unsaved = this.unsaved.filter((one) => one !== measurement);
+      Object.assign(measurement, await api.send("POST", addresses.measurements, { id: key, kind, plane, index, points, values }));
+      this.forget(measurement);
       if (!this.unsaved.length) this.reader.notices.drop("measurement");
     } catch (problem) {
-      if (!this.unsaved.includes(measurement)) this.unsaved.push(measurement);
       this.reader.notices.show("measurement", {
         text: problem.kind === "session" ? gettext("Your session has ended, so the measurement is not saved yet. Log in again in another window, then try again.") : gettext("The measurement is not saved yet."),
         login: problem.kind === "session",
@@ -57,6 +85,11 @@ export class Measuring {
       });
     }
     this.changed();
+  }
+
+  forget(measurement) {
+    this.unsaved = this.unsaved.filter((one) => one !== measurement);
+    this.keepHere();
   }
 
   retry() {
@@ -73,6 +106,8 @@ export class Measuring {
       }
     }
     this.list = this.list.filter((one) => one !== measurement);
+    this.forget(measurement);
+    if (!this.unsaved.length) this.reader.notices.drop("measurement");
     this.changed();
   }
 
@@ -105,6 +140,15 @@ export class Measuring {
     const spread = `${number(values.mean_hu, 1)} ± ${number(values.sd_hu, 1)} HU`;
     return `${spread}\n${number(values.min_hu)} … ${number(values.max_hu)}\n${number(values.area_mm2, 1)} ${mm2}`;
   }
+}
+
+/** A UUID; `crypto.randomUUID` is only there over HTTPS. */
+function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 
 export function nameOf(kind) {

@@ -25,7 +25,7 @@ export class Saving {
     window.addEventListener("pagehide", () => this.drafts.send({ keepalive: true }));
     window.addEventListener("beforeunload", (event) => {
       const unsentDraft = this.drafts.unsent.size && !this.drafts.stopped;
-      if (unsentDraft || this.reader.measuring.unsaved.length) event.preventDefault();
+      if (unsentDraft) event.preventDefault();
     });
   }
 
