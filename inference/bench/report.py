@@ -88,3 +88,42 @@ def table(figures: dict[str, Any]) -> Iterator[str]:
 
 
 KNOWN = frozenset(aim.key for aim in AIMS)
+
+
+# --- the viewer beside its peer ---------------------------------------------------------------------------------------
+EFFECTS = {
+    "first_slice": "first slice, from the page's first byte",
+    "next_slice": "next loaded slice, from the wheel",
+    "stroke": "one move of a brush until painted",
+    "stroke_end": "end of a stroke until the mask is painted",
+}
+
+
+def peer_table(viewers: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Lines of a Markdown table of each effect in ms at 300 slices, with the ratio ours : theirs and both growths.
+
+    ``viewers`` holds figures by the viewer's name, ours first; a viewer that reported a problem has its words.
+    """
+    (ours_name, ours), *others = viewers.items()
+    yield f"| Cornerstone3D beside {ours_name} | what | ours, ms | theirs, ms | ours : theirs | growth ours, theirs |"
+    yield "|---|---|---|---|---|---|"
+    for name, theirs in others:
+        for effect, what in EFFECTS.items():
+            if (their_ms := _longest(theirs, effect)) is not None:
+                yield f"| {name} | {what} | {_beside(ours, theirs, effect, their_ms)} |"
+        if "problem" in theirs:
+            yield f"| {name} | fails: {theirs['problem']} | | | | |"
+
+
+def _longest(figures: dict[str, Any], effect: str) -> float | None:
+    """The time with most slices that was measured; a viewer that failed has only the short series."""
+    ms: float | None = figures.get(f"{effect}_300_ms", figures.get(f"{effect}_30_ms"))
+    return ms
+
+
+def _beside(ours: dict[str, Any], theirs: dict[str, Any], effect: str, their_ms: float) -> str:
+    our_ms = _longest(ours, effect)
+    if our_ms is None:
+        return f" | {their_ms:g} | | "
+    growths = [f"{one[f'{effect}_growth']:g}" if f"{effect}_growth" in one else "-" for one in (ours, theirs)]
+    return f"{our_ms:g} | {their_ms:g} | 1 : {their_ms / our_ms:.1f} | {', '.join(growths)}"

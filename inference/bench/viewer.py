@@ -125,21 +125,27 @@ class Visit:
     series: dict[str, str]
 
     @contextmanager
-    def reading(self, depth: int, *, loaded: bool) -> Iterator[Any]:
-        """The reading room with a cold cache, at its first slice or when every slice is there."""
+    def page(self, path: str, *, script: str = "") -> Iterator[Any]:
+        """A page with a cold cache, watched from its start; ``script`` runs beside what watches."""
         context = self.browser.new_context(
             base_url=self.address, storage_state=self.login, viewport={"width": 1440, "height": 900}
         )
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)
-        page.add_init_script(WATCH)
-        page.goto(f"/series/{self.series[str(depth)]}/read/", wait_until="commit")
-        page.wait_for_selector("[data-reading][data-shown]")
-        if loaded:
-            page.wait_for_selector("[data-part=loaded]:empty", state="attached")
-            page.wait_for_timeout(1000)
+        page.add_init_script(WATCH + script)
+        page.goto(path, wait_until="commit")
         yield page
         context.close()
+
+    @contextmanager
+    def reading(self, depth: int, *, loaded: bool, script: str = "") -> Iterator[Any]:
+        """The reading room with a cold cache, at its first slice or when every slice is there."""
+        with self.page(f"/series/{self.series[str(depth)]}/read/", script=script) as page:
+            page.wait_for_selector("[data-reading][data-shown]")
+            if loaded:
+                page.wait_for_selector("[data-part=loaded]:empty", state="attached")
+                page.wait_for_timeout(1000)
+            yield page
 
 
 def measure(address: str, username: str, password: str, series: dict[str, str]) -> dict[str, Any]:
@@ -148,30 +154,35 @@ def measure(address: str, username: str, password: str, series: dict[str, str]) 
     Raises:
         NothingToMeasureWith: there is no Playwright, or no Chromium.
     """
-    with _chromium() as browser:
-        visit = Visit(browser, address, _logged_in(browser, address, username, password), series)
+    with chromium() as browser:
+        visit = Visit(browser, address, logged_in(browser, address, username, password), series)
         figures = first_slices(visit) | next_slices(visit) | strokes(visit) | saves(visit)
     return {name: round(value, 2) for name, value in (figures | bundle()).items()}
 
 
 @contextmanager
-def _chromium() -> Iterator[Any]:
+def chromium() -> Iterator[Any]:
     try:
         from playwright.sync_api import Error, sync_playwright
     except ImportError:
         raise NothingToMeasureWith from None
-    path = next((found for found in map(shutil.which, BROWSERS) if found), None)
-    options = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(executable_path=path, args=options)
+            browser = launched(playwright.chromium)
         except Error:
             raise NothingToMeasureWith from None
         yield browser
         browser.close()
 
 
-def _logged_in(browser: Any, address: str, username: str, password: str) -> Any:
+def launched(kind: Any, *more: str) -> Any:
+    """A headless browser of Playwright's ``kind``, with ``more`` options."""
+    path = next((found for found in map(shutil.which, BROWSERS) if found), None)
+    options = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    return kind.launch(executable_path=path, args=[*options, *more])
+
+
+def logged_in(browser: Any, address: str, username: str, password: str) -> Any:
     with browser.new_context(base_url=address) as context:
         page = context.new_page()
         page.goto("/accounts/login/")

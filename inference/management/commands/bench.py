@@ -17,8 +17,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from inference.bench import platform, viewer, worklist
-from inference.bench.report import table
+from inference.bench import peer, platform, viewer, worklist
+from inference.bench.report import peer_table, table
 from spineplatform.processes import PROJECT, Processes, migrate, running_services
 from training.services import default_version_ensure
 
@@ -124,16 +124,36 @@ class Command(BaseCommand):
         with running_services(state, self.say) as addresses:
             environment = {**addresses, "SPINE_STATE_DIR": str(state)}
             migrate(environment, self.say)
-            self.say("The reading room in Chromium, with series of 30, 300 and 900 slices (four minutes)")
             given = self._child("prepare-viewer", {}, environment)
-            with Processes(state, environment=environment, say=self.say) as processes:
+            built = self._peer(state / "peer")
+            with Processes(state, environment={**environment, **built}, say=self.say) as processes:
                 address = processes.start_web()
                 processes.wait_until_ready()
+                asked = address, platform.USER, given["password"], given["series"]
                 try:
-                    return viewer.measure(address, platform.USER, given["password"], given["series"])
+                    self.say("The reading room in Chromium, with series of 30, 300 and 900 slices (four minutes)")
+                    figures = viewer.measure(*asked)
+                    return figures | (self._beside_peer(state / "peer", asked) if built else {})
                 except viewer.NothingToMeasureWith as missing:
                     self.say(f"The viewer was not measured. {missing.__doc__}")
                     return {}
+
+    def _peer(self, folder: Path) -> dict[str, str]:
+        """Build Cornerstone3D's page; returns the web process's settings for it, none when it cannot be built."""
+        self.say("Building the peer, Cornerstone3D (half a minute, from the npm registry)")
+        try:
+            peer.build(folder)
+        except peer.PeerMissing as missing:
+            self.say(f"Peer not measured, because {missing}.")
+            return {}
+        return {"DJANGO_SETTINGS_MODULE": "inference.bench.peer_settings", "SPINE_BENCH_PEER": str(folder)}
+
+    def _beside_peer(self, folder: Path, asked: tuple[str, str, str, dict[str, str]]) -> dict[str, Any]:
+        self.say("The reading room and Cornerstone3D in turns, with series of 30 and 300 slices (six minutes)")
+        viewers = peer.measure(*asked)
+        for line in peer_table(viewers):
+            self.say(line)
+        return {"viewers": viewers} | {f"peer_{name}": size for name, size in peer.code_sent(folder).items()}
 
     def _child(self, step: str, given: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
         """Run a step that needs the database in a child that has its address; the file carries values both ways."""
