@@ -133,7 +133,7 @@ class Command(BaseCommand):
                 try:
                     self.say("The reading room in Chromium, with series of 30, 300 and 900 slices (four minutes)")
                     figures = viewer.measure(*asked)
-                    return figures | (self._beside_peer(state / "peer", asked) if built else {})
+                    return figures | (self._beside_peer(state / "peer", asked, figures) if built else {})
                 except viewer.NothingToMeasureWith as missing:
                     self.say(f"The viewer was not measured. {missing.__doc__}")
                     return {}
@@ -148,9 +148,12 @@ class Command(BaseCommand):
             return {}
         return {"DJANGO_SETTINGS_MODULE": "inference.bench.peer_settings", "SPINE_BENCH_PEER": str(folder)}
 
-    def _beside_peer(self, folder: Path, asked: tuple[str, str, str, dict[str, str]]) -> dict[str, Any]:
+    def _beside_peer(
+        self, folder: Path, asked: tuple[str, str, str, dict[str, str]], figures: dict[str, Any]
+    ) -> dict[str, Any]:
         self.say("The reading room and Cornerstone3D in turns, with series of 30 and 300 slices (six minutes)")
         viewers = peer.measure(*asked)
+        viewers[peer.OURS]["stroke_end_300_ms"] = figures["viewer_stroke_end_300_ms"]
         for line in peer_table(viewers):
             self.say(line)
         return {"viewers": viewers} | {f"peer_{name}": size for name, size in peer.code_sent(folder).items()}

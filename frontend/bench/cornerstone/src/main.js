@@ -113,9 +113,10 @@ core.eventTarget.addEventListener(ToolEvents.SEGMENTATION_DATA_MODIFIED, () => {
 
 function watch(element) {
   element.addEventListener(Events.IMAGE_RENDERED, rendered);
-  if (drawsLate) element.addEventListener(ToolEvents.ANNOTATION_RENDERED, () => shown("stroke"));
+  if (drawsLate) new MutationObserver(outlined).observe(element, { subtree: true, childList: true, attributes: true });
 }
 
+const outlined = (changes) => changes.some(({ target }) => target instanceof SVGElement) && shown("stroke");
 const shown = (name) => performance.measure(name, { start: performance.now() });
 
 function rendered() {
