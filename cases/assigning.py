@@ -78,5 +78,4 @@ def _give(cases: Sequence[Case], actor: Any, to: To, due_on: date | None) -> Non
     meant = Q(pk=to.person) if to.group is None else Q(reader_groups=to.group, is_active=True)
     people = User.objects.filter(meant)
     told = list(people.exclude(pk=actor.pk))
-    for case in cases:
-        notify(told, NoticeKind.ASSIGNMENT, case=case, actor=actor)
+    notify(told, NoticeKind.ASSIGNMENT, cases=cases, actor=actor)

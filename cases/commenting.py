@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -43,7 +43,7 @@ def comment_write(*, series: Series, actor: Any, text: str, z: int | None = None
             institution_id=series.institution_id, series=series, author=actor, text=text, z=z
         )
         people = people_mentioned(text, series.institution_id).exclude(pk=actor.pk)
-        notify(people, NoticeKind.MENTION, case=series.case, actor=actor, series=series, z=z, text=text)
+        notify(people, NoticeKind.MENTION, cases=[series.case], actor=actor, series=series, z=z, text=text)
         audit.record(actor=actor, action="comment.written", object_id=comment.pk, institution_id=series.institution_id)
     return comment
 
@@ -53,9 +53,9 @@ def people_mentioned(text: str, institution_id: uuid.UUID) -> QuerySet[User]:
     return who_may_see(institution_id).filter(username__in=MENTION.findall(text))
 
 
-def notify(people: Iterable[User], kind: NoticeKind, *, case: Case, actor: Any, **about: Any) -> None:
-    """Tell each of ``people``. ``about``: ``series``, ``z`` and ``text``, where they are known."""
-    notices = [Notice(recipient=one, kind=kind, case=case, actor=actor, **about) for one in people]
+def notify(people: Iterable[User], kind: NoticeKind, *, cases: Sequence[Case], actor: Any, **about: Any) -> None:
+    """Tell each of ``people`` of each case. ``about``: ``series``, ``z`` and ``text``, where they are known."""
+    notices = [Notice(recipient=one, kind=kind, case=case, actor=actor, **about) for one in people for case in cases]
     tell(Notice.objects.bulk_create(notices))
 
 

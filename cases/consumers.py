@@ -28,7 +28,11 @@ class AgreementRunConsumer(RunConsumer):
 
 
 class NoticeConsumer(LiveConsumer):
-    """``{"type": "snapshot", "unread": 2}`` at once and when it changes; a new notice comes as ``notice`` with it."""
+    """``{"type": "snapshot", "unread": 2}`` at once and when it changes.
+
+    A new notice comes as ``{"type": "notice", "unread": 3, "notice": {...}, "more": 0}``; of several that were made at
+    once, the first with the number of the others.
+    """
 
     refresh_seconds = 60.0
 
@@ -42,7 +46,7 @@ class NoticeConsumer(LiveConsumer):
     async def notice_made(self, event: dict[str, Any]) -> None:
         told = await self.ask(self._notice, event["notice"])
         if told is not None:
-            await self.send_json({"type": "notice", **told})
+            await self.send_json({"type": "notice", **told, "more": event["more"]})
 
     def _notice(self, notice_id: str) -> dict[str, Any] | None:
         """None where the person may not be told yet (a blind reading) or not any more."""

@@ -116,7 +116,7 @@ def _tell(case: Case, signed: Review) -> None:
     reads = Q(assignments__case=case) | Q(reader_groups__assignments__case=case)
     people = User.objects.filter(drew | reads).exclude(pk=signed.reader_id).distinct()
     about = {"series": signed.series, "text": signed.reason}
-    notify(people, NoticeKind.SENT_BACK, case=case, actor=signed.reader, **about)
+    notify(people, NoticeKind.SENT_BACK, cases=[case], actor=signed.reader, **about)
 
 
 def state_of(case: Case) -> CaseState:

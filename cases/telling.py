@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
@@ -21,9 +22,13 @@ def case_group(case_id: object) -> str:
 
 
 def tell(notices: Iterable[Notice]) -> None:
-    """Tell each recipient of a new notice, once it is committed."""
+    """Tell each recipient once the notices are committed: the first one, and how many more came with it."""
+    by_recipient: dict[int, list[Notice]] = defaultdict(list)
     for one in notices:
-        _on_commit(person_group(one.recipient_id), {"type": "notice.made", "notice": str(one.pk)})
+        by_recipient[one.recipient_id].append(one)
+    for recipient, told in by_recipient.items():
+        message = {"type": "notice.made", "notice": str(told[0].pk), "more": len(told) - 1}
+        _on_commit(person_group(recipient), message)
 
 
 def tell_changed(group: str) -> None:

@@ -1,8 +1,9 @@
 // What concerns the reader while a page stays open: notices as they come, and who else has the case open.
-import { gettext, interpolate } from "./i18n.js";
+import { gettext, interpolate, ngettext } from "./i18n.js";
 import { LiveSocket } from "./socket.js";
 
 const SHOWN_MS = 12_000;
+const MOST_SHOWN = 3;
 const LONGEST_TEXT = 140;
 
 /** The number at the notices, and a word for each that comes (components/topbar.html). */
@@ -11,7 +12,7 @@ function followNotices(link) {
     onMessage(message) {
       showUnread(link, message.unread);
       if (message.type !== "notice") return;
-      showNotice(message.notice);
+      showNotice(message.notice, message.more);
       // For the rest of the page, such as the comments of the reading room.
       document.dispatchEvent(new CustomEvent("spine:notice", { detail: message.notice }));
     },
@@ -26,16 +27,18 @@ function showUnread(link, unread) {
   link.querySelector("[data-unread-words]").textContent = unread ? interpolate(gettext("%(n)s new"), { n: unread }) : "";
 }
 
-function showNotice(notice) {
+function showNotice(notice, more) {
   const toast = document.querySelector("template[data-toast]").content.firstElementChild.cloneNode(true);
   const part = (name) => toast.querySelector(`[data-toast-${name}]`);
   part("kind").textContent = [notice.kind, notice.actor].filter(Boolean).join(" · ");
   part("case").textContent = notice.case;
   part("case").href = notice.address;
-  part("text").textContent = shortened(notice.text);
+  part("text").textContent = more ? interpolate(ngettext("and %(n)s more case", "and %(n)s more cases", more), { n: more }) : shortened(notice.text);
   const end = () => toast.remove();
   part("close").addEventListener("click", end);
-  document.querySelector("[data-toasts]").append(toast);
+  const toasts = document.querySelector("[data-toasts]");
+  toasts.append(toast);
+  if (toasts.children.length > MOST_SHOWN) toasts.firstElementChild.remove();
   let timer = setTimeout(end, SHOWN_MS);
   // Whoever is reading it is not hurried.
   for (const begin of ["pointerenter", "focusin"]) toast.addEventListener(begin, () => clearTimeout(timer));

@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Role, User
+from cases.assigning import To, cases_assign
 from cases.commenting import comment_write, notices_read
 from cases.consumers import ImportRunConsumer, NoticeConsumer, PresenceConsumer
 from cases.models import ImportRun, Presence, Verdict
@@ -111,6 +112,24 @@ def test_a_mention_arrives_while_the_page_is_open_and_the_number_goes_down_when_
             assert told["notice"]["address"] == f"/series/{series.pk}/read/#z=2"
             await sync_to_async(notices_read)(actor=anna)
             await page.until(lambda message: message["unread"] == 0)
+
+    async_to_sync(talk)()
+
+
+def test_many_cases_assigned_at_once_arrive_as_one_message() -> None:
+    home = factories.institution()
+    lead, anna = (factories.user(Role.CLINICIAN, institution=home) for _ in range(2))
+    cases = [factories.case(institution=home, title=f"case {number}") for number in range(4)]
+
+    async def talk() -> None:
+        async with Listener(NoticeConsumer, anna) as page:
+            await page.until(lambda message: True)
+            await sync_to_async(cases_assign)(cases=cases, actor=lead, to=To(person=anna.pk))
+            told = await page.until(lambda message: True)
+            assert (told["type"], told["unread"], told["more"]) == ("notice", 4, 3)
+            assert told["notice"]["case"] == "case 0"
+            await sync_to_async(notices_read)(actor=anna)
+            assert (await page.until(lambda message: True))["unread"] == 0
 
     async_to_sync(talk)()
 
