@@ -32,3 +32,18 @@ def test_the_report_shows_the_key_images_and_downloads(page: Page, worker: Proce
         page.get_by_role("link", name="Download PDF").click()
     assert download.value.suggested_filename.endswith(".pdf")
     assert look(page, page.url) == []
+
+
+def test_a_case_of_two_series_is_reported_as_one(page: Page, worker: Processes) -> None:
+    mask = factories.prediction().annotation
+    case = mask.series.case
+    factories.prediction(of=factories.series(of=case, number=2))
+    log_in(page, factories.user("clinician", institution=mask.institution))
+    page.goto(case.get_absolute_url())
+    page.get_by_role("button", name="Report of the case").click()
+    expect(page.get_by_role("heading", name="Summary")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_role("link", name="Series 2").click()
+    expect(page.get_by_role("heading", name="Series 2")).to_be_in_viewport()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download PDF").click()
+    assert download.value.suggested_filename == f"report-{case.patient.pseudonym}.pdf"
