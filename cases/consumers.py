@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from accounts.access import Capability, require_anywhere
@@ -70,10 +71,10 @@ class PresenceConsumer(LiveConsumer):
         if self._presence is None:
             self._presence = presence_begin(case=case, actor=self.user)
         else:
-            presence_keep(presence_id=self._presence.pk)
+            presence_keep(presence=self._presence)
         return {"others": others_at(case, self.user)}
 
     async def disconnect(self, code: int) -> None:
         await super().disconnect(code)
         if self._presence is not None:
-            await self.ask(lambda: presence_end(presence=self._presence))
+            await self.in_thread(partial(presence_end, presence=self._presence))

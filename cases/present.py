@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from django.db.models import Prefetch
@@ -22,8 +21,10 @@ def presence_begin(*, case: Case, actor: Any) -> Presence:
     return presence
 
 
-def presence_keep(*, presence_id: uuid.UUID) -> None:
-    Presence.objects.filter(pk=presence_id).update(seen_at=timezone.now())
+def presence_keep(*, presence: Presence) -> None:
+    """The page is still open; it may have been forgotten meanwhile, while the database was away."""
+    presence.seen_at = timezone.now()
+    presence.save()
 
 
 def presence_end(*, presence: Presence) -> None:

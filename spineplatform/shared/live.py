@@ -10,19 +10,25 @@ import asyncio
 import logging
 import os
 import threading
+from importlib import import_module
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from channels.layers import get_channel_layer
+from django.conf import settings
+from django.contrib.auth import get_user
 from django.db import close_old_connections
+from django.http import HttpRequest
 from django.utils import translation
 
-from spineplatform.shared.errors import UserError
+from spineplatform.shared.errors import NotFound, UserError
 from spineplatform.shared.words import language_of
 
 log = logging.getLogger(__name__)
 UNAUTHENTICATED, NOT_FOUND = 4401, 4404
+# Nothing to see any more by this session: the page opens the WebSocket again and is told why, or goes on by a new one.
+OPEN_AGAIN = 4000
 
 
 def send(group: str, message: dict[str, Any]) -> None:
@@ -63,7 +69,7 @@ def _publisher() -> _Publisher:
 class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channels ships no types
     """Sends what `look` sees: at once, every ``refresh_seconds``, and when its group is told ``live.changed``.
 
-    ``look`` goes through the door each time: a user who lost the right meanwhile sees no more.
+    ``look`` goes through the door each time: a user who lost the right meanwhile, or logged out, sees no more.
     """
 
     refresh_seconds = 3.0
@@ -137,22 +143,41 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channel
             log.info("live_not_read group=%s error=%s", self.group(), type(error).__name__)
             return False
         if seen is None:
-            await self.close(code=NOT_FOUND)
+            await self.close(code=OPEN_AGAIN)
             return True
         await self.send_json({"type": "snapshot", **seen})
         return self.is_over(seen)
 
     async def ask(self, question: Any, *args: Any) -> Any:
-        """Call ``question`` in a thread with the listener's language; None where it raises a UserError."""
+        """What ``question`` answers in a thread; None where it raises a UserError or the person has logged out."""
         try:
-            return await sync_to_async(self._asked)(question, *args)
+            return await self.in_thread(self._answer, question, *args)
         except UserError:
             return None
 
-    def _asked(self, question: Any, *args: Any) -> Any:
+    def _answer(self, question: Any, *args: Any) -> Any:
+        if not is_signed_in(self.scope):
+            raise NotFound
+        return question(*args)
+
+    async def in_thread(self, work: Any, *args: Any) -> Any:
+        """Call ``work``, which may query the database, in the listener's language."""
+        return await sync_to_async(self._work)(work, *args)
+
+    def _work(self, work: Any, *args: Any) -> Any:
         close_old_connections()
         try:
             with translation.override(language_of(self.scope)):
-                return question(*args)
+                return work(*args)
         finally:
             close_old_connections()
+
+
+def is_signed_in(scope: dict[str, Any]) -> bool:
+    """Whether the session that opened the WebSocket is still the person's: it ends by logging out, by a new password
+    and by its age."""
+    if "session" not in scope:
+        return True  # the person did not come by a session
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(scope["session"].session_key)
+    return bool(get_user(request).pk == scope["user"].pk)

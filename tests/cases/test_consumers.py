@@ -21,8 +21,9 @@ from cases.commenting import comment_write, notices_read
 from cases.consumers import ImportRunConsumer, NoticeConsumer, PresenceConsumer
 from cases.models import ImportRun, Presence, Verdict
 from cases.models_presence import FORGOTTEN_AFTER_SECONDS
-from cases.present import others_at, presence_begin
-from spineplatform.shared.live import NOT_FOUND, UNAUTHENTICATED
+from cases.present import others_at, presence_begin, presence_keep
+from cases.telling import case_group, person_group, tell_changed
+from spineplatform.shared.live import NOT_FOUND, OPEN_AGAIN, UNAUTHENTICATED
 from spineplatform.shared.runs import RunState
 from tests import factories
 from tests.cases import projects
@@ -77,8 +78,10 @@ def test_who_is_not_logged_in_is_told_so() -> None:
 class Listener:
     """One open WebSocket of a person, as a page holds it."""
 
-    def __init__(self, consumer: Any, user: User, **named: str) -> None:
+    def __init__(self, consumer: Any, user: User, session: Any = None, **named: str) -> None:
         scope = {"type": "websocket", "user": user, "url_route": {"kwargs": named}}
+        if session is not None:
+            scope["session"] = session
         self.socket = ApplicationCommunicator(consumer.as_asgi(), scope)
 
     async def __aenter__(self) -> Listener:
@@ -150,6 +153,54 @@ def test_what_the_other_reader_says_in_a_blind_reading_does_not_arrive() -> None
             assert (await page.until(lambda message: True))["type"] == "snapshot"
 
     async_to_sync(talk)()
+
+
+def log_out(client: Client, user: User) -> None:
+    client.logout()
+
+
+def change_password(client: Client, user: User) -> None:
+    user.set_password("another-long-password")
+    user.save()
+
+
+def lose_the_role(client: Client, user: User) -> None:
+    user.memberships.all().delete()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("leave", [log_out, change_password, lose_the_role])
+def test_whoever_has_left_is_told_nothing_more(leave: Callable[[Client, User], None]) -> None:
+    series = factories.series()
+    clinician = factories.user(Role.CLINICIAN, institution=series.institution)
+    anna = factories.user(Role.ANNOTATOR, institution=series.institution, username="anna.b")
+    client = Client()
+    client.force_login(anna, backend="django.contrib.auth.backends.ModelBackend")
+
+    async def talk() -> None:
+        notices = Listener(NoticeConsumer, anna, session=client.session)
+        presence = Listener(PresenceConsumer, anna, session=client.session, case_id=str(series.case_id))
+        async with notices, presence:
+            for page in (notices, presence):
+                await page.until(lambda message: message["type"] == "snapshot")
+            await sync_to_async(leave)(client, anna)
+            await sync_to_async(comment_write)(series=series, actor=clinician, text="@anna.b, look")
+            await sync_to_async(tell_changed)(person_group(anna.pk))
+            await sync_to_async(tell_changed)(case_group(series.case_id))
+            for page in (notices, presence):
+                answer = await page.socket.receive_output(timeout=10)
+                assert (answer["type"], answer["code"]) == ("websocket.close", OPEN_AGAIN)
+
+    async_to_sync(talk)()
+    assert not Presence.objects.exists()
+
+
+def test_a_page_that_was_forgotten_while_it_was_open_is_seen_again() -> None:
+    case = factories.case()
+    kim, anna = (factories.user(Role.CLINICIAN, institution=case.institution) for _ in range(2))
+    presence = presence_begin(case=case, actor=kim)
+    Presence.objects.all().delete()
+    presence_keep(presence=presence)
+    assert others_at(case, anna) == [kim.display_name()]
 
 
 def test_two_people_at_one_case_see_each_other_until_one_of_them_leaves() -> None:
