@@ -121,9 +121,16 @@ def _uuid(value: str) -> uuid.UUID:
 
 
 # --- pages by keyset --------------------------------------------------------------------------------------------------
+def _instant(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("an instant without a time zone")
+    return at
+
+
 READ: dict[str, Callable[[str], Any]] = {
     "due": date.fromisoformat,
-    "created_at": datetime.fromisoformat,
+    "created_at": _instant,
     "pk": uuid.UUID,
 }
 
@@ -145,6 +152,6 @@ def behind(cursor: str, sort: str) -> Q:
             value = READ[key](text)
             later |= same & Q(**{f"{key}__{'lt' if name.startswith('-') else 'gt'}": value})
             same &= Q(**{key: value})
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         raise BadFilter("The page address is damaged. Open the work list again.") from None
     return later

@@ -87,6 +87,24 @@ def test_a_damaged_cursor_is_not_found(clinician: User) -> None:
     assert problem(api(clinician).get(f"{CASES}?cursor=abc"))[0] == 404
 
 
+def test_a_cursor_of_another_order_is_not_found(clinician: User, home: Institution) -> None:
+    for _ in range(2):
+        factories.case(institution=home)
+    newest = api(clinician).get("/api/v1/cases/", {"page_size": 1}).json()["next"]
+    assert problem(api(clinician).get(f"{newest}&sort=due")) == (404, "not-found")
+
+
+def test_cases_without_a_due_date_are_all_reached_however_many_there_are(clinician: User, home: Institution) -> None:
+    patient = factories.case(institution=home).patient
+    Case.objects.bulk_create(Case(institution=home, patient=patient, title=str(number)) for number in range(1200))
+    address, found = "/api/v1/cases/?sort=due&page_size=200", []
+    while address:
+        page = api(clinician).get(address).json()
+        found += [one["id"] for one in page["results"]]
+        address = page["next"] if len(found) <= 1201 else ""
+    assert len(found) == len(set(found)) == 1201
+
+
 def test_a_case_shows_its_series_with_geometry_and_warnings(series: Series, clinician: User) -> None:
     body = api(clinician).get(f"{CASES}{series.case_id}/").json()
     assert body["patient"] == series.case.patient.pseudonym
