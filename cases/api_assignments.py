@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import prefetch_related_objects
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -72,4 +73,6 @@ class AssigneeListView(APIView):
     def get(self, request: Request, case_id: str) -> Response:
         """Whom a case can be assigned to."""
         case = case_get(request.user, case_id, Capability.ASSIGN)
-        return Response(ReadersOut(readers_at([case.institution_id])).data)
+        readers = readers_at([case.institution_id])
+        prefetch_related_objects(readers.groups, "members")
+        return Response(ReadersOut(readers).data)

@@ -17,6 +17,7 @@ from cases.api_assignments import GroupOut
 from cases.forms_worklist import WorkListForm
 from cases.grouping import filter_save, group_change, group_create, group_delete
 from cases.models import ReaderGroup, SavedFilter
+from cases.models_worklist import LONGEST_QUERY
 from cases.selectors import institutions_seen
 from cases.selectors_worklist import readers_at
 from spineplatform.shared.api import ListView, checked
@@ -77,7 +78,9 @@ class GroupView(APIView):
 # --- saved filters ----------------------------------------------------------------------------------------------------
 class FilterIn(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=60)
-    query = serializers.CharField(max_length=1000, help_text="As in the list's address: state=segmented&due=soon")
+    query = serializers.CharField(
+        max_length=LONGEST_QUERY, help_text="As in the list's address: state=segmented&due=soon"
+    )
 
 
 class FilterOut(serializers.ModelSerializer[SavedFilter]):
@@ -96,7 +99,7 @@ class FilterListView(ListView):
     @extend_schema(
         operation_id="filter_save",
         request=FilterIn,
-        responses={201: FilterOut, **problems(s400="Nothing of the query narrows the list.")},
+        responses={201: FilterOut, **problems(s400="Nothing of the query narrows the list, or it is too long.")},
     )
     def post(self, request: Request) -> Response:
         """Keep a filter under a name; one of that name is replaced. What the list does not know is left out."""

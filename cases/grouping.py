@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from accounts.access import Capability, require
 from accounts.models import Institution, User
 from cases.models import ReaderGroup, SavedFilter
+from cases.models_worklist import LONGEST_QUERY
 from cases.selectors_worklist import readers_at
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, UserError
@@ -33,6 +34,12 @@ class NothingToSave(UserError):
     """The list is not narrowed. Choose something first, then save it under a name."""
 
     code = "nothing-to-save"
+
+
+class FilterTooLong(UserError):
+    """The search of this filter is too long to be kept. Shorten it."""
+
+    code = "filter-too-long"
 
 
 class TooManyFilters(UserError):
@@ -96,10 +103,12 @@ def filter_save(*, actor: Any, name: str, query: str) -> SavedFilter:
     """Keep a query of the work list under a name; one of that name is replaced.
 
     Raises:
-        NothingToSave, TooManyFilters: the query is empty, or there are too many already.
+        NothingToSave, FilterTooLong, TooManyFilters: the query is empty or too long, or there are too many already.
     """
     if not query:
         raise NothingToSave
+    if len(query) > LONGEST_QUERY:
+        raise FilterTooLong
     mine = SavedFilter.objects.filter(user=actor)
     if not mine.filter(name=name).exists() and mine.count() >= MOST_FILTERS:
         raise TooManyFilters

@@ -78,13 +78,16 @@ class Assignment(models.Model):
         return self.due_on is not None and self.due_on < timezone.localdate()
 
 
+LONGEST_QUERY = 1000
+
+
 class SavedFilter(models.Model):
     """A way to narrow the work list that one person comes back to. ``query`` is that of the list's address."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="case_filters")
     name = models.CharField(max_length=60)
-    query = models.CharField(max_length=1000)
+    query = models.CharField(max_length=LONGEST_QUERY)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

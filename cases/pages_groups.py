@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -36,8 +37,8 @@ def groups_page(request: HttpRequest) -> HttpResponse:
 
 def _place(home: Institution) -> dict[str, Any]:
     groups = [
-        {"group": group, "members": {one.pk for one in group.members.all()}, "cases": group.assignments.count()}
-        for group in home.reader_groups.prefetch_related("members")
+        {"group": group, "members": {one.pk for one in group.members.all()}, "cases": group.case_count}
+        for group in home.reader_groups.annotate(case_count=Count("assignments")).prefetch_related("members")
     ]
     return {"institution": home, "groups": groups, "people": readers_at([home.pk]).people}
 

@@ -122,11 +122,13 @@ def assign_many_page(request: HttpRequest) -> HttpResponse:
     """Assign the chosen cases of the list; back to it as it was."""
     require_anywhere(request.user, Capability.ASSIGN)
     form = ManyAssignForm(request.POST)
-    chosen = form.cleaned_data.get("cases", [])[:MOST_AT_ONCE] if form.is_valid() else []
-    if chosen:
-        _assign(request, [case_get(request.user, pk, Capability.ASSIGN) for pk in dict.fromkeys(chosen)], form)
-    else:
+    chosen = list(dict.fromkeys(form.cleaned_data["cases"])) if form.is_valid() else []
+    if not chosen:
         messages.error(request, _("Choose at least one case of the list, and a person or a group."))
+        return _back_to_list(request)
+    _assign(request, [case_get(request.user, pk, Capability.ASSIGN) for pk in chosen[:MOST_AT_ONCE]], form)
+    if len(chosen) > MOST_AT_ONCE:
+        messages.warning(request, _("These were too many at once. Choose the others again."))
     return _back_to_list(request)
 
 

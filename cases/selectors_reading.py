@@ -17,11 +17,13 @@ from cases.selectors_comments import comment_facts, comments_of
 
 NO_ID = uuid.UUID(int=0)
 MOST_DIGITS = 9
+# The largest page of their list by REST, which brings them up to date while the reading room is open.
+MOST_COMMENTS = 200
 CSV_COLUMNS = ["kind", "plane", "index", "name", "value", "points_lps_mm", "author", "created_at"]
 
 
 def reading_of(series: Series, user: Any) -> dict[str, Any]:
-    """Grid, masks and comments (newest first), the person's draft, measurements, settings, rights, addresses."""
+    """Grid, masks and last comments (newest first), the person's draft, measurements, settings, rights, addresses."""
     masks = masks_for(series, user)
     return {
         "series": _series(series),
@@ -32,7 +34,7 @@ def reading_of(series: Series, user: Any) -> dict[str, Any]:
         "masks": [mask_facts(mask) for mask in masks],
         "draft": _draft(series, user),
         "measurements": [measurement_facts(one) for one in measurements_for(series, user)],
-        "comments": [comment_facts(one) for one in comments_of(series, user)],
+        "comments": [comment_facts(one) for one in comments_of(series, user)[:MOST_COMMENTS]],
         "settings": _settings(user),
         "addresses": _addresses(series),
     }

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Institution, User
 from cases.assigning import To, cases_assign
-from cases.filtering import BadFilter, CaseFilter
+from cases.filtering import ORDERS, BadFilter, CaseFilter
 from cases.grouping import MOST_FILTERS, TooManyFilters, filter_save, group_create
 from cases.models import Assignment, Case, Notice, ReaderGroup
 from cases.selectors import case_counts, case_page
@@ -22,6 +25,7 @@ from tests.api_client import api, problem
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("cases:list")
+SORTED = list(ORDERS)
 
 
 @pytest.fixture
@@ -119,6 +123,29 @@ def test_a_filter_that_means_nothing_says_what_is_known(clinician: User) -> None
     assert problem(api(clinician).get("/api/v1/cases/?due=someday")) == (400, "invalid")
 
 
+@pytest.mark.parametrize("sort", SORTED)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 20_000,
+        "[1, 2, 3]",
+        '{"created_at": 1}',
+        '["2026-01-01T00:00:00", "00000000-0000-0000-0000-000000000000"]',
+        '["2026-01-01T00:00:00+00:00", "no-id"]',
+    ],
+    ids=["deep", "numbers", "no-list", "no-time-zone", "no-id"],
+)
+def test_a_damaged_address_of_a_page_says_so(clinician: User, text: str, sort: str) -> None:
+    with pytest.raises(BadFilter, match="The page address is damaged"):
+        case_page(clinician, CaseFilter(sort=sort), after=base64.urlsafe_b64encode(text.encode()).decode())
+
+
+def test_a_page_of_one_order_is_no_page_of_another(clinician: User, cases: list[Case]) -> None:
+    after = case_page(clinician, size=1).after
+    with pytest.raises(BadFilter):
+        case_page(clinician, CaseFilter(sort="due"), after=after)
+
+
 def test_the_page_shows_what_is_overdue(browser: Client, clinician: User, cases: list[Case]) -> None:
     due(cases[0], clinician, -3)
     assert "overdue" in browser.get(LIST).content.decode()
@@ -210,6 +237,40 @@ def test_chosen_cases_are_assigned_by_page_and_the_list_comes_back_as_it_was(
     assert titles(clinician, assigned=str(made.pk)) == ["second"]
 
 
+def test_more_cases_than_fit_at_once_are_not_silently_left_out(
+    browser: Client, colleague: User, cases: list[Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cases.pages_worklist.MOST_AT_ONCE", 2)
+    body = {"cases": [case.pk for case in cases], "assignee": colleague.pk}
+    shown = browser.post(reverse("worklist:assign_many"), body, follow=True).content.decode()
+    assert "2 cases were assigned." in shown
+    assert "Choose the others again" in shown
+    assert titles(colleague, assigned="me") == ["second", "first"]
+
+
+def test_what_is_shown_of_groups_costs_the_same_for_one_and_for_many(
+    browser: Client, clinician: User, cases: list[Case]
+) -> None:
+    client = api(clinician)
+
+    def queries() -> list[int]:
+        asked = []
+        for one, address in (
+            (browser, reverse("worklist:groups")),
+            (client, f"/api/v1/cases/{cases[0].pk}/assignees/"),
+        ):
+            with CaptureQueriesContext(connection) as queried:
+                assert one.get(address).status_code == 200
+            asked.append(len(queried))
+        return asked
+
+    group(clinician, clinician, name="first")
+    before = queries()
+    for name in ("second", "third", "fourth"):
+        group(clinician, clinician, name=name)
+    assert queries() == before
+
+
 # --- saved filters ----------------------------------------------------------------------------------------------------
 def test_a_filter_is_saved_found_again_and_removed(browser: Client, clinician: User, cases: list[Case]) -> None:
     browser.post(reverse("worklist:filter") + "?state=segmented&due=&nonsense=1", {"name": "To read"})
@@ -230,3 +291,14 @@ def test_a_filter_that_narrows_nothing_is_not_saved_and_fifty_are_enough(clinici
     with pytest.raises(TooManyFilters):
         filter_save(actor=clinician, name="one more", query="due=soon")
     assert filter_save(actor=clinician, name="7", query="due=overdue").query == "due=overdue"
+
+
+def test_a_search_too_long_to_be_kept_is_refused(browser: Client, clinician: User) -> None:
+    words = "척추" * 100  # three bytes each, and each byte takes three letters of an address
+    assert problem(api(clinician).post("/api/v1/case-filters/", {"name": "Long", "query": f"q={words}"})) == (
+        400,
+        "filter-too-long",
+    )
+    shown = browser.post(f"{reverse('worklist:filter')}?q={words}", {"name": "Long"}, follow=True)
+    assert "too long to be kept" in shown.content.decode()
+    assert not clinician.case_filters.exists()  # type: ignore[attr-defined]
