@@ -27,7 +27,7 @@ def agreement_run_get(user: Any, run_id: Id, capability: Capability = Capability
 
 
 def has_part(user: Any, project: ReadingProject, role: ProjectRole) -> bool:
-    return project.members.filter(user=user.pk, role=role).exists()
+    return project.members.taking_part().filter(user=user.pk, role=role).exists()
 
 
 def require_part(user: Any, project: ReadingProject, role: ProjectRole) -> None:

@@ -111,7 +111,8 @@ class ProjectOut(serializers.ModelSerializer[ReadingProject]):
 
 
 def _names(project: ReadingProject, role: ProjectRole) -> list[str]:
-    return [member.user.username for member in project.members.all() if member.role == role]
+    members = project.members.all()
+    return [one.user.username for one in members if one.role == role and one.left_at is None]
 
 
 class ItemOut(serializers.Serializer[ReadingItem]):

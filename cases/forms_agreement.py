@@ -87,7 +87,7 @@ class ProjectChangeForm(HowRead):
 
     def __init__(self, data: Any = None, *, project: ReadingProject) -> None:
         people: dict[str, list[int]] = defaultdict(list)
-        for role, user in project.members.values_list("role", "user"):
+        for role, user in project.members.taking_part().values_list("role", "user"):
             people[f"{role}s"].append(user)
         now = {"name": project.name, "agreed_dice": project.agreed_dice, "margin": project.margin, **people}
         super().__init__(data, initial=now)

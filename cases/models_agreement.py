@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -60,18 +60,31 @@ class ProjectRole(models.TextChoices):
     ADJUDICATOR = "adjudicator", _("Adjudicator")
 
 
+class ProjectMemberQuerySet(models.QuerySet["ProjectMember"]):
+    def taking_part(self) -> Self:
+        return self.filter(left_at__isnull=True)
+
+
 class ProjectMember(models.Model):
-    """A person's part in a project: reader or adjudicator, never both. The first reader has the lowest id."""
+    """A person's part in a project: reader or adjudicator, never both. The first reader has the lowest id.
+
+    A reader who has finished a series and leaves is kept with ``left_at``: the readings count, and no series waits for
+    them any more.
+    """
 
     project = models.ForeignKey(ReadingProject, on_delete=models.CASCADE, related_name="members")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     role = models.CharField(max_length=16, choices=ProjectRole)
+    left_at = models.DateTimeField(null=True)
+
+    objects = ProjectMemberQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["project", "user"], name="cases_project_one_part_each"),
             models.CheckConstraint(condition=Q(role__in=ProjectRole.values), name="cases_project_known_role"),
+            models.CheckConstraint(condition=Q(left_at__isnull=True) | Q(role="reader"), name="cases_project_left"),
         ]
 
     def __str__(self) -> str:

@@ -62,7 +62,7 @@ def _project(request: HttpRequest, project: ReadingProject, form: AddSeriesForm 
         form = AddSeriesForm(offered=series_offered(project))
     members = list(project.members.select_related("user"))
     items = items_listed(project, request.user)
-    reads = any(one.user_id == request.user.pk and one.role == "reader" for one in members)
+    reads = any(one.user_id == request.user.pk and one.role == "reader" and one.left_at is None for one in members)
     waiting = (item for item in items if item.state in ("waiting", "one-read") and item.mine is None)
     context = {
         "project": project,

@@ -164,5 +164,5 @@ def item_seen(item: ReadingItem, user: Any) -> ItemSeen:
 
 
 def _has_part(item: ReadingItem, user: Any, role: ProjectRole) -> bool:
-    parts = item.project.members.filter(user=user.pk, role=role)
+    parts = item.project.members.taking_part().filter(user=user.pk, role=role)
     return parts.exists() and has_capability(user, item.institution_id, Capability.CORRECT_MASK)

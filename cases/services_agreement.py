@@ -35,6 +35,8 @@ from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, UserError
 from spineplatform.shared.runs import run_enqueue, run_retry
 
+FEWEST_READINGS = 2
+
 
 class ReadingClosed(Conflict):
     """All readers have finished this series, so your reading can no longer be changed."""
@@ -105,10 +107,11 @@ def _project_held(item: ReadingItem) -> ReadingProject:
 def readings_advance(item: ReadingItem, actor: Any) -> None:
     """Set how far the readers are; once all have read, the comparison starts. Call with the item and project held.
 
-    A series that all have read already waits for nobody who came later.
+    A series that all have read already waits for nobody who came later; one reading alone is never all.
     """
-    waiting_for = item.project.members.filter(role=ProjectRole.READER).exclude(user__in=item.readings.values("reader"))
-    item.state = ItemState.ONE_READ if item.state in BEING_READ and waiting_for.exists() else ItemState.ALL_READ
+    readers = item.project.members.taking_part().filter(role=ProjectRole.READER)
+    waits = readers.exclude(user__in=item.readings.values("reader")).exists() or item.readings.count() < FEWEST_READINGS
+    item.state = ItemState.ONE_READ if item.state in BEING_READ and waits else ItemState.ALL_READ
     item.figures = None
     item.save(update_fields=["state", "figures"])
     if item.state == ItemState.ALL_READ:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from accounts.access import Capability, has_capability, require
 from accounts.models import Institution
@@ -44,7 +45,7 @@ class ReadingBegun(Conflict):
 
 
 class ReaderStays(Conflict):
-    """Whoever has finished a series of a project stays its reader. Choose somebody else, or set up another project."""
+    """Whoever has finished a series of a project does not adjudicate it, having left or not. Choose somebody else."""
 
     code = "reader-stays"
 
@@ -176,13 +177,14 @@ class ProjectChanges(TypedDict, total=False):
 def project_change(*, project: ReadingProject, actor: Any, changes: ProjectChanges) -> ReadingProject:
     """Change people, thresholds or the name; nothing that was read or settled is touched.
 
-    A new reader reads what not all have read. A series that only waited for somebody who is no reader any more is
+    A new reader reads what not all have read. A reader who has finished a series and is left out leaves: the readings
+    stay, and the person can be taken in again. A series that only waited for somebody who is no reader any more is
     compared at once; so is one whose readers agree as much as a new ``agreed_dice`` asks, which settles it.
 
     Raises:
         ProjectPeople: as for a new project.
         ProjectNameTaken: the name is used.
-        ReaderStays: somebody who has finished a series would be no reader any more.
+        ReaderStays: somebody who has finished a series would adjudicate.
         AdjudicatorHasSeen: an adjudicator would become a reader while a series is being read blindly.
         MarginFixed: there are figures already that the margin judges.
         Forbidden, NotFound: ``actor`` may not run projects there.
@@ -212,7 +214,7 @@ def _held(project: ReadingProject) -> tuple[list[ReadingItem], ReadingProject]:
 
 def _people_after(row: ReadingProject, changes: ProjectChanges) -> dict[ProjectRole, list[Any]]:
     now: dict[ProjectRole, list[Any]] = {role: [] for role in ProjectRole}
-    for member in row.members.select_related("user"):
+    for member in row.members.taking_part().select_related("user"):
         now[ProjectRole(member.role)].append(member.user)
     readers = changes.get("readers", now[ProjectRole.READER])
     adjudicators = changes.get("adjudicators", now[ProjectRole.ADJUDICATOR])
@@ -223,14 +225,13 @@ def _check_change(
     row: ReadingProject, items: list[ReadingItem], people: dict[ProjectRole, list[Any]], changes: ProjectChanges
 ) -> None:
     roles = dict(row.members.values_list("user", "role"))
-    staying = {one.pk for one in people[ProjectRole.READER]}
-    gone = have_read(row).exclude(pk__in=staying).first()
-    if gone is not None:
-        raise ReaderStays(
-            f"{gone.display_name()} has finished a series of this project and stays its reader. Choose somebody "
-            "else, or set up another project for the series that nobody has read."
-        )
     _check_parts(people[ProjectRole.READER], people[ProjectRole.ADJUDICATOR])
+    seen = have_read(row).filter(pk__in=[one.pk for one in people[ProjectRole.ADJUDICATOR]]).first()
+    if seen is not None:
+        raise ReaderStays(
+            f"{seen.display_name()} has finished a series of this project and does not adjudicate it, having left "
+            "or not. Choose somebody else."
+        )
     _check_rights(row.institution, [one for part in people.values() for one in part if one.pk not in roles])
     begun = row.blind and any(item.state == ItemState.ONE_READ for item in items)
     if begun and any(roles.get(one.pk) == ProjectRole.ADJUDICATOR for one in people[ProjectRole.READER]):
@@ -241,7 +242,7 @@ def _check_change(
 
 def _told(row: ReadingProject) -> dict[str, Any]:
     """What can change, as it is recorded."""
-    parts = list(row.members.values_list("role", "user"))
+    parts = list(row.members.taking_part().values_list("role", "user"))
     people = {f"{role.value}s": [user for part, user in parts if part == role] for role in ProjectRole}
     return {"name": row.name, "agreed_dice": row.agreed_dice, "margin": row.margin, **people}
 
@@ -250,13 +251,21 @@ def _write(row: ReadingProject, changes: ProjectChanges, people: dict[ProjectRol
     for name in ("name", "agreed_dice", "margin"):
         setattr(row, name, changes.get(name, getattr(row, name)))
     row.save(update_fields=["name", "agreed_dice", "margin"])
+    _leave(row, people[ProjectRole.READER])
     for role in ProjectRole:
-        row.members.filter(role=role).exclude(user__in=people[role]).delete()
+        row.members.taking_part().filter(role=role).exclude(user__in=people[role]).delete()
     for role in ProjectRole:
         known = set(row.members.values_list("user", flat=True))
         row.members.bulk_create(
             ProjectMember(project=row, user=one, role=role) for one in people[role] if one.pk not in known
         )
+
+
+def _leave(row: ReadingProject, readers: list[Any]) -> None:
+    """Who has read is kept when leaving, and comes back to the same place."""
+    row.members.filter(user__in=readers).update(left_at=None)
+    gone = row.members.taking_part().filter(role=ProjectRole.READER).exclude(user__in=readers)
+    gone.filter(user__in=have_read(row)).update(left_at=timezone.now())
 
 
 def _follow(row: ReadingProject, items: list[ReadingItem], changed: dict[str, Any], actor: Any) -> None:

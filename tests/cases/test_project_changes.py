@@ -9,10 +9,10 @@ import pytest
 from django.db import connection
 
 from accounts.models import Role, User
-from cases.models import ReadingItem
+from cases.models import ProjectMember, ReadingItem
 from cases.services_agreement import reading_finish
 from cases.services_projects import project_change
-from spineplatform.shared.errors import UserError
+from spineplatform.shared.errors import Forbidden, UserError
 from spineplatform.shared.models import AuditEvent
 from tests import factories
 from tests.api_client import api, problem
@@ -98,15 +98,47 @@ def test_a_series_that_waited_only_for_a_removed_reader_is_compared(group: Group
     assert (item.state, len(item.figures["pairs"])) == ("all-read", 3)
 
 
-def test_whoever_has_read_stays_a_reader_and_settles_nothing(group: Group) -> None:
+def test_a_reader_who_has_read_and_leaves_is_waited_for_no_more_and_the_readings_count(group: Group) -> None:
+    third = colleague(group)
+    everybody = [group.first.pk, group.second.pk, third.pk]
+    assert change(group, readers=everybody).status_code == 200
+    both, one, none = (projects.item(group.project) for _ in range(3))
+    projects.finish(both, group.first)
+    projects.finish(both, group.second)
+    projects.finish(one, group.second)
+    answer = change(group, readers=[group.second.pk, third.pk])  # the first leaves
+    assert answer.json()["readers"] == names([group.second, third])
+    projects.finish(both, third)
+    projects.finish(one, third)
+    for item in (both, one, none):
+        item.refresh_from_db()
+    assert [item.state for item in (both, one, none)] == ["all-read", "all-read", "waiting"]
+    assert both.readings.count() == 3
+    with pytest.raises(Forbidden):
+        projects.finish(none, group.first)
+
+
+def test_one_reading_alone_is_never_all_and_who_left_comes_back_to_the_same_place(group: Group) -> None:
+    item = projects.item(group.project)
+    projects.finish(item, group.first)
+    newcomers = [colleague(group), colleague(group)]
+    assert change(group, readers=[one.pk for one in newcomers]).status_code == 200
+    item.refresh_from_db()
+    assert item.state == "one-read"
+    assert change(group, readers=[one.pk for one in (group.first, *newcomers)]).json()["readers"] == names(
+        [group.first, *newcomers]
+    )
+
+
+def test_whoever_has_read_adjudicates_nothing_also_not_after_leaving(group: Group) -> None:
     projects.finish(projects.item(group.project), group.first)
     others = [group.second.pk, colleague(group).pk]
-    refused = change(group, readers=others)
+    refused = change(group, readers=others, adjudicators=[group.first.pk])
     assert problem(refused) == (409, "reader-stays")
     assert group.first.display_name() in refused.json()["detail"]
-    assert problem(change(group, readers=others, adjudicators=[group.first.pk])) == (409, "reader-stays")
     assert problem(change(group, adjudicators=[group.first.pk])) == (400, "project-people")
-    assert not AuditEvent.objects.filter(action="project.changed").exists()
+    assert change(group, readers=others).status_code == 200
+    assert problem(change(group, adjudicators=[group.first.pk])) == (409, "reader-stays")
 
 
 def test_before_anything_is_read_people_change_parts(group: Group) -> None:
@@ -155,7 +187,7 @@ def test_the_margin_stays_once_all_have_read_a_series(group: Group) -> None:
 
 # --- at the same time -------------------------------------------------------------------------------------------------
 @pytest.mark.django_db(transaction=True)
-def test_a_reader_who_finishes_at_that_moment_is_either_removed_or_stays(group: Group) -> None:
+def test_a_reader_who_finishes_at_that_moment_has_either_left_or_never_read(group: Group) -> None:
     item = projects.item(group.project)
     mask = projects.mask(item, group.first)
     staying = [group.second, colleague(group)]
@@ -180,8 +212,10 @@ def test_a_reader_who_finishes_at_that_moment_is_either_removed_or_stays(group: 
         thread.start()
     for thread in threads:
         thread.join()
-    assert outcomes["read"] != outcomes["removed"]
+    assert outcomes["removed"]
     assert ReadingItem.objects.get().readings.exists() == outcomes["read"]
+    kept = ProjectMember.objects.filter(user=group.first.pk).first()
+    assert (kept is not None and kept.left_at is not None) == outcomes["read"]
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------
@@ -191,12 +225,13 @@ def test_the_page_begins_with_what_is_and_says_why_something_is_refused(group: G
     client.force_login(admin_of(group))
     address = f"{group.project.get_absolute_url()}change/"
     page = client.get(address)
-    assert f"stay readers: {group.first.display_name()}" in page.content.decode()
-    given = {"name": "Renamed", "readers": [group.second.pk, colleague(group).pk], "adjudicators": group.third.pk}
+    assert f"waits for them: {group.first.display_name()}" in page.content.decode()
+    given = {"name": "Renamed", "readers": [group.second.pk, colleague(group).pk], "adjudicators": group.first.pk}
     refused = client.post(address, {**given, "margin": 0.02})
     assert refused.status_code == 400
-    assert "stays its reader" in refused.content.decode()
-    given["readers"] = [group.first.pk, group.second.pk]
-    assert client.post(address, {**given, "margin": 0.02}).status_code == 302
+    assert "does not adjudicate it" in refused.content.decode()
+    given["adjudicators"] = group.third.pk
+    shown = client.post(address, {**given, "margin": 0.02}, follow=True).content.decode()
+    assert f'{group.first.display_name()} <span class="muted">(has left)</span>' in shown
     group.project.refresh_from_db()
     assert group.project.name == "Renamed"
