@@ -7,5 +7,7 @@ class CasesConfig(AppConfig):
     def ready(self) -> None:
         from cases.services_agreement import model_mask_made
         from cases.signals import mask_recorded
+        from cases.telling import tell_mask
 
         mask_recorded.connect(model_mask_made, dispatch_uid="cases.model_mask_made")
+        mask_recorded.connect(tell_mask, dispatch_uid="cases.tell_mask")

@@ -6,12 +6,12 @@ from functools import partial
 from typing import Any
 
 from accounts.access import Capability, require_anywhere
-from cases.access import case_get, import_run_get
+from cases.access import annotation_get, case_get, import_run_get
 from cases.access_agreement import agreement_run_get
 from cases.models import Presence
 from cases.models_presence import KEPT_EVERY_SECONDS
 from cases.present import others_at, presence_begin, presence_end, presence_keep
-from cases.selectors_comments import notice_facts, notices_of, unread_count
+from cases.selectors_comments import new_mask_facts, notice_facts, notices_of, unread_count
 from cases.telling import case_group, person_group
 from spineplatform.shared.live import LiveConsumer
 from spineplatform.shared.progress import RunConsumer
@@ -58,7 +58,10 @@ class NoticeConsumer(LiveConsumer):
 
 
 class PresenceConsumer(LiveConsumer):
-    """``{"type": "snapshot", "others": ["Kim"]}``: who else has the case open. This connection counts as one, too."""
+    """``{"type": "snapshot", "others": ["Kim"]}``: who else has the case open. This connection counts as one, too.
+
+    A mask that somebody else or a model saved meanwhile comes as ``{"type": "mask", "series": id, "mask": {...}}``.
+    """
 
     refresh_seconds = KEPT_EVERY_SECONDS
     _presence: Presence | None = None
@@ -73,6 +76,18 @@ class PresenceConsumer(LiveConsumer):
         else:
             presence_keep(presence=self._presence)
         return {"others": others_at(case, self.user)}
+
+    async def mask_made(self, event: dict[str, Any]) -> None:
+        told = await self.ask(self._mask, event["mask"])
+        if told is not None:
+            await self.send_json({"type": "mask", **told})
+
+    def _mask(self, mask_id: str) -> dict[str, Any] | None:
+        """None for one's own; the door keeps back what a blind reading hides."""
+        mask = annotation_get(self.user, mask_id)
+        if mask.author_id == self.user.pk:
+            return None
+        return {"series": str(mask.series_id), "mask": new_mask_facts(mask)}
 
     async def disconnect(self, code: int) -> None:
         await super().disconnect(code)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts.access import Capability, institutions_with, roles_with
 from accounts.models import User
-from cases.models import Comment, Notice, Series
+from cases.models import Annotation, Comment, Notice, Series
 from cases.models_comments import NoticeQuerySet
 
 # What the mention of a person looks like after its @ (cases/commenting.py).
@@ -64,4 +66,16 @@ def notice_facts(notice: Notice) -> dict[str, str]:
         "case": notice.case.title,
         "text": notice.text,
         "address": notice.address,
+    }
+
+
+def new_mask_facts(mask: Annotation) -> dict[str, str]:
+    """The same of a mask that was saved while a page of its series is open; it is no notice and is not kept as one."""
+    return {
+        "id": str(mask.pk),
+        "kind": _("New mask"),
+        "actor": mask.author.display_name() if mask.author else "",
+        "case": str(mask),
+        "text": "",
+        "address": f"{reverse('reading:read', args=[mask.series_id])}?mask={mask.pk}",
     }

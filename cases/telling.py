@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
-from cases.models import Notice
+from cases.models import Annotation, Notice
 from spineplatform.shared import live
 
 
@@ -29,6 +29,11 @@ def tell(notices: Iterable[Notice]) -> None:
     for recipient, told in by_recipient.items():
         message = {"type": "notice.made", "notice": str(told[0].pk), "more": len(told) - 1}
         _on_commit(person_group(recipient), message)
+
+
+def tell_mask(sender: Any, *, annotation: Annotation, **kwargs: Any) -> None:
+    """Receiver of ``cases.signals.mask_recorded``: whoever has the case open is told of the mask."""
+    _on_commit(case_group(annotation.series.case_id), {"type": "mask.made", "mask": str(annotation.pk)})
 
 
 def tell_changed(group: str) -> None:

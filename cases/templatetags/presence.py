@@ -1,10 +1,13 @@
-"""``{% presence case %}``: who else has the case open, now and while the page stays open."""
+"""``{% presence case series %}``: who else has the case open, now and while the page stays open.
+
+With a series the page also hears of masks that others save on it.
+"""
 
 from typing import Any
 
 from django import template
 
-from cases.models import Case
+from cases.models import Case, Series
 from cases.present import names, others_at
 
 register = template.Library()
@@ -16,5 +19,5 @@ def person_names(presences: Any) -> str:
 
 
 @register.inclusion_tag("components/presence.html", takes_context=True)
-def presence(context: dict[str, Any], case: Case) -> dict[str, Any]:
-    return {"case": case, "others": others_at(case, context["request"].user)}
+def presence(context: dict[str, Any], case: Case, series: Series | None = None) -> dict[str, Any]:
+    return {"case": case, "series": series, "others": others_at(case, context["request"].user)}

@@ -57,7 +57,8 @@ function shortened(text) {
 function followPresence(element) {
   const words = element.querySelector("[data-presence-words]");
   const socket = new LiveSocket(element.dataset.presence, {
-    onMessage({ others }) {
+    onMessage({ type, others, series, mask }) {
+      if (type === "mask") return series === element.dataset.series ? showNotice(mask) : undefined;
       element.hidden = others.length === 0;
       if (others.length) words.textContent = interpolate(gettext("Also opened by: %(names)s"), { names: others.join(", ") });
     },

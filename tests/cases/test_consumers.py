@@ -221,6 +221,28 @@ def test_two_people_at_one_case_see_each_other_until_one_of_them_leaves() -> Non
     assert not Presence.objects.exists()
 
 
+def test_a_mask_that_somebody_else_saves_is_told_to_whoever_has_the_case_open_and_not_to_a_blind_reader() -> None:
+    group = projects.group()
+    item = projects.item(group.project)
+    lead = factories.user(Role.CLINICIAN, institution=group.project.institution)
+    at_case = {"case_id": str(item.series.case_id)}
+
+    async def talk() -> None:
+        async with (
+            Listener(PresenceConsumer, lead, **at_case) as of_lead,
+            Listener(PresenceConsumer, group.second, **at_case) as of_second,
+        ):
+            mask = await sync_to_async(projects.mask)(item, group.first)
+            told = await of_lead.until(lambda message: message["type"] == "mask")
+            assert (told["series"], told["mask"]["actor"]) == (str(item.series_id), group.first.display_name())
+            assert told["mask"]["address"] == f"/series/{item.series_id}/read/?mask={mask.pk}"
+            by_model = await sync_to_async(factories.prediction)(of=item.series)
+            told = await of_second.until(lambda message: message["type"] == "mask")
+            assert told["mask"]["id"] == str(by_model.annotation_id)
+
+    async_to_sync(talk)()
+
+
 def test_a_page_whose_process_died_is_forgotten_after_a_while() -> None:
     case = factories.case()
     kim, anna = (factories.user(Role.CLINICIAN, institution=case.institution) for _ in range(2))
