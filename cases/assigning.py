@@ -42,8 +42,10 @@ def cases_assign(*, cases: Sequence[Case], actor: Any, to: To, due_on: date | No
     homes: dict[Any, Institution] = {case.institution_id: case.institution for case in cases}
     for home in homes.values():
         require(actor, home.pk, Capability.ASSIGN)
-        _check(home, to)
     with transaction.atomic():
+        _hold(cases)
+        for home in homes.values():
+            _check(home, to)
         if to.is_nobody:
             Assignment.objects.filter(case__in=cases).delete()
         else:
@@ -58,10 +60,16 @@ def cases_assign(*, cases: Sequence[Case], actor: Any, to: To, due_on: date | No
             )
 
 
+def _hold(cases: Sequence[Case]) -> None:
+    """In one order, whatever the order of the list: two who assign the same cases at once wait for each other."""
+    list(Case.objects.select_for_update(no_key=True).filter(pk__in=[case.pk for case in cases]).order_by("pk"))
+
+
 def _check(home: Institution, to: To) -> None:
+    """The group is held, so that it is not removed before the cases are given to it."""
     if to.person is not None:
         member_get(home, to.person)
-    if to.group is not None and not home.reader_groups.filter(pk=to.group).exists():
+    if to.group is not None and not home.reader_groups.select_for_update(no_key=True).filter(pk=to.group):
         raise NotFound
 
 

@@ -92,6 +92,7 @@ def group_delete(*, group: ReaderGroup, actor: Any) -> int:
     """Remove a group; returns how many cases are open to all again by that."""
     require(actor, group.institution_id, Capability.ASSIGN)
     with transaction.atomic():
+        list(ReaderGroup.objects.select_for_update().filter(pk=group.pk))  # nothing is given to it from here on
         freed = group.assignments.count()
         audit.record(actor=actor, action="group.deleted", object_id=group.pk, institution_id=group.institution_id)
         group.delete()

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from threading import Barrier, Thread
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Institution, User
+from cases.assigning import To, cases_assign
+from cases.grouping import group_create, group_delete
 from cases.models import Assignment, Case
 from cases.selectors_worklist import series_next
+from spineplatform.shared.errors import NotFound
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -91,3 +98,54 @@ def test_the_next_page_leads_to_the_reading_room_and_says_when_nothing_waits(
     assert "/read/" in client.get(reverse("worklist:next")).headers["Location"]
     Case.objects.update(state="approved")
     assert "Nothing waits for you." in client.get(reverse("worklist:next"), follow=True).content.decode()
+
+
+# --- at the same time -------------------------------------------------------------------------------------------------
+def at_once(*deeds: Callable[[], object]) -> list[BaseException]:
+    """What was raised when all were done at the same time."""
+    begin, raised = Barrier(len(deeds)), []
+
+    def tried(deed: Callable[[], object]) -> None:
+        begin.wait()
+        try:
+            deed()
+        except Exception as error:  # noqa: BLE001 - told to the test
+            raised.append(error)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=tried, args=[deed]) for deed in deeds]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return raised
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_people_assign_the_same_cases_at_once_in_opposite_order() -> None:
+    home = factories.institution()
+    lead, other = (factories.user("clinician", institution=home) for _ in range(2))
+    patient = factories.case(institution=home).patient
+    cases = Case.objects.bulk_create(Case(institution=home, patient=patient, title=str(n)) for n in range(150))
+    for _ in range(3):
+        assert not at_once(
+            partial(cases_assign, cases=cases, actor=lead, to=To(person=lead.pk)),
+            partial(cases_assign, cases=cases[::-1], actor=other, to=To(person=other.pk)),
+            partial(cases_assign, cases=cases, actor=other, to=To()),
+        )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_group_removed_while_a_case_is_given_to_it_leaves_no_error_and_no_trace() -> None:
+    home = factories.institution()
+    lead = factories.user("clinician", institution=home)
+    for number in range(5):
+        group = group_create(institution=home, actor=lead, name=str(number), members=[lead.pk])
+        case = factories.case(institution=home)
+        raised = at_once(
+            partial(cases_assign, cases=[case], actor=lead, to=To(group=group.pk)),
+            partial(group_delete, group=group, actor=lead),
+        )
+        assert all(isinstance(error, NotFound) for error in raised)
+        assert not Assignment.objects.filter(case=case).exists()
