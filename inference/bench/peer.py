@@ -122,7 +122,7 @@ def _npm(*arguments: str, out: Path | None = None) -> None:
 def reason(output: str) -> str:
     """The first line of npm's words that tells a person something."""
     lines = [line.removeprefix("npm error").strip() for line in output.splitlines() if "npm warn" not in line]
-    return next((line for line in lines if line and not line.startswith("code ")), "it said nothing")
+    return next((line for line in lines if line and not line.startswith(("code ", "syscall ", "errno "))), "no reason")
 
 
 def code_sent(folder: Path) -> dict[str, float]:

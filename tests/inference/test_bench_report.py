@@ -63,7 +63,7 @@ def test_without_npm_the_peer_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 def test_without_the_registry_the_peer_says_what_npm_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    said = "npm warn old\nnpm error code ENOTFOUND\nnpm error request to https://registry.npmjs.org/vite failed\n"
+    said = "npm warn old\nnpm error code ENOTFOUND\nnpm error syscall connect\nnpm error request to https://registry.npmjs.org/vite failed\n"
     failed = subprocess.CompletedProcess(["npm"], 1, "", said)
     monkeypatch.setattr(shutil, "which", lambda program: program)
     monkeypatch.setattr(subprocess, "run", lambda *given, **options: failed)
