@@ -100,30 +100,25 @@ EFFECTS = {
 
 
 def peer_table(viewers: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """Lines of a Markdown table of each effect in ms at 300 slices, with the ratio ours : theirs and both growths.
+    """Lines of a Markdown table of each effect in ms on the longest series, the ratio ours : theirs and both growths.
 
     ``viewers`` holds figures by the viewer's name, ours first; a viewer that reported a problem has its words.
     """
     (ours_name, ours), *others = viewers.items()
-    yield f"| Cornerstone3D beside {ours_name} | what | ours, ms | theirs, ms | ours : theirs | growth ours, theirs |"
-    yield "|---|---|---|---|---|---|"
+    yield f"| Cornerstone3D beside {ours_name} | what | slices | ours, ms | theirs, ms | ratio | growth of both |"
+    yield "|---|---|---|---|---|---|---|"
     for name, theirs in others:
         for effect, what in EFFECTS.items():
-            if (their_ms := _longest(theirs, effect)) is not None:
-                yield f"| {name} | {what} | {_beside(ours, theirs, effect, their_ms)} |"
+            # A viewer that failed has only the short series: ours is taken at the same length.
+            depth = next((depth for depth in (300, 30) if f"{effect}_{depth}_ms" in theirs), None)
+            if depth is not None:
+                yield f"| {name} | {what} | {depth} | {_beside(ours, theirs, effect, depth)} |"
         if "problem" in theirs:
-            yield f"| {name} | fails: {theirs['problem']} | | | | |"
+            yield f"| {name} | fails: {theirs['problem']} | | | | | |"
 
 
-def _longest(figures: dict[str, Any], effect: str) -> float | None:
-    """The time with most slices that was measured; a viewer that failed has only the short series."""
-    ms: float | None = figures.get(f"{effect}_300_ms", figures.get(f"{effect}_30_ms"))
-    return ms
-
-
-def _beside(ours: dict[str, Any], theirs: dict[str, Any], effect: str, their_ms: float) -> str:
-    our_ms = _longest(ours, effect)
-    if our_ms is None:
-        return f" | {their_ms:g} | | "
-    growths = [f"{one[f'{effect}_growth']:g}" if f"{effect}_growth" in one else "-" for one in (ours, theirs)]
-    return f"{our_ms:g} | {their_ms:g} | 1 : {their_ms / our_ms:.1f} | {', '.join(growths)}"
+def _beside(ours: dict[str, Any], theirs: dict[str, Any], effect: str, depth: int) -> str:
+    our_ms, their_ms = (one.get(f"{effect}_{depth}_ms") for one in (ours, theirs))
+    ratio = f"1 : {their_ms / our_ms:.1f}" if our_ms and their_ms else "-"
+    growths = ", ".join(f"{one.get(f'{effect}_growth', '-')}" for one in (ours, theirs))
+    return f"{our_ms or '-'} | {their_ms} | {ratio} | {growths}"

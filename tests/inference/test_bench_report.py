@@ -39,13 +39,16 @@ def test_a_viewer_stands_beside_its_peer_with_ratio_and_growth() -> None:
     ours = {"stroke_30_ms": 10.0, "stroke_300_ms": 12.0, "stroke_growth": 1.2}
     theirs = {"stroke_30_ms": 60.0, "stroke_300_ms": 90.0, "stroke_growth": 1.5}
     lines = list(peer_table({"ours": ours, "stack": theirs}))
-    assert lines[2:] == ["| stack | one move of a brush until painted | 12 | 90 | 1 : 7.5 | 1.2, 1.5 |"]
+    assert lines[2:] == ["| stack | one move of a brush until painted | 300 | 12.0 | 90.0 | 1 : 7.5 | 1.2, 1.5 |"]
 
 
 def test_a_peer_that_fails_is_listed_with_its_words_and_what_it_did_before() -> None:
-    lines = list(peer_table({"ours": {}, "cpu": {"stroke_end_30_ms": 5.0, "problem": "no labelmaps"}}))
-    assert lines[2].startswith("| cpu | end of a stroke until the mask is painted |  | 5 |")
-    assert "fails: no labelmaps" in lines[3]
+    ours = {"next_slice_30_ms": 10.0, "next_slice_300_ms": 40.0}
+    theirs = {"next_slice_30_ms": 5.0, "stroke_end_30_ms": 7.0, "problem": "no labelmaps"}
+    lines = list(peer_table({"ours": ours, "cpu": theirs}))
+    assert lines[2] == "| cpu | next loaded slice, from the wheel | 30 | 10.0 | 5.0 | 1 : 0.5 | -, - |"
+    assert lines[3] == "| cpu | end of a stroke until the mask is painted | 30 | - | 7.0 | - | -, - |"
+    assert "fails: no labelmaps" in lines[4]
 
 
 def test_times_become_medians_and_growth_and_unanswered_inputs_are_left_out() -> None:
@@ -63,7 +66,9 @@ def test_without_npm_the_peer_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 def test_without_the_registry_the_peer_says_what_npm_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    said = "npm warn old\nnpm error code ENOTFOUND\nnpm error syscall connect\nnpm error request to https://registry.npmjs.org/vite failed\n"
+    said = (
+        "npm warn old\nnpm error code ENOTFOUND\nnpm error syscall connect\nnpm error request to https://a.b failed\n"
+    )
     failed = subprocess.CompletedProcess(["npm"], 1, "", said)
     monkeypatch.setattr(shutil, "which", lambda program: program)
     monkeypatch.setattr(subprocess, "run", lambda *given, **options: failed)

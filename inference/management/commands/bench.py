@@ -153,7 +153,9 @@ class Command(BaseCommand):
     ) -> dict[str, Any]:
         self.say("The reading room and Cornerstone3D in turns, with series of 30 and 300 slices (six minutes)")
         viewers = peer.measure(*asked)
-        viewers[peer.OURS]["stroke_end_300_ms"] = figures["viewer_stroke_end_300_ms"]
+        viewers[peer.OURS] |= {
+            f"stroke_end_{depth}_ms": figures[f"viewer_stroke_end_{depth}_ms"] for depth in peer.DEPTHS
+        }
         for line in peer_table(viewers):
             self.say(line)
         return {"viewers": viewers} | {f"peer_{name}": size for name, size in peer.code_sent(folder).items()}
