@@ -59,7 +59,12 @@ window.addEventListener("pageshow", () => {
 
 // Filters send themselves; the button stays for those without JavaScript.
 for (const form of document.querySelectorAll("form[data-autosubmit]")) {
-  form.addEventListener("change", () => form.requestSubmit());
+  form.addEventListener("change", ({ target }) => isTyped(target) || form.requestSubmit());
+}
+
+/** A date whose year is being typed, such as 0002 on the way to 2026. */
+function isTyped(field) {
+  return field.type === "date" && field.value !== "" && field.value < "1000";
 }
 
 // Moments are written by the server in its own time zone; people read their own.

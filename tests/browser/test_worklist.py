@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -44,3 +46,13 @@ def test_cases_of_a_state_are_chosen_and_given_to_a_group_and_the_way_back_is_ke
     page.get_by_role("link", name="Residents, to read").click()
     expect(page.get_by_role("link", name="Done")).to_be_hidden()
     expect(page.get_by_role("link", name="Case B")).to_be_visible()
+
+
+def test_a_date_is_typed_to_its_end_before_the_list_is_narrowed(page: Page, transactional_db: None) -> None:
+    home = factories.institution()
+    factories.case(institution=home, title="Case A")
+    log_in(page, factories.user("clinician", institution=home))
+    page.get_by_label("Received from").focus()
+    page.keyboard.type("01022026", delay=50)
+    expect(page).to_have_url(re.compile("date_from=2026-01-02"))
+    expect(page.get_by_label("Received from")).to_have_value("2026-01-02")
