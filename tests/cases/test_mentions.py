@@ -7,8 +7,8 @@ from django.urls import reverse
 
 from accounts.models import User
 from cases.commenting import comment_write, people_mentioned
-from cases.models import Annotation
-from cases.selectors_reading import reading_of
+from cases.models import Annotation, Comment
+from cases.selectors_reading import MOST_COMMENTS, reading_of
 from tests import factories
 from tests.api_client import api
 
@@ -74,3 +74,15 @@ def test_a_page_opened_by_one_person_never_comments_as_another(mask: Annotation,
     answer = api(clinician).post(address, {"text": "Mine"}, content_type="application/json", headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (409, "another-person")
     assert not mask.series.comments.exists()
+
+
+def test_the_reading_room_opens_with_the_last_comments_however_many_there_are(
+    mask: Annotation, clinician: User
+) -> None:
+    Comment.objects.bulk_create(
+        Comment(institution=mask.institution, series=mask.series, author=clinician, text=str(number))
+        for number in range(MOST_COMMENTS + 1)
+    )
+    told = reading_of(mask.series, clinician)["comments"]
+    assert len(told) == MOST_COMMENTS
+    assert told[0]["text"] == str(MOST_COMMENTS)
