@@ -76,9 +76,7 @@ def test_a_page_opened_by_one_person_never_comments_as_another(mask: Annotation,
     assert not mask.series.comments.exists()
 
 
-def test_the_reading_room_opens_with_the_last_comments_however_many_there_are(
-    mask: Annotation, clinician: User
-) -> None:
+def test_the_reading_room_opens_with_the_last_comments_of_very_many(mask: Annotation, clinician: User) -> None:
     Comment.objects.bulk_create(
         Comment(institution=mask.institution, series=mask.series, author=clinician, text=str(number))
         for number in range(MOST_COMMENTS + 1)
