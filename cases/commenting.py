@@ -67,3 +67,10 @@ def notices_read(*, actor: Any, ids: Collection[uuid.UUID] = ()) -> int:
     marked = mine.update(read_at=timezone.now())
     tell_changed(person_group(actor.pk))
     return marked
+
+
+def notices_followed(*, case: Case, actor: Any) -> None:
+    """Whoever opens a page of the case has read what they were told of it."""
+    ids = list(Notice.objects.told_to(actor).unread().filter(case=case).values_list("pk", flat=True))
+    if ids:
+        notices_read(actor=actor, ids=ids)

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import Capability, has_capability, institutions_with, require, require_anywhere
 from cases.access import annotation_get, case_get, import_run_get, series_get, upload_get
+from cases.commenting import notices_followed
 from cases.downloads import download
 from cases.forms import MaskForm, UploadForm
 from cases.forms_worklist import reader_choices
@@ -110,6 +111,7 @@ def detail_page(request: HttpRequest, case_id: str) -> HttpResponse:
     """
     case = case_get(request.user, case_id)
     case_viewed(case, request.user)
+    notices_followed(case=case, actor=request.user)
     may_assign = has_capability(request.user, case.institution_id, Capability.ASSIGN)
     context = {
         "case": case,

@@ -9,7 +9,8 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
 from cases.access import series_get
-from cases.selectors_agreement import measurements_for
+from cases.commenting import notices_followed
+from cases.selectors_agreement import item_taken_part, measurements_for
 from cases.selectors_reading import first_slice, measurements_as_csv, reading_of
 from cases.viewing import series_viewed
 from spineplatform.shared import audit
@@ -19,16 +20,19 @@ from spineplatform.shared import audit
 @require_safe
 @ensure_csrf_cookie
 def read_page(request: HttpRequest, series_id: str) -> HttpResponse:
-    """The viewer. Context: ``series``, ``case``, ``reading`` (for json_script, see selectors_reading.reading_of).
+    """The viewer. Context: ``series``, ``case``, ``reading`` (for json_script, see selectors_reading.reading_of),
+    ``item`` (the reading of a project that the person takes part in here, or None).
 
     ``mask`` in the address names the mask to work on, ``compare`` the one whose difference is shown, ``slice`` the
     slice to start on, counted from 1.
     """
     series = series_get(request.user, series_id)
     series_viewed(series, request.user)
+    notices_followed(case=series.case, actor=request.user)
     reading = reading_of(series, request.user)
     reading["first_slice"] = first_slice(reading, *(request.GET.get(name, "") for name in ("mask", "compare", "slice")))
-    context = {"series": series, "case": series.case, "reading": reading}
+    item = item_taken_part(series, request.user)
+    context = {"series": series, "case": series.case, "reading": reading, "item": item}
     return render(request, "reading/read.html", context)
 
 

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from accounts.access import Capability, require
 from accounts.models import User
-from cases.commenting import notify
+from cases.commenting import notify, people_mentioned
 from cases.models import Annotation, AnnotationSource, Case, CaseState, NoticeKind, Review, ReviewVerdict, Series
 from cases.selectors_reading import masks_for
 from spineplatform.shared import audit
@@ -109,14 +109,18 @@ def _record(series: Series, actor: Any, review: NewReview) -> Review:
 
 
 def _tell(case: Case, signed: Review) -> None:
-    """Who drew the mask that was sent back, and whoever is to read the case, hear why."""
-    if signed.verdict != ReviewVerdict.SENT_BACK:
-        return
+    """Whom the reason mentions hears it; of a mask sent back also who drew it, and whoever is to read the case."""
+    mentioned = people_mentioned(signed.reason, case.institution_id)
+    kind, people = NoticeKind.MENTION, Q(pk__in=mentioned.values("pk"))
+    if signed.verdict == ReviewVerdict.SENT_BACK:
+        kind, people = NoticeKind.SENT_BACK, people | _concerned(case, signed)
+    told = User.objects.filter(people).exclude(pk=signed.reader_id).distinct()
+    notify(told, kind, cases=[case], actor=signed.reader, series=signed.series, text=signed.reason)
+
+
+def _concerned(case: Case, signed: Review) -> Q:
     drew = Q(pk=signed.annotation.author_id) if signed.annotation and signed.annotation.author_id else Q(pk__in=[])
-    reads = Q(assignments__case=case) | Q(reader_groups__assignments__case=case)
-    people = User.objects.filter(drew | reads).exclude(pk=signed.reader_id).distinct()
-    about = {"series": signed.series, "text": signed.reason}
-    notify(people, NoticeKind.SENT_BACK, cases=[case], actor=signed.reader, **about)
+    return drew | Q(assignments__case=case) | Q(reader_groups__assignments__case=case)
 
 
 def state_of(case: Case) -> CaseState:

@@ -19,7 +19,7 @@ from cases.models import (
     ReadingProject,
     Series,
 )
-from cases.models_agreement import BEING_READ, SETTLED, AgreementJob, ItemState, ProjectRole
+from cases.models_agreement import BEING_READ, SETTLED, AgreementJob, ItemState, ProjectMember, ProjectRole
 from spineml.agreement import MODEL
 
 MOST_OFFERED = 300
@@ -75,6 +75,13 @@ def measurements_for(series: Series, user: Any) -> QuerySet[Measurement]:
 
 
 # --- a project --------------------------------------------------------------------------------------------------------
+def item_taken_part(series: Series, user: Any) -> ReadingItem | None:
+    """The unsettled reading of the series that this person has a part in, or None."""
+    mine = ProjectMember.objects.taking_part().filter(user=user.pk)
+    items = ReadingItem.objects.filter(series=series, project__members__in=mine).exclude(state__in=SETTLED)
+    return items.select_related("project").first()
+
+
 def items_listed(project: ReadingProject, user: Any) -> list[Any]:
     """The series of a project, each ReadingItem with ``finished`` (how many readings), ``mine`` (the person's
     own, or None), and ``between`` and ``against`` (the lowest Dice of readers, and of reader and model, or None).

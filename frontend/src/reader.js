@@ -86,6 +86,8 @@ export class Reader {
     this.panels.start();
     this.signoff.start();
     this.comments.start();
+    // Keys work at once, and the next Tab leads to what stands beside the picture.
+    if (document.activeElement === document.body) this.active.marks.focus({ preventScroll: true });
   }
 
   // --- masks -------------------------------------------------------------------------------------------------------

@@ -85,9 +85,7 @@ def test_a_comment_on_the_shown_slice_names_a_colleague_without_a_mouse(
     expect(field).to_have_value("Brush, @anna.b ")
     reader.keyboard.type("now?")
     assert ask(reader, "[reader.toolbox.name, reader.voxel[2]]") == ["navigate", 0], "no key of the viewer was used"
-    reader.keyboard.press("Tab")
-    reader.keyboard.press("Tab")
-    reader.keyboard.press("Enter")
+    reader.keyboard.press("Control+Enter")
     expect(comments(reader)).to_have_count(3)
     expect(field).to_have_value("")
     written = Comment.objects.first()

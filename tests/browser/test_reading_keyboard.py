@@ -82,7 +82,7 @@ def test_a_review_from_the_log_in_to_the_next_case_needs_no_mouse(page: Page, ma
     press(page, "Control+Enter")
     expect(page.get_by_text("Nothing else waits for you.")).to_be_visible()
     assert Review.objects.filter(annotation=following, verdict="approved").exists()
-    tab_to(page, page.get_by_role("button", name="Go to the cases"))
+    expect(page.get_by_role("button", name="Go to the cases")).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url("**/cases/")
     assert page.evaluate("sessionStorage.getItem('pointers')") is None, "nothing was done with a mouse or a finger"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from cases.models import Annotation, Case, Review
+from cases.models import Annotation, Case, Notice, Review
 from tests import factories
 from tests.browser.reading import all_loaded, ask, labels, open_reading
 from tests.browser.test_walk import log_in
@@ -61,7 +61,7 @@ def test_approving_with_corrections_saves_them_and_signs_the_new_mask(page: Page
 def test_sending_back_needs_a_reason_and_then_goes_on(page: Page, masks: list[Annotation]) -> None:
     page.get_by_role("button", name="Send back").click()
     expect(page.get_by_text("Say in a few words why, then choose again.")).to_be_visible()
-    page.get_by_label("Reason or comment").fill("The sacrum is missing")
+    page.get_by_label("Reason; @name tells a colleague").fill("The sacrum is missing")
     page.get_by_role("button", name="Send back").click()
     lands_at(page, masks[1])
     assert [(one.verdict, one.reason) for one in Review.objects.all()] == [("sent-back", "The sacrum is missing")]
@@ -69,3 +69,20 @@ def test_sending_back_needs_a_reason_and_then_goes_on(page: Page, masks: list[An
     lands_at(page, masks[2])
     page.keyboard.press("Control+Enter")
     expect(page.get_by_text("Nothing else waits for you.")).to_be_visible()
+
+
+def test_a_case_is_sent_back_to_a_named_colleague_by_keyboard(page: Page, masks: list[Annotation]) -> None:
+    anna = factories.user("annotator", institution=masks[0].institution, username="anna.b")
+    page.keyboard.press("Alt+r")
+    page.keyboard.type("Too wide, @ann")
+    expect(page.get_by_role("option", name="@anna.b")).to_be_visible()
+    for key in ("Enter", "Tab", "Enter"):
+        page.keyboard.press(key)
+    lands_at(page, masks[1])
+    signed = page.locator("[data-notice=signed]")
+    expect(signed).to_contain_text("Sent back")
+    assert [(one.recipient, one.text) for one in Notice.objects.all()] == [(anna, "Too wide, @anna.b")]
+    page.keyboard.press("Alt+r")
+    page.keyboard.press("Escape")
+    expect(page.locator("[data-view=axial] .view-marks")).to_be_focused()
+    expect(signed).to_have_count(0, timeout=20_000)

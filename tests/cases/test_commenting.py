@@ -79,6 +79,28 @@ def test_who_is_assigned_hears_it_and_hears_why_a_mask_was_sent_back(
     assert told == {("assignment", ""), ("sent-back", "Too wide")}
 
 
+@pytest.mark.parametrize(("verdict", "kind"), [("sent-back", "sent-back"), ("rejected", "mention")])
+def test_whom_the_reason_of_a_refusal_mentions_hears_it_once(
+    mask: Annotation, clinician: User, anna: User, verdict: str, kind: str
+) -> None:
+    cases_assign(cases=[mask.series.case], actor=clinician, to=To(person=anna.pk))
+    refused = NewReview(ReviewVerdict(verdict), mask, "Too wide, @anna.b")
+    review_sign(series=mask.series, actor=clinician, review=refused)
+    told = Notice.objects.filter(recipient=anna).exclude(kind="assignment")
+    assert [(one.kind, one.text) for one in told] == [(kind, "Too wide, @anna.b")]
+
+
+@pytest.mark.parametrize("page", ["/series/{series}/read/", "/cases/{case}/"])
+def test_who_opens_a_case_has_read_what_they_were_told_of_it(
+    mask: Annotation, clinician: User, anna: User, page: str
+) -> None:
+    other = factories.annotation(of=factories.series(of=factories.case(institution=mask.institution)))
+    for one in (mask, other):
+        comment_write(series=one.series, actor=clinician, text="@anna.b")
+    door(anna).get(page.format(series=mask.series.pk, case=mask.series.case_id))
+    assert [one.case for one in Notice.objects.filter(read_at=None)] == [other.series.case]
+
+
 def test_a_comment_on_a_slice_that_is_not_there_is_refused_and_an_empty_one_by_page(
     mask: Annotation, clinician: User
 ) -> None:

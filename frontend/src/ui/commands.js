@@ -183,6 +183,7 @@ function withAlt(event, reader, commands) {
   if (event.code === "KeyN") return commands["previous-difference"];
   if (event.code === "Semicolon") return commands[event.shiftKey ? "previous-comment" : "previous-doubt"];
   if (event.code === "KeyC") return commands.pair;
+  if (event.code === "KeyR") return commands.reason;
   if (event.code === "KeyU") return commands["copy-next"];
   const layer = reader.layers[Number(/^Digit([1-9])$/.exec(event.code)?.[1]) - 1];
   return layer ? () => reader.setVisible(layer, !layer.visible) : null;

@@ -1,7 +1,7 @@
 // What people say about this series and its slices: the list, writing, and the way from one to the next.
 import { gettext, interpolate } from "../../../static/js/i18n.js";
 import { nextWhere } from "../core/jump.js";
-import { Mentions } from "./mentions.js";
+import { leaveByKeys, offerNames } from "./writing.js";
 import { localTime } from "./words.js";
 
 const LARGEST_PAGE = 200;
@@ -22,16 +22,12 @@ export class Comments {
   }
 
   start() {
-    const { api, addresses } = this.reader;
-    new Mentions({
-      field: this.field, list: this.part("people"), said: this.part("people-said"),
-      find: (words) => api.send("GET", `${addresses.people}?q=${encodeURIComponent(words)}`),
-    });
+    offerNames(this.reader, { field: this.field, list: this.part("people"), said: this.part("people-said") });
     this.part("comment-form").addEventListener("submit", (event) => {
       event.preventDefault();
       this.write();
     });
-    this.field.addEventListener("keydown", (event) => event.key === "Escape" && this.reader.active.marks.focus());
+    leaveByKeys(this.reader, this.field, () => this.write());
     // A notice of this series leads here while its page is open.
     window.addEventListener("hashchange", async () => {
       this.reader.goTo(this.reader.firstVoxel()[2]);

@@ -19,8 +19,11 @@ export class Notices {
     this.timer = setTimeout(() => { this.saying.hidden = true; }, GONE_AFTER_MS);
   }
 
-  /** @param {{text: string, kind?: "warn"|"info", login?: boolean, actions?: {words: string, act: () => void}[]}} notice */
-  show(name, { text, kind = "warn", login = false, actions = [] }) {
+  /**
+   * With `goneAfter` it passes by itself after so many milliseconds in which no hand and no focus is on it.
+   * @param {{text: string, kind?: "warn"|"info", login?: boolean, goneAfter?: number, actions?: {words: string, act: () => void}[]}} notice
+   */
+  show(name, { text, kind = "warn", login = false, goneAfter = null, actions = [] }) {
     this.drop(name);
     const element = document.createElement("div");
     element.className = `reader-notice is-${kind}`;
@@ -33,6 +36,8 @@ export class Notices {
     for (const { words: label, act } of actions) element.append(button(label, act));
     this.box.append(element);
     this.shown.set(name, element);
+    if (goneAfter !== null) passAfter(element, goneAfter, () => this.shown.get(name) === element && this.drop(name));
+    return element;
   }
 
   loginLink() {
@@ -45,6 +50,17 @@ export class Notices {
   drop(name) {
     this.shown.get(name)?.remove();
     this.shown.delete(name);
+  }
+}
+
+function passAfter(element, delay, end) {
+  let timer = setTimeout(end, delay);
+  for (const begin of ["pointerenter", "focusin"]) element.addEventListener(begin, () => clearTimeout(timer));
+  for (const leave of ["pointerleave", "focusout"]) {
+    element.addEventListener(leave, () => {
+      clearTimeout(timer);
+      timer = setTimeout(end, delay);
+    });
   }
 }
 

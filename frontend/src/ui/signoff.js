@@ -1,20 +1,29 @@
 // Sign-off: approve, reject, send back, and on to the next series of the queue.
 import { gettext, interpolate } from "../../../static/js/i18n.js";
+import { leaveByKeys, offerNames } from "./writing.js";
 
 const SIGNED = "spine-signed";
+const SIGNED_SHOWN_MS = 12_000;
 
 export class SignOff {
   constructor(reader) {
     this.reader = reader;
     this.box = reader.root.querySelector("[data-part=signoff]");
+    this.reason = this.part("reason");
     this.isSigning = false;
     this.next = null;
+  }
+
+  part(name) {
+    return this.box.querySelector(`[data-part="${name}"]`);
   }
 
   start() {
     this.showLastWord(this.reader.reading.review);
     if (!this.reader.reading.may_review) return;
-    this.box.querySelector("[data-part=sign]").hidden = false;
+    this.part("sign").hidden = false;
+    offerNames(this.reader, { field: this.reason, list: this.part("reason-people"), said: this.part("reason-people-said") });
+    leaveByKeys(this.reader, this.reason);
     this.showSignedBefore();
     this.reader.api.send("POST", this.reader.addresses.open).catch(() => {});
     this.lookAhead();
@@ -26,6 +35,7 @@ export class SignOff {
       reject: () => this.refuse("rejected"),
       "send-back": () => this.refuse("sent-back"),
       "next-case": () => this.goOn(),
+      reason: () => this.mayNow() && this.reason.focus(),
     };
   }
 
@@ -37,17 +47,16 @@ export class SignOff {
     if (editor.isDirty) await saving.save();
     if (editor.isDirty) return; // the save has said why not
     if (!editor.layer.id) this.reader.say(gettext("There is no mask to approve. Segment the series or draw a mask first."));
-    else await this.sign({ verdict: "approved", for_training: this.box.querySelector("[data-part=for-training]").checked });
+    else await this.sign({ verdict: "approved", for_training: this.part("for-training").checked });
   }
 
   async refuse(verdict) {
     if (!this.mayNow()) return;
-    const field = this.box.querySelector("[data-part=reason]");
     if (this.reader.editor.isDirty) this.reader.say(gettext("Save or throw away your correction first."));
-    else if (field.value.trim()) await this.sign({ verdict, reason: field.value });
+    else if (this.reason.value.trim()) await this.sign({ verdict, reason: this.reason.value });
     else {
       this.reader.say(gettext("Say in a few words why, then choose again."));
-      field.focus();
+      this.reason.focus();
     }
   }
 
@@ -86,7 +95,7 @@ export class SignOff {
     } catch {
       return; // asked again when it is needed
     }
-    this.box.querySelector("[data-part=waiting]").textContent = interpolate(gettext("%(n)s waiting"), { n: this.next.waiting });
+    this.part("waiting").textContent = interpolate(gettext("%(n)s waiting"), { n: this.next.waiting });
     if (this.next.first_slice) fetch(this.next.first_slice, { priority: "low" }).catch(() => {});
   }
 
@@ -102,11 +111,12 @@ export class SignOff {
   nothingLeft() {
     const { notices, addresses } = this.reader;
     const isKnown = this.next !== null;
-    notices.show("queue", {
+    const notice = notices.show("queue", {
       kind: "info",
       text: isKnown ? gettext("Nothing else waits for you.") : gettext("The next case could not be asked for. Try again in a moment."),
       actions: [{ words: gettext("Go to the cases"), act: () => window.location.assign(addresses.queue) }],
     });
+    notice.querySelector("button").focus(); // by keys only Enter is left to press
   }
 
   // --- words -------------------------------------------------------------------------------------------------------
@@ -123,6 +133,7 @@ export class SignOff {
     const words = { approved: gettext("Approved: %(case)s"), rejected: gettext("Rejected: %(case)s"), "sent-back": gettext("Sent back: %(case)s") };
     this.reader.notices.show("signed", {
       kind: "info",
+      goneAfter: SIGNED_SHOWN_MS,
       text: interpolate(words[signed.verdict], { case: signed.title }),
       actions: [
         { words: gettext("Go back to it"), act: () => window.location.assign(signed.read) },
@@ -133,8 +144,14 @@ export class SignOff {
 
   showLastWord(review) {
     if (!review) return;
-    const line = this.box.querySelector("[data-part=last-word]");
-    line.textContent = [`${review.verdict}, ${review.reader}`, review.reason].filter(Boolean).join(": ");
-    this.box.querySelector("[data-part=for-training]").checked = review.for_training || !review.is_approval;
+    const said = [`${review.verdict}, ${review.reader}`, review.reason].filter(Boolean).join(": ");
+    this.part("last-word").textContent = [said, this.madeSince(review)].filter(Boolean).join(" · ");
+    this.part("for-training").checked = review.for_training || !review.is_approval;
+  }
+
+  /** Who made a mask after that word: it is about an earlier one. */
+  madeSince({ created_at: at }) {
+    const newer = this.reader.reading.masks.find((mask) => Date.parse(mask.created_at) > Date.parse(at));
+    return newer && interpolate(gettext("since then a new mask: %(name)s"), { name: newer.author || newer.label });
   }
 }
