@@ -56,6 +56,8 @@ class NewestFirstPagination(CursorPagination):
         try:
             return super().paginate_queryset(queryset, request, view)
         except (ValidationError, ValueError):
+            if self.cursor_query_param not in request.query_params:
+                raise
             raise exceptions.NotFound(self.invalid_cursor_message) from None
 
 
