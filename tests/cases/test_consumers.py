@@ -100,6 +100,15 @@ class Listener:
             if wanted(message):
                 return message
 
+    async def until_closed(self) -> int:
+        """The code with which it closes; before that only what was on its way already may come, and nothing new."""
+        while True:
+            event = await self.socket.receive_output(timeout=10)
+            if event["type"] == "websocket.close":
+                return int(event["code"])
+            message = json.loads(event["text"])
+            assert (message["type"], message.get("unread", 0)) == ("snapshot", 0)
+
 
 def test_a_mention_arrives_while_the_page_is_open_and_the_number_goes_down_when_it_is_read() -> None:
     series = factories.series()
@@ -186,9 +195,7 @@ def test_whoever_has_left_is_told_nothing_more(leave: Callable[[Client, User], N
             await sync_to_async(comment_write)(series=series, actor=clinician, text="@anna.b, look")
             await sync_to_async(tell_changed)(person_group(anna.pk))
             await sync_to_async(tell_changed)(case_group(series.case_id))
-            for page in (notices, presence):
-                answer = await page.socket.receive_output(timeout=10)
-                assert (answer["type"], answer["code"]) == ("websocket.close", OPEN_AGAIN)
+            assert [await notices.until_closed(), await presence.until_closed()] == [OPEN_AGAIN, OPEN_AGAIN]
 
     async_to_sync(talk)()
     assert not Presence.objects.exists()
