@@ -262,10 +262,15 @@ def _write(row: ReadingProject, changes: ProjectChanges, people: dict[ProjectRol
 
 
 def _leave(row: ReadingProject, readers: list[Any]) -> None:
-    """Who has read is kept when leaving, and comes back to the same place."""
+    """Who has read is kept when leaving, and comes back to the same place.
+
+    Of a blind project that has begun everybody is kept, so that nobody is shown what others drew and then reads.
+    """
     row.members.filter(user__in=readers).update(left_at=None)
     gone = row.members.taking_part().filter(role=ProjectRole.READER).exclude(user__in=readers)
-    gone.filter(user__in=have_read(row)).update(left_at=timezone.now())
+    begun = have_read(row)
+    kept = gone if row.blind and begun.exists() else gone.filter(user__in=begun)
+    kept.update(left_at=timezone.now())
 
 
 def _follow(row: ReadingProject, items: list[ReadingItem], changed: dict[str, Any], actor: Any) -> None:

@@ -57,10 +57,21 @@ window.addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
 
+const CHOSEN = "spine-filter-field";
+
 // Filters send themselves; the button stays for those without JavaScript.
 for (const form of document.querySelectorAll("form[data-autosubmit]")) {
-  form.addEventListener("change", ({ target }) => isTyped(target) || form.requestSubmit());
+  form.addEventListener("change", ({ target }) => {
+    if (isTyped(target)) return;
+    sessionStorage.setItem(CHOSEN, JSON.stringify([location.pathname, target.id]));
+    form.requestSubmit();
+  });
 }
+
+// Whoever walks a list of choices by keyboard goes on where they were.
+const [place, chosen] = JSON.parse(sessionStorage.getItem(CHOSEN) ?? "[]");
+sessionStorage.removeItem(CHOSEN);
+if (place === location.pathname && chosen) document.getElementById(chosen)?.focus();
 
 /** A date whose year is being typed, such as 0002 on the way to 2026. */
 function isTyped(field) {

@@ -118,6 +118,19 @@ def test_a_reader_who_has_read_and_leaves_is_waited_for_no_more_and_the_readings
         projects.finish(none, group.first)
 
 
+def test_a_reader_who_left_a_blind_project_before_reading_stays_blind_and_may_come_back(group: Group) -> None:
+    item = projects.item(group.project)
+    mask = projects.mask(item, group.first)
+    projects.finish(item, group.first)
+    newcomer = colleague(group)
+    assert change(group, readers=[group.first.pk, newcomer.pk]).status_code == 200
+    assert mask not in item.series.annotations.seen_by(group.second)
+    assert change(group, readers=[group.first.pk, group.second.pk]).status_code == 200
+    projects.finish(item, group.second)
+    item.refresh_from_db()
+    assert item.state == "all-read"
+
+
 def test_one_reading_alone_is_never_all_and_who_left_comes_back_to_the_same_place(group: Group) -> None:
     item = projects.item(group.project)
     projects.finish(item, group.first)

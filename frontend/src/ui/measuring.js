@@ -98,10 +98,11 @@ export class Measuring {
 
   async remove(measurement) {
     const { api, addresses } = this.reader;
-    if (measurement.id) {
-      try {
-        await api.send("DELETE", `${addresses.measurement}${measurement.id}/`);
-      } catch (problem) {
+    try {
+      // Of one that is not saved the server may have heard, and only the answer was lost.
+      await api.send("DELETE", `${addresses.measurement}${measurement.id ?? measurement.key}/`);
+    } catch (problem) {
+      if (measurement.id || problem.body.code !== "not-found") {
         return this.reader.say(problem.body.detail ?? gettext("The measurement could not be removed. Try again."));
       }
     }
