@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from accounts.access import Capability, institutions_with
 from accounts.models import Institution
@@ -132,10 +133,16 @@ class Series(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.description or f"Series {self.number}"
+        return self.description or self._size()
 
     def get_absolute_url(self) -> str:
         return reverse("cases:series", args=[self.pk])
+
+    def _size(self) -> str:
+        """In the language of whoever reads it: most files that are no DICOM describe nothing."""
+        depth, height, width = self.geometry_json["shape"]
+        words = ngettext("%(width)s x %(height)s, %(n)s slice", "%(width)s x %(height)s, %(n)s slices", depth)
+        return words % {"width": width, "height": height, "n": depth}
 
     @property
     def geometry(self) -> Geometry:

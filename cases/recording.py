@@ -92,7 +92,7 @@ def _record_series(run: ImportRun, imported: ImportedSeries, *, alone: bool) -> 
         institution=run.institution,
         case=case,
         number=case.series.count() + 1,
-        description=plan.meta.description[:120] or _size(plan),
+        description=plan.meta.description[:120],
         modality=plan.meta.modality[:16],
         source_kind=plan.meta.source_kind,
         geometry_json=plan.geometry.as_json(),
@@ -104,11 +104,6 @@ def _record_series(run: ImportRun, imported: ImportedSeries, *, alone: bool) -> 
     )
     series_imported.send(sender=Series, series=series, run=run)
     return series
-
-
-def _size(plan: intake.SeriesPlan) -> str:
-    depth, height, width = plan.geometry.shape
-    return f"{width} x {height}, {depth} slice{'' if depth == 1 else 's'}"
 
 
 def _case_for(run: ImportRun, meta: intake.SeriesMeta, *, alone: bool) -> Case:

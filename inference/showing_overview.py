@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.utils.dateformat import format as date_as
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from accounts.models import User
 from cases.models import CaseState
 from inference.selectors_overview import Scope, accepted_by, accepted_by_month, open_work, throughput
 from spineplatform.shared.charts import MOST_SERIES, Chart, Series
@@ -75,12 +77,18 @@ def tables_of(scope: Scope) -> list[dict[str, Any]]:
         "institution": _("By institution"),
         "scanner": _("By scanner"),
     }
-    return [
-        {"name": group, "title": title, "rows": [_row(group, row) for row in accepted_by(scope, group)]}
-        for group, title in titles.items()
-    ]
+    return [{"name": group, "title": title, "rows": _rows(scope, group)} for group, title in titles.items()]
 
 
-def _row(group: str, row: dict[str, Any]) -> dict[str, Any]:
-    name = f"v{row['name']}" if group == "version" else row["name"] or _("not stated")
-    return {**row, "name": name}
+def _rows(scope: Scope, group: str) -> list[dict[str, Any]]:
+    rows = accepted_by(scope, group)
+    shown = _names(group, [row["name"] for row in rows])
+    return [{**row, "name": shown.get(row["name"]) or row["name"] or _("not stated")} for row in rows]
+
+
+def _names(group: str, names: Sequence[Any]) -> dict[Any, str]:
+    """What the page shows in place of a version's number and a reader's user name."""
+    if group == "version":
+        return {number: f"v{number}" for number in names}
+    readers = User.objects.filter(username__in=names) if group == "reader" else ()
+    return {one.username: one.display_name() for one in readers}

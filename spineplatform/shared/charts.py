@@ -87,7 +87,7 @@ class Chart:
     def grid(self) -> list[Text]:
         """Horizontal lines with the value of each."""
         top = self.top_value
-        step = round_step(top - self.low)
+        step = max(round_step(top - self.low), 10.0**-self.digits)
         count = math.floor((top - self.low) / step + 1e-9)
         values = [self.low + step * n for n in range(count + 1)]
         digits = 0 if step >= 1 else max(1, -math.floor(math.log10(step)))

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils.translation import override
 
 from accounts.models import Institution, Role
 from cases.filtering import BadFilter, CaseFilter
@@ -86,6 +87,13 @@ def test_the_work_list_takes_as_many_queries_for_many_cases_as_for_one(clinician
     for _ in range(3):
         factories.case(institution=home)
     assert queries(clinician, "/cases/") == first
+
+
+def test_a_series_that_describes_nothing_is_called_by_its_size_in_the_readers_language(home: Institution) -> None:
+    series = factories.series(institution=home, description="")
+    depth, height, width = series.geometry.shape
+    with override("ko"):
+        assert str(series) == f"{width} x {height}, 슬라이스 {depth}장"
 
 
 def test_series_are_counted_case_by_case(home: Institution) -> None:

@@ -190,6 +190,14 @@ def test_days_in_the_wrong_order_are_refused_by_rest_and_said_on_the_page(lead: 
     assert "not understood" in page.content.decode()
 
 
+def test_the_page_calls_readers_by_their_names(place: Institution, lead: User, reader: User, client: Any) -> None:
+    User.objects.filter(pk=reader.pk).update(first_name="Minji", last_name="Kim")
+    signed(segmented(place, imported=at(MONDAY), masked=at(MONDAY)).annotation, reader, at(MONDAY))
+    client.force_login(lead, backend="django.contrib.auth.backends.ModelBackend")
+    text = client.get("/overview/", {"first": MONDAY, "last": MONDAY}).content.decode()
+    assert "Minji Kim" in text
+
+
 def test_the_usual_scope_is_the_last_twelve_weeks_at_all_of_ones_institutions(lead: User, place: Institution) -> None:
     found = scope_for(lead, first=None, last=date(2026, 11, 27), institution=None)
     assert (found.institutions, found.first, found.reader) == ((place.pk,), date(2026, 9, 5), None)

@@ -36,6 +36,10 @@ def test_the_scale_ends_at_a_round_number(highest: float, expected: float) -> No
     assert bars(highest).top_value == pytest.approx(expected)
 
 
+def test_the_grid_of_counts_has_no_fractions() -> None:
+    assert [line.text for line in bars(1).grid] == ["0", "1"]
+
+
 def test_many_labels_are_thinned() -> None:
     assert len(bars(*range(40)).ticks) == 8
 
