@@ -32,6 +32,7 @@ def lands_at(page: Page, mask: Annotation) -> None:
 
 def test_approve_by_key_lands_in_the_next_case_and_the_way_back_is_offered(page: Page, masks: list[Annotation]) -> None:
     expect(page.locator("[data-part=waiting]")).to_have_text("3 waiting")
+    expect(page.locator("[data-part=mask-to-sign]")).to_contain_text(str(masks[0]))
     page.keyboard.press("Control+Enter")
     lands_at(page, masks[1])
     signed = Review.objects.get()

@@ -18,6 +18,8 @@ export function showMasks(reader) {
   const focused = placeOf(list, document.activeElement);
   list.replaceChildren(...reader.layers.map((layer, index) => maskRow(reader, layer, index)));
   if (focused) list.children[focused.row]?.querySelector(`[data-row="${focused.name}"]`)?.focus();
+  const signed = reader.editor.layer;
+  reader.root.querySelector("[data-part=mask-to-sign]").textContent = [titleOf(signed), makerOf(signed)].filter(Boolean).join(", ");
   showOthers(reader);
   reader.comparing.showNames();
 }
