@@ -155,6 +155,7 @@ def measure_and_comment(page: Page) -> None:
 def test_unsure_slices_are_found_from_a_corrected_mask_too(page: Page, mask: Annotation, user: User) -> None:
     log_in(page, user)
     open_reading(page, mask.series)
+    all_loaded(page)
     press(page, "Home", ";")
     position = page.locator("[data-part=position]")
     expect(position).to_have_text("5 / 16")
