@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.contrib import messages
@@ -25,30 +26,44 @@ from spineplatform.shared.errors import UserError
 @login_required
 @require_http_methods(["GET", "POST"])
 def groups_page(request: HttpRequest) -> HttpResponse:
-    """Context: ``places``: institutions with their ``groups`` and the ``people`` who can be members. POST makes one."""
+    """Context: ``places``, see `_place`. POST makes a group; what was typed stays in the form when it is refused."""
     require_anywhere(request.user, Capability.ASSIGN)
-    if request.method == "POST":
-        home = institution_get(request.user, request.POST.get("institution", ""), Capability.ASSIGN)
-        _write(request, lambda **given: group_create(institution=home, actor=request.user, **given))
-        return redirect("worklist:groups")
-    homes = institutions_with(request.user, Capability.ASSIGN)
-    return render(request, "cases/groups.html", {"places": [_place(home) for home in homes]})
-
-
-def _place(home: Institution) -> dict[str, Any]:
-    groups = [
-        {"group": group, "members": {one.pk for one in group.members.all()}, "cases": group.case_count}
-        for group in home.reader_groups.annotate(case_count=Count("assignments")).prefetch_related("members")
-    ]
-    return {"institution": home, "groups": groups, "people": readers_at([home.pk]).people}
+    if request.method == "GET":
+        return _shown(request)
+    home = institution_get(request.user, request.POST.get("institution", ""), Capability.ASSIGN)
+    is_saved = _write(request, lambda **given: group_create(institution=home, actor=request.user, **given))
+    return redirect("worklist:groups") if is_saved else _shown(request, refused=home.pk)
 
 
 @login_required
 @require_POST
 def group_page(request: HttpRequest, group_id: str) -> HttpResponse:
     group = group_get(request.user, group_id)
-    _write(request, lambda **given: group_change(group=group, actor=request.user, **given))
-    return redirect("worklist:groups")
+    is_saved = _write(request, lambda **given: group_change(group=group, actor=request.user, **given))
+    return redirect("worklist:groups") if is_saved else _shown(request, refused=group.pk)
+
+
+def _shown(request: HttpRequest, refused: uuid.UUID | None = None) -> HttpResponse:
+    """The page; ``refused`` is the institution or the group whose form was sent and keeps what was typed."""
+    numbers = {int(one) for one in request.POST.getlist("members") if one.isdecimal()}
+    typed = {"key": refused, "name": request.POST.get("name", ""), "members": numbers} if refused else {}
+    homes = institutions_with(request.user, Capability.ASSIGN)
+    context = {"places": [_place(home, typed) for home in homes]}
+    return render(request, "cases/groups.html", context, status=400 if refused else 200)
+
+
+def _place(home: Institution, typed: dict[str, Any]) -> dict[str, Any]:
+    """An ``institution`` with its ``groups``, the form of a ``new`` one, and the ``people`` who can be members."""
+    rows = home.reader_groups.annotate(case_count=Count("assignments")).prefetch_related("members")
+    groups = []
+    for group in rows:
+        members = {one.pk for one in group.members.all()}
+        kept = {"key": group.pk, "name": group.name, "members": members}
+        form = typed if typed.get("key") == group.pk else kept
+        groups.append({"group": group, "form": form, "size": len(members), "cases": group.case_count})
+    empty = {"key": home.pk, "name": "", "members": set()}
+    new = typed if typed.get("key") == home.pk else empty
+    return {"institution": home, "groups": groups, "new": new, "people": readers_at([home.pk]).people}
 
 
 @login_required
@@ -64,14 +79,16 @@ def group_remove_page(request: HttpRequest, group_id: str) -> HttpResponse:
     return redirect("worklist:groups")
 
 
-def _write(request: HttpRequest, action: Any) -> None:
+def _write(request: HttpRequest, action: Any) -> bool:
+    """Whether it was done; the page says how it went."""
     form = GroupForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("Give the group a name of at most 80 characters, and choose its members."))
-        return
+        return False
     try:
         action(**form.cleaned_data)
     except UserError as error:
         messages.error(request, error.message)
-    else:
-        messages.success(request, _("The group was saved."))
+        return False
+    messages.success(request, _("The group was saved."))
+    return True

@@ -198,6 +198,20 @@ def test_a_group_is_made_changed_and_removed_by_page(
     assert not Assignment.objects.exists()
 
 
+def test_what_was_typed_stays_in_the_form_of_a_group_that_is_refused(
+    browser: Client, clinician: User, colleague: User, home: Institution
+) -> None:
+    group(clinician, clinician)
+    typed = {"institution": home.pk, "name": "Spine clinic", "members": [colleague.pk]}
+    refused = browser.post(reverse("worklist:groups"), typed)
+    assert refused.status_code == 400
+    assert refused.context["places"][0]["new"]["members"] == {colleague.pk}
+    assert "There is a group of that name already" in refused.content.decode()
+    other = group(clinician, clinician, name="Other")
+    refused = browser.post(reverse("worklist:group", args=[other.pk]), {"name": "Spine clinic"})
+    assert [one["form"]["name"] for one in refused.context["places"][0]["groups"]] == ["Spine clinic", "Spine clinic"]
+
+
 def test_a_group_takes_only_readers_of_its_institution_and_a_name_that_is_free(
     clinician: User, home: Institution
 ) -> None:
