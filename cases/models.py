@@ -98,6 +98,12 @@ class Case(models.Model):
 
 
 class SeriesQuerySet(InstitutionRowQuerySet["Series"]):
+    def being_read_by(self, user: Any) -> Self:
+        """Series that ``user`` reads in a project and that not all of its readers have finished."""
+        part = {"user": user.pk, "role": "reader", "left_at__isnull": True}
+        read_by = {f"reading_item__project__members__{name}": value for name, value in part.items()}
+        return self.filter(**read_by, reading_item__state__in=["waiting", "one-read"])
+
     def blind_to(self, user: Any) -> Self:
         """Series that ``user`` reads blindly in a project and that not all of its readers have finished."""
         read_by = Q(reading_item__project__members__user=user.pk, reading_item__project__members__role="reader")

@@ -14,7 +14,7 @@ from cases.commenting import notify, people_mentioned
 from cases.models import Annotation, AnnotationSource, Case, CaseState, NoticeKind, Review, ReviewVerdict, Series
 from cases.selectors_reading import masks_for
 from spineplatform.shared import audit
-from spineplatform.shared.errors import NotFound, UserError
+from spineplatform.shared.errors import Conflict, NotFound, UserError
 
 
 class MaskNeeded(UserError):
@@ -27,6 +27,12 @@ class ReasonNeeded(UserError):
     """Say in a few words why, so that whoever goes on with the case knows what to do."""
 
     code = "reason-needed"
+
+
+class BeingRead(Conflict):
+    """You read this series in a project. Finish your reading there; it is signed when the project settles it."""
+
+    code = "being-read"
 
 
 @dataclass(frozen=True)
@@ -53,11 +59,14 @@ def review_sign(*, series: Series, actor: Any, review: NewReview) -> tuple[Revie
 
     Raises:
         MaskNeeded, ReasonNeeded: the review is not complete.
+        BeingRead: ``actor`` is to read the series in a project, and what they say would show before all have finished.
         NotFound: the mask is not one that this reader sees on this series.
         Forbidden: ``actor`` may not sign there.
     """
     require(actor, series.institution_id, Capability.REVIEW)
     review = _complete(review)
+    if Series.objects.being_read_by(actor).filter(pk=series.pk).exists():
+        raise BeingRead
     if review.annotation is not None and review.annotation not in masks_for(series, actor):
         raise NotFound
     with transaction.atomic():

@@ -29,7 +29,7 @@ def reading_of(series: Series, user: Any) -> dict[str, Any]:
         "series": _series(series),
         "user": {"id": user.pk, "name": user.display_name()},
         "may_correct": has_capability(user, series.institution_id, Capability.CORRECT_MASK),
-        "may_review": has_capability(user, series.institution_id, Capability.REVIEW),
+        "may_review": _may_review(series, user),
         "review": _last_word(series, user),
         "masks": [mask_facts(mask) for mask in masks],
         "draft": _draft(series, user),
@@ -38,6 +38,12 @@ def reading_of(series: Series, user: Any) -> dict[str, Any]:
         "settings": _settings(user),
         "addresses": _addresses(series),
     }
+
+
+def _may_review(series: Series, user: Any) -> bool:
+    """Not while the person reads the series in a project: it is signed there."""
+    may = has_capability(user, series.institution_id, Capability.REVIEW)
+    return may and not Series.objects.being_read_by(user).filter(pk=series.pk).exists()
 
 
 def first_slice(reading: dict[str, Any], mask_id: str = "", other_id: str = "", number: str = "") -> int:

@@ -9,11 +9,14 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from cases.models import Annotation, Review, ReviewVerdict
-from cases.reviewing import MaskNeeded, NewReview, ReasonNeeded, case_open, review_sign
+from cases.models import Annotation, Case, Review, ReviewVerdict
+from cases.reviewing import BeingRead, MaskNeeded, NewReview, ReasonNeeded, case_open, review_sign
+from cases.selectors_reading import reading_of
+from cases.selectors_worklist import series_next
 from spineplatform.shared.errors import Forbidden, NotFound
 from spineplatform.shared.models import AuditEvent
 from tests import factories
+from tests.cases import projects
 
 pytestmark = pytest.mark.django_db
 APPROVED, REJECTED, SENT_BACK = ReviewVerdict.APPROVED, ReviewVerdict.REJECTED, ReviewVerdict.SENT_BACK
@@ -161,3 +164,19 @@ def test_the_case_page_says_who_signed_and_that_a_newer_mask_is_not_signed(mask:
     assert "is not signed" not in signed
     factories.annotation(of=mask.series, source="edit", parent=mask)
     assert "is not signed" in door(clinician).get(page).content.decode()
+
+
+def test_who_reads_a_series_in_a_project_does_not_sign_it_before_it_is_settled() -> None:
+    group = projects.group()
+    item = projects.item(group.project)
+    group.first.memberships.create(institution=group.project.institution, role="clinician")
+    Case.objects.filter(pk=item.series.case_id).update(state="segmented")
+    mask = item.series.annotations.get()
+    with pytest.raises(BeingRead):
+        review_sign(series=item.series, actor=group.first, review=NewReview(ReviewVerdict.APPROVED, mask))
+    assert series_next(group.first) is None
+    assert reading_of(item.series, group.first)["may_review"] is False
+    assert series_next(group.third) == item.series
+    for reader in (group.first, group.second):
+        projects.finish(item, reader)
+    review_sign(series=item.series, actor=group.first, review=NewReview(ReviewVerdict.APPROVED, mask))
