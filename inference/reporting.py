@@ -33,7 +33,8 @@ def run_report(lease: Lease[ReportRun]) -> None:
         pictures.append(_pictures(mask))
         lease.check()
     lease.report(0, 0, "Writing the report")
-    report = _report(run, [_Told(run, mask) for mask in masks], pictures)
+    with translation.override("en"):  # whatever the process speaks: what is kept is translated when it is shown
+        report = _report(run, [_Told(run, mask) for mask in masks], pictures)
     with storage.work_folder("report") as folder, storage.stored_or_removed() as stored:
         result = _store(report, run.language, folder, stored)
         with lease.finishing() as row:

@@ -67,7 +67,8 @@ def test_the_report_tells_who_signed_the_mask(mask: Annotation, clinician: Any) 
     Review.objects.create(
         institution=mask.institution, series=mask.series, annotation=mask, verdict="approved", reader=clinician
     )
-    said = facts(reports.written(mask, requested_by=clinician))["Sign-off"]
+    with translation.override("ko"):  # a worker of a Korean installation
+        said = facts(reports.written(mask, requested_by=clinician))["Sign-off"]
     assert said.startswith(f"Approved by {clinician.display_name()}")
     assert "not this mask" not in said
 
