@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.utils import translation
 
 from spineplatform.processes import QUEUES, Processes
 from tests.plugins.services import SERVICES, TestServices
@@ -43,6 +44,13 @@ def static_files_on_demand() -> None:
     from django.conf import settings
 
     settings.WHITENOISE_AUTOREFRESH = True
+
+
+# --- the language ---------------------------------------------------------------------------------------------------
+@pytest.fixture(autouse=True)
+def default_language() -> None:
+    """A request leaves its language behind in the thread: no test begins with another's."""
+    translation.deactivate()
 
 
 # --- our own processes ----------------------------------------------------------------------------------------------

@@ -74,6 +74,7 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channel
 
     refresh_seconds = 3.0
     _following: asyncio.Task[None] | None = None
+    _is_accepted = False
 
     def group(self) -> str:
         """The group whose messages concern this connection."""
@@ -101,7 +102,19 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channel
         kwargs: dict[str, Any] = self.scope["url_route"]["kwargs"]
         return kwargs
 
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Where the broker is away, or was, the connection cannot even begin: the page is asked to open it again."""
+        try:
+            await super().__call__(scope, receive, send)
+        except Exception as error:
+            if self._is_accepted:
+                raise
+            log.info("live_not_begun error=%s", type(error).__name__)
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.close", "code": OPEN_AGAIN})
+
     async def connect(self) -> None:
+        self._is_accepted = True
         await self.accept()  # a close code reaches the browser only after the handshake
         if not self.user.is_authenticated:
             await self.close(code=UNAUTHENTICATED)
@@ -145,7 +158,10 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channel
         if seen is None:
             await self.close(code=OPEN_AGAIN)
             return True
-        await self.send_json({"type": "snapshot", **seen})
+        try:
+            await self.send_json({"type": "snapshot", **seen})
+        except OSError:  # the page was closed while we looked
+            return True
         return self.is_over(seen)
 
     async def ask(self, question: Any, *args: Any) -> Any:

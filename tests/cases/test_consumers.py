@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
+from channels_redis.pubsub import RedisPubSubLoopLayer
 from django.contrib.auth.models import AnonymousUser
 from django.test import Client
 from django.urls import reverse
@@ -248,6 +249,22 @@ def test_a_mask_that_somebody_else_saves_is_told_to_whoever_has_the_case_open_an
             assert told["mask"]["id"] == str(by_model.annotation_id)
 
     async_to_sync(talk)()
+
+
+def test_a_page_that_opens_while_the_broker_is_away_is_asked_to_open_its_connection_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    person = factories.user(Role.CLINICIAN)
+
+    async def away(*_: object) -> str:
+        raise ConnectionError("Connection closed by server.")
+
+    async def talk() -> list[dict[str, Any]]:
+        monkeypatch.setattr(RedisPubSubLoopLayer, "new_channel", away)
+        socket = ApplicationCommunicator(NoticeConsumer.as_asgi(), {"type": "websocket", "user": person})
+        return [await socket.receive_output(timeout=10) for _ in range(2)]
+
+    assert async_to_sync(talk)() == [{"type": "websocket.accept"}, {"type": "websocket.close", "code": OPEN_AGAIN}]
 
 
 def test_a_page_whose_process_died_is_forgotten_after_a_while() -> None:
