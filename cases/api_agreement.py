@@ -62,7 +62,7 @@ class ProjectChangeIn(serializers.Serializer[Any]):
     readers = serializers.ListField(
         child=serializers.IntegerField(),
         required=False,
-        help_text="All of them. Whoever has finished a series stays; new ones come after the others.",
+        help_text="All of them; new ones come after the others. Whoever is left out leaves, and the readings count.",
     )
     adjudicators = serializers.ListField(child=serializers.IntegerField(), required=False, help_text="All of them.")
     agreed_dice = serializers.FloatField(

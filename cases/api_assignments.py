@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from accounts.access import Capability
 from cases.access import case_get
-from cases.assigning import To, cases_assign
+from cases.assigning import MOST_AT_ONCE, To, cases_assign
 from cases.models import ReaderGroup
 from cases.selectors_worklist import readers_at
 from spineplatform.shared.api import checked
@@ -22,7 +22,7 @@ from spineplatform.shared.api_schema import problems
 
 
 class AssignIn(serializers.Serializer[Any]):
-    cases = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=200)
+    cases = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=MOST_AT_ONCE)
     assignee = serializers.IntegerField(
         required=False, allow_null=True, default=None, help_text="A person; null, and no group: nobody."
     )

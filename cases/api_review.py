@@ -14,9 +14,10 @@ from accounts.access import Capability, require_anywhere
 from cases.access import annotation_get, case_get, series_get
 from cases.api_reading import ReadingDoor
 from cases.models import CaseState, Review, ReviewVerdict, Series
+from cases.models_comments import read_address
 from cases.reviewing import NewReview, case_open, review_sign
 from cases.selectors_reading import first_slice, reading_of
-from cases.selectors_worklist import reading_address, series_next, series_waiting
+from cases.selectors_worklist import series_next, series_waiting
 from spineplatform.shared.api import ListView, checked
 from spineplatform.shared.api_schema import problems
 
@@ -112,6 +113,6 @@ def _outline(series: Series | None, user: Any) -> dict[str, Any]:
         "series": series.pk,
         "case": series.case_id,
         "title": series.case.title,
-        "read": reading_address(series),
+        "read": read_address(series.pk),
         "first_slice": f"{reading['addresses']['slices']}/?first={first_slice(reading)}&count=1",
     }

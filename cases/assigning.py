@@ -19,6 +19,8 @@ from cases.models import Assignment, Case, NoticeKind
 from spineplatform.shared import audit
 from spineplatform.shared.errors import NotFound
 
+MOST_AT_ONCE = 200
+
 
 @dataclass(frozen=True)
 class To:

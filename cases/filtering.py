@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from cases.models import Case, CaseState, Series
+from cases.models import SIGNED, Case, CaseState, Series
 from cases.models_worklist import given_to
 from spineplatform.shared.errors import UserError
 
@@ -91,7 +91,7 @@ class CaseFilter:
         today = timezone.localdate()
         narrowing = {
             "": Q(),
-            OVERDUE: Q(assignment__due_on__lt=today) & ~Q(state__in=[CaseState.APPROVED, CaseState.REJECTED]),
+            OVERDUE: Q(assignment__due_on__lt=today) & ~Q(state__in=SIGNED),
             DUE_SOON: Q(assignment__due_on__gte=today, assignment__due_on__lte=today + SOON),
             DATED: Q(assignment__due_on__isnull=False),
         }

@@ -61,6 +61,7 @@ class CaseState(models.TextChoices):
 
 # A case in one of these waits for a reader.
 WAITING = (CaseState.SEGMENTED, CaseState.IN_REVIEW, CaseState.CORRECTED)
+SIGNED = (CaseState.APPROVED, CaseState.REJECTED)
 
 
 class Case(models.Model):
@@ -96,18 +97,25 @@ class Case(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("cases:detail", args=[self.pk])
 
+    @property
+    def is_signed(self) -> bool:
+        return self.state in SIGNED
+
 
 class SeriesQuerySet(InstitutionRowQuerySet["Series"]):
     def being_read_by(self, user: Any) -> Self:
         """Series that ``user`` reads in a project and that not all of its readers have finished."""
-        part = {"user": user.pk, "role": "reader", "left_at__isnull": True}
-        read_by = {f"reading_item__project__members__{name}": value for name, value in part.items()}
-        return self.filter(**read_by, reading_item__state__in=["waiting", "one-read"])
+        return self._unfinished_of(user, left_at__isnull=True)
 
     def blind_to(self, user: Any) -> Self:
-        """Series that ``user`` reads blindly in a project and that not all of its readers have finished."""
-        read_by = Q(reading_item__project__members__user=user.pk, reading_item__project__members__role="reader")
-        return self.filter(read_by, reading_item__project__blind=True, reading_item__state__in=["waiting", "one-read"])
+        """The same of blind projects, also for a reader who has left."""
+        return self._unfinished_of(user).filter(reading_item__project__blind=True)
+
+    def _unfinished_of(self, user: Any, **part: Any) -> Self:
+        """``part`` narrows the person's membership; all of it is asked of one and the same."""
+        part = {"user": user.pk, "role": "reader", **part}
+        read_by = {f"reading_item__project__members__{name}": value for name, value in part.items()}
+        return self.filter(**read_by, reading_item__state__in=["waiting", "one-read"])
 
 
 class Series(models.Model):

@@ -68,8 +68,8 @@ class ProjectMemberQuerySet(models.QuerySet["ProjectMember"]):
 class ProjectMember(models.Model):
     """A person's part in a project: reader or adjudicator, never both. The first reader has the lowest id.
 
-    A reader who has finished a series and leaves is kept with ``left_at``: the readings count, and no series waits for
-    them any more.
+    A reader who leaves after having finished a series, or a blind project that has begun, is kept with ``left_at``: the
+    readings count, and no series waits for them any more.
     """
 
     project = models.ForeignKey(ReadingProject, on_delete=models.CASCADE, related_name="members")

@@ -113,6 +113,6 @@ class Notice(models.Model):
         return read_address(self.series_id, self.z)
 
 
-def read_address(series_id: uuid.UUID, z: int | None) -> str:
+def read_address(series_id: uuid.UUID, z: int | None = None) -> str:
     """The reading room, at slice ``z``."""
     return reverse("reading:read", args=[series_id]) + ("" if z is None else f"#z={z}")

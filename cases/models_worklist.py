@@ -75,7 +75,8 @@ class Assignment(models.Model):
 
     @property
     def is_overdue(self) -> bool:
-        return self.due_on is not None and self.due_on < timezone.localdate()
+        """As `cases.filtering` finds it: a case that is signed is late no more."""
+        return self.due_on is not None and self.due_on < timezone.localdate() and not self.case.is_signed
 
 
 LONGEST_QUERY = 1000

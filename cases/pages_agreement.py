@@ -79,7 +79,7 @@ def _project(request: HttpRequest, project: ReadingProject, form: AddSeriesForm 
 @login_required
 @require_http_methods(["GET", "POST"])
 def change_page(request: HttpRequest, project_id: str) -> HttpResponse:
-    """Context: ``project``, ``form`` (ProjectChangeForm), ``have_read`` (readers who therefore stay)."""
+    """Context: ``project``, ``form`` (ProjectChangeForm), ``have_read`` (whose readings stay when they leave)."""
     project = project_get(request.user, project_id, Capability.MANAGE_PROJECTS)
     form = ProjectChangeForm(request.POST or None, project=project)
     if request.method == "POST" and form.is_valid():

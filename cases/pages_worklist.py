@@ -16,15 +16,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import Capability, institutions_with, require_anywhere
 from cases.access import case_get, filter_get
-from cases.assigning import To, cases_assign
+from cases.assigning import MOST_AT_ONCE, To, cases_assign
 from cases.forms_worklist import AssignForm, FilterForm, ManyAssignForm, WorkListForm, reader_choices
 from cases.grouping import filter_save
 from cases.models import Case, CaseState
+from cases.models_comments import read_address
 from cases.selectors import case_counts, case_page, institutions_seen
-from cases.selectors_worklist import readers_at, reading_address, series_next
+from cases.selectors_worklist import readers_at, series_next
 from spineplatform.shared.errors import UserError
-
-MOST_AT_ONCE = 200
 
 
 # --- the list ---------------------------------------------------------------------------------------------------------
@@ -102,7 +101,7 @@ def next_page(request: HttpRequest) -> HttpResponse:
     require_anywhere(request.user, Capability.REVIEW)
     found = series_next(request.user)
     if found is not None:
-        return redirect(reading_address(found))
+        return redirect(read_address(found.pk))
     messages.info(request, _("Nothing waits for you."))
     return redirect("cases:list")
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.access import Capability, institutions_with, roles_with
 from accounts.models import User
 from cases.models import Annotation, Comment, Notice, Series
-from cases.models_comments import NoticeQuerySet
+from cases.models_comments import NoticeQuerySet, read_address
 
 # What the mention of a person looks like after its @ (cases/commenting.py).
 MENTIONABLE = r"^[\w.+-]*\w$"
@@ -77,5 +76,5 @@ def new_mask_facts(mask: Annotation) -> dict[str, str]:
         "actor": mask.author.display_name() if mask.author else "",
         "case": str(mask),
         "text": "",
-        "address": f"{reverse('reading:read', args=[mask.series_id])}?mask={mask.pk}",
+        "address": f"{read_address(mask.series_id)}?mask={mask.pk}",
     }

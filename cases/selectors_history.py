@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from cases.models import Annotation, Review, Series
+from cases.models_comments import read_address
 from spineml import measure
 
 SHOWN_RANGES = 4
@@ -89,7 +89,7 @@ def change_of(series: Series, mask: Annotation) -> Change | None:
 
 def difference_address(mask: Annotation, parent: Annotation, change: Change | None) -> str:
     """The reading room with the difference of the two masks, on the first slice where there is one."""
-    address = reverse("reading:read", args=[mask.series_id]) + f"?mask={mask.pk}&compare={parent.pk}"
+    address = f"{read_address(mask.series_id)}?mask={mask.pk}&compare={parent.pk}"
     return f"{address}&slice={change.slices[0]}" if change and change.slices else address
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.urls import reverse
 
 from accounts.access import Capability, institutions_with, roles_with
 from accounts.models import User
@@ -55,7 +54,3 @@ def readers_at(institutions: Collection[Any]) -> Readers:
     held = {"memberships__institution__in": institutions, "memberships__role__in": roles}
     people = User.objects.filter(is_active=True, **held).distinct()
     return Readers(list(people), list(ReaderGroup.objects.filter(institution__in=institutions)))
-
-
-def reading_address(series: Series) -> str:
-    return reverse("reading:read", args=[series.pk])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,11 @@ DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 WORKERS = (*(f"worker-{queue}" for queue in QUEUES), "beat")
 PROCESSES = pytest.StashKey[Processes]()
+OTHERS_AT_WORK = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'
+"""
+QUIET_LOOKS, MOST_LOOKS, LOOK_EVERY_SECONDS = 3, 100, 0.05
 
 
 # --- PostgreSQL and Valkey ------------------------------------------------------------------------------------------
@@ -92,12 +98,27 @@ def worker(processes: Processes, transactional_db: None) -> Processes:
 
 
 @pytest.fixture
-def web(processes: Processes, transactional_db: None) -> str:
+def web(processes: Processes, transactional_db: None) -> Iterator[str]:
     """Return the address of a real web process (HTTP and WebSockets) on the test database."""
     if not processes.runs("web"):
         processes.start_web()
     processes.wait_until_ready("web")
-    return processes.web_address
+    yield processes.web_address
+    wait_until_the_database_rests()
+
+
+def wait_until_the_database_rests() -> None:
+    """A page that has closed leaves work behind (who has a case open): emptying the tables would meet it halfway."""
+    from django.db import connection
+
+    quiet = 0
+    for _ in range(MOST_LOOKS):
+        with connection.cursor() as cursor:
+            cursor.execute(OTHERS_AT_WORK)
+            quiet = 0 if cursor.fetchone()[0] else quiet + 1
+        if quiet == QUIET_LOOKS:
+            return
+        time.sleep(LOOK_EVERY_SECONDS)
 
 
 # --- the browser ----------------------------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channel
 
     refresh_seconds = 3.0
     _following: asyncio.Task[None] | None = None
-    _is_accepted = False
+    _is_accepted = _is_joined = False
 
     def group(self) -> str:
         """The group whose messages concern this connection."""
@@ -119,20 +119,31 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channel
         if not self.user.is_authenticated:
             await self.close(code=UNAUTHENTICATED)
             return
+        # Joined before the look, so that nothing is missed in between; its messages wait until this has ended.
+        await self._join()
         seen = await self.ask(self.look)
         if seen is None:
+            await self._leave()
             await self.close(code=NOT_FOUND)
-            return
+        elif not await self._show(seen):
+            self._following = asyncio.create_task(self._follow())
+
+    async def disconnect(self, code: int) -> None:
+        if self._following is not None:
+            self._following.cancel()
+        await self._leave()
+
+    async def _join(self) -> None:
+        self._is_joined = True
         try:
             await self.channel_layer.group_add(self.group(), self.channel_name)
         except Exception as error:  # noqa: BLE001 - without the broker the page lives by looking again
             log.info("live_not_subscribed group=%s error=%s", self.group(), type(error).__name__)
-        self._following = asyncio.create_task(self._follow())
 
-    async def disconnect(self, code: int) -> None:
-        if self._following is None:
+    async def _leave(self) -> None:
+        if not self._is_joined:
             return
-        self._following.cancel()
+        self._is_joined = False
         try:
             await self.channel_layer.group_discard(self.group(), self.channel_name)
         except Exception as error:  # noqa: BLE001 - the broker may be away: there is nothing left to leave
@@ -142,14 +153,13 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channel
         await self._tell()
 
     async def _follow(self) -> None:
-        """Looks again and again; the group was joined before the first look, so nothing is missed in between."""
         while True:
+            await asyncio.sleep(self.refresh_seconds)
             if await self._tell():
                 return
-            await asyncio.sleep(self.refresh_seconds)
 
     async def _tell(self) -> bool:
-        """Send what there is to see; True once nothing more can come."""
+        """Look and send what there is to see; True once nothing more can come."""
         try:
             seen = await self.ask(self.look)
         except Exception as error:  # noqa: BLE001 - the database may be restarting: the next round sees it
@@ -158,6 +168,10 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channel
         if seen is None:
             await self.close(code=OPEN_AGAIN)
             return True
+        return await self._show(seen)
+
+    async def _show(self, seen: dict[str, Any]) -> bool:
+        """Send ``seen``; True once nothing more can come."""
         try:
             await self.send_json({"type": "snapshot", **seen})
         except OSError:  # the page was closed while we looked

@@ -1,5 +1,6 @@
 // What concerns the reader while a page stays open: notices as they come, and who else has the case open.
 import { gettext, interpolate, ngettext } from "./i18n.js";
+import { passAfter } from "./passing.js";
 import { LiveSocket } from "./socket.js";
 
 const SHOWN_MS = 12_000;
@@ -39,15 +40,7 @@ function showNotice(notice, more) {
   const toasts = document.querySelector("[data-toasts]");
   toasts.append(toast);
   if (toasts.children.length > MOST_SHOWN) toasts.firstElementChild.remove();
-  let timer = setTimeout(end, SHOWN_MS);
-  // Whoever is reading it is not hurried.
-  for (const begin of ["pointerenter", "focusin"]) toast.addEventListener(begin, () => clearTimeout(timer));
-  for (const leave of ["pointerleave", "focusout"]) {
-    toast.addEventListener(leave, () => {
-      clearTimeout(timer);
-      timer = setTimeout(end, SHOWN_MS);
-    });
-  }
+  passAfter(toast, SHOWN_MS, end);
 }
 
 function shortened(text) {

@@ -129,6 +129,19 @@ def test_a_mention_arrives_while_the_page_is_open_and_the_number_goes_down_when_
     async_to_sync(talk)()
 
 
+def test_an_opened_connection_looks_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    person = factories.user(Role.CLINICIAN)
+    looks: list[int] = []
+    monkeypatch.setattr(NoticeConsumer, "look", lambda self: looks.append(1) or {"unread": 0})
+
+    async def talk() -> None:
+        async with Listener(NoticeConsumer, person) as page:
+            await page.until(lambda message: message["type"] == "snapshot")
+
+    async_to_sync(talk)()
+    assert len(looks) == 1
+
+
 def test_many_cases_assigned_at_once_arrive_as_one_message() -> None:
     home = factories.institution()
     lead, anna = (factories.user(Role.CLINICIAN, institution=home) for _ in range(2))

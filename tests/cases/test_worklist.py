@@ -146,6 +146,18 @@ def test_a_page_of_one_order_is_no_page_of_another(clinician: User, cases: list[
         case_page(clinician, CaseFilter(sort="due"), after=after)
 
 
+def test_the_list_takes_as_many_queries_for_many_assigned_cases_as_for_one(
+    browser: Client, clinician: User, cases: list[Case], django_assert_num_queries: Any
+) -> None:
+    due(cases[0], clinician, -3)
+    with CaptureQueriesContext(connection) as of_one:
+        browser.get(LIST)
+    for case in cases[1:]:
+        due(case, clinician, -3)
+    with django_assert_num_queries(len(of_one)):
+        browser.get(LIST)
+
+
 def test_the_page_shows_what_is_overdue(browser: Client, clinician: User, cases: list[Case]) -> None:
     due(cases[0], clinician, -3)
     assert "overdue" in browser.get(LIST).content.decode()

@@ -1,5 +1,6 @@
 // Notices above the picture: what happened, and what to do about it. Each by name, at most once.
 import { gettext } from "../../../static/js/i18n.js";
+import { passAfter } from "../../../static/js/passing.js";
 
 const GONE_AFTER_MS = 6000;
 
@@ -50,17 +51,6 @@ export class Notices {
   drop(name) {
     this.shown.get(name)?.remove();
     this.shown.delete(name);
-  }
-}
-
-function passAfter(element, delay, end) {
-  let timer = setTimeout(end, delay);
-  for (const begin of ["pointerenter", "focusin"]) element.addEventListener(begin, () => clearTimeout(timer));
-  for (const leave of ["pointerleave", "focusout"]) {
-    element.addEventListener(leave, () => {
-      clearTimeout(timer);
-      timer = setTimeout(end, delay);
-    });
   }
 }
 
