@@ -23,10 +23,12 @@ class UploadForm {
     form.noValidate = true;
     this.plainInput = form.querySelector('input[type="file"][name="files"]');
     for (const input of form.querySelectorAll('input[type="file"]')) {
-      input.addEventListener("change", () => {
+      const take = () => {
         this.add(fromInput(input));
         input.value = "";
-      });
+      };
+      input.addEventListener("change", take);
+      take(); // chosen while this file was still on its way, or kept by the browser
     }
     for (const button of form.querySelectorAll("[data-upload-choose]")) {
       button.addEventListener("click", () => form.querySelector(`#${button.dataset.uploadChoose}`).click());

@@ -13,7 +13,7 @@ import nibabel
 import numpy as np
 import pytest
 from django.conf import settings
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from accounts.models import User
 from cases.models import Case
@@ -27,6 +27,7 @@ from training.services import default_version_ensure
 pytestmark = [pytest.mark.browser, pytest.mark.worker, pytest.mark.tensorflow, pytest.mark.slow]
 PATIENCE_MS = 90_000
 CASE_PAGE = re.compile(r"/cases/[0-9a-f-]{36}/$")
+UPLOAD_SCRIPT = re.compile(r"/js/upload\.[^/]*js$")
 SHAPE, SPACING = (6, 256, 256), (3.0, 1.0, 1.0)
 
 
@@ -180,6 +181,23 @@ def test_the_upload_page_says_what_is_wrong_and_keeps_the_selection(page: Page, 
     expect(page.locator("[data-upload-error]")).to_contain_text("empty")
     expect(page.locator("[data-upload-list]")).to_contain_text("empty.dcm")
     page.problems.clear()
+
+
+def test_files_chosen_before_the_page_is_whole_are_kept(page: Page, clinic: Any, ct: Path) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(UPLOAD_SCRIPT, hold)
+    log_in(page, factories.user("clinician", institution=clinic))
+    with page.expect_request(UPLOAD_SCRIPT):
+        page.goto("/cases/upload/", wait_until="commit")
+    page.locator("#id_files").set_input_files(ct)
+    held[0].continue_()
+    expect(page.locator("[data-upload-list]")).to_contain_text("ct.zip")
+    page.get_by_role("button", name="Upload", exact=True).click()
+    page.wait_for_url(CASE_PAGE, timeout=PATIENCE_MS)
 
 
 def test_the_whole_way_works_on_a_phone(phone: Page, clinic: Any, ct: Path) -> None:
