@@ -39,6 +39,7 @@ export class LiveSocket {
     this.socket = socket;
     socket.addEventListener("message", (event) => this.receive(socket, event.data));
     socket.addEventListener("close", (event) => this.closed(socket, event.code));
+    this.watchSilence(socket);
   }
 
   receive(socket, text) {
@@ -54,7 +55,7 @@ export class LiveSocket {
     this.on.message(message);
   }
 
-  /** A half-dead connection never says that it is closed. */
+  /** A half-dead connection never says that it is closed, nor that it will never be open. */
   watchSilence(socket) {
     clearTimeout(this.silence);
     this.silence = setTimeout(() => {

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from accounts.models import Role
+from cases.models_comments import Notice, NoticeKind
 from tests import factories
 from tests.browser.test_walk import log_in
 from tests.conftest import DESKTOP, watched_page
+
+SILENCE_MS = 150_000  # of the notices, static/js/live.js
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -61,3 +65,24 @@ def test_two_people_at_one_case_are_told_of_each_other(page: Page, colleague: Pa
     colleague.goto("/cases/")
     expect(colleague.get_by_role("row", name=series.case.title)).to_contain_text(f"opened by {kim.display_name()}")
     expect(page.locator("[data-presence]")).to_be_hidden()
+
+
+def test_a_connection_that_never_says_anything_is_opened_again(page: Page) -> None:
+    case = factories.case()
+    anna = factories.user(Role.ANNOTATOR, institution=case.institution)
+    opened: list[WebSocketRoute] = []
+
+    def only_the_second_reaches_the_server(connection: WebSocketRoute) -> None:
+        opened.append(connection)
+        if len(opened) > 1:
+            connection.connect_to_server()
+
+    page.route_web_socket(re.compile(r"/ws/notices/$"), only_the_second_reaches_the_server)
+    log_in(page, anna)
+    page.clock.install()
+    opened.clear()
+    page.goto("/cases/")
+    Notice.objects.create(recipient=anna, kind=NoticeKind.ASSIGNMENT, case=case)
+    expect(page.locator("[data-unread-number]")).to_be_hidden()
+    page.clock.run_for(SILENCE_MS + 1_000)
+    expect(page.locator("[data-unread-number]")).to_have_text("1")

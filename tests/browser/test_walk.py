@@ -157,14 +157,15 @@ def test_the_page_reconnects_after_the_server_and_the_broker_restarted_and_shows
     series = factories.series(institution=clinic, image=factories.volume(factories.geometry(depth=8)))
     log_in(page, user)
     page.goto(f"/series/{series.pk}/view/")
-    page.get_by_role("button", name="Segment").click()
+    with page.expect_websocket(lambda opened: "/ws/runs/" in opened.url):  # the page is whole, it listens
+        page.get_by_role("button", name="Segment").click()
     expect(page.locator("[data-run-message]")).to_contain_text("Waiting")
 
     processes.stop("web")
     services.embedded.kill("valkey")
     expect(page.locator("[data-run-connection]")).to_be_visible(timeout=PATIENCE_MS)
     services.embedded.start()
-    processes.start_web(port=urlsplit(web).port or 0)
+    assert processes.start_web(port=urlsplit(web).port or 0) == web
     processes.start_worker("inference")
     processes.wait_until_ready("web", "worker-inference")
 
