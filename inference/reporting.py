@@ -13,11 +13,10 @@ from cases.models import Annotation, Measurement, Review
 from cases.selectors_agreement import measurements_for
 from inference.models import Prediction, ReportRun
 from spineml.case_report import CaseReport, Picture, Section, as_pdf, key_pictures
-from spineml.pdf import Language
 from spineml.volume_file import SliceFileReader
 from spineplatform.shared import storage
 from spineplatform.shared.lease import Lease
-from spineplatform.shared.words import said_each
+from spineplatform.shared.words import language_named
 
 FOLDER = "reports"
 UNITS = {"mm": "mm", "mm2": "mm\u00b2", "hu": "HU", "degrees": "\u00b0"}
@@ -64,12 +63,7 @@ def _store(report: CaseReport, language: str, folder: Path, stored: list[str]) -
         return {**vars(section), "pictures": pictures}
 
     sections = [kept(section) for section in report.sections]
-    return {**vars(report), "sections": sections, "pdf": keep(_as_pdf(report, language), ".pdf")}
-
-
-def _as_pdf(report: CaseReport, language: str) -> bytes:
-    with translation.override(language):
-        return as_pdf(report, Language(language, said_each))
+    return {**vars(report), "sections": sections, "pdf": keep(as_pdf(report, language_named(language)), ".pdf")}
 
 
 # --- what it says -----------------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ NOT_SAID = {
     "inline_serializer", "binary_answer", "problems",
 }  # fmt: skip
 NOT_SAID_KEYWORDS = {"help_text", "description", "verbose_name"}
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 LEAST_WORDS = 3
 
 
@@ -106,8 +107,8 @@ def _told(tree: ast.Module, errors: set[str]) -> set[int]:
 def _left_out(tree: ast.Module) -> set[int]:
     found: set[int] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
-            found |= {id(one) for one in ast.walk(node.body[0]) if isinstance(node.body[0], ast.Expr)}
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node):
+            found |= {id(one) for one in ast.walk(node.body[0])}
         if isinstance(node, ast.Call):
             if _name(node.func) in NOT_SAID:
                 found |= {id(one) for one in ast.walk(node)}

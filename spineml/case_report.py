@@ -148,15 +148,15 @@ def _picture(title: str, hu: npt.NDArray[Any], labels: npt.NDArray[Any], spacing
 # --- layout -----------------------------------------------------------------------------------------------------------
 def as_pdf(report: CaseReport, language: Language = ENGLISH) -> bytes:
     """The PDF, A4; the same report gives the same bytes."""
-    return build(language.say(report.title), lambda write: _story(report, write), language)
+    return build(report.title, lambda write: _story(report, write), language)
 
 
 def _story(report: CaseReport, write: Writer) -> Iterator[Flowable]:
-    yield write.text(write.say(report.title), "Title")
-    yield _facts(report.facts, write)
+    yield write.text(report.title, "Title")
+    yield write.facts(report.facts)
     if report.summary:
-        yield write.text(write.say("Summary"), "Heading2")
-        yield write.table(_said([SUMMARY_HEAD, *report.summary], write), widths=(18, 52, 24, 24, 56))
+        yield write.text("Summary", "Heading2")
+        yield write.table([SUMMARY_HEAD, *report.summary], widths=(18, 52, 24, 24, 56))
     for section in report.sections:
         yield from _section(section, write)
 
@@ -164,26 +164,18 @@ def _story(report: CaseReport, write: Writer) -> Iterator[Flowable]:
 def _section(section: Section, write: Writer) -> Iterator[Flowable]:
     if section.title:
         yield write.page_break()
-        yield write.text(write.say(section.title), "Heading1")
-        yield _facts(section.facts, write)
+        yield write.text(section.title, "Heading1")
+        yield write.facts(section.facts)
     for warning in section.warnings:
-        yield write.text(f"{write.say('Note')}: {write.say(warning)}", "Warning")
-    yield write.text(write.say("Measurements"), "Heading2")
+        yield write.note(warning)
+    yield write.text("Measurements", "Heading2")
     if section.measurements:
-        yield write.table(_said([MEASUREMENT_HEAD, *section.measurements], write), widths=(36, 24, 18, 62, 34))
+        yield write.table([MEASUREMENT_HEAD, *section.measurements], widths=(36, 24, 18, 62, 34))
     else:
-        yield write.text(write.say("Nothing was measured."), "BodyText")
-    yield write.text(write.say("Key images"), "Heading2")
+        yield write.text("Nothing was measured.", "BodyText")
+    yield write.text("Key images", "Heading2")
     for index in range(0, len(section.pictures), 2):
         yield _beside_each_other(write, section.pictures[index : index + 2])
-
-
-def _facts(facts: Sequence[tuple[str, str]], write: Writer) -> Flowable:
-    return write.table(_said(facts, write), widths=(40, 134), head=False)
-
-
-def _said(rows: Sequence[Sequence[str]], write: Writer) -> list[list[str]]:
-    return [[write.say(cell) for cell in row] for row in rows]
 
 
 def _beside_each_other(write: Writer, pictures: Sequence[Picture]) -> Flowable:
@@ -196,7 +188,7 @@ def _beside_each_other(write: Writer, pictures: Sequence[Picture]) -> Flowable:
     for one in pictures:
         scale = min(cell / one.size[0], TALLEST_MM / one.size[1]) * mm
         drawn.append(Drawn(io.BytesIO(one.png), one.size[0] * scale, one.size[1] * scale, hAlign="LEFT"))
-    titles = [write.text(write.say(one.title)) for one in pictures]
+    titles = [write.text(one.title) for one in pictures]
     widths = [WIDTH_MM / 2 * mm] * len(pictures)
     style = [("VALIGN", (0, 0), (-1, -1), "BOTTOM"), ("LEFTPADDING", (0, 0), (-1, -1), 0)]
     return KeepTogether([Table([drawn, titles], colWidths=widths, style=style, hAlign="LEFT", spaceAfter=6)])

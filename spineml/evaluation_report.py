@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from spineml.evaluation import MEASURES
 from spineml.evaluation_summary import Pooled, Summary
 from spineml.evaluation_tables import DASH, ends, label, number, table_one
-from spineml.pdf import Writer, build
-from spineml.plots import Plot
+from spineml.pdf import ENGLISH, Language, Writer, build
+from spineml.plots import SIZE_LABELS, Plot
 from spineml.statistics import BlandAltman, Spread
 
 if TYPE_CHECKING:
@@ -48,16 +48,16 @@ class Report:
     plots: Sequence[Plot]
 
 
-def as_pdf(report: Report) -> bytes:
-    """The PDF, A4; the same report gives the same bytes."""
-    return build(report.title, lambda write: _story(report, write))
+def as_pdf(report: Report, language: Language = ENGLISH) -> bytes:
+    """The PDF, A4; the same report gives the same bytes. The plots keep their English words."""
+    return build(report.title, lambda write: _story(report, write), language)
 
 
 def _story(report: Report, write: Writer) -> Iterator[Flowable]:
     yield write.text(report.title, "Title")
-    yield write.table([[name, value] for name, value in report.facts], widths=(40, 134), head=False)
+    yield write.facts(report.facts)
     for warning in report.warnings:
-        yield write.text(f"Note: {warning}", "Warning")
+        yield write.note(warning)
     for title, summary in report.summaries.items():
         yield write.text(title, "Heading2")
         yield from _figures(write, summary)
@@ -72,9 +72,12 @@ def _story(report: Report, write: Writer) -> Iterator[Flowable]:
 
 
 def _figures(write: Writer, summary: Summary) -> Iterator[Flowable]:
-    sizes = f"{summary.patients} patients, {summary.series} series, {summary.images} images"
-    false = f"{summary.false_images} of {summary.empty_images} images without spine were given a mask"
-    yield write.text(f"{sizes}, of which {summary.marked_images} are marked by either mask; {false}.", "BodyText")
+    yield write.text(
+        f"{summary.patients} patients, {summary.series} series, {summary.images} images, of which "
+        f"{summary.marked_images} are marked by either mask; {summary.false_images} of {summary.empty_images} images "
+        "without spine were given a mask.",
+        "BodyText",
+    )
     head = ["", "Mean (95 % interval)", "SD", "Median", "Worst"]
     for title, spreads in (("per patient", summary.per_patient), ("per image", summary.per_image)):
         rows = [[label(name, summary.unit), *_spread(spreads[name])] for name in MEASURES]
@@ -87,7 +90,7 @@ def _figures(write: Writer, summary: Summary) -> Iterator[Flowable]:
     ]
     yield write.table([["Table 1 (mean of images)", "Mean (SD)", "Kim et al. 2020"], *paper], widths=(54, 60, 60))
     rows = [
-        [f"{name.replace('_', ' ')} per {scope}", *_agreement(found)]
+        [f"{SIZE_LABELS[name]} per {scope}", *_agreement(found)]
         for scope, quantities in summary.agreement.items()
         for name, found in quantities.items()
     ]

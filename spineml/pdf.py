@@ -38,7 +38,7 @@ ENGLISH = Language()
 
 
 def build(title: str, story: Callable[[Writer], Iterable[Flowable]], language: Language = ENGLISH) -> bytes:
-    """The PDF; the same story gives the same bytes. ``title`` is in its language."""
+    """The PDF; the same story gives the same bytes."""
     from reportlab.lib.pagesizes import A4
     from reportlab.lib.units import mm
     from reportlab.platypus import SimpleDocTemplate
@@ -52,7 +52,7 @@ def build(title: str, story: Callable[[Writer], Iterable[Flowable]], language: L
         rightMargin=margin,
         topMargin=margin,
         bottomMargin=margin,
-        title=title,
+        title=language.say(title),
         lang=language.code,
         creator="Spine platform",
         invariant=1,
@@ -63,7 +63,7 @@ def build(title: str, story: Callable[[Writer], Iterable[Flowable]], language: L
 
 
 class Writer:
-    """Styles, and what is made with them. ``text`` and ``table`` take words of the language, which ``say`` makes."""
+    """Styles, and what is made with them. All words are English; ``say`` makes of them words of the language."""
 
     def __init__(self, language: Language = ENGLISH) -> None:
         from reportlab.lib.styles import ParagraphStyle, getSampleStyleSheet
@@ -75,6 +75,7 @@ class Writer:
         self._styles = getSampleStyleSheet()
         self._styles["Title"].alignment = 0
         self._styles["Title"].fontSize = 16
+        self._styles["Heading2"].keepWithNext = 1
         body = self._styles["BodyText"]
         body.fontSize, body.leading = 9, 12
         self._styles.add(ParagraphStyle("Cell", body, fontSize=8, leading=10, spaceBefore=0, textColor=INK))
@@ -83,14 +84,21 @@ class Writer:
     def text(self, text: str, style: str = "Cell") -> Flowable:
         from reportlab.platypus import Paragraph
 
-        korean = KOREAN.sub(rf'<font name="{KOREAN_FONT}">\1</font>', escape(text))
+        korean = KOREAN.sub(rf'<font name="{KOREAN_FONT}">\1</font>', escape(self.say(text)))
         return Paragraph(korean, self._styles[style])
+
+    def note(self, warning: str) -> Flowable:
+        return self.text(f"{self.say('Note')}: {self.say(warning)}", "Warning")
+
+    def facts(self, facts: Sequence[tuple[str, str]]) -> Flowable:
+        """Lines of (name, value)."""
+        return self.table(facts, widths=(40, 134), head=False)
 
     def footer(self, canvas: Any, document: Any) -> None:
         from reportlab.lib.units import mm
 
         canvas.saveState()
-        said = self.text(self.say(NOT_A_DEVICE))
+        said = self.text(NOT_A_DEVICE)
         said.wrapOn(canvas, WIDTH_MM * mm, MARGIN_MM * mm)
         said.drawOn(canvas, document.leftMargin, 26)
         canvas.setFont("Helvetica", 8)

@@ -2,7 +2,7 @@
 
 Whoever imports this module pays 40 MB for matplotlib when the first plot is drawn; web processes leave it to workers,
 or to a process of its own: ``python -m spineml.plots svg < values.json``. Text is English and holds no name that a
-person chose, for matplotlib's font has no Hangul.
+person chose, for DejaVu Sans, which comes with matplotlib, has no Hangul.
 """
 
 from __future__ import annotations

@@ -222,7 +222,7 @@ class EvaluationReportView(FileView):
         },
     )
     def get(self, request: Request, run_id: str) -> HttpResponseBase:
-        """Everything as a printable PDF."""
+        """Everything as a printable PDF, in the language asked for."""
         return report_response(request._request, evaluation_get(request.user, run_id))
 
 

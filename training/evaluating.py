@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from spineml.dataset_file import DatasetReader, Entry
 from spineml.evaluation import Identity, SeriesCollector, SeriesRow
@@ -25,6 +25,7 @@ from spineml.predict import Predictor
 from spineml.volume import Geometry, HounsfieldArray, LabelArray
 from spineplatform.shared import storage
 from spineplatform.shared.lease import Lease
+from spineplatform.shared.words import language_named
 from training.models import DatasetItem, EvaluatedSeries, EvaluationRun, ModelVersion, Split
 from training.selectors_evaluations import Exposure, version_exposure
 
@@ -197,8 +198,11 @@ def _store(run: EvaluationRun, outcome: Outcome, folder: Path, stored: list[str]
         {"name": plot.name, "title": plot.title, **{kind: keep(data, f".{kind}") for kind, data in plot.files.items()}}
         for plot in outcome.plots
     ]
+    with translation.override("en"):  # whatever the process speaks: the PDF in each language is made from English
+        report = _report(run, outcome)
+    reports = {code: keep(as_pdf(report, language_named(code)), ".pdf") for code, _ in settings.LANGUAGES}
     summary = summary_csv(outcome.summaries).encode()
-    return {"plots": plots, "report": keep(as_pdf(_report(run, outcome)), ".pdf"), "summary": keep(summary, ".csv")}
+    return {"plots": plots, "reports": reports, "summary": keep(summary, ".csv")}
 
 
 def _report(run: EvaluationRun, outcome: Outcome) -> Report:
@@ -230,7 +234,9 @@ def _warnings(run: EvaluationRun, summaries: dict[str, Summary]) -> Iterator[str
     everything, unseen = summaries["all"], summaries.get("unseen")
     seen = everything.patients - (unseen.patients if unseen else 0)
     if seen:
-        who = f"{run.version} was trained on {seen} of these {everything.patients} patients"
-        yield f"{who}: with them the figures say how well it remembers, not how well it works."
+        yield (
+            f"{run.version} was trained on {seen} of these {everything.patients} patients: with them the figures say "
+            "how well it remembers, not how well it works."
+        )
     if run.split != Split.TEST:
         yield "These are not test patients: figures to quote come from the test split."

@@ -16,6 +16,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.translation import get_language
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import Capability, institutions_with, require_anywhere
@@ -229,8 +230,8 @@ def evaluation_report(request: HttpRequest, run_id: str) -> HttpResponseBase:
 
 
 def report_response(request: HttpRequest, run: EvaluationRun) -> HttpResponseBase:
-    """The PDF; the download is recorded."""
-    path = storage.local_path(finished(run)["report"])
+    """The PDF in the language of whoever asks; the download is recorded."""
+    path = storage.local_path(_report_file(finished(run)))
     audit.record(
         actor=request.user,
         action="evaluation.downloaded",
@@ -241,6 +242,12 @@ def report_response(request: HttpRequest, run: EvaluationRun) -> HttpResponseBas
     return file_download(
         request, path, name=f"evaluation-{run.version}-{run.split}.pdf", content_type="application/pdf"
     )
+
+
+def _report_file(result: dict[str, Any]) -> str:
+    """Its name in the storage. An earlier worker wrote one ``report``, in English."""
+    reports = result.get("reports", {})
+    return str(reports.get(get_language()) or reports.get(settings.LANGUAGE_CODE) or result["report"])
 
 
 # --- versions side by side --------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.translation import trans_real
 
+from spineml.pdf import Language
+
 CONTEXT = "said"
 GAP = re.compile(r"\{(\w+)\}")
 _KEY = f"{CONTEXT}{trans_real.CONTEXT_SEPARATOR}"
@@ -31,6 +33,16 @@ def said_each(text: str) -> str:
     """``text``; where it is not known as a whole, each part between commas as far as it is."""
     whole = said(text)
     return whole if whole != text else ", ".join(map(said, text.split(", ")))
+
+
+def language_named(code: str) -> Language:
+    """What a PDF is written in, whatever language is active."""
+
+    def say(text: str) -> str:
+        with translation.override(code):
+            return said_each(text)
+
+    return Language(code, say)
 
 
 @lru_cache(maxsize=4096)

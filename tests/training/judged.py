@@ -194,7 +194,7 @@ def result(rows: Sequence[SeriesRow]) -> dict[str, Any]:
                 **{kind: stored(data, f".{kind}") for kind, data in files.items()},
             }
         ],
-        "report": stored(b"%PDF-1.4", ".pdf"),
+        "reports": {code: stored(f"%PDF-1.4 {code}".encode(), ".pdf") for code in ("en", "ko")},
         "summary": stored(summary_csv({"all": everything}).encode(), ".csv"),
     }
 

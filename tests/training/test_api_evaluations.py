@@ -91,6 +91,18 @@ def test_the_summary_and_the_report_are_given_as_stored(run: EvaluationRun, admi
     assert problem(api(admin).get(f"{EVALUATIONS}{run.pk}/csv/everything/")) == (404, "not-found")
 
 
+def test_the_report_is_in_the_language_of_whoever_opens_it(run: EvaluationRun, admin: User) -> None:
+    def opened(language: str) -> bytes:
+        answer = api(admin).get(f"{EVALUATIONS}{run.pk}/report/", headers={"accept-language": language})
+        return b"".join(answer.streaming_content)
+
+    assert [opened(language) for language in ("en", "ko")] == [b"%PDF-1.4 en", b"%PDF-1.4 ko"]
+    EvaluationRun.objects.filter(pk=run.pk).update(  # of an earlier worker
+        result={**run.result, "reports": {}, "report": run.result["reports"]["en"]}
+    )
+    assert opened("ko") == b"%PDF-1.4 en"
+
+
 def test_files_of_an_evaluation_that_is_not_ready_are_a_conflict(place: Institution, admin: User) -> None:
     waiting = judged.waiting(factories.model_version(), judged.dataset(place, patients=1))
     for path in ("report/", "csv/summary/", "plots/boxes.svg"):

@@ -10,11 +10,13 @@ from typing import Any, Self
 import numpy as np
 import pytest
 from django.core.files.storage import default_storage
+from django.utils import translation
 
 from spineml.errors import ModelFileRejected
 from spineplatform.shared.lease import execute
 from spineplatform.shared.runs import RunState, run_cancel
 from tests import factories
+from tests.pdf_text import pdf_text
 from tests.training import judged
 from training.models import Dataset, DatasetItem, EvaluatedSeries, EvaluationRun, ModelVersion, Split, TrainingRun
 from training.services import version_register
@@ -97,8 +99,21 @@ def test_plots_report_and_summary_are_stored_and_named_in_the_result(network: An
     for plot in result["plots"]:
         assert content(plot["svg"]).startswith(b"<?xml")
         assert content(plot["png"]).startswith(b"\x89PNG")
-    assert content(result["report"]).startswith(b"%PDF-")
+    assert set(result["reports"]) == {"en", "ko"}
+    for pdf in result["reports"].values():
+        assert content(pdf).startswith(b"%PDF-")
     assert content(result["summary"]).startswith(b"patients_in,average,measure")
+
+
+def test_a_worker_of_a_korean_installation_stores_english_and_a_pdf_in_each_language(
+    network: Any, data: Dataset
+) -> None:
+    with translation.override("ko"):
+        result = work(asked(data)).result
+    assert "Bland-Altman, volume (ml) per patient" in {plot["title"] for plot in result["plots"]}
+    english, korean = (pdf_text(content(result["reports"][code])) for code in ("en", "ko"))
+    assert "SplitTestInstitutionHome" in english
+    assert "분할시험기관Home" in korean
 
 
 def content(name: str) -> bytes:

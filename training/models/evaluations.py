@@ -17,7 +17,8 @@ class EvaluationRun(Run):
     """Segments a split of a data set with a version and compares the masks with the approved ones.
 
     ``result`` is `spineml.evaluation`'s summary as JSON: per image, per patient and pooled figures with intervals,
-    Bland-Altman, precision-recall; empty until the run has succeeded. The rows of images stand in `EvaluatedSeries`.
+    Bland-Altman, precision-recall, with the names in the storage of the plots, of the summary and of the PDF in each
+    language (``reports``); empty until the run has succeeded. The rows of images stand in `EvaluatedSeries`.
     """
 
     kind = "evaluation"

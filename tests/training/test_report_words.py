@@ -1,0 +1,68 @@
+"""The PDF of an evaluation, laid out from English into the language of whoever opens it."""
+
+from __future__ import annotations
+
+import re
+
+from django.utils import translation
+
+from spineml.evaluation_report import Report, as_pdf
+from spineml.evaluation_summary import summarise
+from spineml.pdf import NOT_A_DEVICE, Language
+from spineplatform.shared.words import language_named
+from tests.pdf_text import pdf_text
+from tests.spineml.evaluated import blob, patients, row
+from training.models import Split
+
+HANGUL = re.compile("[\uac00-\ud7a3]")
+WORD = re.compile("[a-z]{3}", re.IGNORECASE)
+SAME_IN_KOREAN = {"Dice", "IoU", "Bland-Altman", "Kim et al. 2020", "Hausdorff 95 (mm)", "Hausdorff 95 (px)"}
+FACTS = ("Version", "Data set", "Split", "Institution", "Evaluated")
+SEEN = (
+    "v3 was trained on 2 of these 5 patients: with them the figures say how well it remembers, not how well it works."
+)
+
+
+def report() -> Report:
+    """Everything that an evaluation may say: also of series without a spacing, and of every split."""
+    bare = [row(blob((3, 40, 48), 1), blob((3, 40, 48), 2), known=False)]
+    both = {"All patients": patients(2), "Patients on whom v3 was not trained": bare}
+    with translation.override("en"):
+        splits = [("Split", str(split.label)) for split in Split]
+    return Report(
+        title="Evaluation of v3 on 2026",
+        facts=[*((name, "1") for name in FACTS), *splits],
+        warnings=[SEEN, "These are not test patients: figures to quote come from the test split."],
+        summaries={title: summarise(rows, draws=50) for title, rows in both.items()},
+        worst=[("Series 2 of the split", 3, 0.5)],
+        plots=[],
+    )
+
+
+def test_every_word_is_translated() -> None:
+    korean, left = language_named("ko"), set()
+
+    def say(text: str) -> str:
+        words = korean.say(text)
+        if WORD.search(words) and not HANGUL.search(words):
+            left.add(words)
+        return words
+
+    as_pdf(report(), Language("ko", say))
+    assert left == SAME_IN_KOREAN
+
+
+def test_the_pdf_is_in_the_language_named_whatever_is_active() -> None:
+    with translation.override("en"):
+        korean = pdf_text(as_pdf(report(), language_named("ko")))
+    with translation.override("ko"):
+        english = pdf_text(as_pdf(report(), language_named("en")))
+    for words in ("2026에 대한 v3 평가", "그중", "중앙값", "참고: v3은(는) 이 환자 5명 중", "분할의 시리즈 2"):
+        assert words in korean
+    for words in ("Evaluation of v3 on 2026", "of which", "Note: v3 was trained on 2", "Series 2 of the split"):
+        assert words in english
+        assert words not in korean
+    assert " to " in english
+    assert " to " not in korean
+    assert NOT_A_DEVICE in english
+    assert not HANGUL.search(english)
