@@ -5,7 +5,7 @@ class CasesConfig(AppConfig):
     name = "cases"
 
     def ready(self) -> None:
-        from cases.services_agreement import model_mask_made
+        from cases.agreement.services import model_mask_made
         from cases.signals import mask_recorded
         from cases.telling import tell_mask
 

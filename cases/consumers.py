@@ -7,12 +7,12 @@ from typing import Any
 
 from accounts.access import Capability, require_anywhere
 from cases.access import annotation_get, case_get, import_run_get
-from cases.access_agreement import agreement_run_get
+from cases.agreement.access import agreement_run_get
+from cases.comments.selectors import new_mask_facts, notice_facts, notices_of, unread_count
 from cases.models import Presence
-from cases.models_presence import KEPT_EVERY_SECONDS
-from cases.present import others_at, presence_begin, presence_end, presence_keep
-from cases.selectors_comments import new_mask_facts, notice_facts, notices_of, unread_count
+from cases.models.presence import KEPT_EVERY_SECONDS
 from cases.telling import case_group, person_group
+from cases.worklist.presence import others_at, presence_begin, presence_end, presence_keep
 from spineplatform.shared.live import LiveConsumer
 from spineplatform.shared.progress import RunConsumer
 from spineplatform.shared.runs import Run

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from cases.selectors_comments import unread_count
+from cases.comments.selectors import unread_count
 
 
 def notices(request: HttpRequest) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Writes of this app beside the upload (cases.uploads): masks and the state of cases."""
+"""Writes of masks: uploaded ones are checked first; every mask is recorded here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts.access import Capability, require
-from cases.models import Annotation, AnnotationSource, Case, CaseState, Series
+from cases.models import Annotation, AnnotationSource, Series
 from cases.signals import mask_recorded
 from spineml import measure
 from spineml.mask_change import mask_change
@@ -122,8 +122,3 @@ def _change(parent: Annotation | None, mask: SliceFileReader) -> dict[str, Any] 
         return None
     with SliceFileReader(storage.local_path(parent.mask)) as before:
         return mask_change(before, mask).as_json()
-
-
-def case_mark_segmented(*, case: Case) -> None:
-    """Called when a model's mask for one of its series is there."""
-    Case.objects.filter(pk=case.pk, state=CaseState.IMPORTED).update(state=CaseState.SEGMENTED)

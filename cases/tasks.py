@@ -5,8 +5,8 @@ from celery import shared_task
 
 @shared_task(name="cases.tasks.import_upload")
 def import_upload(run_id: str) -> None:
+    from cases.intake.runner import run_import
     from cases.models import ImportRun
-    from cases.runner import run_import
     from spineplatform.shared.lease import execute
 
     execute(ImportRun, run_id, run_import)
@@ -14,7 +14,7 @@ def import_upload(run_id: str) -> None:
 
 @shared_task(name="cases.tasks.agree")
 def agree(run_id: str) -> None:
-    from cases.agreeing import run_agreement
+    from cases.agreement.running import run_agreement
     from cases.models import AgreementRun
     from spineplatform.shared.lease import execute
 

@@ -13,12 +13,12 @@ from rest_framework.views import APIView
 
 from accounts.access import Capability
 from cases.access import annotation_get, series_get
-from cases.api import SeriesOut
-from cases.api_masks import MaskOut
+from cases.imaging.api_masks import MaskOut
+from cases.intake.uploads import received
 from cases.models import Annotation
 from cases.services import annotation_upload
-from cases.uploads import received
 from cases.viewing import series_viewed
+from cases.worklist.api import SeriesOut
 from inference.api_comparisons import ComparisonOut
 from inference.api_runs import InferenceRunOut, VersionBrief
 from inference.models import Prediction

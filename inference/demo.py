@@ -12,9 +12,9 @@ from pathlib import Path
 
 from accounts.models import Institution, Role, User
 from accounts.services import NewPerson, institution_create, password_generate, user_create
+from cases.intake.uploads import IncomingFile, UploadOptions, upload_create
 from cases.models import Annotation, Series
 from cases.services import SameMask, annotation_upload
-from cases.uploads import IncomingFile, UploadOptions, upload_create
 from inference.demo_data import DemoCase, parts_of
 from inference.models import InferenceRun, Prediction
 from inference.selectors import trained_on

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import Capability, has_capability
 from cases.access import annotation_get, series_get
+from cases.imaging.slices import check_slice
 from cases.models import Annotation, AnnotationSource, Series
-from cases.slices import check_slice
 from cases.viewing import series_viewed
 from inference.access import comparison_get, inference_run_get
 from inference.models import ComparisonRun

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.utils import timezone, translation
 
+from cases.agreement.selectors import measurements_for
 from cases.models import Annotation, Measurement, Review
-from cases.selectors_agreement import measurements_for
 from inference.models import Prediction, ReportRun
 from spineml.case_report import CaseReport, Picture, Section, as_pdf, key_pictures
 from spineml.volume_file import SliceFileReader

@@ -16,7 +16,8 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from cases.models import Annotation, AnnotationSource
-from cases.services import MaskOrigin, annotation_record, case_mark_segmented
+from cases.services import MaskOrigin, annotation_record
+from cases.states import case_mark_segmented
 from inference.deviating import deviations
 from inference.models import InferenceRun, Prediction
 from spineml import measure

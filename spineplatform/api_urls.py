@@ -3,10 +3,7 @@
 from django.urls import path
 
 from accounts import api as accounts
-from cases import api as cases
-from cases import api_masks, api_reading, api_slices, api_uploads
-from cases.urls_api_agreement import urlpatterns as agreement
-from cases.urls_api_review import urlpatterns as reviews
+from cases.urls_api import urlpatterns as cases
 from inference import api_comparisons, api_report, api_runs, api_series
 from inference import api_versions as inference_versions
 from inference.urls_overview import api_urlpatterns as overview
@@ -23,21 +20,8 @@ urlpatterns = [
     path("institutions/", accounts.InstitutionListView.as_view(), name="institutions"),
     path("users/", accounts.UserListView.as_view(), name="users"),
     path("users/<int:user_id>/roles/", accounts.UserRolesView.as_view(), name="user-roles"),
-    path("uploads/", api_uploads.UploadListView.as_view(), name="uploads"),
-    path("uploads/<uuid:upload_id>/", api_uploads.UploadView.as_view(), name="upload"),
-    path("cases/", cases.CaseListView.as_view(), name="cases"),
-    path("cases/counts/", cases.CaseCountsView.as_view(), name="case-counts"),
-    path("cases/<uuid:case_id>/", cases.CaseView.as_view(), name="case"),
+    *cases,
     path("series/<uuid:series_id>/", api_series.SeriesView.as_view(), name="series"),
-    path("series/<uuid:series_id>/slices/<int:z>/", cases.SeriesSliceView.as_view(), name="series-slice"),
-    path("series/<uuid:series_id>/slices/", api_slices.SeriesSlicesView.as_view(), name="series-slices"),
-    path("series/<uuid:series_id>/reading/", api_reading.ReadingView.as_view(), name="reading"),
-    path("series/<uuid:series_id>/corrections/", api_reading.CorrectionListView.as_view(), name="corrections"),
-    path("series/<uuid:series_id>/draft/", api_reading.DraftView.as_view(), name="draft"),
-    path("series/<uuid:series_id>/measurements/", api_reading.MeasurementListView.as_view(), name="measurements"),
-    path("measurements/<uuid:measurement_id>/", api_reading.MeasurementView.as_view(), name="measurement"),
-    path("me/viewer-settings/", api_reading.ViewerSettingsView.as_view(), name="viewer-settings"),
-    path("masks/<uuid:mask_id>/slices/", api_slices.MaskSlicesView.as_view(), name="mask-slices"),
     path("series/<uuid:series_id>/masks/", api_series.MaskListView.as_view(), name="masks"),
     path("series/<uuid:series_id>/segment/", api_runs.SegmentView.as_view(), name="segment"),
     path("series/<uuid:series_id>/comparisons/", api_comparisons.ComparisonListView.as_view(), name="comparisons"),
@@ -45,8 +29,6 @@ urlpatterns = [
     path("series/<uuid:series_id>/reports/", api_report.ReportListView.as_view(), name="reports"),
     path("reports/<uuid:run_id>/pdf/", api_report.ReportPdfView.as_view(), name="report-pdf"),
     path("masks/<uuid:mask_id>/", api_series.MaskView.as_view(), name="mask"),
-    path("masks/<uuid:mask_id>/slices/<int:z>/", api_masks.MaskSliceView.as_view(), name="mask-slice"),
-    path("masks/<uuid:mask_id>/download/<str:kind>/", api_masks.MaskDownloadView.as_view(), name="mask-download"),
     path("comparisons/<uuid:run_id>/", api_comparisons.ComparisonView.as_view(), name="comparison"),
     path("comparisons/<uuid:run_id>/csv/", api_comparisons.ComparisonCsvView.as_view(), name="comparison-csv"),
     path(
@@ -67,8 +49,6 @@ urlpatterns = [
     path("models/<uuid:version_id>/promote/", api_promotions.PromoteView.as_view(), name="model-promote"),
     path("models/rollback/", api_promotions.RollbackView.as_view(), name="model-rollback"),
     path("promotions/", api_promotions.PromotionListView.as_view(), name="promotions"),
-    *reviews,
-    *agreement,
     *datasets,
     *versions,
     path("evaluations/", api_evaluations.EvaluationListView.as_view(), name="evaluations"),

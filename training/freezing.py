@@ -10,8 +10,8 @@ from typing import Any
 from django.db import IntegrityError
 from django.utils import timezone
 
+from cases.intake.pseudonyms import keyed_hash
 from cases.models import Annotation, AnnotationSource, Review, ReviewVerdict, Series
-from cases.pseudonyms import keyed_hash
 from spineml import fingerprint, metrics
 from spineml.dataset_file import DatasetWriter, SeriesFacts
 from spineml.label_checks import Checked, LabelCheck, Suspicion

@@ -8,7 +8,7 @@ from typing import Any
 from django import template
 
 from cases.models import Case, Series
-from cases.present import names, others_at
+from cases.worklist.presence import names, others_at
 
 register = template.Library()
 

@@ -31,7 +31,7 @@ const SAVING_DATA_AHEAD = 16;
 const OTHER_VIEWS_EVERY_MS = 250;
 
 export class Reader {
-  /** @param {HTMLElement} root templates/reading/read.html @param {object} reading cases/selectors_reading.py `reading_of` */
+  /** @param {HTMLElement} root templates/reading/read.html @param {object} reading cases/reading/selectors.py `reading_of` */
   constructor(root, reading) {
     Object.assign(this, { root, reading, addresses: reading.addresses });
     this.grid = new Grid(reading.series);

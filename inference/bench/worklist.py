@@ -19,9 +19,9 @@ from django.utils import timezone
 
 from accounts.models import Institution, Role, User
 from accounts.services import NewPerson, institution_create, password_generate, user_create
-from cases.filtering import CaseFilter
 from cases.models import Annotation, Assignment, Case, CaseState, Patient, Review, ReviewVerdict, Series
-from cases.selectors import case_page
+from cases.worklist.filtering import CaseFilter
+from cases.worklist.selectors import case_page
 from spineml.volume import Geometry
 
 SMALL, LARGE = 1_000, 100_000

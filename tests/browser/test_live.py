@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from accounts.models import Role
-from cases.models_comments import Notice, NoticeKind
+from cases.models.comments import Notice, NoticeKind
 from tests import factories
 from tests.browser.test_walk import log_in
 from tests.conftest import DESKTOP, watched_page

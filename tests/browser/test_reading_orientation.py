@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Page
 
 from accounts.models import User
+from cases.intake.runner import run_import
+from cases.intake.uploads import IncomingFile, UploadOptions, upload_create
 from cases.models import ImportRun, Series
-from cases.runner import run_import
-from cases.uploads import IncomingFile, UploadOptions, upload_create
 from spineml.phantom import spine_phantom, write_dicom_series
 from spineml.volume import Geometry, Volume
 from spineplatform.shared.lease import execute

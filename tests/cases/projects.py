@@ -10,10 +10,10 @@ from typing import Any
 from django.db import transaction
 
 from accounts.models import Institution, User
-from cases.agreeing import run_agreement
+from cases.agreement.running import run_agreement
+from cases.agreement.services import reading_finish
 from cases.models import AgreementRun, Annotation, ReadingItem, ReadingProject, Series
-from cases.models_agreement import ProjectRole
-from cases.services_agreement import reading_finish
+from cases.models.agreement import ProjectRole
 from spineplatform.shared.lease import Lease
 from spineplatform.shared.runs import claim
 from tests import factories

@@ -9,7 +9,9 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from accounts.models import Role
-from cases.agreeing import run_agreement
+from cases.agreement.running import run_agreement
+from cases.agreement.services import item_decide, proposal_make, reading_finish
+from cases.agreement.showing import plot
 from cases.models import (
     AgreementRun,
     Annotation,
@@ -22,9 +24,7 @@ from cases.models import (
     Review,
     ReviewVerdict,
 )
-from cases.models_agreement import AgreementJob, DecisionKind
-from cases.services_agreement import item_decide, proposal_make, reading_finish
-from cases.showing_agreement import plot
+from cases.models.agreement import AgreementJob, DecisionKind
 from spineml.metrics import confusion
 from spineml.volume_file import read_mask
 from spineplatform.shared import storage

@@ -10,9 +10,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from accounts.models import Membership, Role, User
-from cases import uploads
+from cases.intake import uploads
+from cases.intake.uploads import IncomingFile
 from cases.models import ImportRun, Upload, Verdict
-from cases.uploads import IncomingFile
 from spineplatform.shared import storage
 from spineplatform.shared.api import FORM_BYTES
 from spineplatform.shared.runs import RunState

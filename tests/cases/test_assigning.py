@@ -13,10 +13,10 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Institution, User
-from cases.assigning import To, cases_assign
-from cases.grouping import group_create, group_delete
 from cases.models import Assignment, Case
-from cases.selectors_worklist import series_next
+from cases.worklist.assigning import To, cases_assign
+from cases.worklist.grouping import group_create, group_delete
+from cases.worklist.queue import series_next
 from spineplatform.shared.errors import NotFound
 from tests import factories
 

@@ -17,13 +17,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Role, User
-from cases.assigning import To, cases_assign
-from cases.commenting import comment_write, notices_read
+from cases.comments.commenting import comment_write, notices_read
 from cases.consumers import ImportRunConsumer, NoticeConsumer, PresenceConsumer
 from cases.models import ImportRun, Presence, Verdict
-from cases.models_presence import FORGOTTEN_AFTER_SECONDS
-from cases.present import others_at, presence_begin, presence_keep
+from cases.models.presence import FORGOTTEN_AFTER_SECONDS
 from cases.telling import case_group, person_group, tell_changed
+from cases.worklist.assigning import To, cases_assign
+from cases.worklist.presence import others_at, presence_begin, presence_keep
 from spineplatform.shared.live import NOT_FOUND, OPEN_AGAIN, UNAUTHENTICATED
 from spineplatform.shared.runs import RunState
 from tests import factories

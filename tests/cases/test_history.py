@@ -11,9 +11,9 @@ from django.urls import reverse
 
 from accounts.models import User
 from cases.models import Annotation, ReviewVerdict
-from cases.reading import Correction, annotation_correct
-from cases.reviewing import NewReview, review_sign
-from cases.selectors_history import as_ranges, history_of
+from cases.reading.history import as_ranges, history_of
+from cases.reading.services import Correction, annotation_correct
+from cases.review.reviewing import NewReview, review_sign
 from tests import factories
 from tests.cases import projects
 

@@ -13,9 +13,9 @@ import pytest
 from django.core.files.storage import default_storage
 
 from accounts.models import User
+from cases.intake.runner import run_import
+from cases.intake.uploads import EmptyFile, IncomingFile, NothingToImport, UploadOptions, upload_create
 from cases.models import Case, ImportRun, Series, Upload
-from cases.runner import run_import
-from cases.uploads import EmptyFile, IncomingFile, NothingToImport, UploadOptions, upload_create
 from inference.models import InferenceRun
 from spineml.errors import UnreadableFile
 from spineml.phantom import spine_phantom, write_dicom_series, write_nifti
@@ -134,7 +134,7 @@ def test_a_series_that_cannot_be_deidentified_is_refused_by_name_and_the_others_
     def refuse(src: Path, *args: Any, **options: Any) -> None:
         raise UnreadableFile(src.name, "It is damaged.")
 
-    monkeypatch.setattr("cases.runner.deidentify.deidentify_dicom", refuse)
+    monkeypatch.setattr("cases.intake.runner.deidentify.deidentify_dicom", refuse)
     volume, _ = spine_phantom(seed=3, **SMALL)
     dicom = write_dicom_series(volume, tmp_path / "dicom")
     upload = send(clinician, *dicom, nifti(tmp_path))

@@ -11,9 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.translation import override
 
 from accounts.models import Institution, Role
-from cases.filtering import BadFilter, CaseFilter
 from cases.models import AnnotationSource, Case, Series, Verdict
-from cases.selectors import case_page
+from cases.worklist.filtering import BadFilter, CaseFilter
+from cases.worklist.selectors import case_page
 from spineplatform.shared import storage
 from spineplatform.shared.runs import RunState
 from tests import factories

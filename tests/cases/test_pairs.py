@@ -13,9 +13,9 @@ from django.test import Client
 from PIL import Image
 
 from accounts.models import Role, User
+from cases.intake.runner import run_import
+from cases.intake.uploads import IncomingFile, PairOptions, PatientRule, SplitWish, UploadOptions, upload_create
 from cases.models import Annotation, ImportRun, Patient, Review, Series, Upload
-from cases.runner import run_import
-from cases.uploads import IncomingFile, PairOptions, PatientRule, SplitWish, UploadOptions, upload_create
 from inference.models import InferenceRun
 from spineml.volume_file import read_mask
 from spineplatform.shared.errors import Forbidden

@@ -10,9 +10,9 @@ from django.urls import reverse
 
 from accounts.models import User
 from cases.models import Annotation, Case, Review, ReviewVerdict
-from cases.reviewing import BeingRead, MaskNeeded, NewReview, ReasonNeeded, case_open, review_sign
-from cases.selectors_reading import reading_of
-from cases.selectors_worklist import series_next
+from cases.reading.selectors import reading_of
+from cases.review.reviewing import BeingRead, MaskNeeded, NewReview, ReasonNeeded, case_open, review_sign
+from cases.worklist.queue import series_next
 from spineplatform.shared.errors import Forbidden, NotFound
 from spineplatform.shared.models import AuditEvent
 from tests import factories

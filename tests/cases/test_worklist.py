@@ -14,12 +14,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Institution, User
-from cases.assigning import To, cases_assign
-from cases.filtering import ORDERS, BadFilter, CaseFilter
-from cases.grouping import MOST_FILTERS, TooManyFilters, filter_save, group_create
 from cases.models import Assignment, Case, Notice, ReaderGroup
-from cases.selectors import case_counts, case_page
-from cases.selectors_worklist import series_next
+from cases.worklist.assigning import To, cases_assign
+from cases.worklist.filtering import ORDERS, BadFilter, CaseFilter
+from cases.worklist.grouping import MOST_FILTERS, TooManyFilters, filter_save, group_create
+from cases.worklist.queue import series_next
+from cases.worklist.selectors import case_counts, case_page
 from tests import factories
 from tests.api_client import api, problem
 
@@ -266,7 +266,7 @@ def test_chosen_cases_are_assigned_by_page_and_the_list_comes_back_as_it_was(
 def test_more_cases_than_fit_at_once_are_not_silently_left_out(
     browser: Client, colleague: User, cases: list[Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cases.pages_worklist.MOST_AT_ONCE", 2)
+    monkeypatch.setattr("cases.worklist.pages.MOST_AT_ONCE", 2)
     body = {"cases": [case.pk for case in cases], "assignee": colleague.pk}
     shown = browser.post(reverse("worklist:assign_many"), body, follow=True).content.decode()
     assert "2 cases were assigned." in shown

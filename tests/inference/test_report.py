@@ -12,7 +12,7 @@ from django.utils import translation
 
 from accounts.models import Role
 from cases.models import Annotation, AnnotationSource, Review, ReviewVerdict
-from cases.models_reading import MeasurementKind
+from cases.models.reading import MeasurementKind
 from inference.models import ReportRun
 from inference.reporting import run_report
 from inference.services_report import NothingToReport, case_report_start, report_start

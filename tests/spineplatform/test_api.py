@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.test import Client, RequestFactory
 
 from accounts.models import Role, User
-from cases import api as cases_api
+from cases.worklist import api as cases_api
 from spineplatform.shared import api as shared
 from tests import factories
 from tests.api_client import api, problem

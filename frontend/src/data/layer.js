@@ -4,7 +4,7 @@ import { Source } from "./loader.js";
 import { copyRow } from "./volume.js";
 
 export class Layer {
-  /** @param {object} facts see cases/selectors_reading.py `mask_facts`; null id: nothing is saved yet */
+  /** @param {object} facts see cases/reading/selectors.py `mask_facts`; null id: nothing is saved yet */
   constructor(facts, grid, look) {
     Object.assign(this, { facts, grid, outline: false, opacity: 0.45, visible: false, ...look });
     this.nothing = new Uint8Array(grid.sliceLength);

@@ -1,0 +1,1 @@
+"""Reading projects: several readers, how far they agree, and what is decided."""

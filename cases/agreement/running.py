@@ -1,0 +1,156 @@
+"""The comparison of several readings of a series, and masks proposed from them, in a worker without TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import combinations
+from typing import Any
+
+from cases.agreement.selectors import latest_model_mask, ordered_readings
+from cases.agreement.services import ReadingClosed, decision_record, item_locked
+from cases.models import AgreementRun, Annotation, AnnotationSource, ReadingItem, ReadingProject
+from cases.models.agreement import BEING_READ, AgreementJob, DecisionKind, ItemState
+from cases.services import MaskOrigin, annotation_record
+from spineml import agreement, consensus
+from spineml.agreement import MODEL, PairFigures, SeriesFigures
+from spineml.volume_file import SliceFileReader
+from spineplatform.shared import storage
+from spineplatform.shared.lease import Lease
+
+Named = list[tuple[str, Annotation]]
+
+
+def run_agreement(lease: Lease[AgreementRun]) -> None:
+    """Work of one AgreementRun: the figures of a series, or a proposal."""
+    if lease.run.job == AgreementJob.FIGURES:
+        _figures(lease)
+    else:
+        _propose(lease)
+
+
+# --- figures ----------------------------------------------------------------------------------------------------------
+class MasksChanged(Exception):
+    """Other masks count than those that were compared."""
+
+
+def _figures(lease: Lease[AgreementRun]) -> None:
+    """Compare until the masks that were compared are still those that count when the result is written."""
+    item = lease.run.item
+    while not lease.ended:
+        masks = _finished(item, with_model=True)
+        pairs = _compared(lease, item, masks)
+        with suppress(MasksChanged), lease.finishing():
+            _write(item_locked(item), masks, pairs)
+
+
+def _write(item: ReadingItem, masks: Named, pairs: list[PairFigures]) -> None:
+    if item.state in BEING_READ:
+        raise ReadingClosed("A reader has changed the mask. The figures follow once all have finished.")
+    if _ids(_finished(item, with_model=True)) != _ids(masks):
+        raise MasksChanged
+    item.figures = _as_json(masks, pairs)
+    item.save(update_fields=["figures"])
+    _agree(item, pairs)
+    _summarise(item.project_id)
+
+
+def _ids(masks: Named) -> list[Any]:
+    return [(name, mask.pk) for name, mask in masks]
+
+
+def _finished(item: ReadingItem, *, with_model: bool) -> Named:
+    """The readers' masks in the project's order, named by the reader's id, and the newest of a model."""
+    masks = [(str(reading.reader_id), reading.annotation) for reading in ordered_readings(item)]
+    model = latest_model_mask(item) if with_model else None
+    return [*masks, (MODEL, model)] if model else masks
+
+
+def _compared(lease: Lease[AgreementRun], item: ReadingItem, masks: Named) -> list[PairFigures]:
+    geometry, depth = item.series.geometry, item.series.depth
+    pairs = list(combinations(masks, 2))
+    found = []
+    for n, (first, second) in enumerate(pairs):
+        with _open([first[1], second[1]]) as (one, other):
+            found.append(
+                agreement.pair_figures(
+                    (first[0], second[0]),
+                    (one, other),
+                    geometry,
+                    progress=lambda done, _, n=n: lease.report(  # type: ignore[misc]
+                        n * depth + done, len(pairs) * depth, "Comparing slices"
+                    ),
+                )
+            )
+    return found
+
+
+@contextmanager
+def _open(masks: Sequence[Annotation]) -> Iterator[list[SliceFileReader]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(SliceFileReader(storage.local_path(mask.mask))) for mask in masks]
+
+
+def _as_json(masks: Named, pairs: list[PairFigures]) -> dict[str, Any]:
+    return {
+        "masks": {name: str(mask.pk) for name, mask in masks},
+        "pairs": [pair.as_json() for pair in pairs],
+        "from_model": any(_from_model(mask) for name, mask in masks if name != MODEL),
+    }
+
+
+def _from_model(mask: Annotation) -> bool:
+    """The mask is a model's, or a correction that began with one."""
+    here: Annotation | None = mask
+    while here is not None and here.source != AnnotationSource.MODEL:
+        here = here.parent
+    return here is not None
+
+
+def _agree(item: ReadingItem, pairs: list[PairFigures]) -> None:
+    """Settle the series by the first reader's mask where all readers agree as much as the project asks."""
+    wanted = item.project.agreed_dice
+    lowest = min(pair.dice for pair in pairs if not pair.with_model)
+    if wanted is None or item.state != ItemState.ALL_READ or lowest < wanted:
+        return
+    first = ordered_readings(item)[0]
+    note = f"The readers' masks agree with a Dice of {lowest:.3f} (asked: {wanted:.3f})."
+    decision_record(item=item, annotation=first.annotation, kind=DecisionKind.AGREED, signer=first.reader, note=note)
+
+
+def _summarise(project_id: Any) -> None:
+    """Figures of the whole project, from those of its series; runs of one project take turns."""
+    project = ReadingProject.objects.select_for_update().get(pk=project_id)
+    items: Any = project.items.exclude(figures=None).select_related("series__case")
+    series = [
+        SeriesFigures(
+            str(item.series.case.patient_id),
+            tuple(PairFigures.from_json(pair) for pair in item.figures["pairs"]),
+            item.figures["from_model"],
+        )
+        for item in items
+    ]
+    project.summary = agreement.summarised(series, margin=project.margin)
+    project.save(update_fields=["summary"])
+
+
+# --- proposals --------------------------------------------------------------------------------------------------------
+def _propose(lease: Lease[AgreementRun]) -> None:
+    """Make one mask of the finished ones: a new mask whose author asked for it, and whose parent is the first."""
+    run, item = lease.run, lease.run.item
+    masks = [mask for _, mask in _finished(item, with_model=run.job == AgreementJob.MAJORITY_WITH_MODEL)]
+    lease.report(0, item.series.depth, "Counting votes")
+    with storage.work_folder("proposal") as folder, storage.stored_or_removed() as stored, _open(masks) as sources:
+        path = folder / "mask.h5"
+        consensus.write_consensus(path, sources, item.series.geometry, _chosen(run, sources))
+        origin = MaskOrigin(
+            AnnotationSource.EDIT, author=run.requested_by, parent=masks[0], label=run.get_job_display()
+        )
+        with lease.finishing() as row:
+            row.annotation = annotation_record(series=item.series, path=path, stored=stored, origin=origin)
+
+
+def _chosen(run: AgreementRun, sources: Sequence[SliceFileReader]) -> consensus.BoolArray:
+    if run.job == AgreementJob.STAPLE:
+        return consensus.staple(consensus.count_patterns(sources)).chosen
+    return consensus.majority(len(sources))

@@ -1,0 +1,31 @@
+"""What the REST doors of an open reading room have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from spineplatform.shared.api import refuse_above
+from spineplatform.shared.errors import Conflict
+
+# Slices of a mask deflate to a few kB; this is room for a wild mask of thousands of them.
+MAX_BODY = 64 * 1024**2
+
+
+class AnotherPerson(Conflict):
+    """Somebody else has logged in in this browser since the page was opened. Nothing was written in their name."""
+
+    code = "another-person"
+
+
+class ReadingDoor(APIView):
+    """A door of the viewer: bodies are limited, and a page that was opened by one person never writes as another."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        refuse_above(request, MAX_BODY)
+        super().initial(request, *args, **kwargs)
+        reader = request.headers.get("X-Reader", "")
+        if reader and reader != str(request.user.pk):
+            raise AnotherPerson

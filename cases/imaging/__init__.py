@@ -1,0 +1,1 @@
+"""Pixels on their way out: slices for the viewers, masks as files."""

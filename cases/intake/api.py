@@ -1,0 +1,162 @@
+"""REST: send files, and see what became of each."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.access import Capability, institution_named_or_only, require_anywhere
+from cases.access import upload_get
+from cases.intake.uploads import PairOptions, PatientRule, SplitWish, UploadOptions, incoming, upload_create
+from cases.models import FileVerdict, Upload
+from spineplatform.shared.api import ReceivingView, RunOut, checked
+from spineplatform.shared.api_schema import problems
+
+LONGEST_SPACING_MM = 100.0
+
+
+class SpacingField(serializers.CharField):
+    """``"0.7"`` or ``"0.7,0.8"`` in mm, as ``(y, x)``."""
+
+    def to_internal_value(self, data: Any) -> tuple[float, float]:  # type: ignore[override]
+        parts = super().to_internal_value(data).split(",")
+        try:
+            numbers = [float(part) for part in parts]
+        except ValueError:
+            numbers = []
+        if len(numbers) not in (1, 2) or not all(_is_spacing(number) for number in numbers):
+            raise serializers.ValidationError(
+                "Give one length in mm, or two as “rows,columns”, such as 0.7 or 0.7,0.8."
+            )
+        return numbers[0], numbers[-1]
+
+
+def _is_spacing(value: float) -> bool:
+    return math.isfinite(value) and 0 < value <= LONGEST_SPACING_MM
+
+
+class UploadIn(serializers.Serializer[Any]):
+    files = serializers.ListField(
+        child=serializers.FileField(allow_empty_file=True),
+        allow_empty=False,
+        help_text="DICOM, NIfTI, NRRD, MHA, PNG, JPEG, TIFF, NPY, or zips of them; repeat the field for each file.",
+    )
+    paths = serializers.ListField(
+        child=serializers.CharField(max_length=500),
+        required=False,
+        help_text="The path of each file in its folder, in the order of the files.",
+    )
+    institution = serializers.UUIDField(required=False, help_text="Needed when you may upload in several.")
+    title = serializers.CharField(required=False, default="", allow_blank=True, max_length=120)
+    segment = serializers.BooleanField(default=True, help_text="Segment right after the import.")
+    stack_images = serializers.BooleanField(default=True, help_text="Pictures of one folder are one series.")
+    pixel_spacing_mm = SpacingField(required=False, help_text="For files that do not say it: “0.7” or “0.7,0.8” (y,x).")
+    slice_spacing_mm = serializers.FloatField(required=False, min_value=0.001, max_value=LONGEST_SPACING_MM)
+
+    pairs = serializers.BooleanField(
+        default=False,
+        help_text="The files are images with their masks: images/7.png and masks/7.png, or 7.png and 7_mask.png.",
+    )
+    patients = serializers.ChoiceField(
+        choices=[(rule.value, rule.value) for rule in PatientRule],
+        default=PatientRule.EACH.value,
+        help_text="Of pairs: each image is a patient, the name's prefix is, or a CSV (name, patient, split) says it.",
+    )
+    separator = serializers.CharField(default="_", max_length=5, help_text="Where the prefix ends.")
+    split = serializers.ChoiceField(
+        choices=[(wish.value, wish.value or "later") for wish in SplitWish],
+        default=SplitWish.LATER.value,
+        allow_blank=True,
+        help_text="The split of the patients of pairs, or “draw”. For model admins.",
+    )
+    approve = serializers.BooleanField(
+        default=False, help_text="Sign the masks of pairs for training. For model admins."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        pairs = PairOptions(
+            patients=PatientRule(attrs.pop("patients")),
+            separator=attrs.pop("separator"),
+            split=SplitWish(attrs.pop("split")),
+            approve=attrs.pop("approve"),
+        )
+        attrs["pairs"] = pairs if attrs["pairs"] else None
+        if attrs.get("paths") and len(attrs["paths"]) != len(attrs["files"]):
+            raise serializers.ValidationError({"paths": "Send one path for each file, in the same order, or none."})
+        return attrs
+
+
+class VerdictOut(serializers.ModelSerializer[FileVerdict]):
+    class Meta:
+        model = FileVerdict
+        fields = ["name", "status", "code", "reason", "series"]
+
+
+class UploadOut(serializers.ModelSerializer[Upload]):
+    run = RunOut()
+    url = serializers.SerializerMethodField()
+    page = serializers.CharField(source="get_absolute_url")
+
+    class Meta:
+        model = Upload
+        fields = ["id", "title", "institution", "options", "total_bytes", "created_at", "run", "url", "page"]
+
+    def get_url(self, upload: Upload) -> str:
+        return reverse("api:upload", args=[upload.pk])
+
+
+class UploadDetailOut(UploadOut):
+    verdicts = VerdictOut(many=True)
+    cases = serializers.SerializerMethodField(help_text="The cases that the files are in now.")
+
+    class Meta(UploadOut.Meta):
+        fields = [*UploadOut.Meta.fields, "verdicts", "cases"]
+
+    @extend_schema_field(serializers.ListField(child=serializers.UUIDField()))
+    def get_cases(self, upload: Upload) -> list[str]:
+        found = upload.verdicts.exclude(series=None).order_by("series__case").values_list("series__case", flat=True)
+        return [str(case) for case in found.distinct()]
+
+
+class UploadListView(ReceivingView):
+    @extend_schema(operation_id="upload_list", responses=UploadOut(many=True))
+    def get(self, request: Request) -> Response:
+        """The uploads you may see, newest first."""
+        require_anywhere(request.user, Capability.VIEW_CASES)
+        return self.page(Upload.objects.visible_to(request.user).select_related("run"), UploadOut)
+
+    @extend_schema(
+        operation_id="upload_create",
+        request={"multipart/form-data": UploadIn},
+        responses={
+            200: UploadDetailOut,
+            201: UploadDetailOut,
+            **problems(s400="No file, or only empty ones, or a wrong field.", s413="Too many files, or too large."),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Send CT files. The same files with the same options answer 200 with the upload that is already there."""
+        require_anywhere(request.user, Capability.UPLOAD_CT)
+        given = checked(UploadIn, request.data)
+        institution = institution_named_or_only(request.user, given.pop("institution", None), Capability.UPLOAD_CT)
+        files = incoming(given.pop("files"), given.pop("paths", []))
+        upload, is_new = upload_create(
+            institution=institution, actor=request.user, files=files, options=UploadOptions(**given)
+        )
+        answer = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        body = UploadDetailOut(upload).data
+        return Response(body, status=answer, headers={"Location": body["url"]})
+
+
+class UploadView(APIView):
+    @extend_schema(operation_id="upload_get", responses=UploadDetailOut)
+    def get(self, request: Request, upload_id: str) -> Response:
+        """One upload with the verdict on every file."""
+        return Response(UploadDetailOut(upload_get(request.user, upload_id)).data)

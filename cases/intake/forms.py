@@ -1,0 +1,126 @@
+"""Forms of the pages: the upload of CT, and of masks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext_lazy as _
+
+from accounts.forms import InstitutionForm
+from cases.intake.uploads import PairOptions, PatientRule, SplitWish, UploadOptions
+
+
+class ManyFilesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class ManyFilesField(forms.FileField):
+    """One or more files; ``cleaned_data`` is a list of UploadedFile. An empty file is judged later, with its name."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(widget=ManyFilesInput(), allow_empty_file=True, **kwargs)
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+        single = super().clean
+        files = data if isinstance(data, list | tuple) else [data]
+        return [single(file, initial) for file in files] if files else [single(None, initial)]
+
+
+class UploadForm(InstitutionForm):
+    field_order = ("files", "institution")
+    files = ManyFilesField(label=_("Files"))  # type: ignore[assignment]  # a field here, not the request's files
+    title = forms.CharField(
+        label=_("Case title"),
+        max_length=120,
+        required=False,
+        help_text=_("Without a title the case is called by the patient's pseudonym. Do not write names."),
+    )
+    segment = forms.BooleanField(label=_("Segment right after the import"), required=False, initial=True)
+    stack_images = forms.BooleanField(label=_("Pictures of one folder are one series"), required=False, initial=True)
+    pixel_spacing_mm = forms.FloatField(
+        label=_("Pixel spacing (mm)"),
+        min_value=0.01,
+        max_value=20,
+        required=False,
+        help_text=_("Only for pictures and arrays, which do not say it themselves."),
+    )
+    slice_spacing_mm = forms.FloatField(label=_("Slice spacing (mm)"), min_value=0.01, max_value=50, required=False)
+
+    pairs = forms.BooleanField(
+        label=_("The files are images with their masks"),
+        required=False,
+        help_text=_("Such as images/7.png and masks/7.png, or 7.png and 7_mask.png. Nothing is segmented then."),
+    )
+    patients = forms.ChoiceField(
+        label=_("Patients"),
+        required=False,
+        choices=[
+            (PatientRule.EACH, _("Each image is a patient of its own")),
+            (PatientRule.PREFIX, _("The beginning of the name is the patient")),
+            (PatientRule.TABLE, _("A CSV along with them says it (name, patient, split)")),
+        ],
+    )
+    separator = forms.CharField(
+        label=_("The beginning ends at"), max_length=5, required=False, initial="_", empty_value="_", strip=False
+    )
+    split = forms.ChoiceField(
+        label=_("Split of these patients"),
+        required=False,
+        choices=[
+            (SplitWish.LATER, _("Decide later")),
+            (SplitWish.DRAW, _("Draw")),
+            (SplitWish.TRAIN, _("Training")),
+            (SplitWish.VALIDATION, _("Validation")),
+            (SplitWish.TEST, _("Test")),
+        ],
+        help_text=_("For model admins; what the CSV says goes first."),
+    )
+    approve = forms.BooleanField(
+        label=_("I have checked these masks: approve them for training"),
+        required=False,
+        help_text=_("For model admins. Your name stands under each of them."),
+    )
+
+    @property
+    def max_files(self) -> int:
+        return int(settings.DATA_UPLOAD_MAX_NUMBER_FILES)
+
+    @property
+    def max_bytes(self) -> int:
+        return int(settings.UPLOAD_MAX_BYTES)
+
+    def options(self) -> UploadOptions:
+        given = self.cleaned_data
+        spacing = given["pixel_spacing_mm"]
+        return UploadOptions(
+            title=given["title"],
+            segment=given["segment"],
+            stack_images=given["stack_images"],
+            pixel_spacing_mm=(spacing, spacing) if spacing else None,
+            slice_spacing_mm=given["slice_spacing_mm"],
+            pairs=self._pairs() if given["pairs"] else None,
+        )
+
+    def _pairs(self) -> PairOptions:
+        given = self.cleaned_data
+        return PairOptions(
+            patients=PatientRule(given["patients"] or PatientRule.EACH),
+            separator=given["separator"],
+            split=SplitWish(given["split"]),
+            approve=given["approve"],
+        )
+
+
+class MaskForm(forms.Form):
+    files = ManyFilesField(  # type: ignore[assignment]  # a field here, not the request's files
+        label=_("Mask"), help_text=_("NIfTI, NRRD, NPY, a zip of PNG, or one PNG for each slice.")
+    )
+    label = forms.CharField(label=_("Name of the mask"), max_length=120, required=False)
+    every_label = forms.BooleanField(
+        label=_("Every value above 0 is spine"),
+        required=False,
+        help_text=_("For label maps with one value for each vertebra."),
+    )

@@ -1,0 +1,217 @@
+"""Images that come with their masks: matched and read in the worker, recorded in the transaction of the import."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cases.models import (
+    Annotation,
+    AnnotationSource,
+    Case,
+    ImportRun,
+    Patient,
+    Review,
+    ReviewVerdict,
+    Series,
+    Upload,
+)
+from cases.services import SPATIAL_KINDS, MaskOrigin, annotation_record
+from cases.signals import splits_wanted
+from cases.states import state_of
+from spineml import masks as mask_files
+from spineml.errors import MaskRejected
+from spineml.pairs import Matched, Pair, match_pairs
+from spineml.series import FileNotUsed, FileVerdict, ReceivedFile, SeriesPlan
+from spineml.volume import Mask
+from spineml.volume_file import SliceFileReader, write_mask
+from spineplatform.shared import audit
+from spineplatform.shared.errors import UserError
+
+Report = Callable[[int, int, str], None]
+NO_IMAGE = "Its image could not be read."
+
+
+class PairsNeedASender(UserError):
+    """The account that sent these pairs was deleted, and a mask needs an author. Send them again."""
+
+    code = "no-sender"
+
+
+class BadTable(UserError):
+    """The table that names the patients cannot be used."""
+
+    code = "bad-table"
+
+
+@dataclass(frozen=True)
+class PairedMask:
+    """The mask that came with an image: its name, and a canonical file at ``path`` in the worker's folder."""
+
+    name: str
+    path: Path
+    split: str
+
+
+@dataclass
+class Paired:
+    """Series that have a mask, the masks by the name of the image, and what became of the files of the masks."""
+
+    series: list[SeriesPlan] = field(default_factory=list)
+    masks: dict[str, PairedMask] = field(default_factory=dict)
+    verdicts: list[FileVerdict] = field(default_factory=list)
+
+
+# --- in the worker ----------------------------------------------------------------------------------------------------
+def pairs_of(files: Sequence[ReceivedFile], upload: Upload) -> Matched:
+    """Match the files of an upload of pairs.
+
+    Raises:
+        BadTable, PairsNeedASender: nothing can be imported.
+    """
+    if upload.created_by_id is None:
+        raise PairsNeedASender
+    options = upload.options["pairs"]
+    try:
+        return match_pairs(files, options["patients"], options["separator"])
+    except FileNotUsed as error:
+        raise BadTable(error.reason) from error
+
+
+def masks_read(
+    plans: Sequence[SeriesPlan], pairs: Sequence[Pair], upload: Upload, folder: Path, report: Report
+) -> Paired:
+    """Read the mask of each series; a series whose mask does not fit it is left out, and both files say why."""
+    by_image = {pair.image.name: pair for pair in pairs}
+    found = Paired()
+    for number, plan in enumerate(plans, start=1):
+        report(number, len(plans), "Reading masks")
+        pair, path = by_image[plan.files[0].name], folder / f"mask{number}.h5"
+        try:
+            _read(pair, plan, path)
+        except MaskRejected as error:
+            found.verdicts += _refused(pair, plan, error)
+            continue
+        found.series.append(_of_patient(plan, pair, upload))
+        found.masks[pair.image.name] = PairedMask(pair.mask.name, path, pair.split)
+        found.verdicts.append(FileVerdict(pair.mask.name, "imported", "mask"))
+    read = {plan.files[0].name for plan in plans}
+    return replace(found, verdicts=[*found.verdicts, *_without_image(pairs, read)])
+
+
+def _read(pair: Pair, plan: SeriesPlan, path: Path) -> None:
+    """A mask that marks nothing is taken: an image without spine teaches too, and the label checks name it."""
+    if len(plan.files) > 1:
+        raise MaskRejected("Its image belongs to a series of several files. Send the series first, then its mask.")
+    spatial = plan.meta.source_kind in SPATIAL_KINDS
+    try:
+        mask = mask_files.read_mask([pair.mask], plan.geometry, spatial=spatial)
+    except mask_files.MaskEmpty:
+        mask = Mask(np.zeros(plan.geometry.shape, np.uint8), plan.geometry)
+    write_mask(path, mask)
+
+
+def _refused(pair: Pair, plan: SeriesPlan, error: MaskRejected) -> list[FileVerdict]:
+    reason = f"Its mask cannot be used: {error}"
+    images = [FileVerdict(file.name, "rejected", "mask-rejected", reason) for file in plan.files]
+    return [FileVerdict(pair.mask.name, "rejected", error.code, str(error)), *images]
+
+
+def _without_image(pairs: Sequence[Pair], read: set[str]) -> list[FileVerdict]:
+    lost = [pair.mask.name for pair in pairs if pair.image.name not in read]
+    return [FileVerdict(name, "rejected", "no-image", NO_IMAGE) for name in lost]
+
+
+def _of_patient(plan: SeriesPlan, pair: Pair, upload: Upload) -> SeriesPlan:
+    """Names tell patients apart within a collection only: that of the title, or else this one upload.
+
+    Where each image is a patient of its own, a DICOM file still says who it is.
+    """
+    if not pair.patient:
+        return plan
+    identity = f"pairs\0{upload.title or upload.pk}\0{pair.patient}"
+    return replace(plan, meta=replace(plan.meta, patient_id=identity, study_uid=identity))
+
+
+# --- in the transaction that ends the import --------------------------------------------------------------------------
+def pairs_record(
+    run: ImportRun, masks: Mapping[str, PairedMask], rows: Mapping[str, Series], stored: list[str]
+) -> tuple[dict[str, Series], list[FileVerdict]]:
+    """Record the masks, sign them and ask for splits, as the upload wishes.
+
+    Returns:
+        The series by the name of the mask, and verdicts on masks without image or whose patient keeps another split.
+    """
+    options = run.upload.options["pairs"]
+    found: dict[str, Series] = {}
+    verdicts: list[FileVerdict] = []
+    wanted: dict[Patient, str] = {}
+    for image, paired in masks.items():
+        series = rows.get(image)
+        if series is None:
+            verdicts.append(FileVerdict(paired.name, "rejected", "no-image", NO_IMAGE))
+            continue
+        found[paired.name] = series
+        mask = _annotation(run, series, paired, stored)
+        if options["approve"]:
+            _approve(run, mask)
+        if split := paired.split or options["split"]:
+            wanted[series.case.patient] = split
+    return found, verdicts + _splits(run, wanted, found)
+
+
+def _annotation(run: ImportRun, series: Series, paired: PairedMask, stored: list[str]) -> Annotation:
+    with SliceFileReader(paired.path) as reader:
+        pixel_hash = reader.pixel_hash
+    author = run.upload.created_by
+    same = series.annotations.filter(author=author, pixel_hash=pixel_hash).first()
+    if same is not None:
+        return same
+    origin = MaskOrigin(AnnotationSource.UPLOAD, author=author)
+    mask = annotation_record(series=series, path=paired.path, stored=stored, origin=origin)
+    _note(run, "mask.uploaded", mask)
+    return mask
+
+
+def _approve(run: ImportRun, mask: Annotation) -> None:
+    if run.upload.created_by is None:
+        raise PairsNeedASender
+    Review.objects.create(
+        institution=run.institution,
+        series=mask.series,
+        annotation=mask,
+        verdict=ReviewVerdict.APPROVED,
+        reader=run.upload.created_by,
+    )
+    case = Case.objects.select_for_update(no_key=True).get(pk=mask.series.case_id)
+    case.state = state_of(case)  # a case with another series that waits stays open
+    case.save(update_fields=["state"])
+    _note(run, "mask.approved", mask)
+
+
+def _note(run: ImportRun, action: str, mask: Annotation) -> None:
+    audit.record(
+        actor=run.upload.created_by,
+        action=action,
+        object_id=mask.pk,
+        institution_id=run.institution_id,
+        series=str(mask.series_id),
+    )
+
+
+def _splits(run: ImportRun, wanted: Mapping[Patient, str], found: Mapping[str, Series]) -> list[FileVerdict]:
+    if not wanted:
+        return []
+    answers: Any = splits_wanted.send(sender=ImportRun, run=run, wanted=wanted)
+    kept: set[uuid.UUID] = set().union(*(answer for _, answer in answers))
+    reason = "The mask was added. Its patient keeps the split that was decided before."
+    return [
+        FileVerdict(name, "warning", "split-kept", reason)
+        for name, series in found.items()
+        if series.case.patient_id in kept
+    ]

@@ -1,0 +1,81 @@
+"""Masks of people and models."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Institution
+from cases.models.cases import InstitutionRowQuerySet, Series
+
+
+class AnnotationSource(models.TextChoices):
+    MODEL = "model", _("Model")
+    UPLOAD = "upload", _("Uploaded")
+    EDIT = "edit", _("Edited")
+
+
+class AnnotationQuerySet(InstitutionRowQuerySet["Annotation"]):
+    def seen_by(self, user: Any) -> Self:
+        """Leave out what blind double reading hides from ``user``: masks of other people, until all have finished.
+
+        Whoever shows masks, or figures from them, goes through here; rights are another matter (``visible_to``).
+        """
+        hidden = ~Q(source=AnnotationSource.MODEL) & ~Q(author=user.pk)
+        return self.exclude(hidden, series__in=Series.objects.blind_to(user).values("pk"))
+
+    def settled(self) -> Self:
+        """Masks that may go on to training: of a series in a reading project only the one that was decided upon."""
+        return self.filter(Q(series__reading_item__isnull=True) | Q(decision__isnull=False))
+
+
+class Annotation(models.Model):
+    """A mask on a series, by a person or a model. Immutable: a correction is a new one with its ``parent``."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    institution = models.ForeignKey(Institution, on_delete=models.PROTECT, related_name="+")
+    series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="annotations")
+    source = models.CharField(max_length=16, choices=AnnotationSource)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="corrections")
+    label = models.CharField(max_length=120, blank=True)
+    mask = models.FileField(max_length=200)
+    pixel_hash = models.CharField(max_length=64)
+    voxels = models.PositiveBigIntegerField()
+    volume_ml = models.FloatField(null=True)
+    areas_px = models.JSONField()
+    change = models.JSONField(null=True)  # to the parent, see spineml.mask_change
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = AnnotationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                name="cases_annotation_model_or_author",
+                condition=Q(source="model", author__isnull=True)
+                | Q(source__in=["upload", "edit"], author__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="cases_annotation_edit_has_parent", condition=~Q(source="edit") | Q(parent__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.label or self.get_source_display()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("A mask is never changed: save a new one with this as its parent.")
+        super().save(*args, **kwargs)
+
+    @property
+    def slices_with_mask(self) -> int:
+        return sum(1 for area in self.areas_px if area)

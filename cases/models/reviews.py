@@ -1,0 +1,69 @@
+"""What readers signed."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Institution
+from cases.models.cases import InstitutionRowQuerySet, Series
+from cases.models.masks import Annotation
+
+
+class ReviewVerdict(models.TextChoices):
+    APPROVED = "approved", _("Approved")
+    REJECTED = "rejected", _("Rejected")
+    SENT_BACK = "sent-back", _("Sent back")
+
+
+class ReviewQuerySet(InstitutionRowQuerySet["Review"]):
+    def latest_of_series(self) -> Self:
+        """The last word on each series."""
+        return self.order_by("series_id", "-created_at", "-id").distinct("series_id")
+
+    def seen_by(self, user: Any) -> Self:
+        """Leave out what others signed on series that ``user`` reads blindly."""
+        return self.exclude(~Q(reader=user.pk), series__in=Series.objects.blind_to(user).values("pk"))
+
+
+class Review(models.Model):
+    """A reader's signature on a mask, or the reason why there is none. Immutable: the latest of a series counts."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    institution = models.ForeignKey(Institution, on_delete=models.PROTECT, related_name="+")
+    series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="reviews")
+    annotation = models.ForeignKey(Annotation, null=True, on_delete=models.PROTECT, related_name="reviews")
+    verdict = models.CharField(max_length=16, choices=ReviewVerdict)
+    reason = models.TextField(blank=True)
+    for_training = models.BooleanField(default=True)
+    reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="reviews")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = ReviewQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(verdict__in=ReviewVerdict.values), name="cases_review_known_verdict"),
+            models.CheckConstraint(
+                name="cases_review_approves_a_mask", condition=~Q(verdict="approved") | Q(annotation__isnull=False)
+            ),
+            models.CheckConstraint(
+                name="cases_review_refusal_has_reason", condition=Q(verdict="approved") | ~Q(reason="")
+            ),
+        ]
+        indexes = [models.Index(fields=["series", "-created_at", "-id"], name="cases_review_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.get_verdict_display()} by {self.reader}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("A review is never changed: sign a new one.")
+        super().save(*args, **kwargs)

@@ -1,0 +1,1 @@
+"""The reading room: corrections, drafts, measurements and how the viewer is set up."""

@@ -1,0 +1,68 @@
+"""Reads that span models: the work list and what a case page shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from accounts.models import Institution
+from cases.models import Annotation, Case, Comment, Review, Series
+from cases.worklist.filtering import CaseFilter, behind, cursor_of
+from cases.worklist.presence import others_prefetched
+
+PAGE_SIZE = 25
+EVERYTHING = CaseFilter()
+
+
+@dataclass(frozen=True)
+class CasePage:
+    """One page of the work list; ``after`` fetches the next, empty at the end."""
+
+    cases: Sequence[Case] = ()
+    after: str = ""
+
+
+def cases_listed(user: Any, narrowed: CaseFilter) -> QuerySet[Case]:
+    """The cases the user may see, in order, with what a list shows: ``series_count`` and ``here``."""
+    count = Series.objects.filter(case=OuterRef("pk")).order_by().values("case").values(n=Count("pk"))
+    cases = narrowed.apply(Case.objects.visible_to(user), user)
+    cases = cases.select_related("patient", "institution", "assignment__assignee", "assignment__group")
+    return cases.annotate(series_count=Coalesce(Subquery(count), 0)).prefetch_related(others_prefetched(user))
+
+
+def case_page(user: Any, narrowed: CaseFilter = EVERYTHING, *, after: str = "", size: int = PAGE_SIZE) -> CasePage:
+    """Cases the user may see, paged by keyset: page 1,000 costs the same as page 1."""
+    cases = cases_listed(user, narrowed)
+    if after:
+        cases = cases.filter(behind(after, narrowed.sort))
+    found = list(cases[: size + 1])
+    more = len(found) > size
+    found = found[:size]
+    return CasePage(found, cursor_of(found[-1], narrowed.sort) if more else "")
+
+
+def case_counts(user: Any, narrowed: CaseFilter = EVERYTHING) -> dict[str, int]:
+    """How many cases of each state there are with the rest of the filter; states without any are left out."""
+    cases = narrowed.of_any_state().apply(Case.objects.visible_to(user), user).order_by()
+    return dict(cases.values_list("state").annotate(n=Count("pk")))
+
+
+def institutions_seen(user: Any) -> QuerySet[Institution]:
+    """For the filter of the work list."""
+    return Institution.objects.filter(pk__in=Case.objects.visible_to(user).values("institution"))
+
+
+def series_of(case: Case, user: Any) -> QuerySet[Series]:
+    """The series of a case with what its page shows: their runs, and of the rest what this person may see.
+
+    ``annotations``, newest first, ``comments``, and ``words``: the last review in a list, empty without any.
+    """
+    masks = Annotation.objects.seen_by(user).select_related("author", "prediction__model_version")
+    comments = Comment.objects.seen_by(user).select_related("author")
+    words = Prefetch("reviews", Review.objects.seen_by(user).latest_of_series().select_related("reader"), "words")
+    shown = (Prefetch("annotations", masks), Prefetch("comments", comments), words, "inference_runs")
+    return case.series.prefetch_related(*shown).order_by("number")
