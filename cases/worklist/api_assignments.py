@@ -57,7 +57,10 @@ class AssignmentListView(APIView):
     @extend_schema(
         operation_id="cases_assign",
         request=AssignIn,
-        responses={204: None, **problems(s404="A case or the person is not to be found.")},
+        responses={
+            204: None,
+            **problems(s400="Not valid, or the date has passed.", s404="A case or the person is not to be found."),
+        },
     )
     def put(self, request: Request) -> Response:
         """Give up to 200 cases to one person or group with a due date, or to nobody: all of them or none."""

@@ -17,9 +17,15 @@ from accounts.models import Institution, User
 from cases.comments.commenting import notify
 from cases.models import Assignment, Case, NoticeKind
 from spineplatform.shared import audit
-from spineplatform.shared.errors import NotFound
+from spineplatform.shared.errors import NotFound, UserError
 
 MOST_AT_ONCE = 200
+
+
+class DuePassed(UserError):
+    """This date has passed. Choose today or a later day."""
+
+    code = "due-passed"
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ def cases_assign(*, cases: Sequence[Case], actor: Any, to: To, due_on: date | No
 
     Raises:
         NotFound: the person or group is not of a case's institution.
+        DuePassed: ``due_on`` is before today, and is not what the case was due on already.
         Forbidden: ``actor`` may not assign there.
     """
     homes: dict[Any, Institution] = {case.institution_id: case.institution for case in cases}
@@ -51,6 +58,7 @@ def cases_assign(*, cases: Sequence[Case], actor: Any, to: To, due_on: date | No
         if to.is_nobody:
             Assignment.objects.filter(case__in=cases).delete()
         else:
+            _check_day(cases, due_on)
             _give(cases, actor, to, due_on)
         for case in cases:
             audit.record(
@@ -73,6 +81,14 @@ def _check(home: Institution, to: To) -> None:
         member_get(home, to.person)
     if to.group is not None and not home.reader_groups.select_for_update(no_key=True).filter(pk=to.group):
         raise NotFound
+
+
+def _check_day(cases: Sequence[Case], due_on: date | None) -> None:
+    """A case that is late may go to somebody else without another date."""
+    if due_on is not None and due_on < timezone.localdate():
+        late = Assignment.objects.filter(case__in=cases, due_on=due_on).count()
+        if late < len({case.pk for case in cases}):
+            raise DuePassed
 
 
 def _give(cases: Sequence[Case], actor: Any, to: To, due_on: date | None) -> None:

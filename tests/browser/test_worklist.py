@@ -31,7 +31,7 @@ def test_cases_of_a_state_are_chosen_and_given_to_a_group_and_the_way_back_is_ke
     page.get_by_label("Choose every case shown").check()
     expect(bar).to_contain_text("2 cases chosen")
     bar.get_by_label("Who is to read it").select_option("Residents")
-    bar.get_by_label("Until").fill("2030-01-31")
+    bar.get_by_label("Until").fill("2999-01-31")
     bar.get_by_role("button", name="Assign").click()
     expect(page.get_by_role("alert").or_(page.get_by_role("status"))).to_contain_text(["2 cases were assigned."])
     assert {row.case for row in Assignment.objects.filter(group=group)} == set(waiting)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from threading import Barrier, Thread
 from typing import Any
@@ -11,16 +12,19 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import Institution, User
 from cases.models import Assignment, Case
-from cases.worklist.assigning import To, cases_assign
+from cases.worklist.assigning import DuePassed, To, cases_assign
 from cases.worklist.grouping import group_create, group_delete
 from cases.worklist.queue import series_next
 from spineplatform.shared.errors import NotFound
 from tests import factories
 
 pytestmark = pytest.mark.django_db
+YESTERDAY, TOMORROW = (str(timezone.localdate() + timedelta(days=days)) for days in (-1, 1))
+PASSED = "This date has passed. Choose today or a later day."
 
 
 @pytest.fixture
@@ -74,12 +78,66 @@ def test_a_case_is_never_assigned_to_an_outsider(clinician: User, cases: list[Ca
 
 def test_the_case_page_assigns_and_shows_to_whom(clinician: User, cases: list[Case]) -> None:
     client = door(clinician)
-    body = {"assignee": clinician.pk, "due_on": "2030-01-31"}
+    body = {"assignee": clinician.pk, "due_on": "2999-01-31"}
     answer = client.post(reverse("worklist:assign", args=[cases[0].pk]), body, follow=True)
     assert f'<option value="{clinician.pk}" selected>' in answer.content.decode()
-    assert 'value="2030-01-31"' in answer.content.decode()
+    assert 'value="2999-01-31"' in answer.content.decode()
     client.post(reverse("worklist:assign", args=[cases[0].pk]), {"assignee": "nobody", "due_on": "soon"})
     assert Assignment.objects.count() == 1
+
+
+def due(case: Case) -> date | None:
+    return Assignment.objects.get(case=case).due_on
+
+
+def test_a_date_that_has_passed_is_refused_by_rest(clinician: User, cases: list[Case]) -> None:
+    body = {"cases": [str(case.pk) for case in cases], "assignee": clinician.pk, "due_on": YESTERDAY}
+    answer = door(clinician).put(reverse("api:assignments"), body, content_type="application/json")
+    assert (answer.status_code, answer.json()["code"]) == (400, "due-passed")
+    assert answer.json()["detail"] == PASSED
+    assert not Assignment.objects.exists()
+    body["due_on"] = TOMORROW
+    assert door(clinician).put(reverse("api:assignments"), body, content_type="application/json").status_code == 204
+
+
+def test_a_date_that_has_passed_is_refused_on_the_page_of_a_case_and_in_the_list(
+    clinician: User, cases: list[Case]
+) -> None:
+    body = {"assignee": clinician.pk, "due_on": YESTERDAY, "cases": [case.pk for case in cases]}
+    for address in (reverse("worklist:assign", args=[cases[0].pk]), reverse("worklist:assign_many")):
+        assert PASSED in door(clinician).post(address, body, follow=True).content.decode()
+    assert not Assignment.objects.exists()
+
+
+def test_a_late_case_goes_to_somebody_else_or_to_nobody_with_its_date(
+    home: Institution, clinician: User, cases: list[Case]
+) -> None:
+    late, other = cases
+    colleague, client = factories.user("clinician", institution=home), door(clinician)
+    assign(clinician, [late], clinician)
+    Assignment.objects.update(due_on=YESTERDAY)
+    assert f'value="{YESTERDAY}"' in client.get(late.get_absolute_url()).content.decode()
+    body = {"assignee": colleague.pk, "due_on": YESTERDAY}
+    client.post(reverse("worklist:assign", args=[late.pk]), body)
+    assert Assignment.objects.get(case=late).assignee == colleague
+    assert due(late) == date.fromisoformat(YESTERDAY)
+    many = client.post(reverse("worklist:assign_many"), body | {"cases": [late.pk, other.pk]}, follow=True)
+    assert PASSED in many.content.decode()
+    assert not Assignment.objects.filter(case=other).exists()
+    client.post(reverse("worklist:assign", args=[late.pk]), {"assignee": "", "due_on": YESTERDAY})
+    assert not Assignment.objects.exists()
+
+
+def test_the_day_is_that_of_the_installation(clinician: User, cases: list[Case], settings: Any) -> None:
+    """At 20:00 UTC it is tomorrow in Seoul already."""
+    settings.TIME_ZONE = "Asia/Seoul"
+    evening = datetime(2026, 11, 27, 20, tzinfo=UTC)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("django.utils.timezone.now", lambda: evening)
+        with pytest.raises(DuePassed):
+            cases_assign(cases=cases, actor=clinician, to=To(person=clinician.pk), due_on=date(2026, 11, 27))
+        cases_assign(cases=cases, actor=clinician, to=To(person=clinician.pk), due_on=date(2026, 11, 28))
+    assert due(cases[0]) == date(2026, 11, 28)
 
 
 @pytest.mark.parametrize(("assigned", "shown"), [("", [True, True]), ("me", [True, False]), ("nobody", [False, True])])

@@ -57,8 +57,9 @@ def browser(clinician: User) -> Client:
 
 
 def due(case: Case, actor: User, days: int) -> None:
-    day = timezone.localdate() + timedelta(days=days)
-    cases_assign(cases=[case], actor=actor, to=To(person=actor.pk), due_on=day)
+    """As time has made it: due in ``days``, which may be negative."""
+    cases_assign(cases=[case], actor=actor, to=To(person=actor.pk))
+    Assignment.objects.filter(case=case).update(due_on=timezone.localdate() + timedelta(days=days))
 
 
 def group(actor: User, *members: User, name: str = "Spine clinic") -> ReaderGroup:
@@ -252,7 +253,7 @@ def test_chosen_cases_are_assigned_by_page_and_the_list_comes_back_as_it_was(
     browser: Client, clinician: User, colleague: User, cases: list[Case]
 ) -> None:
     address = reverse("worklist:assign_many") + "?state=segmented"
-    body = {"cases": [cases[0].pk, cases[2].pk], "assignee": colleague.pk, "due_on": "2030-01-31"}
+    body = {"cases": [cases[0].pk, cases[2].pk], "assignee": colleague.pk, "due_on": "2999-01-31"}
     answer = browser.post(address, body, follow=True)
     assert answer.redirect_chain[0][0] == f"{LIST}?state=segmented"
     assert "2 cases were assigned." in answer.content.decode()

@@ -13,7 +13,7 @@ def approval(world: World) -> dict[str, Any]:
 
 
 def to_clinician(world: World) -> dict[str, Any]:
-    return {"cases": [str(world.case.pk)], "assignee": world.people[CLINICIAN].pk, "due_on": "2030-01-31"}
+    return {"cases": [str(world.case.pk)], "assignee": world.people[CLINICIAN].pk, "due_on": "2999-01-31"}
 
 
 REVIEW = [
