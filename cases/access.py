@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
 from accounts.access import Capability, require
-from cases.models import Annotation, Case, ImportRun, Measurement, ReaderGroup, SavedFilter, Series, Upload
+from cases.models import Annotation, Case, Comment, ImportRun, Measurement, ReaderGroup, SavedFilter, Series, Upload
 from spineplatform.shared.errors import NotFound
 
 Id = uuid.UUID | str
@@ -42,6 +42,10 @@ def series_get(user: Any, series_id: Id, capability: Capability = Capability.VIE
 def annotation_get(user: Any, annotation_id: Id, capability: Capability = Capability.VIEW_CASES) -> Annotation:
     rows = Annotation.objects.seen_by(user).select_related("series__case", "author")
     return row_get(rows, user, annotation_id, capability)
+
+
+def comment_get(user: Any, comment_id: Id, capability: Capability = Capability.VIEW_CASES) -> Comment:
+    return row_get(Comment.objects.seen_by(user), user, comment_id, capability)
 
 
 def upload_get(user: Any, upload_id: Id, capability: Capability = Capability.VIEW_CASES) -> Upload:

@@ -6,9 +6,9 @@ from functools import partial
 from typing import Any
 
 from accounts.access import Capability, require_anywhere
-from cases.access import annotation_get, case_get, import_run_get
+from cases.access import annotation_get, case_get, comment_get, import_run_get
 from cases.agreement.access import agreement_run_get
-from cases.comments.selectors import new_mask_facts, notice_facts, notices_of, unread_count
+from cases.comments.selectors import comment_counts, new_mask_facts, notice_facts, notices_of, unread_count
 from cases.models import Presence
 from cases.models.presence import KEPT_EVERY_SECONDS
 from cases.telling import case_group, person_group
@@ -58,7 +58,8 @@ class NoticeConsumer(LiveConsumer):
 
 
 class PresenceConsumer(LiveConsumer):
-    """``{"type": "snapshot", "others": ["Kim"]}``: who else has the case open. This connection counts as one, too.
+    """``{"type": "snapshot", "others": ["Kim"], "comments": {series: 2}}``: who else has the case open, and how many
+    comments there are to read. This connection counts as one, too.
 
     A mask that somebody else or a model saved meanwhile comes as ``{"type": "mask", "series": id, "mask": {...}}``.
     """
@@ -75,7 +76,12 @@ class PresenceConsumer(LiveConsumer):
             self._presence = presence_begin(case=case, actor=self.user)
         else:
             presence_keep(presence=self._presence)
-        return {"others": others_at(case, self.user)}
+        return {"others": others_at(case, self.user), "comments": comment_counts(case, self.user)}
+
+    async def comment_made(self, event: dict[str, Any]) -> None:
+        """Nothing at all is sent where a blind reading hides it: not even that somebody said something."""
+        if await self.ask(comment_get, self.user, event["comment"]) is not None:
+            await self._tell()
 
     async def mask_made(self, event: dict[str, Any]) -> None:
         told = await self.ask(self._mask, event["mask"])

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
-from cases.models import Annotation, Notice
+from cases.models import Annotation, Comment, Notice
 from spineplatform.shared import live
 
 
@@ -34,6 +34,11 @@ def tell(notices: Iterable[Notice]) -> None:
 def tell_mask(sender: Any, *, annotation: Annotation, **kwargs: Any) -> None:
     """Receiver of ``cases.signals.mask_recorded``: whoever has the case open is told of the mask."""
     _on_commit(case_group(annotation.series.case_id), {"type": "mask.made", "mask": str(annotation.pk)})
+
+
+def tell_comment(comment: Comment) -> None:
+    """Whoever has the case open is told of the comment."""
+    _on_commit(case_group(comment.series.case_id), {"type": "comment.made", "comment": str(comment.pk)})
 
 
 def tell_changed(group: str) -> None:

@@ -15,7 +15,7 @@ from accounts.access import Capability, require
 from accounts.models import User
 from cases.comments.selectors import who_may_see
 from cases.models import Case, Comment, Notice, NoticeKind, Series
-from cases.telling import person_group, tell, tell_changed
+from cases.telling import person_group, tell, tell_changed, tell_comment
 from spineplatform.shared import audit
 from spineplatform.shared.errors import UserError
 
@@ -44,6 +44,7 @@ def comment_write(*, series: Series, actor: Any, text: str, z: int | None = None
         )
         people = people_mentioned(text, series.institution_id).exclude(pk=actor.pk)
         notify(people, NoticeKind.MENTION, cases=[series.case], actor=actor, series=series, z=z, text=text)
+        tell_comment(comment)
         audit.record(actor=actor, action="comment.written", object_id=comment.pk, institution_id=series.institution_id)
     return comment
 

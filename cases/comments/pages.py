@@ -8,11 +8,11 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from cases.access import series_get
 from cases.comments.commenting import comment_write, notices_read
-from cases.comments.selectors import notices_of
+from cases.comments.selectors import comments_of, notices_of
 
 SHOWN = 100
 
@@ -29,6 +29,14 @@ def notices_page(request: HttpRequest) -> HttpResponse:
 
 class CommentForm(forms.Form):
     text = forms.CharField(max_length=2000)
+
+
+@login_required
+@require_safe
+def comments_page(request: HttpRequest, series_id: str) -> HttpResponse:
+    """What is said about a series, as a part of the case page. Context: ``series``, ``comments``."""
+    series = series_get(request.user, series_id)
+    return render(request, "cases/_said.html", {"series": series, "comments": comments_of(series, request.user)})
 
 
 @login_required

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.access import Capability, institutions_with, roles_with
 from accounts.models import User
-from cases.models import Annotation, Comment, Notice, Series
+from cases.models import Annotation, Case, Comment, Notice, Series
 from cases.models.comments import NoticeQuerySet, read_address
 
 # What the mention of a person looks like after its @ (cases/comments/commenting.py).
@@ -19,6 +19,12 @@ MENTIONABLE = r"^[\w.+-]*\w$"
 def comments_of(series: Series, user: Any) -> QuerySet[Comment]:
     """What this person may read of what is said about a series, newest first."""
     return series.comments.seen_by(user).select_related("author")
+
+
+def comment_counts(case: Case, user: Any) -> dict[str, int]:
+    """How many comments this person may read, by the id of the series; series without any are left out."""
+    seen = Comment.objects.filter(series__case=case).seen_by(user).order_by()
+    return {str(pk): n for pk, n in seen.values_list("series").annotate(n=Count("pk"))}
 
 
 def comment_facts(comment: Comment) -> dict[str, Any]:

@@ -14,5 +14,6 @@ urlpatterns = [
     path("groups/<uuid:group_id>/", pages_groups.group_page, name="group"),
     path("groups/<uuid:group_id>/remove/", pages_groups.group_remove_page, name="group_remove"),
     path("notices/", comments.notices_page, name="notices"),
+    path("series/<uuid:series_id>/comments/", comments.comments_page, name="comments"),
     path("series/<uuid:series_id>/comment/", comments.comment_page, name="comment"),
 ]

@@ -9,6 +9,7 @@ import { angle, cobb, heightRatio, regionStatistics, sameSense } from "../src/co
 import { fillHoles, grow, middleOf } from "../src/core/regions.js";
 import { mentionAt } from "../src/core/mention.js";
 import { diffRuns, redoRuns, sameSlice, undoRuns } from "../src/core/runs.js";
+import { joined } from "../src/core/said.js";
 import { capsule, discOfBall, polygon } from "../src/core/shapes.js";
 
 import { scaleLength } from "../src/view/marks.js";
@@ -181,4 +182,10 @@ test("a mention is what is typed after an @ up to the caret, in any script", () 
   assert.deepEqual(mentionAt("(@an|) @bo", 4), { start: 1, words: "an" });
   assert.deepEqual(mentionAt("\n@김영", 4), { start: 1, words: "김영" });
   for (const none of ["mail@clinic", "@anna b", "@@", "김@b", ""]) assert.equal(mentionAt(none, none.length), null, none);
+});
+
+test("comments that come twice are listed once, newest first", () => {
+  const said = (id, second) => ({ id, created_at: `2026-01-01T10:00:0${second}Z` });
+  const own = { id: "b", created_at: "2026-01-01T19:00:02.500000+09:00" };
+  assert.deepEqual(joined([own, said("a", 1)], [said("c", 3), own, said("a", 1)]).map(({ id }) => id), ["c", "b", "a"]);
 });

@@ -80,10 +80,14 @@ function isTyped(field) {
 
 // Moments are written by the server in its own time zone; people read their own.
 const language = document.documentElement.lang || "en";
-for (const element of document.querySelectorAll("time[data-local]")) {
-  const moment = new Date(element.dateTime);
-  element.title = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "medium" }).format(moment);
+function tellMoments(part) {
+  for (const element of part.querySelectorAll("time[data-local]")) {
+    const moment = new Date(element.dateTime);
+    element.title = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "medium" }).format(moment);
+  }
 }
+tellMoments(document);
+document.addEventListener("htmx:load", ({ detail }) => tellMoments(detail.elt));
 
 // The next page of a list replaces its button: move the focus to the first new row.
 document.addEventListener("htmx:afterSwap", (event) => {

@@ -12,10 +12,7 @@ function followNotices(link) {
   const socket = new LiveSocket("/ws/notices/", {
     onMessage(message) {
       showUnread(link, message.unread);
-      if (message.type !== "notice") return;
-      showNotice(message.notice, message.more);
-      // For the rest of the page, such as the comments of the reading room.
-      document.dispatchEvent(new CustomEvent("spine:notice", { detail: message.notice }));
+      if (message.type === "notice") showNotice(message.notice, message.more);
     },
     silenceMs: 150_000,
   });
@@ -50,8 +47,9 @@ function shortened(text) {
 function followPresence(element) {
   const words = element.querySelector("[data-presence-words]");
   const socket = new LiveSocket(element.dataset.presence, {
-    onMessage({ type, others, series, mask }) {
+    onMessage({ type, others, comments, series, mask }) {
       if (type === "mask") return series === element.dataset.series ? showNotice(mask) : undefined;
+      tellComments(comments);
       element.hidden = others.length === 0;
       if (others.length) words.textContent = interpolate(gettext("Also opened by: %(names)s"), { names: others.join(", ") });
     },
@@ -59,6 +57,16 @@ function followPresence(element) {
     silenceMs: 60_000,
   });
   socket.start();
+}
+
+/** How many comments there are to read on each series; whoever shows fewer fetches them. */
+function tellComments(counts) {
+  // For the reading room (frontend/src/ui/comments.js).
+  document.dispatchEvent(new CustomEvent("spine:comments", { detail: counts }));
+  for (const list of document.querySelectorAll("[data-said]")) {
+    const { said, saidCount } = list.dataset;
+    if (Number(saidCount) !== (counts[said] ?? 0)) list.dispatchEvent(new Event("spine:comments")); // templates/cases/_said.html
+  }
 }
 
 function follow() {

@@ -10,9 +10,12 @@ import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from accounts.models import Role
+from cases.comments.commenting import comment_write
 from cases.models.comments import Notice, NoticeKind
 from tests import factories
+from tests.browser.reading import open_reading
 from tests.browser.test_walk import log_in
+from tests.cases import projects
 from tests.conftest import DESKTOP, watched_page
 
 SILENCE_MS = 150_000  # of the notices, static/js/live.js
@@ -65,6 +68,68 @@ def test_two_people_at_one_case_are_told_of_each_other(page: Page, colleague: Pa
     colleague.goto("/cases/")
     expect(colleague.get_by_role("row", name=series.case.title)).to_contain_text(f"opened by {kim.display_name()}")
     expect(page.locator("[data-presence]")).to_be_hidden()
+
+
+def test_a_comment_comes_to_an_open_reading_room_and_leaves_what_is_being_written(page: Page, colleague: Page) -> None:
+    series = factories.series()
+    kim, anna = (factories.user(Role.CLINICIAN, institution=series.institution) for _ in range(2))
+    comment_write(series=series, actor=kim, text="First.", z=1)
+    for one, person in ((page, kim), (colleague, anna)):
+        log_in(one, person)
+        open_reading(one, series)
+    said = page.get_by_role("region", name="Comments").get_by_role("listitem")
+    field = page.get_by_label("Write a comment")
+    field.fill("Half a rem")
+    at_first = said.get_by_role("button", name="Slice 2")
+    at_first.focus()
+
+    colleague.get_by_label("Write a comment").fill("The sacrum is missing.")
+    colleague.keyboard.press("Control+Enter")
+    expect(said).to_have_count(2)
+    expect(said.first).to_contain_text("The sacrum is missing.")
+    expect(page.locator("[data-say]")).to_have_text(f"Slice 3 · {anna.display_name()}: The sacrum is missing.")
+    expect(at_first).to_be_focused()
+    expect(field).to_have_value("Half a rem")
+
+    field.press("Control+Enter")
+    expect(said).to_have_count(3)
+    theirs = colleague.get_by_role("region", name="Comments").get_by_role("listitem")
+    expect(theirs).to_have_count(3)
+    expect(theirs.filter(has_text="The sacrum is missing.")).to_have_count(1)
+
+
+def test_a_comment_comes_to_an_open_case_page_and_leaves_what_is_being_written(page: Page) -> None:
+    series = factories.series()
+    kim, anna = (factories.user(Role.CLINICIAN, institution=series.institution) for _ in range(2))
+    comment_write(series=series, actor=anna, text="First.", z=1)
+    log_in(page, kim)
+    page.goto(f"/cases/{series.case_id}/")
+    field = page.get_by_label("Write a comment")
+    field.fill("Half a rem")
+    at_first = page.get_by_role("link", name="slice 2")
+    at_first.focus()
+    comment_write(series=series, actor=anna, text="The sacrum is missing.")
+    said = page.locator("[data-said]")
+    expect(said).to_contain_text("The sacrum is missing.")
+    expect(at_first).to_be_focused()
+    expect(field).to_have_value("Half a rem")
+    page.get_by_role("button", name="Comment").click()
+    expect(said.get_by_text("Half a rem")).to_have_count(1)
+
+
+def test_a_blind_reader_sees_nothing_of_what_the_other_says(page: Page) -> None:
+    group = projects.group()
+    series = projects.item(group.project).series
+    log_in(page, group.second)
+    told: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: told.append(str(frame))))
+    open_reading(page, series)
+    comment_write(series=series, actor=group.first, text="The sacrum is missing.")
+    comment_write(series=series, actor=group.second, text="From my telephone.")  # comes after it
+    said = page.get_by_role("region", name="Comments").get_by_role("listitem")
+    expect(said).to_have_count(1)
+    expect(said).to_contain_text("From my telephone.")
+    assert not any(f'"{series.pk}": 2' in frame for frame in told)
 
 
 def test_a_connection_that_never_says_anything_is_opened_again(page: Page) -> None:

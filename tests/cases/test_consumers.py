@@ -264,6 +264,40 @@ def test_a_mask_that_somebody_else_saves_is_told_to_whoever_has_the_case_open_an
     async_to_sync(talk)()
 
 
+def test_a_comment_of_somebody_else_is_counted_at_once_for_whoever_has_the_case_open() -> None:
+    series = factories.series()
+    kim, anna = (factories.user(Role.CLINICIAN, institution=series.institution) for _ in range(2))
+
+    async def talk() -> None:
+        async with Listener(PresenceConsumer, anna, case_id=str(series.case_id)) as page:
+            assert (await page.until(lambda message: True))["comments"] == {}
+            await sync_to_async(comment_write)(series=series, actor=kim, text="Where is the sacrum?")
+            await page.until(lambda message: message["comments"] == {str(series.pk): 1})
+
+    async_to_sync(talk)()
+
+
+def test_a_blind_reader_is_not_even_told_that_the_other_said_something_until_both_have_finished() -> None:
+    group = projects.group()
+    item = projects.item(group.project)
+    case_id, series_id = str(item.series.case_id), str(item.series_id)
+
+    async def talk() -> None:
+        async with Listener(PresenceConsumer, group.second, case_id=case_id) as page:
+            for _ in range(2):  # at once, and as its own presence is told
+                assert (await page.until(lambda message: True))["comments"] == {}
+            await sync_to_async(comment_write)(series=item.series, actor=group.first, text="The sacrum is missing.")
+            for number in (1, 2):
+                await sync_to_async(comment_write)(series=item.series, actor=group.second, text=f"My own {number}.")
+                assert (await page.until(lambda message: True))["comments"] == {series_id: number}
+            for reader in (group.first, group.second):
+                await sync_to_async(projects.finish)(item, reader)
+            await sync_to_async(tell_changed)(case_group(case_id))
+            await page.until(lambda message: message.get("comments") == {series_id: 3})
+
+    async_to_sync(talk)()
+
+
 def test_a_page_that_opens_while_the_broker_is_away_is_asked_to_open_its_connection_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

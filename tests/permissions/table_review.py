@@ -32,6 +32,7 @@ REVIEW = [
     Row("POST", "api:notices-read", known(200)),
     Row("GET", "worklist:notices", page(known(200))),
     Row("POST", "worklist:notices", page(known(302))),
+    Row("GET", "worklist:comments", page(members(200)), series),
     Row("POST", "worklist:comment", page(members(302)), series),
     Row("POST", "worklist:assign", page(members(302, CLINICIAN, ADMIN)), case),
 ]

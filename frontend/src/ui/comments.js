@@ -1,6 +1,7 @@
 // What people say about this series and its slices: the list, writing, and the way from one to the next.
 import { gettext, interpolate } from "../../../static/js/i18n.js";
 import { nextWhere } from "../core/jump.js";
+import { joined } from "../core/said.js";
 import { leaveByKeys, offerNames } from "./writing.js";
 import { localTime } from "./words.js";
 
@@ -14,6 +15,7 @@ export class Comments {
     this.box = reader.root.querySelector("[data-part=comments]");
     this.list = reader.reading.comments;
     this.field = this.part("comment-text");
+    this.rows = new Map();
     this.isSending = false;
   }
 
@@ -34,8 +36,8 @@ export class Comments {
       await this.refresh();
       this.sayHere();
     });
-    // Sent by static/js/live.js: somebody mentions this person, perhaps here.
-    document.addEventListener("spine:notice", ({ detail }) => detail.address.includes(this.reader.reading.series.id) && this.refresh());
+    // Sent by static/js/live.js: how many comments there are to read, by the id of the series.
+    document.addEventListener("spine:comments", ({ detail }) => this.follow(detail[this.reader.reading.series.id] ?? 0));
     this.show();
     if (window.location.hash) this.sayHere();
   }
@@ -63,15 +65,24 @@ export class Comments {
 
   /** Over the picture, what was said about the shown slice: nobody has to look away from it. */
   sayHere() {
-    const here = this.list.filter(({ z }) => z === this.reader.voxel[2]).reverse();
-    const words = here.map(({ author, text }) => `${author}: ${text}`).join(" · ");
+    this.sayEach(this.list.filter(({ z }) => z === this.reader.voxel[2]), ({ author, text }) => `${author}: ${text}`);
+  }
+
+  /** @param {object[]} some newest first */
+  sayEach(some, wordsOf) {
+    const words = [...some].reverse().map(wordsOf).join(" · ");
     if (words) this.reader.say(words.length > MOST_SAID ? `${words.slice(0, MOST_SAID)}…` : words);
   }
 
   // --- the list ----------------------------------------------------------------------------------------------------
   show() {
     const template = this.box.querySelector("[data-comment-row]");
-    this.part("comment-list").replaceChildren(...this.list.map((one) => this.row(template, one)));
+    const shown = this.part("comment-list");
+    this.list.forEach((one, place) => {
+      if (!this.rows.has(one.id)) this.rows.set(one.id, this.row(template, one));
+      // A row stays where it is: the focus may be in it.
+      if (shown.children[place] !== this.rows.get(one.id)) shown.insertBefore(this.rows.get(one.id), shown.children[place] ?? null);
+    });
     this.part("no-comments").hidden = this.list.length > 0;
     this.reader.root.dataset.comments = this.list.length;
     this.showPlace();
@@ -101,11 +112,30 @@ export class Comments {
     for (const row of this.part("comment-list").children) row.classList.toggle("is-here", row.dataset.z === String(z));
   }
 
+  /** What others said while the page is open; an own comment is in the list already. */
+  async follow(count) {
+    this.told = count;
+    if (this.isFollowing) return;
+    this.isFollowing = true;
+    while (this.told !== this.counted && this.told !== this.list.length) {
+      const [told, known] = [this.told, new Set(this.list.map(({ id }) => id))];
+      if (!await this.refresh()) break; // the next message asks again
+      this.counted = told;
+      this.sayEach(this.list.filter(({ id }) => !known.has(id)), withPlace);
+    }
+    this.isFollowing = false;
+  }
+
+  /** Whether the comments could be fetched. */
   async refresh() {
     const { api, addresses } = this.reader;
     const page = await api.send("GET", `${addresses.comments}?page_size=${LARGEST_PAGE}`).catch(() => null);
-    if (!page) return;
-    this.list = page.results;
+    if (page) this.add(page.results);
+    return page !== null;
+  }
+
+  add(comments) {
+    this.list = joined(this.list, comments);
     this.show();
   }
 
@@ -120,8 +150,7 @@ export class Comments {
       const written = await api.send("POST", addresses.comments, { text, z });
       notices.drop("comment");
       if (this.field.value.trim() === text) this.field.value = "";
-      this.list = [written, ...this.list];
-      this.show();
+      this.add([written]);
       this.reader.say(gettext("Your comment is kept."));
     } catch (problem) {
       if (problem.kind === undefined) throw problem;
@@ -137,4 +166,10 @@ export class Comments {
     if (problem.kind === "session") saving.sessionEnded();
     else notices.show("comment", { text: problem.body.detail ?? gettext("The comment could not be sent. It is still in its field: send it again as soon as the connection is back.") });
   }
+}
+
+/** Words about a comment for somebody who looks at another slice, perhaps. */
+function withPlace({ author, text, z }) {
+  const words = `${author}: ${text}`;
+  return z === null ? words : `${interpolate(gettext("Slice %(n)s"), { n: z + 1 })} · ${words}`;
 }
