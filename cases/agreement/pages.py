@@ -20,8 +20,9 @@ from cases.agreement.projects import item_remove, project_add_series, project_ch
 from cases.agreement.selectors import have_read, item_seen, items_listed, names_of, projects_seen, series_offered
 from cases.agreement.services import agreement_compute, item_decide, proposal_make, reading_finish
 from cases.agreement.showing import pair_rows, summary_shown, variation_shown
+from cases.comments.commenting import notices_followed
 from cases.models import ReadingItem, ReadingProject
-from cases.models.agreement import AgreementJob
+from cases.models.agreement import BEING_READ, AgreementJob, ItemState, ProjectRole
 from spineplatform.shared.errors import UserError
 from spineplatform.shared.words import said
 
@@ -52,8 +53,10 @@ def projects_page(request: HttpRequest) -> HttpResponse:
 @require_safe
 def project_page(request: HttpRequest, project_id: str) -> HttpResponse:
     """Context: ``project``, ``members``, ``items``, ``summary`` (see showing_agreement), ``form`` (AddSeriesForm; None
-    for whoever may not), ``may_manage``, ``to_read`` (the person's next series, or None)."""
-    return _project(request, project_get(request.user, project_id))
+    for whoever may not), ``may_manage``, ``to_read`` and ``to_settle`` (the person's next series, or None)."""
+    project = project_get(request.user, project_id)
+    notices_followed(project=project, actor=request.user)
+    return _project(request, project)
 
 
 def _project(request: HttpRequest, project: ReadingProject, form: AddSeriesForm | None = None) -> HttpResponse:
@@ -62,8 +65,9 @@ def _project(request: HttpRequest, project: ReadingProject, form: AddSeriesForm 
         form = AddSeriesForm(offered=series_offered(project))
     members = list(project.members.select_related("user"))
     items = items_listed(project, request.user)
-    reads = any(one.user_id == request.user.pk and one.role == "reader" and one.left_at is None for one in members)
-    waiting = (item for item in items if item.state in ("waiting", "one-read") and item.mine is None)
+    part = next((one.role for one in members if one.user_id == request.user.pk and one.left_at is None), None)
+    unread = (item for item in items if item.state in BEING_READ and item.mine is None)
+    unsettled = (item for item in items if item.state == ItemState.ALL_READ)
     context = {
         "project": project,
         "members": members,
@@ -71,7 +75,8 @@ def _project(request: HttpRequest, project: ReadingProject, form: AddSeriesForm 
         "summary": summary_shown(project.summary),
         "form": form,
         "may_manage": may_manage,
-        "to_read": next(waiting, None) if reads else None,
+        "to_read": next(unread, None) if part == ProjectRole.READER else None,
+        "to_settle": next(unsettled, None) if part == ProjectRole.ADJUDICATOR else None,
     }
     return render(request, "agreement/project.html", context, status=400 if form and form.errors else 200)
 

@@ -14,8 +14,10 @@ from accounts.access import Capability, has_capability, require
 from accounts.models import Institution
 from cases.agreement.selectors import have_read, lowest_dice, margin_is_fixed
 from cases.agreement.services import item_locked, readings_advance, run_start
+from cases.agreement.telling import adjudicators_told, author_tell, project_held, readers_tell
 from cases.models import ProjectMember, ReadingItem, ReadingProject, Series
 from cases.models.agreement import DEFAULT_MARGIN, AgreementJob, ItemState, ProjectRole
+from cases.telling import person_group, tell_changed
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, UserError
 
@@ -129,7 +131,7 @@ def _add_members(row: ReadingProject, project: NewProject) -> None:
 
 
 def project_add_series(*, project: ReadingProject, series: Iterable[Series], actor: Any) -> list[ReadingItem]:
-    """Give series of the project's institution to its readers.
+    """Give series of the project's institution to its readers, who are told how many wait for them.
 
     Raises:
         SeriesElsewhere: one of them is in a project already.
@@ -138,10 +140,12 @@ def project_add_series(*, project: ReadingProject, series: Iterable[Series], act
     require(actor, project.institution_id, Capability.MANAGE_PROJECTS)
     try:
         with transaction.atomic():
+            row = project_held(project.pk)
             items = ReadingItem.objects.bulk_create(
-                ReadingItem(institution_id=project.institution_id, project=project, series=one) for one in series
+                ReadingItem(institution_id=row.institution_id, project=row, series=one) for one in series
             )
-            _record(actor, "project.series_added", project, series=[str(item.series_id) for item in items])
+            _record(actor, "project.series_added", row, series=[str(item.series_id) for item in items])
+            readers_tell(row, _told(row)["readers"], actor=actor)
     except IntegrityError:
         raise SeriesElsewhere from None
     return items
@@ -158,8 +162,10 @@ def item_remove(*, item: ReadingItem, actor: Any) -> None:
     with transaction.atomic():
         if item_locked(item).state != ItemState.WAITING:
             raise ReadingBegun
-        _record(actor, "project.series_removed", item.project, series=[str(item.series_id)])
+        project = project_held(item.project_id)
+        _record(actor, "project.series_removed", project, series=[str(item.series_id)])
         item.delete()
+        author_tell(project, actor=actor)
 
 
 # --- changing ---------------------------------------------------------------------------------------------------------
@@ -196,11 +202,13 @@ def project_change(*, project: ReadingProject, actor: Any, changes: ProjectChang
             people = _people_after(row, changes)
             _check_change(row, items, people, changes)
             before = _told(row)
-            _write(row, changes, people)
-            after = _told(row)
-            changed = {name: [before[name], after[name]] for name in after if before[name] != after[name]}
-            _record(actor, "project.changed", row, **changed)
-            _follow(row, items, changed, actor)
+            with adjudicators_told(row):
+                _write(row, changes, people)
+                after = _told(row)
+                changed = {name: [before[name], after[name]] for name in after if before[name] != after[name]}
+                _record(actor, "project.changed", row, **changed)
+                _follow(row, items, changed, actor)
+            _tell_readers(row, before["readers"], after["readers"], actor)
     except IntegrityError:
         raise ProjectNameTaken from None
     return row
@@ -209,7 +217,7 @@ def project_change(*, project: ReadingProject, actor: Any, changes: ProjectChang
 def _held(project: ReadingProject) -> tuple[list[ReadingItem], ReadingProject]:
     """The series and then the project, in the order in which readings and runs hold them."""
     items = list(project.items.select_for_update(of=("self",)).order_by("pk"))
-    return items, ReadingProject.objects.select_for_update(no_key=True).get(pk=project.pk)
+    return items, project_held(project.pk)
 
 
 def _people_after(row: ReadingProject, changes: ProjectChanges) -> dict[ProjectRole, list[Any]]:
@@ -280,6 +288,14 @@ def _follow(row: ReadingProject, items: list[ReadingItem], changed: dict[str, An
             readings_advance(item, actor)
         elif "agreed_dice" in changed and item.state == ItemState.ALL_READ and _agrees(item, row.agreed_dice):
             run_start(item=item, job=AgreementJob.FIGURES, actor=actor)
+
+
+def _tell_readers(row: ReadingProject, before: list[int], after: list[int], actor: Any) -> None:
+    """Who came hears what there is to read; open pages of who left forget what was there."""
+    readers_tell(row, [one for one in after if one not in before], actor=actor)
+    for one in before:
+        if one not in after:
+            tell_changed(person_group(one))
 
 
 def _agrees(item: ReadingItem, asked: float | None) -> bool:

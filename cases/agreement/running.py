@@ -9,6 +9,7 @@ from typing import Any
 
 from cases.agreement.selectors import latest_model_mask, ordered_readings
 from cases.agreement.services import ReadingClosed, decision_record, item_locked
+from cases.agreement.telling import adjudicators_told, project_held
 from cases.models import AgreementRun, Annotation, AnnotationSource, ReadingItem, ReadingProject
 from cases.models.agreement import BEING_READ, AgreementJob, DecisionKind, ItemState
 from cases.services import MaskOrigin, annotation_record
@@ -49,10 +50,12 @@ def _write(item: ReadingItem, masks: Named, pairs: list[PairFigures]) -> None:
         raise ReadingClosed("A reader has changed the mask. The figures follow once all have finished.")
     if _ids(_finished(item, with_model=True)) != _ids(masks):
         raise MasksChanged
-    item.figures = _as_json(masks, pairs)
-    item.save(update_fields=["figures"])
-    _agree(item, pairs)
-    _summarise(item.project_id)
+    item.project = project_held(item.project_id)
+    with adjudicators_told(item.project):
+        item.figures = _as_json(masks, pairs)
+        item.save(update_fields=["figures"])
+        _agree(item, pairs)
+    _summarise(item.project)
 
 
 def _ids(masks: Named) -> list[Any]:
@@ -118,9 +121,8 @@ def _agree(item: ReadingItem, pairs: list[PairFigures]) -> None:
     decision_record(item=item, annotation=first.annotation, kind=DecisionKind.AGREED, signer=first.reader, note=note)
 
 
-def _summarise(project_id: Any) -> None:
-    """Figures of the whole project, from those of its series; runs of one project take turns."""
-    project = ReadingProject.objects.select_for_update().get(pk=project_id)
+def _summarise(project: ReadingProject) -> None:
+    """Figures of the whole project, from those of its series; the project is held, so its runs take turns."""
     items: Any = project.items.exclude(figures=None).select_related("series__case")
     series = [
         SeriesFigures(

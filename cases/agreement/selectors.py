@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +64,23 @@ def series_offered(project: ReadingProject) -> QuerySet[Series]:
     newest = free.order_by("-created_at", "-pk")[:MOST_OFFERED]
     rows = Series.objects.filter(pk__in=newest.values("pk"))
     return rows.select_related("case__patient").order_by("-created_at", "-pk")
+
+
+# --- what there is to do ----------------------------------------------------------------------------------------------
+def series_to_read(project: ReadingProject, readers: Collection[int]) -> dict[int, int]:
+    """How many series wait for each of these readers, by their ids; without those for whom none does."""
+    being_read = project.items.filter(state__in=BEING_READ)
+    done = Reading.objects.filter(item__in=being_read, reader__in=readers).values("reader").annotate(n=Count("pk"))
+    finished = dict(done.values_list("reader", "n"))
+    series = being_read.count()
+    left = {reader: series - finished.get(reader, 0) for reader in readers}
+    return {reader: number for reader, number in left.items() if number}
+
+
+def ready_to_settle(project: ReadingProject) -> QuerySet[ReadingItem]:
+    """What waits for an adjudicator: not what is being compared and may be settled by its readers' agreement."""
+    all_read = project.items.filter(state=ItemState.ALL_READ)
+    return all_read if project.agreed_dice is None else all_read.filter(figures__isnull=False)
 
 
 # --- blindness beside the masks ---------------------------------------------------------------------------------------

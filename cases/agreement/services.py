@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.access import Capability, require
 from cases.agreement.access import require_part
+from cases.agreement.telling import adjudicators_told, author_tell, project_held
 from cases.models import (
     AgreementRun,
     Annotation,
@@ -18,7 +19,6 @@ from cases.models import (
     Decision,
     Reading,
     ReadingItem,
-    ReadingProject,
     Review,
     ReviewVerdict,
 )
@@ -84,7 +84,7 @@ def reading_finish(*, item: ReadingItem, annotation: Annotation, actor: Any) -> 
     own = annotation.source == AnnotationSource.MODEL or annotation.author_id == actor.pk
     with transaction.atomic():
         row = item_locked(item)
-        row.project = _project_held(row)
+        row.project = project_held(row.project_id)
         require_part(actor, row.project, ProjectRole.READER)
         if annotation.series_id != item.series_id or not own:
             raise NotYourMask
@@ -94,14 +94,10 @@ def reading_finish(*, item: ReadingItem, annotation: Annotation, actor: Any) -> 
             item=row, reader=actor, defaults={"annotation": annotation, "finished_at": timezone.now()}
         )
         _record(actor, "reading.finished", item, annotation=str(annotation.pk))
-        readings_advance(row, actor)
+        with adjudicators_told(row.project):
+            readings_advance(row, actor)
     item.refresh_from_db()
     return reading
-
-
-def _project_held(item: ReadingItem) -> ReadingProject:
-    """The project as it is now, held after the series, so that its readers stay who they are until the end."""
-    return ReadingProject.objects.select_for_update(no_key=True).get(pk=item.project_id)
 
 
 def readings_advance(item: ReadingItem, actor: Any) -> None:
@@ -216,6 +212,7 @@ def decision_record(
 
     ``signer`` signs the approval: the adjudicator, or the reader whose mask it is where the readers agreed.
     """
+    project = project_held(item.project_id)
     agreed = kind == DecisionKind.AGREED
     decision = Decision.objects.create(
         item=item, annotation=annotation, kind=kind, decided_by=None if agreed else signer, note=note
@@ -234,6 +231,7 @@ def decision_record(
     case = Case.objects.select_for_update(no_key=True).get(series=item.series_id)
     case.state = state_of(case)
     case.save(update_fields=["state"])
+    author_tell(project, actor=decision.decided_by)
     return decision
 
 

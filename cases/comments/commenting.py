@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.access import Capability, require
 from accounts.models import User
 from cases.comments.selectors import who_may_see
-from cases.models import Case, Comment, Notice, NoticeKind, Series
+from cases.models import Case, Comment, Notice, NoticeKind, ReadingProject, Series
 from cases.telling import person_group, tell, tell_changed, tell_comment
 from spineplatform.shared import audit
 from spineplatform.shared.errors import UserError
@@ -70,8 +70,8 @@ def notices_read(*, actor: Any, ids: Collection[uuid.UUID] = ()) -> int:
     return marked
 
 
-def notices_followed(*, case: Case, actor: Any) -> None:
-    """Whoever opens a page of the case has read what they were told of it."""
-    ids = list(Notice.objects.told_to(actor).unread().filter(case=case).values_list("pk", flat=True))
+def notices_followed(*, actor: Any, **about: Case | ReadingProject) -> None:
+    """Whoever opens a page of the ``case`` or ``project`` has read what they were told of it."""
+    ids = list(Notice.objects.told_to(actor).unread().filter(**about).values_list("pk", flat=True))
     if ids:
         notices_read(actor=actor, ids=ids)

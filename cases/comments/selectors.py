@@ -53,9 +53,10 @@ def people_to_mention(series: Series, user: Any, words: str = "") -> QuerySet[Us
 
 
 def notices_of(user: Any) -> NoticeQuerySet:
-    """The person's notices about cases that they may still see, newest first."""
+    """The person's notices about cases and projects that they may still see, newest first."""
     homes = list(institutions_with(user, Capability.VIEW_CASES))
-    return Notice.objects.told_to(user).filter(case__institution__in=homes).select_related("case", "actor")
+    seen = Q(case__institution__in=homes) | Q(project__institution__in=homes)
+    return Notice.objects.told_to(user).filter(seen).select_related("case", "project", "actor")
 
 
 def unread_count(user: Any) -> int:
@@ -67,9 +68,10 @@ def notice_facts(notice: Notice) -> dict[str, str]:
     return {
         "id": str(notice.pk),
         "kind": str(notice.get_kind_display()),
+        "project": str(notice.project_id or ""),
         "actor": notice.actor.display_name() if notice.actor else "",
-        "case": notice.case.title,
-        "text": notice.text,
+        "title": notice.title,
+        "text": notice.words,
         "address": notice.address,
     }
 
@@ -79,8 +81,9 @@ def new_mask_facts(mask: Annotation) -> dict[str, str]:
     return {
         "id": str(mask.pk),
         "kind": _("New mask"),
+        "project": "",
         "actor": mask.author.display_name() if mask.author else "",
-        "case": str(mask),
+        "title": str(mask),
         "text": "",
         "address": f"{read_address(mask.series_id)}?mask={mask.pk}",
     }

@@ -29,13 +29,17 @@ function showNotice(notice, more) {
   const toast = document.querySelector("template[data-toast]").content.firstElementChild.cloneNode(true);
   const part = (name) => toast.querySelector(`[data-toast-${name}]`);
   part("kind").textContent = [notice.kind, notice.actor].filter(Boolean).join(" · ");
-  part("case").textContent = notice.case;
+  part("case").textContent = notice.title;
   part("case").href = notice.address;
   part("text").textContent = more ? interpolate(ngettext("and %(n)s more case", "and %(n)s more cases", more), { n: more }) : shortened(notice.text);
   const end = () => toast.remove();
   part("close").addEventListener("click", end);
   const toasts = document.querySelector("[data-toasts]");
-  toasts.append(toast);
+  // The newest of a project takes the place of the one before, as it does among the notices.
+  toast.dataset.about = notice.project ? `${notice.kind} ${notice.project}` : notice.id;
+  const before = [...toasts.children].find((one) => one.dataset.about === toast.dataset.about);
+  if (before) before.replaceWith(toast);
+  else toasts.append(toast);
   if (toasts.children.length > MOST_SHOWN) toasts.firstElementChild.remove();
   passAfter(toast, SHOWN_MS, end);
 }

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from accounts.models import Role
 from cases.models import ReadingItem
+from cases.services_agreement import item_decide
+from cases.services_projects import project_add_series
 from spineplatform.processes import Processes
 from tests import factories
 from tests.browser.test_walk import log_in
@@ -86,3 +89,58 @@ def test_two_readers_disagree_and_a_third_settles_it(
     expect(page.get_by_role("heading", name="Readers with each other")).to_be_visible()
     page.get_by_role("link", name="Is the model inside human variation?").click()
     expect(page.get_by_text("Too few patients to say: 1")).to_be_visible()
+
+
+def settle(item: ReadingItem, group: Group) -> None:
+    mask = item.readings.order_by("pk")[0].annotation
+    item_decide(item=item, annotation=mask, actor=group.third)
+
+
+def follow_notice(page: Page, group: Group, kind: str, words: str = "") -> None:
+    """Open the notice of the project from the list, after which it counts as read."""
+    page.goto("/notices/")
+    row = page.get_by_role("row", name=group.project.name)
+    expect(row).to_contain_text(kind)
+    expect(row).to_contain_text(words)
+    row.get_by_role("link", name=group.project.name).click()
+    expect(page.get_by_role("heading", name=group.project.name)).to_be_visible()
+    expect(page.locator("[data-unread-number]")).to_be_hidden()
+
+
+def test_people_of_a_project_hear_what_there_is_to_read_and_to_settle_and_that_it_is_done(
+    page: Page, group: Group
+) -> None:
+    place = group.project.institution
+    lead = factories.user(Role.MODEL_ADMIN, institution=place)
+    group.project.created_by = lead
+    group.project.save()
+    become(page, group.first)
+    page.goto("/cases/")
+    expect(page.locator("[data-unread-number]")).to_be_hidden()
+    series = [factories.series(institution=place) for _ in range(3)]
+    (one,) = project_add_series(project=group.project, series=series[:1], actor=lead)
+    toast = page.locator(".toast-notice")
+    expect(toast).to_contain_text("1 series")
+    (other, last) = project_add_series(project=group.project, series=series[1:], actor=lead)
+    expect(toast).to_contain_text("3 series")
+    expect(toast).to_have_count(1)
+    expect(toast).to_contain_text(f"Series to read · {lead.display_name()}")
+    expect(page.locator("[data-unread-number]")).to_have_text("1")
+    toast.get_by_role("link", name=group.project.name).click()
+    expect(page.get_by_role("link", name="Read the next series")).to_be_visible()
+    expect(page.locator("[data-unread-number]")).to_be_hidden()
+
+    for item in (one, other, last):
+        projects.finish(item, group.first)
+        projects.finish(item, group.second, shift=2)
+    become(page, group.third)
+    follow_notice(page, group, "Ready to settle", "3 series")
+    page.get_by_role("link", name="Settle the next series").click()
+    page.get_by_label(group.first.display_name()).first.check()
+    page.get_by_role("button", name="Approve for training").click()
+    expect(page.get_by_text("The series is settled.")).to_be_visible()
+    for item in (other, last):
+        settle(item, group)
+
+    become(page, lead)
+    follow_notice(page, group, "All series are settled")

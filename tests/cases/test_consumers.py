@@ -153,7 +153,7 @@ def test_many_cases_assigned_at_once_arrive_as_one_message() -> None:
             await sync_to_async(cases_assign)(cases=cases, actor=lead, to=To(person=anna.pk))
             told = await page.until(lambda message: True)
             assert (told["type"], told["unread"], told["more"]) == ("notice", 4, 3)
-            assert told["notice"]["case"] == "case 0"
+            assert told["notice"]["title"] == "case 0"
             await sync_to_async(notices_read)(actor=anna)
             assert (await page.until(lambda message: True))["unread"] == 0
 
