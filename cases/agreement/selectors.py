@@ -31,7 +31,8 @@ def projects_seen(user: Any) -> QuerySet[ReadingProject]:
     places = list(institutions_with(user, Capability.VIEW_CASES).values_list("pk", flat=True))
     rows = ReadingProject.objects.filter(institution__in=places).select_related("institution")
     settled = Count("items", filter=Q(items__state__in=SETTLED))
-    return rows.annotate(series_count=Count("items"), settled_count=settled).prefetch_related("members__user")
+    counted = rows.annotate(series_count=Count("items"), settled_count=settled)
+    return counted.order_by("-created_at", "-pk").prefetch_related("members__user")
 
 
 def people_offered(institutions: QuerySet[Institution]) -> QuerySet[User]:
@@ -101,12 +102,14 @@ def item_taken_part(series: Series, user: Any) -> ReadingItem | None:
 
 
 def items_listed(project: ReadingProject, user: Any) -> list[Any]:
-    """The series of a project, each ReadingItem with ``finished`` (how many readings), ``mine`` (the person's
-    own, or None), and ``between`` and ``against`` (the lowest Dice of readers, and of reader and model, or None).
+    """The series of a project as they were added, each ReadingItem with ``finished`` (how many readings), ``mine`` (the
+    person's own, or None), and ``between`` and ``against`` (the lowest Dice of readers, and of reader and model, or
+    None).
     """
     rows = project.items.select_related("series__case__patient", "decision")
     mine = Prefetch("readings", Reading.objects.filter(reader=user), to_attr="own")
-    items: list[Any] = list(rows.annotate(finished=Count("readings")).prefetch_related(mine))
+    counted = rows.annotate(finished=Count("readings")).order_by("created_at", "pk")
+    items: list[Any] = list(counted.prefetch_related(mine))
     for item in items:
         item.mine = item.own[0] if item.own else None
         item.between = lowest_dice(item, with_model=False)

@@ -54,7 +54,7 @@ def _shown(request: HttpRequest, refused: uuid.UUID | None = None) -> HttpRespon
 
 def _place(home: Institution, typed: dict[str, Any]) -> dict[str, Any]:
     """An ``institution`` with its ``groups``, the form of a ``new`` one, and the ``people`` who can be members."""
-    rows = home.reader_groups.annotate(case_count=Count("assignments")).prefetch_related("members")
+    rows = home.reader_groups.annotate(case_count=Count("assignments")).order_by("name").prefetch_related("members")
     groups = []
     for group in rows:
         members = {one.pk for one in group.members.all()}

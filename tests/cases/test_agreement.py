@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import Role
 from cases.agreement.running import run_agreement
+from cases.agreement.selectors import items_listed, projects_seen
 from cases.agreement.services import item_decide, proposal_make, reading_finish
 from cases.agreement.showing import plot
 from cases.models import (
@@ -385,3 +386,11 @@ def test_a_decision_is_never_changed(group: Group) -> None:
     decision = item_decide(item=item, annotation=item.readings.first().annotation, actor=group.third)
     with pytest.raises(TypeError, match="never changed"):
         decision.save()
+
+
+def test_projects_are_listed_newest_first_and_series_as_they_were_added(group: Group) -> None:
+    place = group.project.institution
+    others = [projects.group(institution=place).project for _ in range(3)]
+    series = [projects.item(group.project) for _ in range(3)]
+    assert list(projects_seen(group.first)) == [*reversed(others), group.project]
+    assert items_listed(group.project, group.first) == series
