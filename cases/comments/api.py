@@ -79,7 +79,9 @@ class PeopleView(APIView):
 class NoticeOut(serializers.ModelSerializer[Notice]):
     actor = serializers.CharField(source="actor.display_name", default="")
     case = serializers.UUIDField(source="case_id", allow_null=True, help_text="Null where it is about a project.")
-    case_title = serializers.CharField(source="case.title", default="", help_text="Empty where it is about a project.")
+    case_title = serializers.CharField(
+        source="case.title", read_only=True, default="", help_text="Empty where it is about a project."
+    )
     project = serializers.UUIDField(source="project_id", allow_null=True, help_text="Null where it is about a case.")
     title = serializers.CharField(help_text="The case or the project that it is about.")
     number = serializers.IntegerField(allow_null=True, help_text="How many series of the project to read or settle.")

@@ -7,6 +7,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync, sync_to_async
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
@@ -15,12 +16,15 @@ from accounts.models import Role, User
 from cases.agreement.projects import ProjectChanges, item_remove, project_add_series, project_change
 from cases.agreement.services import item_decide
 from cases.comments.selectors import notices_of, unread_count
+from cases.consumers import NoticeConsumer
 from cases.models import Notice, NoticeKind, ReadingItem
+from cases.telling import person_group, tell_changed
 from tests import factories
 from tests.api_client import api
 from tests.cases import projects
 from tests.cases.projects import Group
 from tests.cases.test_commenting import door
+from tests.cases.test_consumers import Listener
 
 pytestmark = pytest.mark.django_db
 
@@ -256,6 +260,28 @@ def test_of_two_who_settle_the_last_series_at_once_one_tells_the_author(group: G
 
 
 # --- where it is told -------------------------------------------------------------------------------------------------
+@pytest.mark.django_db(transaction=True)
+def test_an_open_page_hears_of_series_and_of_nothing_that_the_other_reader_does_and_forgets_them_on_leaving(
+    group: Group, lead: User
+) -> None:
+    newcomer = factories.user(Role.ANNOTATOR, institution=group.project.institution)
+
+    async def talk() -> None:
+        async with Listener(NoticeConsumer, group.second) as page:
+            await page.until(lambda message: True)
+            (item,) = await sync_to_async(add)(group, lead, series=1)
+            heard = await page.until(lambda message: True)
+            assert (heard["type"], heard["unread"], heard["more"]) == ("notice", 1, 0)
+            assert (heard["notice"]["title"], heard["notice"]["text"]) == (group.project.name, "1 series")
+            await sync_to_async(projects.finish)(item, group.first)
+            await sync_to_async(tell_changed)(person_group(group.second.pk))  # is told after it
+            assert await page.until(lambda message: True) == {"type": "snapshot", "unread": 1}
+            await sync_to_async(change)(group, lead, readers=[group.first, newcomer])
+            assert await page.until(lambda message: True) == {"type": "snapshot", "unread": 0}
+
+    async_to_sync(talk)()
+
+
 def test_who_opens_the_project_has_read_what_they_were_told_of_it(group: Group, lead: User) -> None:
     other = projects.group(institution=group.project.institution)
     other.project.members.create(user=group.first, role="reader")
