@@ -7,12 +7,12 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Institution
-from cases.models.cases import InstitutionRowQuerySet, Series
+from cases.models.cases import WAITING, InstitutionRowQuerySet, Series
 from cases.models.masks import Annotation
 
 
@@ -26,6 +26,13 @@ class ReviewQuerySet(InstitutionRowQuerySet["Review"]):
     def latest_of_series(self) -> Self:
         """The last word on each series."""
         return self.order_by("series_id", "-created_at", "-id").distinct("series_id")
+
+    def sent_back(self) -> Self:
+        """The last word on a series of a case that waits, as long as no newer mask answers it."""
+        later = {"series": OuterRef("series"), "created_at__gt": OuterRef("created_at")}
+        answers = (Exists(Review.objects.filter(**later)), Exists(Annotation.objects.filter(**later)))
+        waiting = self.filter(verdict=ReviewVerdict.SENT_BACK, series__case__state__in=WAITING)
+        return waiting.filter(*(~answer for answer in answers))
 
     def seen_by(self, user: Any) -> Self:
         """Leave out what others signed on series that ``user`` reads blindly."""

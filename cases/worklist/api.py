@@ -16,9 +16,10 @@ from accounts.api import InstitutionOut
 from cases.access import case_get
 from cases.models import Case, CaseState, Series
 from cases.viewing import case_viewed
-from cases.worklist.filtering import DUE, ORDERS, SORTS, CaseFilter
+from cases.worklist.filtering import DUE, ORDERS, SORTS, STATES, CaseFilter
 from cases.worklist.presence import names, others_at
 from cases.worklist.selectors import case_counts, cases_listed
+from cases.worklist.sent_back import senders
 from spineplatform.shared.api import ListView, checked
 
 
@@ -26,7 +27,7 @@ class CaseFilterIn(serializers.Serializer[Any]):
     q = serializers.CharField(
         required=False, default="", allow_blank=True, help_text="Part of a title, pseudonym or series."
     )
-    state = serializers.ChoiceField(choices=CaseState.choices, required=False, default="", allow_blank=True)
+    state = serializers.ChoiceField(choices=STATES, required=False, default="", allow_blank=True)
     institution = serializers.UUIDField(required=False)
     date_from = serializers.DateField(required=False, help_text="Received on this day or later.")
     date_to = serializers.DateField(required=False, help_text="Received on this day or earlier.")
@@ -53,6 +54,7 @@ class CaseOut(serializers.ModelSerializer[Case]):
     series_count = serializers.IntegerField(required=False)
     assignment = AssignmentOut(default=None, allow_null=True)
     open_at = serializers.SerializerMethodField(help_text="Who else has the case open.")
+    sent_back_by = serializers.SerializerMethodField(help_text="Who sent series back that wait for their correction.")
     url = serializers.SerializerMethodField()
     page = serializers.CharField(source="get_absolute_url")
 
@@ -60,13 +62,17 @@ class CaseOut(serializers.ModelSerializer[Case]):
         model = Case
         fields = [
             *["id", "title", "patient", "state", "institution", "series_count", "assignment", "open_at"],
-            *["created_at", "url", "page"],
+            *["sent_back_by", "created_at", "url", "page"],
         ]
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_open_at(self, case: Case) -> list[str]:
         here = getattr(case, "here", None)
         return others_at(case, self.context["request"].user) if here is None else names(here)
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_sent_back_by(self, case: Case) -> list[str]:
+        return senders(case, self.context["request"].user)
 
     def get_url(self, case: Case) -> str:
         return reverse("api:case", args=[case.pk])

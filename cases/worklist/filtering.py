@@ -17,11 +17,15 @@ from django.utils.translation import gettext_lazy as _
 
 from cases.models import SIGNED, Case, CaseState, Series
 from cases.models.worklist import given_to
+from cases.worklist.sent_back import words_sent_back
 from spineplatform.shared.errors import UserError
 
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(9900, 1, 1)
 SOON = timedelta(days=7)
 ME, NOBODY = "me", "nobody"
+# Narrows as a state does; such a case is in review, or corrected with another series that is not.
+SENT_BACK = "sent-back"
+STATES = [*CaseState.choices, (SENT_BACK, _("Sent back"))]
 OVERDUE, DUE_SOON, DATED = "overdue", "soon", "dated"
 DUE = [(OVERDUE, _("Overdue")), (DUE_SOON, _("Due within a week")), (DATED, _("With a date"))]
 # Newest first is the default.
@@ -40,8 +44,8 @@ class BadFilter(UserError):
 class CaseFilter:
     """What the work list is narrowed to, and its order.
 
-    Dates are inclusive days of receipt. ``assigned`` is "me" (also by a group), "nobody", the id of a person or of a
-    group; ``due`` one of `DUE`, ``sort`` one of `SORTS`. What is empty narrows nothing.
+    Dates are inclusive days of receipt. ``state`` is one of `STATES`; ``assigned`` is "me" (also by a group), "nobody",
+    the id of a person or of a group; ``due`` one of `DUE`, ``sort`` one of `SORTS`. What is empty narrows nothing.
     """
 
     query: str = ""
@@ -61,9 +65,11 @@ class CaseFilter:
                 | Q(patient__pseudonym__icontains=self.query)
                 | Q(pk__in=Series.objects.filter(description__icontains=self.query).values("case"))
             )
-        if self.state:
+        if self.state == SENT_BACK:
+            cases = cases.filter(pk__in=words_sent_back(user).values("series__case"))
+        elif self.state:
             if self.state not in CaseState.values:
-                raise BadFilter(f"“{self.state}” is no state of a case. Known: {', '.join(CaseState.values)}.")
+                raise BadFilter(f"“{self.state}” is no state of a case. Known: {', '.join(dict(STATES))}.")
             cases = cases.filter(state=self.state)
         if self.institution:
             cases = cases.filter(institution_id=_uuid(self.institution))

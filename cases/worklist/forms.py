@@ -10,9 +10,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Institution
-from cases.models import CaseState
 from cases.worklist.assigning import To
-from cases.worklist.filtering import DUE, ME, NOBODY, SORTS, CaseFilter
+from cases.worklist.filtering import DUE, ME, NOBODY, SORTS, STATES, CaseFilter
 from cases.worklist.queue import Readers
 
 Choices = list[tuple[str, Any]]
@@ -27,7 +26,7 @@ def reader_choices(readers: Readers) -> Choices:
 
 class WorkListForm(forms.Form):
     q = forms.CharField(label=_("Search"), required=False)
-    state = forms.ChoiceField(choices=[("", ""), *CaseState.choices], required=False, widget=forms.HiddenInput)
+    state = forms.ChoiceField(choices=[("", ""), *STATES], required=False, widget=forms.HiddenInput)
     assigned = forms.ChoiceField(label=_("Assigned to"), required=False)
     due = forms.ChoiceField(label=_("Due"), choices=[("", _("Any time")), *DUE], required=False)
     institution = forms.ModelChoiceField(

@@ -19,10 +19,11 @@ from cases.access import case_get, filter_get
 from cases.models import Case, CaseState
 from cases.models.comments import read_address
 from cases.worklist.assigning import MOST_AT_ONCE, To, cases_assign
+from cases.worklist.filtering import SENT_BACK
 from cases.worklist.forms import AssignForm, FilterForm, ManyAssignForm, WorkListForm, reader_choices
 from cases.worklist.grouping import filter_save
 from cases.worklist.queue import readers_at, series_next
-from cases.worklist.selectors import case_counts, case_page, institutions_seen
+from cases.worklist.selectors import case_counts, case_page, institutions_seen, sent_back_count
 from spineplatform.shared.errors import UserError
 
 
@@ -62,6 +63,9 @@ def _states(request: HttpRequest, form: WorkListForm) -> list[dict[str, Any]]:
     chosen = form.narrowed().state
     every = [("", _("All"), sum(counts.values()))]
     every += [(state.value, str(state.label), counts.get(state, 0)) for state in CaseState]
+    returned = sent_back_count(request.user, form.narrowed())
+    if returned or chosen == SENT_BACK:
+        every.append((SENT_BACK, _("Sent back"), returned))
     return [
         {"label": label, "count": count, "url": f"?{form.query(state=value)}", "is_chosen": value == chosen}
         for value, label, count in every

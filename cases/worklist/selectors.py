@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Count, OuterRef, Prefetch, QuerySet, Subquery
@@ -11,8 +11,9 @@ from django.db.models.functions import Coalesce
 
 from accounts.models import Institution
 from cases.models import Annotation, Case, Comment, Review, Series
-from cases.worklist.filtering import CaseFilter, behind, cursor_of
+from cases.worklist.filtering import SENT_BACK, CaseFilter, behind, cursor_of
 from cases.worklist.presence import others_prefetched
+from cases.worklist.sent_back import sent_back_prefetched
 
 PAGE_SIZE = 25
 EVERYTHING = CaseFilter()
@@ -27,11 +28,12 @@ class CasePage:
 
 
 def cases_listed(user: Any, narrowed: CaseFilter) -> QuerySet[Case]:
-    """The cases the user may see, in order, with what a list shows: ``series_count`` and ``here``."""
+    """The cases the user may see, in order, with what a list shows: ``series_count``, ``here``, ``sent_back``."""
     count = Series.objects.filter(case=OuterRef("pk")).order_by().values("case").values(n=Count("pk"))
     cases = narrowed.apply(Case.objects.visible_to(user), user)
     cases = cases.select_related("patient", "institution", "assignment__assignee", "assignment__group")
-    return cases.annotate(series_count=Coalesce(Subquery(count), 0)).prefetch_related(others_prefetched(user))
+    shown = (others_prefetched(user), sent_back_prefetched(user))
+    return cases.annotate(series_count=Coalesce(Subquery(count), 0)).prefetch_related(*shown)
 
 
 def case_page(user: Any, narrowed: CaseFilter = EVERYTHING, *, after: str = "", size: int = PAGE_SIZE) -> CasePage:
@@ -49,6 +51,11 @@ def case_counts(user: Any, narrowed: CaseFilter = EVERYTHING) -> dict[str, int]:
     """How many cases of each state there are with the rest of the filter; states without any are left out."""
     cases = narrowed.of_any_state().apply(Case.objects.visible_to(user), user).order_by()
     return dict(cases.values_list("state").annotate(n=Count("pk")))
+
+
+def sent_back_count(user: Any, narrowed: CaseFilter = EVERYTHING) -> int:
+    """How many cases with the rest of the filter were sent back, whatever their state."""
+    return replace(narrowed, state=SENT_BACK, sort="").apply(Case.objects.visible_to(user), user).count()
 
 
 def institutions_seen(user: Any) -> QuerySet[Institution]:

@@ -122,7 +122,7 @@ def test_the_list_costs_the_same_for_one_case_and_for_many(
     for _ in range(10):
         factories.series(institution=home)
     client = api(clinician)
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         assert len(client.get(CASES).json()["results"]) == 10
 
 
