@@ -14,7 +14,7 @@ from accounts.access import Capability, has_capability, require
 from accounts.models import Institution
 from cases.agreement.selectors import have_read, lowest_dice, margin_is_fixed
 from cases.agreement.services import item_locked, readings_advance, run_start
-from cases.agreement.telling import adjudicators_told, author_tell, project_held, readers_tell
+from cases.agreement.telling import adjudicators_told, author_tell, notices_correct, project_held, readers_tell
 from cases.models import ProjectMember, ReadingItem, ReadingProject, Series
 from cases.models.agreement import DEFAULT_MARGIN, AgreementJob, ItemState, ProjectRole
 from cases.telling import person_group, tell_changed
@@ -165,6 +165,7 @@ def item_remove(*, item: ReadingItem, actor: Any) -> None:
         project = project_held(item.project_id)
         _record(actor, "project.series_removed", project, series=[str(item.series_id)])
         item.delete()
+        notices_correct(project)
         author_tell(project, actor=actor)
 
 

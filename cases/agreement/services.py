@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.access import Capability, require
 from cases.agreement.access import require_part
-from cases.agreement.telling import adjudicators_told, author_tell, project_held
+from cases.agreement.telling import adjudicators_told, author_tell, notices_correct, project_held
 from cases.models import (
     AgreementRun,
     Annotation,
@@ -231,6 +231,7 @@ def decision_record(
     case = Case.objects.select_for_update(no_key=True).get(series=item.series_id)
     case.state = state_of(case)
     case.save(update_fields=["state"])
+    notices_correct(project)
     author_tell(project, actor=decision.decided_by)
     return decision
 

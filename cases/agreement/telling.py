@@ -11,10 +11,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.utils import timezone
+
 from cases.agreement.selectors import ready_to_settle, series_to_read
 from cases.models import Notice, NoticeKind, ReadingProject
 from cases.models.agreement import SETTLED, ProjectRole
-from cases.telling import tell
+from cases.models.comments import WITH_NUMBER
+from cases.telling import person_group, tell, tell_changed
 
 
 def project_held(project_id: uuid.UUID) -> ReadingProject:
@@ -40,6 +43,7 @@ def adjudicators_told(project: ReadingProject) -> Iterator[None]:
     if ready > before:
         people = project.members.filter(role=ProjectRole.ADJUDICATOR).values_list("user", flat=True)
         _tell(project, NoticeKind.TO_SETTLE, dict.fromkeys(people, ready), None)
+    notices_correct(project)
 
 
 def author_tell(project: ReadingProject, *, actor: Any) -> None:
@@ -48,6 +52,31 @@ def author_tell(project: ReadingProject, *, actor: Any) -> None:
     if by_themselves or not project.items.exists() or project.items.exclude(state__in=SETTLED).exists():
         return
     _tell(project, NoticeKind.ALL_SETTLED, {project.created_by_id: None}, actor)
+
+
+def notices_correct(project: ReadingProject) -> None:
+    """Unread notices tell what is left where it became less; once nothing is, they count as read.
+
+    A reader's change only with what that reader finishes, and with series that are taken out.
+    """
+    unread = list(Notice.objects.unread().filter(project=project, kind__in=WITH_NUMBER))
+    left = _left(project, unread)
+    less = [one for one in unread if 0 < left[one.pk] < (one.number or 0)]
+    for one in less:
+        one.number = left[one.pk]
+    Notice.objects.bulk_update(less, ["number"])
+    over = [one for one in unread if not left[one.pk]]
+    Notice.objects.unread().filter(pk__in=[one.pk for one in over]).update(read_at=timezone.now())
+    for one in over:
+        tell_changed(person_group(one.recipient_id))
+
+
+def _left(project: ReadingProject, unread: list[Notice]) -> dict[uuid.UUID, int]:
+    """How many series there are now to read or to settle for whom each notice was meant."""
+    if not unread:
+        return {}
+    ready, to_read = ready_to_settle(project).count(), series_to_read(project, [one.recipient_id for one in unread])
+    return {one.pk: ready if one.kind == NoticeKind.TO_SETTLE else to_read.get(one.recipient_id, 0) for one in unread}
 
 
 def _tell(project: ReadingProject, kind: NoticeKind, numbers: dict[int, Any], actor: Any) -> None:

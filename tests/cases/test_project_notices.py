@@ -132,7 +132,18 @@ def test_a_reader_is_told_nothing_of_what_the_others_do(group: Group, lead: User
     for item in items:
         projects.finish(item, group.first)
         settle(group, item)
-    assert told(group.first) == [("to-read", 2)]
+    assert told(group.first) == []
+
+
+def test_an_unread_notice_tells_what_is_left_and_counts_as_read_once_nothing_is(group: Group, lead: User) -> None:
+    items = add(group, lead, series=3)
+    projects.finish(items[0], group.first)
+    assert (told(group.first), told(group.second)) == ([("to-read", 2)], [("to-read", 3)])
+    item_remove(item=items[1], actor=lead)
+    assert (told(group.first), told(group.second)) == ([("to-read", 1)], [("to-read", 2)])
+    projects.finish(items[2], group.first)
+    assert (told(group.first), told(group.second)) == ([], [("to-read", 2)])
+    assert notices_of(group.first).get().number == 1
 
 
 def test_whoever_loses_the_institution_is_told_nothing_more(group: Group, lead: User) -> None:
@@ -192,6 +203,16 @@ def test_figures_that_are_computed_again_tell_nothing(group: Group) -> None:
     factories.prediction(of=item.series)
     projects.work(item)
     assert told(group.third) == []
+
+
+def test_what_another_adjudicator_settles_is_left_to_settle_no_more(group: Group) -> None:
+    other = factories.user(Role.CLINICIAN, institution=group.project.institution)
+    group.project.members.create(user=other, role="adjudicator")
+    items = [read_by_all(group) for _ in range(2)]
+    settle(group, items[0])
+    assert told(other) == [("to-settle", 1)]
+    settle(group, items[1])
+    assert told(other) == []
 
 
 def test_who_adjudicates_no_more_is_told_nothing(group: Group, lead: User) -> None:
@@ -366,14 +387,16 @@ def test_queries_do_not_grow_with_readers_or_series(lead: User, more: str) -> No
     assert counts[0] == counts[1]
 
 
-def test_queries_of_the_notices_do_not_grow_with_projects(group: Group, lead: User) -> None:
+def test_queries_of_the_notices_do_not_grow_with_projects(group: Group) -> None:
     counts = []
-    for _ in range(2):
-        for _ in range(3):
-            other = projects.group(institution=group.project.institution)
-            other.project.members.create(user=group.first, role="reader")
-            add(other, lead, series=1)
+    for more in (1, 3):
+        for _ in range(more):
+            other = projects.project(
+                readers=[group.first], adjudicator=group.third, institution=group.project.institution
+            )
+            Notice.objects.create(recipient=group.first, kind=NoticeKind.TO_READ, project=other, number=1)
         with CaptureQueriesContext(connection) as queries:
-            assert api(group.first).get("/api/v1/notices/").status_code == 200
+            told_now = api(group.first).get("/api/v1/notices/").json()["results"]
+        assert len(told_now) == Notice.objects.count()
         counts.append(len(queries))
     assert counts[0] == counts[1]
