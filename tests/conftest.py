@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,11 +19,7 @@ DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 WORKERS = (*(f"worker-{queue}" for queue in QUEUES), "beat")
 PROCESSES = pytest.StashKey[Processes]()
-OTHERS_AT_WORK = """
-    SELECT count(*) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'
-"""
-QUIET_LOOKS, MOST_LOOKS, LOOK_EVERY_SECONDS = 3, 100, 0.05
+FLUSH_ATTEMPTS = 5
 
 
 # --- PostgreSQL and Valkey ------------------------------------------------------------------------------------------
@@ -38,6 +34,28 @@ def services(pytestconfig: pytest.Config) -> TestServices:
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(services: TestServices, django_db_modify_db_settings_parallel_suffix: None) -> None:
     """Start the services before pytest-django makes the test database."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tables_are_emptied_again() -> Iterator[None]:
+    """Empty the tables once more where PostgreSQL has broken a deadlock by refusing it.
+
+    A page that was closed and a worker write to the end what a test has begun, in another order of the tables.
+    """
+    from django.db import OperationalError
+    from django.db.backends.postgresql.operations import DatabaseOperations
+
+    empty = DatabaseOperations.execute_sql_flush
+
+    def empty_again(operations: Any, statements: list[str]) -> None:
+        for _ in range(FLUSH_ATTEMPTS - 1):
+            with contextlib.suppress(OperationalError):
+                return empty(operations, statements)
+        return empty(operations, statements)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "execute_sql_flush", empty_again)
+        yield
 
 
 # --- quick test clients ---------------------------------------------------------------------------------------------
@@ -98,27 +116,12 @@ def worker(processes: Processes, transactional_db: None) -> Processes:
 
 
 @pytest.fixture
-def web(processes: Processes, transactional_db: None) -> Iterator[str]:
+def web(processes: Processes, transactional_db: None) -> str:
     """Return the address of a real web process (HTTP and WebSockets) on the test database."""
     if not processes.runs("web"):
         processes.start_web()
     processes.wait_until_ready("web")
-    yield processes.web_address
-    wait_until_the_database_rests()
-
-
-def wait_until_the_database_rests() -> None:
-    """A page that has closed leaves work behind (who has a case open): emptying the tables would meet it halfway."""
-    from django.db import connection
-
-    quiet = 0
-    for _ in range(MOST_LOOKS):
-        with connection.cursor() as cursor:
-            cursor.execute(OTHERS_AT_WORK)
-            quiet = 0 if cursor.fetchone()[0] else quiet + 1
-        if quiet == QUIET_LOOKS:
-            return
-        time.sleep(LOOK_EVERY_SECONDS)
+    return processes.web_address
 
 
 # --- the browser ----------------------------------------------------------------------------------------------------
