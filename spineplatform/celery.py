@@ -4,8 +4,11 @@ import os
 
 from celery import Celery
 
+from spineplatform import broker
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spineplatform.settings")
 
+broker.use_for_redis_addresses()
 app = Celery("spineplatform")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

@@ -31,7 +31,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 # How many runs a worker of each queue does at once. A training takes all of the processor or of its GPU.
 QUEUES = {"import": 2, "inference": 2, "training": 1}
 READY_SECONDS = 120.0
-RESTARTS = 5
+RESTARTS, RESTARTS_WITHIN_SECONDS = 5, 600.0
 # A worker finishes its task on the first signal and drops it on the second; another worker then takes over its run.
 STOP_SIGNALS = ((signal.SIGTERM, 10.0), (signal.SIGQUIT, 5.0))
 
@@ -153,16 +153,17 @@ class Processes:
         """Stay until interrupted; start a process again that ended by itself.
 
         Raises:
-            ServiceFailed: a process ended again and again.
+            ServiceFailed: a process ended again and again within ten minutes.
         """
-        restarts = dict.fromkeys(self._started, 0)
+        ended: dict[str, list[float]] = {name: [] for name in self._started}
         while True:
             time.sleep(1)
             for name, started in self._started.items():
                 if started.daemon.process() is not None:
                     continue
-                restarts[name] += 1
-                if restarts[name] > RESTARTS:
+                now = time.monotonic()
+                ended[name] = [*(at for at in ended[name] if now - at < RESTARTS_WITHIN_SECONDS), now]
+                if len(ended[name]) > RESTARTS:
                     raise ServiceFailed(f"{name} ends again and again:\n{last_lines(started.daemon.output(), 30)}")
                 self.say(f"{name} ended: starting it again (log: {started.daemon.log})")
                 launch(started)

@@ -22,6 +22,7 @@ from tests.plugins.services import TestServices
 from training.services import default_version_ensure
 
 PATIENCE_SECONDS = 120
+BROKER_AWAY_SECONDS = 2  # the worker notices it and closes the connection while the run goes on
 
 pytestmark = [pytest.mark.worker, pytest.mark.tensorflow, pytest.mark.slow]
 
@@ -93,6 +94,23 @@ def test_a_killed_broker_without_its_data_loses_no_run(
     assert state(run) == RunState.QUEUED
     services.embedded.start()
     assert_recorded_once(run)
+
+
+def test_a_broker_killed_in_the_middle_is_survived_without_restarting_the_worker(
+    clinician: Any, worker: Processes, services: TestServices
+) -> None:
+    if not services.is_embedded:
+        pytest.skip("the broker is not ours to kill: VALKEY_URL names a server of somebody else")
+    before = worker.pid("worker-inference")
+    run = start(clinician, depth=120)
+    services.embedded.kill("valkey")
+    time.sleep(BROKER_AWAY_SECONDS)
+    assert state(run) == RunState.RUNNING
+    services.embedded.start()
+    assert_recorded_once(run)
+    assert run.attempt == 1
+    assert_recorded_once(inference_start(series=series_for(clinician, 3), actor=clinician))
+    assert worker.pid("worker-inference") == before
 
 
 def test_a_restarted_database_is_survived_without_restarting_the_worker(
