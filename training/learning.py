@@ -19,7 +19,7 @@ from spineml.dataset_file import DatasetReader
 from spineml.fit import Epoch, Job, Listener, Sample, fit, write
 from spineml.train import Step, has_best
 from spineml.training_settings import TrainingSettings
-from spineplatform.shared import progress, storage
+from spineplatform.shared import storage
 from spineplatform.shared.lease import Lease, RunCancelled
 from spineplatform.shared.runs import RunState
 from training.models import ModelVersion, TrainingEpoch, TrainingRun, TrainingSample
@@ -143,7 +143,7 @@ class _Notes:
                 for sample, name in pictures:
                     _sample_record(run, epoch.number, sample, name)
         self._write_live({"epoch": epoch.number + 1, "step": told.step})
-        progress.publish(run)
+        run.publish()
 
 
 def _picture(sample: Sample, folder: Path, stored: list[str]) -> str:

@@ -16,7 +16,6 @@ from django.db import DatabaseError, InterfaceError, OperationalError, close_old
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from spineplatform.shared import progress
 from spineplatform.shared.errors import describe
 from spineplatform.shared.runs import Run, RunState, claim
 
@@ -106,7 +105,7 @@ class Lease(Generic[R]):
                 run.progress_done, run.progress_total, _ = self._progress
             run.state, run.finished_at, run.progress_message = state, timezone.now(), ""
             run.save()
-            transaction.on_commit(lambda: progress.publish(run), robust=True)
+            transaction.on_commit(run.publish, robust=True)
         self.ended = True
 
     def _beat(self) -> None:
@@ -134,7 +133,7 @@ class Lease(Generic[R]):
         except (OperationalError, InterfaceError):
             log.warning("heartbeat_missed run=%s", run.pk)
             return
-        progress.publish(run)
+        run.publish()
 
 
 def execute(model: type[R], run_id: uuid.UUID | str, work: Callable[[Lease[R]], None]) -> None:
@@ -143,7 +142,7 @@ def execute(model: type[R], run_id: uuid.UUID | str, work: Callable[[Lease[R]], 
     if run is None:
         log.info("run_not_claimed kind=%s run=%s", model.kind, run_id)
         return
-    progress.publish(run)
+    run.publish()
     with Lease(run) as lease:
         try:
             work(lease)
@@ -177,6 +176,6 @@ def _end(run: Run, state: RunState, *, code: str = "", message: str = "") -> Non
         mine = type(run)._default_manager.filter(pk=run.pk, token=run.token, state=RunState.RUNNING)
         mine.update(state=state, finished_at=timezone.now(), error_code=code, error_message=message)
         run.refresh_from_db()
-        progress.publish(run)
+        run.publish()
     except (DatabaseError, InterfaceError):
         log.warning("run_end_not_written run=%s state=%s", run.pk, state)

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.utils import translation
 
 from spineplatform.shared import live
+from spineplatform.shared.runs import Run, run_group
 from spineplatform.shared.words import language_of, said
-
-if TYPE_CHECKING:
-    from spineplatform.shared.runs import Run
-
-
-def group_name(run_id: object) -> str:
-    return f"run.{run_id}"
-
-
-def publish(run: Run) -> None:
-    """Send the run's present state to whoever watches it. Never blocks and never fails the work."""
-    live.send(group_name(run.pk), {"type": "run.progress", "run": run.as_message()})
 
 
 class RunConsumer(live.LiveConsumer):
@@ -35,7 +24,7 @@ class RunConsumer(live.LiveConsumer):
     _run_is_finished = False
 
     def group(self) -> str:
-        return group_name(self.named["run_id"])
+        return run_group(self.named["run_id"])
 
     def look(self) -> dict[str, Any]:
         run = self.get_run(self.user, self.named["run_id"])

@@ -21,7 +21,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from spineplatform.shared import audit, progress
+from spineplatform.shared import audit, live
 from spineplatform.shared.errors import Conflict
 
 log = logging.getLogger(__name__)
@@ -142,6 +142,15 @@ class Run(models.Model):
             "result_url": self.result_url() if self.state == RunState.SUCCEEDED else "",
         }
 
+    def publish(self) -> None:
+        """Send the present state to whoever watches the run. Never blocks and never fails the work."""
+        live.send(run_group(self.pk), {"type": "run.progress", "run": self.as_message()})
+
+
+def run_group(run_id: object) -> str:
+    """The group of those who watch a run."""
+    return f"run.{run_id}"
+
 
 def run_models() -> Iterator[type[Run]]:
     """Every kind of run that the installed apps define."""
@@ -158,7 +167,7 @@ def _deliver(run: Run) -> None:
         current_app.send_task(run.task_name, args=[str(run.pk)])
     except Exception as error:  # noqa: BLE001 - whatever the broker's client raises: the sweeper delivers it later
         log.warning("run_not_delivered kind=%s run=%s error=%s", run.kind, run.pk, type(error).__name__)
-    progress.publish(run)
+    run.publish()
 
 
 def run_cancel(*, run: Run, actor: Any) -> None:
@@ -175,7 +184,7 @@ def run_cancel(*, run: Run, actor: Any) -> None:
         if not changed and not mine.filter(state=RunState.RUNNING).update(cancel_requested=True):
             raise Conflict("This run has already ended, so there is nothing to cancel.")
         _record(run, actor, "cancelled")
-        transaction.on_commit(lambda: progress.publish(run), robust=True)
+        transaction.on_commit(run.publish, robust=True)
         run.refresh_from_db()
 
 
@@ -282,5 +291,5 @@ def _give_up(run: Run, *, at: datetime) -> int:
     )
     if changed:
         run.refresh_from_db()
-        progress.publish(run)
+        run.publish()
     return changed

@@ -281,7 +281,7 @@ def test_the_heartbeat_says_nothing_of_a_run_that_has_ended(run: ImportRun, monk
     assert claimed is not None
     ImportRun.objects.filter(pk=run.pk).update(state=RunState.SUCCEEDED, finished_at=timezone.now())
     said: list[Any] = []
-    monkeypatch.setattr(lease_module.progress, "publish", said.append)
+    monkeypatch.setattr(ImportRun, "publish", said.append)
     held = Lease(claimed)
     held._extend((1, 2, "Working"))
     assert said == []
