@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from cases.models import Series
 from spineml.fingerprint import Fingerprint
-from training.describing import series_facts
+from training.datasets.describing import series_facts
 from training.models import ModelVersion
 
 log = logging.getLogger(__name__)

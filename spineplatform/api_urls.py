@@ -7,11 +7,7 @@ from cases.urls_api import urlpatterns as cases
 from inference import api_comparisons, api_report, api_runs, api_series
 from inference import api_versions as inference_versions
 from inference.urls_overview import api_urlpatterns as overview
-from training import api as training
-from training import api_evaluations, api_promotions
-from training.urls_api_datasets import urlpatterns as datasets
-from training.urls_api_training import urlpatterns as trainings
-from training.urls_api_versions import urlpatterns as versions
+from training.urls_api import urlpatterns as training
 
 app_name = "api"
 urlpatterns = [
@@ -40,34 +36,7 @@ urlpatterns = [
     path("runs/<str:kind>/<uuid:run_id>/", api_runs.RunView.as_view(), name="run"),
     path("runs/<str:kind>/<uuid:run_id>/cancel/", api_runs.RunCancelView.as_view(), name="run-cancel"),
     path("runs/<str:kind>/<uuid:run_id>/retry/", api_runs.RunRetryView.as_view(), name="run-retry"),
-    path("models/", training.ModelListView.as_view(), name="models"),
-    path("models/<uuid:version_id>/", training.ModelView.as_view(), name="model"),
-    path("models/<uuid:version_id>/download/", training.ModelDownloadView.as_view(), name="model-download"),
-    path("models/<uuid:version_id>/activate/", training.ModelActivateView.as_view(), name="model-activate"),
     path("models/<uuid:version_id>/masks/", inference_versions.VersionMasksView.as_view(), name="model-masks"),
-    path("models/<uuid:version_id>/gate/", api_promotions.GateApiView.as_view(), name="model-gate"),
-    path("models/<uuid:version_id>/promote/", api_promotions.PromoteView.as_view(), name="model-promote"),
-    path("models/rollback/", api_promotions.RollbackView.as_view(), name="model-rollback"),
-    path("promotions/", api_promotions.PromotionListView.as_view(), name="promotions"),
-    *datasets,
-    *versions,
-    path("evaluations/", api_evaluations.EvaluationListView.as_view(), name="evaluations"),
-    path("evaluations/compare/", api_evaluations.EvaluationCompareView.as_view(), name="evaluation-compare"),
-    path(
-        "evaluations/compare/versions.<str:kind>",
-        api_evaluations.EvaluationComparePlotView.as_view(),
-        name="evaluation-compare-plot",
-    ),
-    path("evaluations/<uuid:run_id>/", api_evaluations.EvaluationView.as_view(), name="evaluation"),
-    path("evaluations/<uuid:run_id>/report/", api_evaluations.EvaluationReportView.as_view(), name="evaluation-report"),
-    path(
-        "evaluations/<uuid:run_id>/csv/<str:scope>/", api_evaluations.EvaluationCsvView.as_view(), name="evaluation-csv"
-    ),
-    path(
-        "evaluations/<uuid:run_id>/plots/<slug:name>.<str:kind>",
-        api_evaluations.EvaluationPlotView.as_view(),
-        name="evaluation-plot",
-    ),
-    *trainings,
+    *training,
     *overview,
 ]

@@ -292,7 +292,7 @@ SPECTACULAR_SETTINGS = {
         "MeasurementKindEnum": "cases.models.reading.MeasurementKind",
         "ReadingItemStateEnum": "cases.models.agreement.ItemState",
         "SplitEnum": "training.models.Split",
-        "SplitOrNoneEnum": "training.selectors_splits.SPLIT_OR_NONE",
+        "SplitOrNoneEnum": "training.splits.selectors.SPLIT_OR_NONE",
         "PromotionKindEnum": "training.models.PromotionKind",
     },
 }

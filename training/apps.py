@@ -6,6 +6,6 @@ class TrainingConfig(AppConfig):
 
     def ready(self) -> None:
         from cases.signals import splits_wanted
-        from training.services_splits import splits_give
+        from training.splits.services import splits_give
 
         splits_wanted.connect(splits_give, dispatch_uid="training.splits_give")

@@ -105,7 +105,7 @@ def version_activate(
 ) -> Promotion | None:
     """The bare switch: make this the version that segments and record the promotion, or None when it is already.
 
-    People go through `training.services_promotions`, which asks the gate and says ``kind``. Without one it is whoever
+    People go through `training.promotions.services`, which asks the gate and says ``kind``. Without one it is whoever
     runs the server: the first version, or an override.
 
     Raises:

@@ -1,17 +1,11 @@
-from django.urls import path
+"""Every page of this app."""
 
-from training import pages, pages_versions
-from training.urls_datasets import urlpatterns as datasets
-from training.urls_evaluations import urlpatterns as evaluations
-from training.urls_training import urlpatterns as trainings
-from training.urls_versions import urlpatterns as versions
+from training.datasets.urls import urlpatterns as datasets
+from training.evaluations.urls import urlpatterns as evaluations
+from training.promotions.urls import urlpatterns as promotions
+from training.splits.urls import urlpatterns as splits
+from training.trainings.urls import urlpatterns as trainings
+from training.versions.urls import urlpatterns as versions
 
 app_name = "training"
-urlpatterns = [
-    path("", pages_versions.versions_page, name="versions"),
-    path("<uuid:version_id>/download/", pages.version_download, name="download"),
-    *datasets,
-    *evaluations,
-    *versions,
-    *trainings,
-]
+urlpatterns = [*versions, *datasets, *splits, *trainings, *evaluations, *promotions]

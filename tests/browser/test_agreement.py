@@ -16,7 +16,7 @@ from tests import factories
 from tests.browser.test_walk import log_in
 from tests.cases import projects
 from tests.cases.projects import Group
-from training.selectors_datasets import Choice, masks_chosen
+from training.datasets.selectors import Choice, masks_chosen
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 WORK_MS = 30_000

@@ -17,7 +17,7 @@ from tests.browser.test_walk import log_in
 from tests.cases import projects
 from tests.inference import reports
 from tests.training import chosen, judged, learnable
-from training.findings import finding
+from training.datasets.findings import finding
 from training.models import Dataset
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -37,7 +37,7 @@ from tests import factories
 from tests.api_client import api, problem
 from tests.cases import projects
 from tests.cases.projects import Group
-from training.selectors_datasets import Choice, masks_chosen
+from training.datasets.selectors import Choice, masks_chosen
 
 pytestmark = pytest.mark.django_db
 

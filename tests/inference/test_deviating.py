@@ -13,7 +13,7 @@ from inference.deviating import deviations
 from spineml.fingerprint import fingerprint
 from spineml.volume import Volume
 from tests import factories
-from training.describing import series_facts
+from training.datasets.describing import series_facts
 from training.models import ModelVersion
 
 pytestmark = pytest.mark.django_db

@@ -19,6 +19,7 @@ from spineml.volume_file import SliceFileReader
 from spineplatform.shared import storage
 from spineplatform.shared.runs import RunState
 from tests import factories
+from training.datasets.selectors import count
 from training.models import (
     Dataset,
     DatasetItem,
@@ -29,7 +30,6 @@ from training.models import (
     Split,
     SplitOrigin,
 )
-from training.selectors_datasets import count
 
 GRID = factories.geometry(depth=3, height=24, width=24)
 

@@ -15,8 +15,8 @@ from spineplatform.shared.api import FORM_BYTES
 from spineplatform.shared.models import AuditEvent
 from tests import factories
 from tests.api_client import api, problem
-from training import api as training_api
 from training.models import ModelVersion, VersionStatus
+from training.versions import api as training_api
 
 pytestmark = pytest.mark.django_db
 MODELS = "/api/v1/models/"

@@ -23,11 +23,10 @@ from spineplatform.shared.lease import execute
 from spineplatform.shared.runs import RunState, run_cancel
 from tests import factories
 from tests.training import chosen
-from training.findings import sentence
-from training.freezing import run_dataset
-from training.models import Dataset, DatasetRun
-from training.selectors_datasets import Choice, masks_of, what_is_missing
-from training.services_datasets import (
+from training.datasets.findings import sentence
+from training.datasets.freezing import run_dataset
+from training.datasets.selectors import Choice, masks_of, what_is_missing
+from training.datasets.services import (
     DatasetFrozen,
     FindingsOpen,
     NotAcceptable,
@@ -41,7 +40,8 @@ from training.services_datasets import (
     masks_leave_out,
     masks_take_back,
 )
-from training.services_splits import patient_split_set
+from training.models import Dataset, DatasetRun
+from training.splits.services import patient_split_set
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -16,7 +16,7 @@ from spineplatform.shared.runs import RunState, run_retry
 from tests import factories
 from tests.training import learnable
 from training.models import Dataset, ModelVersion, TrainingRun
-from training.services_training import training_cancel, training_keep, training_start
+from training.trainings.services import training_cancel, training_keep, training_start
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.tensorflow, pytest.mark.slow]
 
@@ -41,7 +41,7 @@ def start(place: Institution, admin: User) -> Callable[..., TrainingRun]:
 
 
 def work(run: TrainingRun) -> TrainingRun:
-    from training.learning import run_training
+    from training.trainings.learning import run_training
 
     execute(TrainingRun, run.pk, run_training)
     run.refresh_from_db()
@@ -49,7 +49,7 @@ def work(run: TrainingRun) -> TrainingRun:
 
 
 def folder(run: TrainingRun) -> Any:
-    from training.learning import checkpoint_folder
+    from training.trainings.learning import checkpoint_folder
 
     return checkpoint_folder(run)
 
@@ -160,7 +160,7 @@ def test_a_disk_that_fills_up_during_an_epoch_is_told_and_the_training_goes_on_f
 def test_stopped_in_the_middle_it_keeps_the_best_so_far_when_asked(
     start: Any, admin: User, monkeypatch: pytest.MonkeyPatch, keep_best: bool
 ) -> None:
-    from training import learning
+    from training.trainings import learning
 
     run = start(epochs=200)
     told = learning._Notes.on_epoch

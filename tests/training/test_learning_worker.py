@@ -15,8 +15,8 @@ from tests.api_client import api
 from tests.inference.test_faults import wait_for
 from tests.training import learnable
 from training.models import ModelVersion, TrainingRun
+from training.promotions.services import version_promote
 from training.services import default_version_ensure
-from training.services_promotions import version_promote
 
 pytestmark = [pytest.mark.worker, pytest.mark.tensorflow, pytest.mark.slow]
 

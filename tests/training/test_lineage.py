@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training.lineage import BOX_HEIGHT, BOX_WIDTH, Drawing, draw
+from training.versions.lineage import BOX_HEIGHT, BOX_WIDTH, Drawing, draw
 
 
 def overlaps(drawing: Drawing[str]) -> int:

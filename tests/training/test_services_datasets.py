@@ -15,9 +15,8 @@ from spineplatform.shared.errors import Forbidden, NotFound, UserError
 from spineplatform.shared.runs import RunState
 from tests import factories
 from tests.training import chosen, judged
-from training.models import Dataset, TrainingRun
-from training.selectors_datasets import Choice, masks_of, preview, what_is_missing
-from training.services_datasets import (
+from training.datasets.selectors import Choice, masks_of, preview, what_is_missing
+from training.datasets.services import (
     DatasetBusy,
     DatasetInUse,
     InstitutionsNeeded,
@@ -34,6 +33,7 @@ from training.services_datasets import (
     dataset_freeze,
     dataset_splits_draw,
 )
+from training.models import Dataset, TrainingRun
 
 pytestmark = pytest.mark.django_db
 

@@ -15,9 +15,8 @@ from spineplatform.shared.runs import RunState
 from tests import factories
 from tests.training import judged
 from training.models import ModelVersion, Promotion, PromotionKind, TrainingRun, VersionStatus
-from training.selectors_promotions import gate_view, rollback_target
-from training.services import VersionRetired, default_version_ensure
-from training.services_promotions import (
+from training.promotions.selectors import gate_view, rollback_target
+from training.promotions.services import (
     EvaluationMissing,
     GateRefused,
     NoTestPatients,
@@ -25,6 +24,7 @@ from training.services_promotions import (
     version_promote,
     version_rollback,
 )
+from training.services import VersionRetired, default_version_ensure
 
 pytestmark = pytest.mark.django_db
 OLD = (0.90, 0.85, 0.95, 0.88, 0.92, 0.80)

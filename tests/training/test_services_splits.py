@@ -18,8 +18,8 @@ from spineplatform.shared.models import AuditEvent
 from tests import factories
 from tests.training import chosen, judged
 from training.models import Dataset, DatasetItem, PatientSplit, TrainingRun
-from training.selectors_splits import PatientFilter, duplicate_images, patients_seen, split_counts
-from training.services_splits import (
+from training.splits.selectors import PatientFilter, duplicate_images, patients_seen, split_counts
+from training.splits.services import (
     ReasonNeeded,
     SplitEvaluated,
     SplitImageTrained,

@@ -13,10 +13,10 @@ from spineplatform.shared.errors import Conflict, Forbidden
 from spineplatform.shared.runs import RunState, run_retry
 from tests import factories
 from tests.training import judged, learnable
+from training.evaluations.services import DatasetNotFrozen
 from training.models import Dataset, PatientSplit, Split, TrainingRun
 from training.services import version_register
-from training.services_evaluations import DatasetNotFrozen
-from training.services_training import (
+from training.trainings.services import (
     NoSpineToLearn,
     NothingKept,
     NoTrainingPatients,

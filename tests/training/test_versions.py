@@ -17,9 +17,10 @@ from tests import factories
 from tests.api_client import api, problem
 from tests.training import judged
 from tests.training.registry import signed_in, text, trained
-from training import selectors_versions, services_versions
 from training.models import ModelVersion, Promotion, Split
 from training.services import version_register
+from training.versions import selectors as selectors_versions
+from training.versions import services as services_versions
 
 pytestmark = pytest.mark.django_db
 MODELS = "/api/v1/models/"

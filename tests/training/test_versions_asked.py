@@ -13,7 +13,7 @@ from tests.api_client import api
 from tests.training import judged
 from tests.training.registry import signed_in, text, trained
 from training.models import DatasetItem, Split
-from training.selectors_versions import Sight, versions_that_saw
+from training.versions.selectors import Sight, versions_that_saw
 
 pytestmark = pytest.mark.django_db
 MODELS = "/api/v1/models/"

@@ -19,7 +19,7 @@ from training.models.splits import Split
 class Dataset(models.Model):
     """A choice of masks with their images. A draft until its run wrote ``file``; then it never changes.
 
-    ``filters`` is the choice as it was asked for, `training.selectors_datasets.Choice` as JSON. ``findings`` is what
+    ``filters`` is the choice as it was asked for, `training.datasets.selectors.Choice` as JSON. ``findings`` is what
     the label checks said at ``checked_at``, ``decisions`` what was decided on them: masks left out (``left_out``, by
     mask) and findings accepted (``accepted``, by the finding's key), each with note, name and time. ``counts`` holds
     how many patients, series, images and images with spine a split has, ``fingerprint``

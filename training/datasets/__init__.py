@@ -1,0 +1,1 @@
+"""Choosing approved masks for a data set, checking their labels, and freezing it."""

@@ -1,0 +1,59 @@
+"""The form of a new data set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Institution
+from cases.models import AnnotationSource
+from training.datasets.selectors import Choice
+
+LARGEST_SEED = 2**31 - 1
+
+
+def _date_input() -> forms.DateInput:
+    return forms.DateInput(attrs={"type": "date"})
+
+
+class DatasetForm(forms.Form):
+    """The choice of a new data set; where there is only one institution, nobody is asked."""
+
+    name = forms.CharField(
+        label=_("Name"), max_length=120, help_text=_("Such as the purpose and the month. It cannot be used twice.")
+    )
+    institutions = forms.ModelMultipleChoiceField(
+        label=_("Institutions"), queryset=Institution.objects.none(), widget=forms.CheckboxSelectMultiple
+    )
+    source = forms.ChoiceField(
+        label=_("Masks made by"), choices=[("", _("Anybody")), *AnnotationSource.choices], required=False
+    )
+    date_from = forms.DateField(label=_("Approved from"), required=False, widget=_date_input())
+    date_to = forms.DateField(label=_("Approved to"), required=False, widget=_date_input())
+    masks = forms.CharField(
+        label=_("Only these masks"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("Ids of masks, one a line. Left empty, all masks that were approved for training are taken."),
+    )
+    notes = forms.CharField(label=_("Notes"), required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 2}))
+
+    def __init__(self, *args: Any, institutions: QuerySet[Institution], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["institutions"]
+        field.queryset = institutions  # type: ignore[attr-defined]
+        field.initial = institutions
+        if institutions.count() == 1:
+            field.widget = forms.MultipleHiddenInput()
+
+    def choice(self) -> Choice:
+        given = self.cleaned_data
+        return Choice(
+            date_from=given["date_from"],
+            date_to=given["date_to"],
+            source=given["source"],
+            annotations=tuple(given["masks"].split()),
+        )

@@ -1,0 +1,1 @@
+"""How a version does on patients that it has not seen."""

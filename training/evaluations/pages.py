@@ -1,0 +1,333 @@
+"""Pages: the evaluations, one evaluation, and versions side by side."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import get_language
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.access import Capability, institutions_with, require_anywhere
+from spineml.evaluation import MEASURES, SeriesRow, Unit
+from spineml.evaluation_tables import images_csv, label, patients_csv
+from spineml.version_comparison import VersionComparison
+from spineplatform.shared import audit, storage
+from spineplatform.shared.errors import Conflict, NotFound, UserError
+from spineplatform.shared.http import file_download, run_action
+from training.access import evaluation_get, version_get
+from training.evaluations.figures import compared_cells, summary_tables
+from training.evaluations.selectors import (
+    as_series_row,
+    datasets_to_judge_by,
+    evaluated_rows,
+    evaluations_compared,
+    evaluations_seen,
+    patient_names,
+)
+from training.evaluations.services import evaluation_start
+from training.models import EvaluatedSeries, EvaluationRun, Split
+from training.selectors import versions_seen
+
+PICTURES = {"svg": "image/svg+xml", "png": "image/png"}
+CSV = "text/csv; charset=utf-8"
+SCOPES = ("images", "patients", "summary")
+PER_PAGE = 25
+
+
+# --- the list ---------------------------------------------------------------------------------------------------------
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def evaluations_page(request: HttpRequest) -> HttpResponse:
+    """Context: ``page`` (of EvaluationRun), ``may_manage``, ``versions``, ``datasets``, ``splits``. POST starts one."""
+    if request.method == "POST":
+        return _start(request)
+    require_anywhere(request.user, Capability.VIEW_MODELS)
+    context = {
+        "page": Paginator(evaluations_seen(request.user).defer("result"), PER_PAGE).get_page(request.GET.get("page")),
+        "may_manage": institutions_with(request.user, Capability.MANAGE_MODELS).exists(),
+        "versions": versions_seen(request.user).exclude(status="retired"),
+        "datasets": datasets_to_judge_by(request.user),
+        "splits": [Split.TEST, Split.VALIDATION, Split.TRAIN],
+        "chosen": {name: request.GET.get(name, "") for name in ("version", "dataset", "split")},
+    }
+    return render(request, "training/evaluations.html", context)
+
+
+def _start(request: HttpRequest) -> HttpResponse:
+    version = version_get(request.user, request.POST.get("version", ""), Capability.MANAGE_MODELS)
+    wanted, split = request.POST.get("dataset", ""), request.POST.get("split", Split.TEST)
+    dataset = next((one for one in datasets_to_judge_by(request.user) if str(one.pk) == wanted), None)
+    if dataset is None or split not in Split.values:
+        messages.error(request, "Choose a frozen data set and one of its splits.")
+        return redirect("training:evaluations")
+    try:
+        run = evaluation_start(version=version, dataset=dataset, split=split, actor=request.user)
+    except UserError as error:
+        messages.error(request, error.message)
+        return redirect("training:evaluations")
+    return redirect(run.get_absolute_url())
+
+
+# --- one evaluation ---------------------------------------------------------------------------------------------------
+@login_required
+@require_safe
+def evaluation_page(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Context: ``run``, ``may_manage``; once it is ready ``sets`` (name, summary, tables), ``worst`` images, ``plots``,
+    and ``others`` of the same split to compare with.
+    """
+    run = evaluation_get(request.user, run_id)
+    context: dict[str, Any] = {"run": run, "may_manage": may_manage(request.user, run)}
+    if run.result:
+        rows = list(evaluated_rows(run).select_related("series__case").defer("images"))
+        others = evaluations_seen(request.user).filter(dataset=run.dataset, split=run.split, state="succeeded")
+        context |= {
+            "sets": _sets(run),
+            "worst": _worst(request.user, run, rows),
+            "others": others.exclude(pk=run.pk).defer("result"),
+            "plots": run.result["plots"],
+        }
+    return render(request, "training/evaluation.html", context)
+
+
+def may_manage(user: Any, run: EvaluationRun) -> bool:
+    places = [run.institution_id, *run.dataset.institutions.values_list("pk", flat=True)]
+    return institutions_with(user, Capability.MANAGE_MODELS).filter(pk__in=places).exists()
+
+
+def _sets(run: EvaluationRun) -> list[dict[str, Any]]:
+    """The patients that the version never saw first, then all of them, when they differ."""
+    everything, unseen = run.result["all"], run.result["unseen"]
+    differ = unseen and unseen["patients"] < everything["patients"]
+    chosen = {"unseen": unseen, "all": everything} if differ else {"all": everything}
+    return [{"name": name, "summary": one, "tables": summary_tables(one)} for name, one in chosen.items()]
+
+
+def _worst(user: Any, run: EvaluationRun, rows: Sequence[EvaluatedSeries]) -> list[dict[str, Any]]:
+    """The worst images; ``url`` leads to the viewer where the user may see the case."""
+    by_series = {str(row.series_id): row for row in rows}
+    names = patient_names(user, rows)
+    places = set(institutions_with(user, Capability.VIEW_CASES).values_list("pk", flat=True))
+    found = []
+    for image in run.result[run.result["plots_of"]]["worst"]:
+        row = by_series[image["key"]]
+        series = row.series
+        url = f"{series.get_absolute_url()}?mask={row.annotation_id}#z={image['z']}"
+        found.append(
+            {
+                "dice": image["dice"],
+                "slice": image["z"] + 1,
+                "series": series if series.institution_id in places else None,
+                "patient": names[str(row.patient_id)],
+                "seen": row.seen,
+                "url": url if series.institution_id in places else "",
+            }
+        )
+    return found
+
+
+@login_required
+@require_POST
+def evaluation_action(request: HttpRequest, run_id: str, action: str) -> HttpResponse:
+    run = evaluation_get(request.user, run_id, Capability.MANAGE_MODELS)
+    run_action(request, run, action)
+    return redirect("training:evaluation", run.pk)
+
+
+@login_required
+@require_safe
+def evaluation_plot(request: HttpRequest, run_id: str, name: str, kind: str) -> HttpResponse:
+    return plot_response(evaluation_get(request.user, run_id), name, kind)
+
+
+def plot_response(run: EvaluationRun, name: str, kind: str) -> HttpResponse:
+    """The stored plot; a browser shows it in a page and saves it when followed.
+
+    Raises:
+        NotFound: there is no such plot.
+    """
+    plot = next((one for one in finished(run)["plots"] if one["name"] == name), None)
+    if plot is None or kind not in PICTURES:
+        raise NotFound
+    return attachment(
+        storage.local_path(plot[kind]).read_bytes(), f"{name}-{run.version}.{kind}", PICTURES[kind], lasting=True
+    )
+
+
+def finished(run: EvaluationRun) -> dict[str, Any]:
+    """The result.
+
+    Raises:
+        Conflict: it is not there yet.
+    """
+    if not run.result:
+        raise Conflict("The evaluation is not ready yet. Wait for it to end and try again.")
+    return dict(run.result)
+
+
+def attachment(content: bytes | str, name: str, content_type: str, *, lasting: bool = False) -> HttpResponse:
+    response = HttpResponse(content, content_type=content_type)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    if lasting:
+        response["Cache-Control"] = "private, max-age=86400, immutable"
+    return response
+
+
+@login_required
+@require_safe
+def evaluation_csv(request: HttpRequest, run_id: str, scope: str) -> HttpResponse:
+    return csv_response(request, evaluation_get(request.user, run_id), scope)
+
+
+def csv_response(request: HttpRequest, run: EvaluationRun, scope: str) -> HttpResponse:
+    """Figures per image, per patient, or the summary; the download is recorded.
+
+    Raises:
+        NotFound: another ``scope``.
+    """
+    result = finished(run)
+    if scope not in SCOPES:
+        raise NotFound
+    if scope == "summary":
+        text = storage.local_path(result["summary"]).read_text()
+    else:
+        text = _rows_csv(request.user, run, scope)
+    audit.record(
+        actor=request.user,
+        action="evaluation.downloaded",
+        object_id=run.pk,
+        institution_id=run.institution_id,
+        scope=scope,
+    )
+    return attachment(text, f"evaluation-{run.version}-{run.split}-{scope}.csv", CSV)
+
+
+def _rows_csv(user: Any, run: EvaluationRun, scope: str) -> str:
+    stored = list(evaluated_rows(run))
+    names = patient_names(user, stored)
+    numbers = {str(row.series_id): f"series {number}" for number, row in enumerate(stored, start=1)}
+    rows: list[SeriesRow] = [as_series_row(row) for row in stored]
+    if scope == "images":
+        return images_csv(rows, names.__getitem__, numbers.__getitem__)
+    return patients_csv(rows, names.__getitem__)
+
+
+@login_required
+@require_safe
+def evaluation_report(request: HttpRequest, run_id: str) -> HttpResponseBase:
+    return report_response(request, evaluation_get(request.user, run_id))
+
+
+def report_response(request: HttpRequest, run: EvaluationRun) -> HttpResponseBase:
+    """The PDF in the language of whoever asks; the download is recorded."""
+    path = storage.local_path(_report_file(finished(run)))
+    audit.record(
+        actor=request.user,
+        action="evaluation.downloaded",
+        object_id=run.pk,
+        institution_id=run.institution_id,
+        scope="report",
+    )
+    return file_download(
+        request, path, name=f"evaluation-{run.version}-{run.split}.pdf", content_type="application/pdf"
+    )
+
+
+def _report_file(result: dict[str, Any]) -> str:
+    """Its name in the storage. An earlier worker wrote one ``report``, in English."""
+    reports = result.get("reports", {})
+    return str(reports.get(get_language()) or reports.get(settings.LANGUAGE_CODE) or result["report"])
+
+
+# --- versions side by side --------------------------------------------------------------------------------------------
+@login_required
+@require_safe
+def compare_page(request: HttpRequest) -> HttpResponse:
+    """Context: ``runs``, ``comparison`` (VersionComparison), ``names`` of patients, ``query`` for the plot."""
+    runs = runs_to_compare(request.user, request.GET.getlist("run"))
+    comparison, names = evaluations_compared(request.user, runs)
+    context = {
+        "runs": runs,
+        "comparison": comparison,
+        "lines": sorted(((names[line.patient], line) for line in comparison.patients), key=lambda pair: pair[0]),
+        "measures": _compared_measures(comparison, runs[0].result["all"]["unit"]),
+        "dataset": runs[0].dataset,
+        "split": Split(runs[0].split),
+        "query": "&".join(f"run={run.pk}" for run in runs),
+    }
+    return render(request, "training/evaluations_compare.html", context)
+
+
+def _compared_measures(comparison: VersionComparison, unit: Unit) -> list[tuple[str, list[dict[str, Any]]]]:
+    """For each measure its label and, version by version, the mean and the difference from the first."""
+    return [
+        (
+            label(name, unit),
+            [
+                compared_cells(comparison.spreads[version][name], comparison.differences.get(version, {}).get(name))
+                for version in comparison.versions
+            ],
+        )
+        for name in MEASURES
+    ]
+
+
+def runs_to_compare(user: Any, ids: Sequence[str]) -> list[EvaluationRun]:
+    """The named evaluations, oldest version first.
+
+    Raises:
+        NotComparable: fewer than two, or not of one data set and split, or one is not ready.
+    """
+    runs = sorted({evaluation_get(user, one) for one in ids}, key=lambda run: run.version.number)
+    alike = {(run.dataset_id, run.split) for run in runs}
+    if len(runs) < 2 or len(alike) > 1 or not all(run.result for run in runs):
+        raise NotComparable
+    return runs
+
+
+class NotComparable(UserError):
+    """Choose two or more finished evaluations of the same data set and split."""
+
+    code = "not-comparable"
+
+
+@login_required
+@require_safe
+def compare_plot(request: HttpRequest, kind: str) -> HttpResponse:
+    return compare_plot_response(request, kind, request.GET.getlist("run"))
+
+
+def compare_plot_response(request: HttpRequest, kind: str, ids: Sequence[str]) -> HttpResponse:
+    """Box plots per version. Which versions is chosen on the page, so a process of its own draws them when asked: a
+    web process would never give matplotlib's memory back."""
+    if kind not in PICTURES:
+        raise NotFound
+    comparison, _ = evaluations_compared(request.user, runs_to_compare(request.user, ids))
+    values = json.dumps(comparison.dice)
+    return attachment(_drawn(values, kind), f"versions.{kind}", PICTURES[kind])
+
+
+def _drawn(values: str, kind: str) -> bytes:
+    name = hashlib.sha256(f"{kind} {values}".encode()).hexdigest()
+    kept = Path(settings.CACHE_DIR) / "plots" / f"{name}.{kind}"
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "spineml.plots", kind]
+        done = subprocess.run(
+            command, input=values.encode(), stdout=subprocess.PIPE, cwd=settings.BASE_DIR, timeout=60, check=True
+        )
+        partial = kept.with_name(f"{name}.{id(done)}.partial")
+        partial.write_bytes(done.stdout)
+        partial.replace(kept)
+    return kept.read_bytes()

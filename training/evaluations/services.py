@@ -1,0 +1,74 @@
+"""Writes about evaluations: asking for one. What it finds is recorded by its worker, `evaluating`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from accounts.access import Capability, institutions_with
+from accounts.models import Institution
+from spineplatform.shared import audit
+from spineplatform.shared.errors import Conflict, Forbidden
+from spineplatform.shared.runs import RunState, run_enqueue
+from training.models import Dataset, EvaluationRun, ModelVersion, Split
+
+
+class DatasetNotFrozen(Conflict):
+    """This data set is still a draft. Freeze it first, then evaluate versions on it."""
+
+    code = "dataset-not-frozen"
+
+
+class SplitEmpty(Conflict):
+    """This data set has no patient in that split. Choose another split or another data set."""
+
+    code = "split-empty"
+
+
+def evaluation_start(*, version: ModelVersion, dataset: Dataset, split: str, actor: Any) -> EvaluationRun:
+    """Queue the evaluation of ``version`` on a split of ``dataset``; one that is going or has succeeded is returned.
+
+    Raises:
+        Forbidden: ``actor`` manages models at none of the data set's institutions.
+        DatasetNotFrozen, SplitEmpty: there is nothing to evaluate on.
+    """
+    place = _place(actor, dataset)
+    if not dataset.is_frozen:
+        raise DatasetNotFrozen
+    if not dataset.items.filter(split=Split(split)).exists():
+        raise SplitEmpty
+    try:
+        with transaction.atomic():
+            run = EvaluationRun.objects.create(
+                institution=place,
+                requested_by=actor,
+                version=version,
+                dataset=dataset,
+                split=split,
+                progress_message="Waiting for a worker",
+            )
+            audit.record(
+                actor=actor,
+                action="evaluation.requested",
+                object_id=run.pk,
+                institution_id=place.pk,
+                version=version.number,
+                dataset=str(dataset.pk),
+                split=split,
+            )
+            run_enqueue(run)
+    except IntegrityError:  # the constraint allows one that has not failed
+        states = (RunState.QUEUED, RunState.RUNNING, RunState.SUCCEEDED)
+        return EvaluationRun.objects.get(version=version, dataset=dataset, split=split, state__in=states)
+    return run
+
+
+def _place(actor: Any, dataset: Dataset) -> Institution:
+    """The institution in whose name the run is: the first of the data set's where the actor manages models."""
+    places = institutions_with(actor, Capability.MANAGE_MODELS)
+    place = places.filter(pk__in=dataset.institutions.values("pk")).order_by("name", "pk").first()
+    if place is None:
+        manage = Capability.MANAGE_MODELS.value
+        raise Forbidden(f"Your role does not allow you to {manage} at an institution of this data set.")
+    return place

@@ -1,0 +1,126 @@
+"""Writes about promotions: through the gate, past it with a reason, or back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from accounts.access import Capability, require_anywhere
+from spineml.gate import GateResult, Refusal
+from spineplatform.shared.errors import Conflict
+from training.models import SPINE_CT, Dataset, ModelVersion, Promotion, PromotionKind, VersionStatus
+from training.promotions.selectors import GateView, gate_view, rollback_target
+from training.services import VersionRetired, version_activate, versions_lock
+
+
+class GateRefused(Conflict):
+    """The candidate does not pass the gate. The figures say why; a model admin may override with a written reason."""
+
+    code = "gate-refused"
+
+
+class NoTestPatients(Conflict):
+    """No frozen data set has test patients, so nothing shows how good the candidate is. Freeze one, evaluate both
+    versions on it, and promote again; a model admin may override with a written reason."""
+
+    code = "no-test-patients"
+
+
+class EvaluationMissing(Conflict):
+    """Not yet evaluated on the test patients."""
+
+    code = "evaluation-missing"
+
+
+class NothingBefore(Conflict):
+    """There is no earlier version to roll back to."""
+
+    code = "nothing-before"
+
+
+def version_promote(
+    *, version: ModelVersion, actor: Any, dataset: Dataset | None = None, reason: str = ""
+) -> Promotion | None:
+    """Make ``version`` the one that segments, if the gate lets it pass or ``reason`` overrides it.
+
+    Free of the gate are the first version and one that was active before (a roll-back). None: it is active already.
+
+    Raises:
+        GateRefused, NoTestPatients, EvaluationMissing: with the figures, and without a reason to override.
+        VersionRetired: it must not be used any more.
+    """
+    require_anywhere(actor, Capability.MANAGE_MODELS)
+    reason = reason.strip()
+    with transaction.atomic():
+        versions_lock()  # what is active stays so until this is decided
+        version.refresh_from_db()
+        if version.status == VersionStatus.RETIRED:
+            raise VersionRetired
+        view = gate_view(version, dataset)
+        if not view.passed and not reason:
+            raise refusal_of(view)
+        return version_activate(
+            version=version, actor=actor, kind=_kind(view), gate=None if view.is_free else view.as_json(), reason=reason
+        )
+
+
+def version_rollback(*, actor: Any, task: str = SPINE_CT, reason: str = "") -> Promotion | None:
+    """Make the version active again that was so before the present one was promoted.
+
+    Raises:
+        NothingBefore: the present one is the first.
+        VersionRetired: that version must not be used any more.
+    """
+    require_anywhere(actor, Capability.MANAGE_MODELS)
+    with transaction.atomic():
+        versions_lock()
+        target = rollback_target(task)
+        if target is None:
+            raise NothingBefore
+        return version_activate(version=target, actor=actor, kind=PromotionKind.ROLLBACK, reason=reason.strip())
+
+
+def _kind(view: GateView) -> PromotionKind:
+    if view.active is None:
+        return PromotionKind.FIRST
+    if view.was_active:
+        return PromotionKind.ROLLBACK
+    return PromotionKind.GATED if view.passed else PromotionKind.OVERRIDE
+
+
+def refusal_of(view: GateView) -> Conflict:
+    """What stands in the way, with the figures as far as there are any."""
+    if view.dataset is None:
+        return NoTestPatients()
+    if view.result is None:
+        names = " and ".join(str(version) for version in view.missing)
+        return EvaluationMissing(
+            f"Evaluate {names} on the test patients of “{view.dataset}” first, then promote again.",
+            dataset=str(view.dataset.pk),
+            missing=[str(version.pk) for version in view.missing],
+        )
+    return GateRefused(_sentence(view.result), gate=view.as_json())
+
+
+def _sentence(result: GateResult) -> str:
+    """Every reason with its figures."""
+    return " ".join([*(_reason(refusal, result) for refusal in result.refusals), _WAY_OUT])
+
+
+_WAY_OUT = "A model admin may override this with a written reason."
+
+
+def _reason(refusal: Refusal, result: GateResult) -> str:
+    margins = result.settings
+    if refusal == Refusal.TOO_FEW_PATIENTS:
+        seen = f" ({result.seen_patients} were trained on)" if result.seen_patients else ""
+        return f"Only {result.patients} unseen test patients{seen}; {margins.least_patients} are needed to decide."
+    if refusal == Refusal.WORSE and result.difference and result.difference.interval:
+        low = result.difference.interval.low
+        return (
+            f"The mean Dice of the patients changes by {result.difference.mean:+.4f}; the lower end of its 95 % "
+            f"interval, {low:+.4f}, is below the margin of {-margins.margin:+.4f}."
+        )
+    names = ", ".join(f"{group.kind} {group.name} ({group.change:+.4f})" for group in result.fallen)
+    return f"The mean Dice falls by more than {margins.group_margin:.4f} for: {names}."

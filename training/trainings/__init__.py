@@ -1,0 +1,1 @@
+"""Trainings from any earlier version on a frozen data set."""

@@ -1,0 +1,154 @@
+"""Writes about training runs: starting one, and stopping one with or without what it has learned so far."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from accounts.access import Capability, institutions_with
+from spineml.model_file import ModelSpec
+from spineml.training_settings import SettingRejected, TrainingSettings
+from spineplatform.shared import audit
+from spineplatform.shared.errors import Conflict, UserError
+from spineplatform.shared.runs import run_cancel, run_enqueue, run_retry
+from training.access import datasets_manage
+from training.evaluations.services import DatasetNotFrozen
+from training.models import Dataset, ModelVersion, Split, TrainingRun
+
+
+class NoTrainingPatients(Conflict):
+    """This data set has no training patient, so there is nothing to learn from. Choose another data set."""
+
+    code = "no-training-patients"
+
+
+class NoSpineToLearn(Conflict):
+    """The training images of this data set show no spine at all. Add approved masks that mark some, and freeze anew."""
+
+    code = "no-spine-to-learn"
+
+
+class WouldTouchTestPatient(Conflict):
+    """A training image of this data set is also an image of a test patient, under this or another name. Freeze a data
+    set without it."""
+
+    code = "would-touch-test-patient"
+
+
+class NothingKept(Conflict):
+    """This training has not finished one epoch, so there is nothing to make a version of. Start another one."""
+
+    code = "nothing-kept"
+
+
+class SettingRefused(UserError):
+    """A setting of the training cannot work."""
+
+    code = "setting-refused"
+
+
+def training_start(
+    *,
+    dataset: Dataset,
+    actor: Any,
+    settings: dict[str, Any],
+    base: ModelVersion | None = None,
+    notes: str = "",
+) -> TrainingRun:
+    """Queue a training on ``dataset``, from the version ``base`` or from scratch.
+
+    Raises:
+        SettingRefused: with ``field`` and what would work.
+        DatasetNotFrozen, NoTrainingPatients, NoSpineToLearn, WouldTouchTestPatient: this data set cannot teach.
+        Forbidden: ``actor`` does not manage models at every institution of the data set.
+    """
+    datasets_manage(actor, dataset)
+    chosen = settings_checked(settings, base)
+    if not dataset.is_frozen:
+        raise DatasetNotFrozen
+    _check_teaches(dataset)
+    place = institutions_with(actor, Capability.MANAGE_MODELS).filter(pk__in=dataset.institutions.values("pk"))
+    try:
+        with transaction.atomic():
+            run = TrainingRun.objects.create(
+                institution=place.order_by("name", "pk")[0],
+                requested_by=actor,
+                dataset=dataset,
+                base=base,
+                settings=chosen.as_json(),
+                notes=notes.strip(),
+                progress_message="Waiting for a worker",
+            )
+            audit.record(
+                actor=actor,
+                action="training.requested",
+                object_id=run.pk,
+                institution_id=run.institution_id,
+                dataset=str(dataset.pk),
+                base=base.number if base else None,
+            )
+            run_enqueue(run)
+    except IntegrityError as error:
+        raise _as_refusal(error) from error
+    return run
+
+
+def settings_checked(values: dict[str, Any], base: ModelVersion | None = None) -> TrainingSettings:
+    """Settings whose left-out values are the defaults; those of the network must be those of ``base``.
+
+    Raises:
+        SettingRefused: a value that cannot work.
+    """
+    try:
+        chosen = TrainingSettings.from_json(values)
+    except SettingRejected as error:
+        raise SettingRefused(f"{error.field}: {error.message}", field=error.field) from error
+    theirs = ModelSpec.from_json(base.spec).architecture if base is not None else None
+    if theirs is not None and chosen.architecture_on(theirs) != theirs:
+        raise SettingRefused(
+            f"The network must be that of {base}. Train from scratch to change filters, depth, stem or normalisation.",
+            field="base_filters",
+        )
+    return chosen
+
+
+def _check_teaches(dataset: Dataset) -> None:
+    items = dataset.items.filter(split=Split.TRAIN)
+    if not items.exists():
+        raise NoTrainingPatients
+    if not items.filter(annotation__voxels__gt=0).exists():
+        raise NoSpineToLearn
+
+
+def _as_refusal(error: IntegrityError) -> Exception:
+    """The database's own guard speaks when a split was decided between the look and the insert."""
+    promise = getattr(getattr(error.__cause__, "diag", None), "constraint_name", "") or ""
+    if promise.startswith("training_run_test"):
+        return WouldTouchTestPatient()
+    return DatasetNotFrozen() if promise == "training_run_not_frozen" else error
+
+
+def training_cancel(*, run: TrainingRun, actor: Any, keep_best: bool = False) -> None:
+    """Stop the training; with ``keep_best`` the best weights so far become a version.
+
+    Raises:
+        Conflict: it has already ended.
+    """
+    with transaction.atomic():
+        TrainingRun.objects.filter(pk=run.pk).update(keep_best_on_cancel=keep_best)
+        run_cancel(run=run, actor=actor)
+
+
+def training_keep(*, run: TrainingRun, actor: Any) -> None:
+    """Queue a training that failed or was stopped once more, only to make a version of the best it has kept.
+
+    Raises:
+        NothingKept: not one epoch was finished.
+        Conflict: it goes on, or has made its version.
+    """
+    if not run.epochs.exists():
+        raise NothingKept
+    with transaction.atomic():
+        run_retry(run=run, actor=actor)
+        TrainingRun.objects.filter(pk=run.pk).update(keep_best_on_cancel=True)

@@ -1,0 +1,1 @@
+"""The registry of versions: comparing, importing, retiring, and which patients each knows."""

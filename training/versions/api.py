@@ -1,0 +1,230 @@
+"""REST: the model versions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.access import Capability, require_anywhere
+from cases.access import case_get
+from spineml.model_file import MAX_FILE_BYTES
+from spineplatform.shared.api import FileView, ReceivingView, checked
+from spineplatform.shared.api_schema import problems
+from training.access import version_get
+from training.evaluations.api import VersionName
+from training.models import ModelVersion, VersionStatus
+from training.promotions.services import version_promote
+from training.selectors import versions_seen
+from training.services import version_register
+from training.versions.downloads import HDF5, version_file
+from training.versions.forms import preprocess_of
+from training.versions.selectors import IN_USE, Sight, dependants, versions_narrowed, versions_that_saw
+from training.versions.services import version_delete, version_note, version_restore, version_retire
+
+LONGEST_NOTES = 2000
+
+
+class ModelOut(serializers.ModelSerializer[ModelVersion]):
+    """A version of the network; ``name`` is how pages call it. At most one version of a task is active.
+
+    ``parent`` is the version it was made from; ``training_run`` and ``dataset`` say how, for those trained here.
+    """
+
+    name = serializers.CharField(source="__str__")
+    training_run = serializers.SerializerMethodField()
+    dataset = serializers.SerializerMethodField()
+    url = serializers.SerializerMethodField()
+    page = serializers.CharField(source="get_absolute_url")
+
+    class Meta:
+        model = ModelVersion
+        fields = [
+            "id",
+            "task",
+            "number",
+            "name",
+            "status",
+            "size",
+            "sha256",
+            "parent",
+            "training_run",
+            "dataset",
+            "notes",
+            "created_at",
+            "url",
+            "page",
+        ]
+
+    @extend_schema_field(serializers.UUIDField(allow_null=True))
+    def get_training_run(self, version: ModelVersion) -> Any:
+        return version.trained_by.pk if version.trained_by else None
+
+    @extend_schema_field(serializers.UUIDField(allow_null=True))
+    def get_dataset(self, version: ModelVersion) -> Any:
+        return version.trained_by.dataset_id if version.trained_by else None
+
+    def get_url(self, version: ModelVersion) -> str:
+        return reverse("api:model", args=[version.pk])
+
+
+class ModelDetailOut(ModelOut):
+    """``used_by`` counts what depends on the version, by kind; while there is any it cannot be deleted."""
+
+    spec = serializers.JSONField(help_text="What the file says of itself: architecture, preprocessing, data, metrics.")
+    used_by = serializers.SerializerMethodField()
+
+    class Meta(ModelOut.Meta):
+        fields = [*ModelOut.Meta.fields, "spec", "used_by"]
+
+    @extend_schema_field(serializers.DictField(child=serializers.IntegerField()))
+    def get_used_by(self, version: ModelVersion) -> dict[str, int]:
+        return {one.code: one.count for one in dependants(version)}
+
+
+class ModelListIn(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(
+        choices=[*VersionStatus.values, IN_USE], required=False, help_text="in-use: those that are not retired."
+    )
+
+
+class ModelIn(serializers.Serializer[Any]):
+    file = serializers.FileField(
+        help_text="HDF5 with its spec, or a U-Net that Keras 2 wrote. Nothing in it is executed."
+    )
+    notes = serializers.CharField(required=False, default="", allow_blank=True, max_length=LONGEST_NOTES)
+    window_centre = serializers.FloatField(
+        required=False, help_text="HU; for files of Keras 2: the window its images were prepared with."
+    )
+    window_width = serializers.FloatField(required=False, help_text="HU; for files of Keras 2.")
+
+
+class ModelNotesIn(serializers.Serializer[Any]):
+    notes = serializers.CharField(allow_blank=True, max_length=LONGEST_NOTES)
+
+
+class ModelListView(ReceivingView):
+    @property
+    def max_bytes(self) -> int:
+        return MAX_FILE_BYTES
+
+    @extend_schema(operation_id="model_list", parameters=[ModelListIn], responses=ModelOut(many=True))
+    def get(self, request: Request) -> Response:
+        """All versions, newest first, or those of one status."""
+        given = checked(ModelListIn, request.query_params)
+        return self.page(versions_narrowed(request.user, given.get("status", "")), ModelOut)
+
+    @extend_schema(
+        operation_id="model_register",
+        request={"multipart/form-data": ModelIn},
+        responses={200: ModelDetailOut, 201: ModelDetailOut, **problems(s400="The file cannot be used; it says why.")},
+    )
+    def post(self, request: Request) -> Response:
+        """Register a model file as a candidate. The same file again answers 200 with its version."""
+        require_anywhere(request.user, Capability.MANAGE_MODELS)
+        given = checked(ModelIn, request.data)
+        known = set(versions_seen(request.user).values_list("pk", flat=True))
+        path = Path(given["file"].temporary_file_path())
+        version = version_register(path=path, actor=request.user, notes=given["notes"], preprocess=preprocess_of(given))
+        answer = status.HTTP_200_OK if version.pk in known else status.HTTP_201_CREATED
+        body = ModelDetailOut(version).data
+        return Response(body, status=answer, headers={"Location": body["url"]})
+
+
+class ModelView(APIView):
+    @extend_schema(operation_id="model_get", responses=ModelDetailOut)
+    def get(self, request: Request, version_id: str) -> Response:
+        """One version with its spec."""
+        return Response(ModelDetailOut(version_get(request.user, version_id)).data)
+
+    @extend_schema(operation_id="model_note", request=ModelNotesIn, responses=ModelDetailOut)
+    def patch(self, request: Request, version_id: str) -> Response:
+        """Write the notes of a version; all else about it never changes."""
+        version = version_get(request.user, version_id, Capability.MANAGE_MODELS)
+        given = checked(ModelNotesIn, request.data)
+        return Response(ModelDetailOut(version_note(version=version, actor=request.user, **given)).data)
+
+    @extend_schema(
+        operation_id="model_delete",
+        responses={204: None, **problems(s409="It is active, or something depends on it: counted in `depends`.")},
+    )
+    def delete(self, request: Request, version_id: str) -> Response:
+        """Delete a version on which nothing depends, with its file."""
+        version = version_get(request.user, version_id, Capability.MANAGE_MODELS)
+        version_delete(version=version, actor=request.user)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class ModelDownloadView(FileView):
+    @extend_schema(
+        operation_id="model_download",
+        responses={(200, HDF5): OpenApiResponse(OpenApiTypes.BINARY, "The HDF5 file.")},
+    )
+    def get(self, request: Request, version_id: str) -> HttpResponseBase:
+        """The file of a version."""
+        version = version_get(request.user, version_id, Capability.MANAGE_MODELS)
+        return version_file(request._request, version)
+
+
+class ModelActivateView(APIView):
+    @extend_schema(
+        operation_id="model_activate",
+        request=None,
+        responses={200: ModelDetailOut, **problems(s409="The version is retired, or the gate refuses it.")},
+    )
+    def post(self, request: Request, version_id: str) -> Response:
+        """Make this the version that segments, through the gate; one that was active before passes (a roll-back)."""
+        version = version_get(request.user, version_id, Capability.MANAGE_MODELS)
+        version_promote(version=version, actor=request.user)
+        return Response(ModelDetailOut(version).data)
+
+
+class ModelRetireView(APIView):
+    @extend_schema(
+        operation_id="model_retire",
+        request=None,
+        responses={200: ModelDetailOut, **problems(s409="It is the version that segments.")},
+    )
+    def post(self, request: Request, version_id: str) -> Response:
+        """Take a version out of use. Its masks, figures and file stay."""
+        version = version_get(request.user, version_id, Capability.MANAGE_MODELS)
+        return Response(ModelDetailOut(version_retire(version=version, actor=request.user)).data)
+
+
+class ModelRestoreView(APIView):
+    @extend_schema(operation_id="model_restore", request=None, responses=ModelDetailOut)
+    def post(self, request: Request, version_id: str) -> Response:
+        """Make a retired version a candidate again."""
+        version = version_get(request.user, version_id, Capability.MANAGE_MODELS)
+        return Response(ModelDetailOut(version_restore(version=version, actor=request.user)).data)
+
+
+class SightOut(serializers.Serializer[Any]):
+    """``trained``: on the patient's images. ``tuned``: they decided when the training was best. ``judged``: evaluated
+    on them. ``through``: the version it descends from that was trained on the patient."""
+
+    version = VersionName()
+    trained = serializers.BooleanField()
+    tuned = serializers.BooleanField()
+    judged = serializers.BooleanField()
+    through = serializers.SerializerMethodField()
+
+    @extend_schema_field(VersionName(allow_null=True))
+    def get_through(self, sight: Sight) -> Any:
+        return VersionName(sight.through).data if sight.through else None
+
+
+class CaseVersionsView(APIView):
+    @extend_schema(operation_id="case_versions", responses=SightOut(many=True))
+    def get(self, request: Request, case_id: str) -> Response:
+        """Which versions know the patient of this case, newest first: by training data, pixel hashes and lineage."""
+        case = case_get(request.user, case_id)
+        return Response(SightOut(versions_that_saw(case.patient), many=True).data)

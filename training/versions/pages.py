@@ -1,0 +1,196 @@
+"""Pages: the registry of versions, one version, two side by side, and which versions know a patient."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.access import Capability, institutions_with, require_anywhere
+from cases.access import case_get
+from spineml.errors import SpineError
+from spineml.model_file import MAX_FILE_BYTES
+from spineplatform.shared.errors import Conflict, TooLarge, UserError, describe
+from training.access import version_get
+from training.evaluations.selectors import evaluations_seen
+from training.models import ModelVersion, VersionStatus
+from training.promotions.selectors import promotions_seen
+from training.selectors import versions_seen
+from training.services import version_register
+from training.versions.forms import ImportForm, preprocess_of
+from training.versions.selectors import (
+    IN_USE,
+    dependants,
+    evaluations_shared,
+    judged_by_version,
+    lineage_drawing,
+    own_dice,
+    spec_sections,
+    versions_narrowed,
+    versions_that_saw,
+)
+from training.versions.services import version_delete, version_note, version_restore, version_retire
+
+PER_PAGE = 50
+ACTIONS = {"retire": version_retire, "restore": version_restore}
+
+
+# --- the registry -----------------------------------------------------------------------------------------------------
+@login_required
+@require_safe
+def versions_page(request: HttpRequest) -> HttpResponse:
+    """Context: see `_registry`."""
+    return _registry(request, ImportForm())
+
+
+def _registry(request: HttpRequest, form: ImportForm, status: int = 200) -> HttpResponse:
+    """Context: ``page`` of versions, ``rows`` (version, judged, own), ``chosen`` status of ``statuses``, ``drawing`` of
+    the lineage with ``boxes`` (Box, version, judged), ``form`` (ImportForm) and ``may_manage``.
+    """
+    chosen = request.GET.get("status", IN_USE)
+    page = Paginator(versions_narrowed(request.user, chosen), PER_PAGE).get_page(request.GET.get("page"))
+    every = {one.pk: one for one in versions_seen(request.user).defer("spec", "parent__spec")}
+    judged = judged_by_version(request.user, every.values())
+    drawing = lineage_drawing()
+    context = {
+        "page": page,
+        "rows": [(one, judged.get(one.pk), own_dice(one)) for one in page.object_list],
+        "chosen": chosen,
+        "statuses": [(IN_USE, _("In use")), *VersionStatus.choices, ("all", _("All"))],
+        "drawing": drawing,
+        "boxes": [(box, every[box.key], judged.get(box.key)) for box in drawing.boxes if box.key in every],
+        "form": form,
+        "may_manage": may_manage(request.user),
+    }
+    return render(request, "training/versions.html", context, status=status)
+
+
+def may_manage(user: Any) -> bool:
+    return institutions_with(user, Capability.MANAGE_MODELS).exists()
+
+
+@login_required
+@require_POST
+def import_action(request: HttpRequest) -> HttpResponse:
+    """Bring a file in. What is wrong with it stands beside the form, with everything else still filled in."""
+    require_anywhere(request.user, Capability.MANAGE_MODELS)
+    form = ImportForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return _registry(request, form, 400)
+    try:
+        version = _register(request, form.cleaned_data)
+    except (UserError, SpineError) as error:
+        form.add_error("file", describe(error)[1])
+        return _registry(request, form, error.status if isinstance(error, UserError) else 400)
+    return redirect(version)
+
+
+def _register(request: HttpRequest, given: dict[str, Any]) -> ModelVersion:
+    file = given["file"]
+    if file.size > MAX_FILE_BYTES:
+        raise TooLarge(f"The file has {file.size / 1e6:.0f} MB; a model may have {MAX_FILE_BYTES / 1e6:.0f} MB.")
+    known = set(ModelVersion.objects.values_list("pk", flat=True))
+    version = version_register(
+        path=Path(file.temporary_file_path()),
+        actor=request.user,
+        notes=given["notes"],
+        preprocess=preprocess_of(given),
+    )
+    if version.pk in known:
+        messages.info(request, _("This file was registered before: it is %(version)s.") % {"version": version})
+    else:
+        messages.success(request, _("The file is %(version)s now, a candidate.") % {"version": version})
+    return version
+
+
+# --- one version ------------------------------------------------------------------------------------------------------
+@login_required
+@require_safe
+def version_page(request: HttpRequest, version_id: str) -> HttpResponse:
+    """Context: ``version``, ``run`` (TrainingRun or None), ``children``, ``sections`` of its spec, ``evaluations``,
+    ``promotions``, ``others`` to compare with, ``dependants`` and ``may_manage``.
+    """
+    version = version_get(request.user, version_id)
+    family = versions_seen(request.user).filter(task=version.task).defer("spec", "parent__spec")
+    context = {
+        "version": version,
+        "run": version.trained_by,
+        "children": family.filter(parent=version) | family.filter(training_run__base=version),
+        "sections": spec_sections([version]),
+        "evaluations": evaluations_seen(request.user).filter(version=version).defer("result"),
+        "promotions": promotions_seen(request.user).filter(version=version),
+        "others": family.exclude(pk=version.pk),
+        "dependants": dependants(version),
+        "may_manage": may_manage(request.user),
+    }
+    return render(request, "training/version.html", context)
+
+
+@login_required
+@require_POST
+def notes_action(request: HttpRequest, version_id: str) -> HttpResponse:
+    version = version_get(request.user, version_id, Capability.MANAGE_MODELS)
+    version_note(version=version, actor=request.user, notes=request.POST.get("notes", "").strip()[:2000])
+    messages.success(request, _("The notes are kept."))
+    return redirect(version)
+
+
+@login_required
+@require_POST
+def version_action(request: HttpRequest, version_id: str, action: str) -> HttpResponse:
+    version = version_get(request.user, version_id, Capability.MANAGE_MODELS)
+    try:
+        ACTIONS[action](version=version, actor=request.user)
+    except Conflict as error:
+        messages.error(request, error.message)
+    return redirect(version)
+
+
+@login_required
+@require_POST
+def delete_action(request: HttpRequest, version_id: str) -> HttpResponse:
+    """What stands in the way is an error page with status 409, and its list."""
+    version = version_get(request.user, version_id, Capability.MANAGE_MODELS)
+    version_delete(version=version, actor=request.user)
+    messages.success(request, _("%(version)s is deleted.") % {"version": version})
+    return redirect("training:versions")
+
+
+# --- two side by side -------------------------------------------------------------------------------------------------
+@login_required
+@require_safe
+def compare_page(request: HttpRequest) -> HttpResponse:
+    """Context: ``versions``, ``sections`` of their specs side by side, ``shared`` evaluations."""
+    ids = list(dict.fromkeys(request.GET.getlist("version")))
+    if len(ids) < 2:
+        raise TooFew
+    versions = sorted((version_get(request.user, one) for one in ids), key=lambda one: one.number)
+    context = {
+        "versions": versions,
+        "sections": spec_sections(versions),
+        "shared": evaluations_shared(request.user, versions),
+    }
+    return render(request, "training/versions_compare.html", context)
+
+
+class TooFew(UserError):
+    """Choose two versions or more to see them side by side."""
+
+    code = "too-few-versions"
+
+
+# --- part of the page of a case ---------------------------------------------------------------------------------------
+@login_required
+@require_safe
+def case_versions(request: HttpRequest, case_id: str) -> HttpResponse:
+    """Context: ``sights``, the versions that know the patient of the case."""
+    case = case_get(request.user, case_id)
+    context = {"case": case, "sights": versions_that_saw(case.patient)}
+    return render(request, "training/_case_versions.html", context)

@@ -1,0 +1,107 @@
+"""Writes about versions that exist: notes, out of use and back, and gone for good."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.db.models import ProtectedError
+
+from accounts.access import Capability, require_anywhere
+from spineplatform.shared import audit
+from spineplatform.shared.errors import Conflict
+from training.models import ModelVersion, VersionStatus
+from training.services import versions_lock
+from training.versions.selectors import dependants
+
+
+class VersionActive(Conflict):
+    """This version segments new cases. Make another one active first."""
+
+    code = "version-active"
+
+
+class VersionInUse(Conflict):
+    """Something depends on this version, so it cannot be deleted. Retire it instead."""
+
+    code = "version-in-use"
+
+
+def version_note(*, version: ModelVersion, actor: Any, notes: str) -> ModelVersion:
+    """Write what people should know about the version; the trail keeps what was there before."""
+    require_anywhere(actor, Capability.MANAGE_MODELS)
+    with transaction.atomic():
+        locked = _locked(version)
+        if locked.notes != notes:
+            _record(actor, "noted", locked, before=locked.notes, after=notes)
+            locked.notes = notes
+            locked.save(update_fields=["notes"])
+    return locked
+
+
+def version_retire(*, version: ModelVersion, actor: Any) -> ModelVersion:
+    """Take the version out of use: it segments nothing new, its masks and figures stay. Twice does no harm.
+
+    Raises:
+        VersionActive: it is the one that segments.
+    """
+    return _switch(version, actor, VersionStatus.RETIRED, "retired")
+
+
+def version_restore(*, version: ModelVersion, actor: Any) -> ModelVersion:
+    """Make a retired version a candidate again. Others stay as they are."""
+    if version.status != VersionStatus.RETIRED:
+        return version
+    return _switch(version, actor, VersionStatus.CANDIDATE, "restored")
+
+
+def _switch(version: ModelVersion, actor: Any, status: VersionStatus, deed: str) -> ModelVersion:
+    require_anywhere(actor, Capability.MANAGE_MODELS)
+    with transaction.atomic():
+        versions_lock()
+        locked = _locked(version)
+        if locked.status == VersionStatus.ACTIVE:
+            raise VersionActive
+        if locked.status != status:
+            locked.status = status
+            locked.save(update_fields=["status"])
+            _record(actor, deed, locked)
+    return locked
+
+
+def version_delete(*, version: ModelVersion, actor: Any) -> None:
+    """Delete a version on which nothing depends, with its file. Its number is never given again.
+
+    Raises:
+        VersionActive: it is the one that segments.
+        VersionInUse: with what depends on it, in ``depends``.
+    """
+    require_anywhere(actor, Capability.MANAGE_MODELS)
+    with transaction.atomic():
+        versions_lock()
+        locked = _locked(version)
+        if locked.status == VersionStatus.ACTIVE:
+            raise VersionActive
+        found = dependants(locked)
+        if found:
+            listed = ", ".join(f"{one.label}: {one.count}" for one in found)
+            raise VersionInUse(
+                f"{locked} cannot be deleted, for these depend on it: {listed}. Retire it instead.",
+                depends={one.code: one.count for one in found},
+            )
+        _record(actor, "deleted", locked, task=locked.task, sha256=locked.sha256)
+        name = str(locked.file)
+        try:
+            locked.delete()
+        except ProtectedError as error:  # began to depend on it at this very moment
+            raise VersionInUse from error
+        transaction.on_commit(lambda: default_storage.delete(name), robust=True)
+
+
+def _locked(version: ModelVersion) -> ModelVersion:
+    return ModelVersion.objects.select_for_update().get(pk=version.pk)
+
+
+def _record(actor: Any, deed: str, version: ModelVersion, **detail: Any) -> None:
+    audit.record(actor=actor, action=f"model.{deed}", object_id=version.pk, number=version.number, **detail)
