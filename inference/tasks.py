@@ -15,7 +15,7 @@ def segment(run_id: str) -> None:
 @shared_task(name="inference.tasks.report")
 def report(run_id: str) -> None:
     from inference.models import ReportRun
-    from inference.reporting import run_report
+    from inference.reports.reporting import run_report
     from spineplatform.shared.lease import execute
 
     execute(ReportRun, run_id, run_report)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import Institution, Role, User
 from cases.models import Annotation, AnnotationSource, Case, Review, ReviewVerdict, Series
 from inference.models import Acceptance, ComparisonRun, Prediction
-from inference.selectors_overview import (
+from inference.overview.selectors import (
     Scope,
     accepted_by,
     accepted_by_month,

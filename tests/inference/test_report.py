@@ -14,8 +14,8 @@ from accounts.models import Role
 from cases.models import Annotation, AnnotationSource, Review, ReviewVerdict
 from cases.models.reading import MeasurementKind
 from inference.models import ReportRun
-from inference.reporting import run_report
-from inference.services_report import NothingToReport, case_report_start, report_start
+from inference.reports.reporting import run_report
+from inference.reports.services import NothingToReport, case_report_start, report_start
 from spineml.case_report import MEASUREMENT_HEAD, SUMMARY_HEAD
 from spineplatform.shared import storage
 from spineplatform.shared.lease import execute

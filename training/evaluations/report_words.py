@@ -1,4 +1,4 @@
-"""What the PDF of an evaluation says that is too short to be collected as a sentence: see `inference.report_words`.
+"""What the PDF of an evaluation says that is too short to be collected as a sentence: see `inference.reports.words`.
 
 Words that a report of a case says too ("Series", "Slice", "Note") stand there.
 """

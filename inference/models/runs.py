@@ -100,7 +100,3 @@ class Acceptance(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prediction_id} {'as it was' if self.unchanged else 'with changes'}"
-
-
-# Django finds models through this module.
-from inference.models_report import ReportRun  # noqa: E402, F401

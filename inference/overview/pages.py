@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.access import Capability, institutions_with
-from inference.api_overview import OverviewIn, csv_response, scope_of
-from inference.selectors_overview import Scope, waiting_times
-from inference.showing_overview import charts_of, tables_of
+from inference.overview.api import OverviewIn, csv_response, scope_of
+from inference.overview.selectors import Scope, waiting_times
+from inference.overview.showing import charts_of, tables_of
 
 
 @login_required

@@ -16,8 +16,8 @@ from cases.access import annotation_get, case_get, series_get
 from inference.access import report_get, reports_seen
 from inference.api_runs import RunDetailOut
 from inference.models import ReportRun
-from inference.pages_report import pdf_response
-from inference.services_report import case_report_start, report_start
+from inference.reports.pages import pdf_response
+from inference.reports.services import case_report_start, report_start
 from spineplatform.shared.api import FileView, ListView, checked
 from spineplatform.shared.api_schema import problems
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from cases.access import annotation_get, case_get, series_get
 from inference.access import report_get
 from inference.models import ReportRun
-from inference.services_report import case_report_start, report_start
+from inference.reports.services import case_report_start, report_start
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import Conflict, NotFound
 from spineplatform.shared.http import file_download, run_action

@@ -1,4 +1,4 @@
-"""The overview as charts and tables for a page, from the figures of `inference.selectors_overview`."""
+"""The overview as charts and tables for a page, from the figures of `inference.overview.selectors`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from cases.models import CaseState
-from inference.selectors_overview import Scope, accepted_by, accepted_by_month, open_work, throughput
+from inference.overview.selectors import Scope, accepted_by, accepted_by_month, open_work, throughput
 from spineplatform.shared.charts import MOST_SERIES, Chart, Series
 
 

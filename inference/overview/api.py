@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access import Capability, institution_get, require_anywhere
-from inference.selectors_overview import (
+from inference.overview.selectors import (
     GROUPS,
     Scope,
     accepted_by,

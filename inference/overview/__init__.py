@@ -1,0 +1,1 @@
+"""The overview for whoever leads: throughput, waiting times, and how far approved masks are from the model's."""
