@@ -65,7 +65,10 @@ class Review(models.Model):
                 name="cases_review_refusal_has_reason", condition=Q(verdict="approved") | ~Q(reason="")
             ),
         ]
-        indexes = [models.Index(fields=["series", "-created_at", "-id"], name="cases_review_latest")]
+        indexes = [
+            models.Index(fields=["series", "-created_at", "-id"], name="cases_review_latest"),
+            models.Index(fields=["series"], name="cases_review_sent_back", condition=Q(verdict="sent-back")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_verdict_display()} by {self.reader}"
