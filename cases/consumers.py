@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import Any
 
@@ -11,11 +12,16 @@ from cases.agreement.access import agreement_run_get
 from cases.comments.selectors import comment_counts, new_mask_facts, notice_facts, notices_of, unread_count
 from cases.models import Presence
 from cases.models.presence import KEPT_EVERY_SECONDS
-from cases.telling import case_group, person_group
+from cases.telling import case_group, list_group, person_group
 from cases.worklist.presence import others_at, presence_begin, presence_end, presence_keep
+from cases.worklist.selectors import list_version, lists_followed
+from spineplatform.shared.errors import NotFound
 from spineplatform.shared.live import LiveConsumer
 from spineplatform.shared.progress import RunConsumer
 from spineplatform.shared.runs import Run
+
+# Long enough for the masks of a batch, and shorter than a person waits.
+GATHERED_SECONDS = 1.0
 
 
 class ImportRunConsumer(RunConsumer):
@@ -99,3 +105,36 @@ class PresenceConsumer(LiveConsumer):
         await super().disconnect(code)
         if self._presence is not None:
             await self.in_thread(partial(presence_end, presence=self._presence))
+
+
+class WorkListConsumer(LiveConsumer):
+    """``{"type": "snapshot", "version": "…"}``: the page of another version shows a list that has changed since.
+
+    However much changes within `GATHERED_SECONDS`, the page is told of it once.
+    """
+
+    refresh_seconds = 60.0
+    _gathering: asyncio.Task[None] | None = None
+
+    def group(self) -> str:
+        return list_group(self.named["institution_id"])
+
+    def look(self) -> dict[str, Any]:
+        institution = lists_followed(self.user).filter(pk=self.named["institution_id"]).first()
+        if institution is None:
+            raise NotFound
+        return {"version": list_version(institution)}
+
+    async def live_changed(self, event: dict[str, Any]) -> None:
+        if self._gathering is None or self._gathering.done():
+            self._gathering = asyncio.create_task(self._gather())
+
+    async def _gather(self) -> None:
+        await asyncio.sleep(GATHERED_SECONDS)
+        self._gathering = None  # what changes while it looks is for the next
+        await self._tell()
+
+    async def disconnect(self, code: int) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
+        await super().disconnect(code)

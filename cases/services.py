@@ -10,7 +10,8 @@ from typing import Any
 from django.db import transaction
 
 from accounts.access import Capability, require
-from cases.models import Annotation, AnnotationSource, Series
+from cases.listing import cases_change
+from cases.models import Annotation, AnnotationSource, Case, Series
 from cases.signals import mask_recorded
 from spineml import measure
 from spineml.mask_change import mask_change
@@ -113,6 +114,7 @@ def annotation_record(
         areas_px=list(summary.pixels),
         change=change,
     )
+    cases_change(Case.objects.filter(pk=series.case_id))  # it may answer what was sent back
     mask_recorded.send(sender=Annotation, annotation=annotation)
     return annotation
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from cases.listing import cases_change
 from cases.models import Annotation, AnnotationSource, Case, CaseState, Review, ReviewVerdict
 
 
 def case_mark_segmented(*, case: Case) -> None:
     """Called when a model's mask for one of its series is there."""
-    Case.objects.filter(pk=case.pk, state=CaseState.IMPORTED).update(state=CaseState.SEGMENTED)
+    cases_change(Case.objects.filter(pk=case.pk, state=CaseState.IMPORTED), state=CaseState.SEGMENTED)
 
 
 def state_of(case: Case) -> CaseState:

@@ -21,6 +21,11 @@ def case_group(case_id: object) -> str:
     return f"case.{case_id}"
 
 
+def list_group(institution_id: object) -> str:
+    """Whoever has the work list of the institution open."""
+    return f"list.{institution_id}"
+
+
 def tell(notices: Iterable[Notice]) -> None:
     """Tell each recipient once the notices are committed: the first one, and how many more came with it."""
     by_recipient: dict[int, list[Notice]] = defaultdict(list)

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http.request import validate_host
 from django.urls import path
 
-from cases.consumers import AgreementRunConsumer, ImportRunConsumer, NoticeConsumer, PresenceConsumer
+from cases.consumers import AgreementRunConsumer, ImportRunConsumer, NoticeConsumer, PresenceConsumer, WorkListConsumer
 from inference.consumers import ComparisonRunConsumer, InferenceRunConsumer, ReportRunConsumer
 from training.consumers import DatasetRunConsumer, EvaluationRunConsumer, TrainingRunConsumer
 
@@ -26,6 +26,7 @@ websocket_urlpatterns = [
     path("ws/runs/training/<uuid:run_id>/", TrainingRunConsumer.as_asgi()),
     path("ws/notices/", NoticeConsumer.as_asgi()),
     path("ws/cases/<uuid:case_id>/presence/", PresenceConsumer.as_asgi()),
+    path("ws/institutions/<uuid:institution_id>/cases/", WorkListConsumer.as_asgi()),
 ]
 
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]

@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.access import Capability, require
 from cases.agreement.access import require_part
 from cases.agreement.telling import adjudicators_told, author_tell, notices_correct, project_held
+from cases.listing import cases_change
 from cases.models import (
     AgreementRun,
     Annotation,
@@ -229,8 +230,7 @@ def decision_record(
         reason=note,
     )
     case = Case.objects.select_for_update(no_key=True).get(series=item.series_id)
-    case.state = state_of(case)
-    case.save(update_fields=["state"])
+    cases_change(Case.objects.filter(pk=case.pk), state=state_of(case))
     notices_correct(project)
     author_tell(project, actor=decision.decided_by)
     return decision

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cases.listing import cases_change
 from cases.models import (
     Annotation,
     AnnotationSource,
@@ -189,8 +190,8 @@ def _approve(run: ImportRun, mask: Annotation) -> None:
         reader=run.upload.created_by,
     )
     case = Case.objects.select_for_update(no_key=True).get(pk=mask.series.case_id)
-    case.state = state_of(case)  # a case with another series that waits stays open
-    case.save(update_fields=["state"])
+    state = state_of(case)  # a case with another series that waits stays open
+    cases_change(Case.objects.filter(pk=case.pk), state=state)
     _note(run, "mask.approved", mask)
 
 

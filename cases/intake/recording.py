@@ -11,6 +11,7 @@ from django.db import transaction
 from accounts.models import Institution
 from cases.intake.pairing import PairedMask, pairs_record
 from cases.intake.pseudonyms import keyed_hash, patient_for
+from cases.listing import cases_change
 from cases.models import Case, FileVerdict, ImportRun, Series, Upload
 from cases.signals import series_imported
 from spineml import intake
@@ -66,6 +67,7 @@ def record(run: ImportRun, harvest: Harvest, stored: list[str]) -> None:
         rows |= of_masks
         for verdict in kept:
             harvest.judge(verdict)
+    cases_change(Case.objects.filter(pk__in={series.case_id for series in rows.values()}))
     record_verdicts(run.upload, harvest, rows)
     _clear_staged(run.upload)
     audit.record(

@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -74,6 +75,8 @@ class Case(models.Model):
     state = models.CharField(max_length=16, choices=CaseState, default=CaseState.IMPORTED)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    # When something that the work list shows of it changed, by the database's clock: see cases.listing.
+    changed_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = InstitutionRowQuerySet.as_manager()
 
@@ -85,6 +88,7 @@ class Case(models.Model):
         ]
         indexes = [
             models.Index(fields=["institution", "-created_at", "-id"], name="cases_case_worklist"),
+            models.Index(fields=["institution", "-changed_at"], name="cases_case_changed"),
             models.Index(
                 fields=["institution", "created_at", "id"], name="cases_case_waiting", condition=Q(state__in=WAITING)
             ),

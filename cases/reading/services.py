@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.access import Capability, require
+from cases.listing import cases_change
 from cases.models import Annotation, AnnotationSource, Case, CaseState, Draft, Measurement, Series, ViewerSettings
 from cases.models.reading import MeasurementKind
 from cases.services import MaskOrigin, annotation_record
@@ -96,7 +97,7 @@ def annotation_correct(*, series: Series, actor: Any, correction: Correction) ->
             series=series, path=path, stored=stored, origin=_origin(actor, correction), summary=summary
         )
         Draft.objects.filter(series=series, author=actor).delete()
-        Case.objects.filter(pk=series.case_id).update(state=CaseState.CORRECTED)
+        cases_change(Case.objects.filter(pk=series.case_id), state=CaseState.CORRECTED)
         audit.record(
             actor=actor,
             action="mask.corrected",

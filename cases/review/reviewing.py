@@ -11,6 +11,7 @@ from django.db.models import Q
 from accounts.access import Capability, require
 from accounts.models import User
 from cases.comments.commenting import notify, people_mentioned
+from cases.listing import cases_change
 from cases.models import Annotation, Case, CaseState, NoticeKind, Review, ReviewVerdict, Series
 from cases.reading.selectors import masks_for
 from cases.states import state_of
@@ -49,7 +50,7 @@ class NewReview:
 def case_open(*, case: Case, actor: Any) -> None:
     """Somebody who may sign looks at the case: one that waits with a mask is now in review."""
     require(actor, case.institution_id, Capability.REVIEW)
-    Case.objects.filter(pk=case.pk, state=CaseState.SEGMENTED).update(state=CaseState.IN_REVIEW)
+    cases_change(Case.objects.filter(pk=case.pk, state=CaseState.SEGMENTED), state=CaseState.IN_REVIEW)
 
 
 def review_sign(*, series: Series, actor: Any, review: NewReview) -> tuple[Review, bool]:
@@ -76,8 +77,7 @@ def review_sign(*, series: Series, actor: Any, review: NewReview) -> tuple[Revie
         if latest is not None and _says_the_same(latest, actor, review):
             return latest, False
         signed = _record(series, actor, review)
-        case.state = state_of(case)
-        case.save(update_fields=["state"])
+        cases_change(Case.objects.filter(pk=case.pk), state=state_of(case))
         _tell(case, signed)
     return signed, True
 

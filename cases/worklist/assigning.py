@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.access import Capability, member_get, require
 from accounts.models import Institution, User
 from cases.comments.commenting import notify
+from cases.listing import cases_change
 from cases.models import Assignment, Case, NoticeKind
 from spineplatform.shared import audit
 from spineplatform.shared.errors import NotFound, UserError
@@ -60,6 +61,7 @@ def cases_assign(*, cases: Sequence[Case], actor: Any, to: To, due_on: date | No
         else:
             _check_day(cases, due_on)
             _give(cases, actor, to, due_on)
+        cases_change(Case.objects.filter(pk__in=[case.pk for case in cases]))
         for case in cases:
             audit.record(
                 actor=actor,

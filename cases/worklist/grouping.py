@@ -9,7 +9,8 @@ from django.db import IntegrityError, transaction
 
 from accounts.access import Capability, require
 from accounts.models import Institution, User
-from cases.models import ReaderGroup, SavedFilter
+from cases.listing import cases_change
+from cases.models import Case, ReaderGroup, SavedFilter
 from cases.models.worklist import LONGEST_QUERY
 from cases.worklist.queue import readers_at
 from spineplatform.shared import audit
@@ -67,6 +68,7 @@ def group_change(*, group: ReaderGroup, actor: Any, name: str, members: Collecti
     require(actor, group.institution_id, Capability.ASSIGN)
     group.name = name
     _save(group, actor, members, "group.changed")
+    cases_change(Case.objects.filter(assignment__group=group))
 
 
 def _save(group: ReaderGroup, actor: Any, members: Collection[int], action: str) -> None:
@@ -93,10 +95,11 @@ def group_delete(*, group: ReaderGroup, actor: Any) -> int:
     require(actor, group.institution_id, Capability.ASSIGN)
     with transaction.atomic():
         list(ReaderGroup.objects.select_for_update().filter(pk=group.pk))  # nothing is given to it from here on
-        freed = group.assignments.count()
+        freed = list(group.assignments.values_list("case", flat=True))
         audit.record(actor=actor, action="group.deleted", object_id=group.pk, institution_id=group.institution_id)
         group.delete()
-    return freed
+    cases_change(Case.objects.filter(pk__in=freed))  # not while the group is held: who assigns holds the cases first
+    return len(freed)
 
 
 # --- saved filters ----------------------------------------------------------------------------------------------------

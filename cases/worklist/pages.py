@@ -23,39 +23,83 @@ from cases.worklist.filtering import SENT_BACK
 from cases.worklist.forms import AssignForm, FilterForm, ManyAssignForm, WorkListForm, reader_choices
 from cases.worklist.grouping import filter_save
 from cases.worklist.queue import readers_at, series_next
-from cases.worklist.selectors import case_counts, case_page, institutions_seen, sent_back_count
+from cases.worklist.selectors import (
+    PAGE_SIZE,
+    case_counts,
+    case_page,
+    institutions_seen,
+    list_version,
+    lists_followed,
+    sent_back_count,
+)
 from spineplatform.shared.errors import UserError
+
+MOST_SHOWN = 200
 
 
 # --- the list ---------------------------------------------------------------------------------------------------------
 @login_required
 @require_safe
 def list_page(request: HttpRequest) -> HttpResponse:
-    """Context: ``page`` (CasePage), ``form`` (WorkListForm), ``next_url``; htmx asks for the rows alone.
+    """Context: that of `_listed`; htmx asks for the rows alone.
 
     The whole page has also ``states`` (of the cases that fit, with their number and address), ``saved`` (filters),
-    ``query`` (of what is narrowed now) and ``assign_to`` (choices, empty where the person may not assign).
+    ``query`` (of what is narrowed now), ``assign_to`` (choices, empty where the person may not assign) and
+    ``most_shown`` (rows of `now_page`).
+    """
+    form, context = _listed(request, PAGE_SIZE)
+    if request.htmx and not request.htmx.boosted:  # type: ignore[attr-defined]
+        return render(request, "cases/_rows.html", context)
+    may_assign = institutions_with(request.user, Capability.ASSIGN)
+    context |= {
+        "states": _states(request, form),
+        "most_shown": MOST_SHOWN,
+        "saved": request.user.case_filters.all(),  # type: ignore[union-attr]
+        "query": form.query(),
+        "assign_to": reader_choices(readers_at(list(may_assign))),
+    }
+    return render(request, "cases/list.html", context)
+
+
+@login_required
+@require_safe
+def now_page(request: HttpRequest) -> HttpResponse:
+    """What an open list that shows so many rows (``shown``) compares itself with. Context: `_listed` and ``states``."""
+    form, context = _listed(request, _size(request.GET.get("shown", "")))
+    return render(request, "cases/_now.html", context | {"states": _states(request, form)})
+
+
+def _listed(request: HttpRequest, size: int) -> tuple[WorkListForm, dict[str, Any]]:
+    """``page`` (CasePage), ``form`` (WorkListForm), ``next_url``, ``may_assign``, and ``followed``: the institutions
+    whose cases are listed, each with its ``version``.
     """
     require_anywhere(request.user, Capability.VIEW_CASES)
     form = _form(request)
-    page = case_page(request.user, form.narrowed(), after=request.GET.get("after", ""))
-    next_url = f"?{form.query(after=page.after)}" if page.after else ""
-    may_assign = list(institutions_with(request.user, Capability.ASSIGN))
-    context = {"page": page, "form": form, "next_url": next_url, "may_assign": bool(may_assign)}
-    if request.htmx and not request.htmx.boosted:  # type: ignore[attr-defined]
-        return render(request, "cases/_rows.html", context)
-    context |= {
-        "states": _states(request, form),
-        "saved": request.user.case_filters.all(),  # type: ignore[union-attr]
-        "query": form.query(),
-        "assign_to": reader_choices(readers_at(may_assign)),
+    followed = _followed(request, form)  # first: what changes from here on is another version
+    page = case_page(request.user, form.narrowed(), after=request.GET.get("after", ""), size=size)
+    return form, {
+        "page": page,
+        "form": form,
+        "next_url": f"?{form.query(after=page.after)}" if page.after else "",
+        "may_assign": institutions_with(request.user, Capability.ASSIGN).exists(),
+        "followed": followed,
     }
-    return render(request, "cases/list.html", context)
 
 
 def _form(request: HttpRequest) -> WorkListForm:
     seen = institutions_seen(request.user)
     return WorkListForm(request.GET, institutions=seen, readers=readers_at(list(seen)))
+
+
+def _followed(request: HttpRequest, form: WorkListForm) -> list[dict[str, Any]]:
+    narrowed = form.narrowed().institution
+    lists = lists_followed(request.user)
+    return [{"pk": one.pk, "version": list_version(one)} for one in (lists.filter(pk=narrowed) if narrowed else lists)]
+
+
+def _size(shown: str) -> int:
+    """Of a page that has grown by “Show more”; what is no number of rows counts as none."""
+    return min(max(int(shown), PAGE_SIZE), MOST_SHOWN) if shown.isdecimal() and len(shown) < 9 else PAGE_SIZE
 
 
 def _states(request: HttpRequest, form: WorkListForm) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.access import Capability, require
 from cases.models import Case, Presence
-from cases.telling import case_group, tell_changed
+from cases.telling import case_group, list_group, tell_changed
 
 
 def presence_begin(*, case: Case, actor: Any) -> Presence:
@@ -17,7 +17,7 @@ def presence_begin(*, case: Case, actor: Any) -> Presence:
     require(actor, case.institution_id, Capability.VIEW_CASES)
     Presence.objects.gone().delete()
     presence = Presence.objects.create(case=case, user=actor)
-    tell_changed(case_group(case.pk))
+    _tell(presence)
     return presence
 
 
@@ -29,7 +29,13 @@ def presence_keep(*, presence: Presence) -> None:
 
 def presence_end(*, presence: Presence) -> None:
     presence.delete()
+    _tell(presence)
+
+
+def _tell(presence: Presence) -> None:
+    """Who has the case open, or the work list."""
     tell_changed(case_group(presence.case_id))
+    tell_changed(list_group(presence.case.institution_id))
 
 
 def others_at(case: Case, user: Any) -> list[str]:

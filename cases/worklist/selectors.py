@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db.models import Count, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Count, Max, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from accounts.access import Capability, institutions_with
 from accounts.models import Institution
-from cases.models import Annotation, Case, Comment, Review, Series
+from cases.models import Annotation, Case, Comment, Presence, Review, Series
 from cases.worklist.filtering import SENT_BACK, CaseFilter, behind, cursor_of
 from cases.worklist.presence import others_prefetched
 from cases.worklist.sent_back import sent_back_prefetched
@@ -61,6 +62,26 @@ def sent_back_count(user: Any, narrowed: CaseFilter = EVERYTHING) -> int:
 def institutions_seen(user: Any) -> QuerySet[Institution]:
     """For the filter of the work list."""
     return Institution.objects.filter(pk__in=Case.objects.visible_to(user).values("institution"))
+
+
+def lists_followed(user: Any) -> QuerySet[Institution]:
+    """Where the person sees cases, each with what tells one state of its work list from the next: ``changed_at``, the
+    latest change of a case, ``here`` and ``opened_at``, of the pages that others have open. Read from indexes, however
+    many cases there are.
+    """
+    cases = Case.objects.filter(institution=OuterRef("pk")).order_by("-changed_at")
+    others = Presence.objects.here_now().of_others(user).filter(case__institution=OuterRef("pk")).order_by()
+    here = others.values("case__institution").annotate(n=Count("pk"), latest=Max("opened_at"))
+    return institutions_with(user, Capability.VIEW_CASES).annotate(
+        changed_at=Subquery(cases.values("changed_at")[:1]),
+        here=Subquery(here.values("n")),
+        opened_at=Subquery(here.values("latest")),
+    )
+
+
+def list_version(institution: Institution) -> str:
+    """Of an institution of `lists_followed`: it differs as soon as its work list may show something else."""
+    return " ".join(str(getattr(institution, name)) for name in ("changed_at", "here", "opened_at"))
 
 
 def series_of(case: Case, user: Any) -> QuerySet[Series]:

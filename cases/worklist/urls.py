@@ -6,6 +6,7 @@ from cases.worklist import pages, pages_groups
 app_name = "worklist"
 urlpatterns = [
     path("queue/next/", pages.next_page, name="next"),
+    path("cases/now/", pages.now_page, name="now"),
     path("cases/assign/", pages.assign_many_page, name="assign_many"),
     path("cases/filters/", pages.filter_page, name="filter"),
     path("cases/filters/<uuid:filter_id>/remove/", pages.filter_remove_page, name="filter_remove"),

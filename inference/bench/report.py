@@ -57,6 +57,7 @@ AIMS = (
     Aim("worklist_first_ms", "first page of a work list of 100,000 cases, ms", most=300),
     Aim("worklist_first_growth", "the same against 1,000 cases, times", most=2),
     Aim("worklist_middle_growth", "a page half way down, 100,000 cases against 1,000, times", most=2),
+    Aim("worklist_version_ms", "whether an open list is out of date, 100,000 cases, ms", most=5),
     Aim("worklist_queue_ms", "the next of 5,000 series that wait, with their number, ms", most=300),
     Aim(
         "viewer_first_slice_300_s", "reading room: first slice of 300 of 512x512 on the screen after opening, s", most=1

@@ -21,7 +21,7 @@ from accounts.models import Institution, Role, User
 from accounts.services import NewPerson, institution_create, password_generate, user_create
 from cases.models import Annotation, Assignment, Case, CaseState, Patient, Review, ReviewVerdict, Series
 from cases.worklist.filtering import CaseFilter
-from cases.worklist.selectors import case_page
+from cases.worklist.selectors import case_page, list_version, lists_followed
 from spineml.volume import Geometry
 
 SMALL, LARGE = 1_000, 100_000
@@ -73,6 +73,8 @@ def _pages(reader: User) -> dict[str, Callable[[], Any]]:
         "due": get("/cases/?sort=due"),
         "search": get("/cases/?q=spine+77"),
         "queue": get("/api/v1/queue/next/"),
+        "now": get("/cases/now/?shown=50"),
+        "version": lambda: list_version(lists_followed(reader).get()),
     }
 
 

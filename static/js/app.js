@@ -1,5 +1,6 @@
 // Small behaviour of every page. Nothing here is needed to read a page or to send a form.
 import { gettext } from "./i18n.js";
+import { tellMoments } from "./moments.js";
 
 function closeMenus(except) {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
@@ -78,14 +79,6 @@ function isTyped(field) {
   return field.type === "date" && field.value !== "" && field.value < "1000";
 }
 
-// Moments are written by the server in its own time zone; people read their own.
-const language = document.documentElement.lang || "en";
-function tellMoments(part) {
-  for (const element of part.querySelectorAll("time[data-local]")) {
-    const moment = new Date(element.dateTime);
-    element.title = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "medium" }).format(moment);
-  }
-}
 tellMoments(document);
 document.addEventListener("htmx:load", ({ detail }) => tellMoments(detail.elt));
 

@@ -21,7 +21,7 @@ if (form && all) {
     show();
   });
   document.addEventListener("change", (event) => event.target.matches?.('input[name="cases"]') && show());
-  document.addEventListener("htmx:afterSwap", show);
+  for (const changed of ["htmx:afterSwap", "spine:rows"]) document.addEventListener(changed, show);
   // Boxes that the browser remembered after going back.
   window.addEventListener("pageshow", show);
   show();

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from accounts.models import Role
 from cases.comments.commenting import comment_write
+from cases.listing import cases_change
+from cases.models import Case
 from cases.models.comments import Notice, NoticeKind
+from cases.worklist.assigning import To, cases_assign
+from cases.worklist.grouping import group_create
 from tests import factories
 from tests.browser.reading import open_reading
 from tests.browser.test_walk import log_in
@@ -130,6 +135,101 @@ def test_a_blind_reader_sees_nothing_of_what_the_other_says(page: Page) -> None:
     expect(said).to_have_count(1)
     expect(said).to_contain_text("From my telephone.")
     assert not any(f'"{series.pk}": 2' in frame for frame in told)
+
+
+@pytest.fixture
+def listed(page: Page, colleague: Page, transactional_db: None) -> list[Case]:
+    """Two cases in the open list of one person, and one more that came meanwhile; a colleague is logged in, too."""
+    home = factories.institution()
+    cases = [factories.case(institution=home, title=title, state="segmented") for title in ("Case A", "Case B")]
+    for one in (page, colleague):
+        log_in(one, factories.user(Role.CLINICIAN, institution=home, last_name="Berg"))
+    open_list(page)
+    return [*cases, factories.case(institution=home, title="Case C", state="segmented")]
+
+
+def open_list(page: Page) -> None:
+    """Until it follows its cases."""
+    with page.expect_websocket(lambda socket: socket.url.endswith("/cases/")) as opened:
+        page.goto("/cases/")
+    opened.value.wait_for_event("framereceived")
+
+
+def assign(colleague: Page, title: str, name: str) -> None:
+    colleague.goto("/cases/")
+    colleague.get_by_label(f"Choose {title}").check()
+    colleague.get_by_label("Who is to read it").select_option(name)
+    colleague.get_by_role("button", name="Assign", exact=True).click()
+    expect(colleague.get_by_text("1 case was assigned.")).to_be_visible()
+
+
+def test_a_list_that_nobody_is_at_follows_its_cases(page: Page, colleague: Page, listed: list[Case]) -> None:
+    first = page.get_by_role("row", name="Case A")
+    first.evaluate("row => { row.dataset.kept = 'yes'; }")
+    assign(colleague, "Case A", "Berg")
+    expect(first).to_contain_text("Berg")
+    expect(first).to_have_attribute("data-kept", "yes")
+    expect(page.get_by_role("rowheader")).to_have_text(["Case C", "Case B", "Case A"])
+    expect(page.get_by_role("link", name="Segmented 3")).to_be_visible()
+    expect(page.get_by_role("button", name="Show the changes")).to_be_hidden()
+
+
+def choose_second(page: Page) -> None:
+    page.get_by_label("Choose Case B").check()
+    page.mouse.move(0, 0)
+
+
+def step_into_it(page: Page) -> None:
+    page.get_by_role("link", name="Case B").focus()
+
+
+def point_at_it(page: Page) -> None:
+    page.get_by_role("row", name="Case B").hover()
+
+
+@pytest.mark.parametrize("be_at", [choose_second, step_into_it, point_at_it])
+def test_a_list_that_somebody_is_at_says_that_it_has_changed_and_moves_nothing(
+    page: Page, colleague: Page, listed: list[Case], be_at: Callable[[Page], None]
+) -> None:
+    be_at(page)
+    before = page.get_by_role("row", name="Case B").bounding_box()
+    assign(colleague, "Case A", "Berg")
+    expect(page.get_by_role("status").filter(has_text="The list has changed.")).to_be_visible()
+    expect(page.get_by_role("row", name="Case A")).to_contain_text("Berg")
+    expect(page.get_by_role("rowheader")).to_have_text(["Case B", "Case A"])
+    assert page.get_by_role("row", name="Case B").bounding_box() == before
+    assert [one["id"] for one in Axe().run(page).response["violations"]] == []
+
+    is_chosen = page.get_by_label("Choose Case B").is_checked()
+    page.get_by_role("button", name="Show the changes").press("Enter")
+    expect(page.get_by_role("rowheader")).to_have_text(["Case C", "Case B", "Case A"])
+    expect(page.get_by_label("Choose Case B")).to_be_checked(checked=is_chosen)
+    expect(page.get_by_role("region", name="Cases")).to_be_focused()
+    expect(page.get_by_role("status").filter(has_text="The list is up to date.")).to_be_visible()
+
+
+def test_a_row_under_the_hand_grows_only_when_it_is_asked_for(page: Page, listed: list[Case]) -> None:
+    home = listed[0].institution
+    page.set_viewport_size({"width": 700, "height": 900})
+    open_list(page)
+    point_at_it(page)
+    row = page.get_by_role("row", name="Case A")
+    before = row.bounding_box()
+    group = group_create(institution=home, actor=home.memberships.first().user, name="Residents " * 7, members=[])
+    cases_assign(cases=listed[:1], actor=home.memberships.first().user, to=To(group=group.pk))
+    expect(page.get_by_role("status").filter(has_text="The list has changed.")).to_be_visible()
+    assert row.bounding_box() == before
+    page.get_by_role("button", name="Show the changes").click()
+    expect(row).to_contain_text("Residents")
+
+
+def test_the_first_case_comes_to_an_empty_list(page: Page, transactional_db: None) -> None:
+    anna = factories.user(Role.ANNOTATOR)
+    log_in(page, anna)
+    expect(page.get_by_text("No cases yet")).to_be_visible()
+    case = factories.case(institution=anna.memberships.get().institution, title="Case A")
+    cases_change(Case.objects.filter(pk=case.pk))
+    expect(page.get_by_role("row", name="Case A")).to_be_visible()
 
 
 def test_a_connection_that_never_says_anything_is_opened_again(page: Page) -> None:

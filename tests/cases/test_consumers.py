@@ -12,18 +12,22 @@ from asgiref.sync import async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from channels_redis.pubsub import RedisPubSubLoopLayer
 from django.contrib.auth.models import AnonymousUser
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Role, User
 from cases.comments.commenting import comment_write, notices_read
-from cases.consumers import ImportRunConsumer, NoticeConsumer, PresenceConsumer
-from cases.models import ImportRun, Presence, Verdict
+from cases.consumers import ImportRunConsumer, NoticeConsumer, PresenceConsumer, WorkListConsumer
+from cases.listing import cases_change
+from cases.models import Case, ImportRun, Presence, Verdict
 from cases.models.presence import FORGOTTEN_AFTER_SECONDS
-from cases.telling import case_group, person_group, tell_changed
+from cases.states import case_mark_segmented
+from cases.telling import case_group, list_group, person_group, tell_changed
 from cases.worklist.assigning import To, cases_assign
 from cases.worklist.presence import others_at, presence_begin, presence_keep
+from cases.worklist.selectors import list_version, lists_followed
 from spineplatform.shared.live import NOT_FOUND, OPEN_AGAIN, UNAUTHENTICATED
 from spineplatform.shared.runs import RunState
 from tests import factories
@@ -202,14 +206,16 @@ def test_whoever_has_left_is_told_nothing_more(leave: Callable[[Client, User], N
     async def talk() -> None:
         notices = Listener(NoticeConsumer, anna, session=client.session)
         presence = Listener(PresenceConsumer, anna, session=client.session, case_id=str(series.case_id))
-        async with notices, presence:
-            for page in (notices, presence):
+        worklist = Listener(WorkListConsumer, anna, session=client.session, institution_id=str(series.institution_id))
+        async with notices, presence, worklist:
+            for page in (notices, presence, worklist):
                 await page.until(lambda message: message["type"] == "snapshot")
             await sync_to_async(leave)(client, anna)
             await sync_to_async(comment_write)(series=series, actor=clinician, text="@anna.b, look")
             await sync_to_async(tell_changed)(person_group(anna.pk))
             await sync_to_async(tell_changed)(case_group(series.case_id))
-            assert [await notices.until_closed(), await presence.until_closed()] == [OPEN_AGAIN, OPEN_AGAIN]
+            await sync_to_async(tell_changed)(list_group(series.institution_id))
+            assert [await page.until_closed() for page in (notices, presence, worklist)] == [OPEN_AGAIN] * 3
 
     async_to_sync(talk)()
     assert not Presence.objects.exists()
@@ -296,6 +302,34 @@ def test_a_blind_reader_is_not_even_told_that_the_other_said_something_until_bot
             await page.until(lambda message: message.get("comments") == {series_id: 3})
 
     async_to_sync(talk)()
+
+
+def test_an_open_list_is_told_once_of_what_changes_together_and_not_of_another_institution(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cases.consumers.GATHERED_SECONDS", 0.3)
+    home = factories.institution()
+    anna = factories.user(Role.CLINICIAN, institution=home)
+    cases = [factories.case(institution=home) for _ in range(5)]
+    strange = factories.case(institution=factories.institution())
+
+    @transaction.atomic
+    def change(state: str) -> None:
+        for case in (strange, *cases):
+            cases_change(Case.objects.filter(pk=case.pk), state=state)
+
+    async def talk() -> list[str]:
+        async with Listener(WorkListConsumer, anna, institution_id=str(home.pk)) as page:
+            versions = [(await page.until(lambda message: True))["version"]]
+            await sync_to_async(case_mark_segmented)(case=strange)  # nothing is said of it
+            for state in ("segmented", "in-review"):
+                await sync_to_async(change)(state)
+                versions.append((await page.until(lambda message: True))["version"])
+            return versions
+
+    versions = async_to_sync(talk)()
+    assert len(set(versions)) == 3
+    assert versions[-1] == list_version(lists_followed(anna).get())
 
 
 def test_a_page_that_opens_while_the_broker_is_away_is_asked_to_open_its_connection_again(

@@ -16,6 +16,7 @@ from accounts.models import User
 from cases.intake.runner import run_import
 from cases.intake.uploads import EmptyFile, IncomingFile, NothingToImport, UploadOptions, upload_create
 from cases.models import Case, ImportRun, Series, Upload
+from cases.worklist.selectors import list_version, lists_followed
 from inference.models import InferenceRun
 from spineml.errors import UnreadableFile
 from spineml.phantom import spine_phantom, write_dicom_series, write_nifti
@@ -64,8 +65,10 @@ def verdicts(upload: Upload) -> dict[str, tuple[str, str]]:
 
 def test_a_nifti_becomes_a_case_with_exactly_its_voxels(clinician: User, tmp_path: Path) -> None:
     volume, _ = spine_phantom(**SMALL)
+    before = list_version(lists_followed(clinician).get())
     upload = send(clinician, nifti(tmp_path), title="First case")
     assert upload.run.state == RunState.SUCCEEDED, upload.run.error_message
+    assert list_version(lists_followed(clinician).get()) != before
     series = Series.objects.get()
     assert series.case.title == "First case"
     stored = read_volume(local_path(series.volume))

@@ -30,4 +30,5 @@ SOCKETS = [
     Socket("ws/runs/training/<uuid:run_id>/", "waiting_training"),
     Socket("ws/notices/"),
     Socket("ws/cases/<uuid:case_id>/presence/", "case"),
+    Socket("ws/institutions/<uuid:institution_id>/cases/", "institution"),
 ]

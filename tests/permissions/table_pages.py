@@ -91,6 +91,7 @@ PAGES = [
     ),
     # --- cases
     Row("GET", "cases:list", own_account(200)),
+    Row("GET", "worklist:now", own_account(200)),
     Row("GET", "cases:upload", page(own(200, CLINICIAN, ANNOTATOR))),
     Row("POST", "cases:upload", page(own(400, CLINICIAN, ANNOTATOR)), form=True),
     Row("GET", "cases:upload_detail", page(members(200)), upload),

@@ -60,6 +60,7 @@ def make() -> World:
         projects.finish(read_item, reader)
     draft, busy = chosen.draft(home), chosen.draft(home)
     things = {
+        "institution": home,
         "project": project,
         "second_reader": second_reader,
         "waiting_item": projects.item(project),
