@@ -21,7 +21,7 @@ from accounts.models import Role, User
 from cases.comments.commenting import comment_write, notices_read
 from cases.consumers import ImportRunConsumer, NoticeConsumer, PresenceConsumer, WorkListConsumer
 from cases.listing import cases_change
-from cases.models import Case, ImportRun, Presence, Verdict
+from cases.models import Annotation, Case, ImportRun, Presence, Verdict
 from cases.models.presence import FORGOTTEN_AFTER_SECONDS
 from cases.states import case_mark_segmented
 from cases.telling import case_group, list_group, person_group, tell_changed
@@ -248,6 +248,11 @@ def test_two_people_at_one_case_see_each_other_until_one_of_them_leaves() -> Non
     assert not Presence.objects.exists()
 
 
+def is_about(message: dict[str, Any], *masks: Annotation) -> bool:
+    """Whether it tells of one of these: what is told of an earlier mask may still be under way."""
+    return message["type"] == "mask" and message["mask"]["id"] in {str(mask.pk) for mask in masks}
+
+
 def test_a_mask_that_somebody_else_saves_is_told_to_whoever_has_the_case_open_and_not_to_a_blind_reader() -> None:
     group = projects.group()
     item = projects.item(group.project)
@@ -260,11 +265,11 @@ def test_a_mask_that_somebody_else_saves_is_told_to_whoever_has_the_case_open_an
             Listener(PresenceConsumer, group.second, **at_case) as of_second,
         ):
             mask = await sync_to_async(projects.mask)(item, group.first)
-            told = await of_lead.until(lambda message: message["type"] == "mask")
+            told = await of_lead.until(lambda message: is_about(message, mask))
             assert (told["series"], told["mask"]["actor"]) == (str(item.series_id), group.first.display_name())
             assert told["mask"]["address"] == f"/series/{item.series_id}/read/?mask={mask.pk}"
             by_model = await sync_to_async(factories.prediction)(of=item.series)
-            told = await of_second.until(lambda message: message["type"] == "mask")
+            told = await of_second.until(lambda message: is_about(message, mask, by_model.annotation))
             assert told["mask"]["id"] == str(by_model.annotation_id)
 
     async_to_sync(talk)()
