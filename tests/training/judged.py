@@ -190,7 +190,7 @@ def result(rows: Sequence[SeriesRow]) -> dict[str, Any]:
         "plots": [
             {
                 "name": "boxes",
-                "title": "Distribution",
+                "title": "Distribution over images and patients",
                 **{kind: stored(data, f".{kind}") for kind, data in files.items()},
             }
         ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -50,6 +52,17 @@ def test_an_evaluation_shows_tables_plots_and_the_worst_images_with_the_way_to_t
     assert f"{address}#z=0" in page
     assert client.get(address)["Location"].endswith(f"/view/?mask={worst.annotation_id}")
     assert "was trained on" not in page
+
+
+def test_a_korean_reader_finds_no_english_measure_plot_or_interval(place: Institution, client: Client) -> None:
+    run = judged.evaluation(factories.model_version(), judged.dataset(place), OLD)
+    address = reverse("training:evaluation", args=[run.pk])
+    page = client.get(address, headers={"accept-language": "ko"}).content.decode()
+    for words in ("민감도 (재현율)", "평균 표면 거리 (mm)", "면적 (mm²)", "영상별, 환자별 분포"):
+        assert words in page, words
+    for words in ("Sensitivity", "Precision", "Area (", "per patient", "Distribution over"):
+        assert words not in page, words
+    assert not re.search(r"\d to [-\d]", page)
 
 
 def test_patients_the_version_was_trained_on_are_said_and_figures_given_without_them(

@@ -66,3 +66,7 @@ def test_the_pdf_is_in_the_language_named_whatever_is_active() -> None:
     assert " to " not in korean
     assert NOT_A_DEVICE in english
     assert not HANGUL.search(english)
+
+
+def test_the_name_of_a_plot_is_put_together_in_korean() -> None:
+    assert language_named("ko").say("Bland-Altman, area (px) per patient") == "Bland-Altman, 환자별 면적 (px)"

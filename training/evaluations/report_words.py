@@ -1,4 +1,4 @@
-"""What the PDF of an evaluation says that is too short to be collected as a sentence: see `inference.reports.words`.
+"""What PDF and page of an evaluation say that is too short to be collected as a sentence (`inference.reports.words`).
 
 Words that a report of a case says too ("Series", "Slice", "Note") stand there.
 """
@@ -54,4 +54,13 @@ WORDS = (
     pgettext_lazy("said", "Bias"),
     pgettext_lazy("said", "Lower limit"),
     pgettext_lazy("said", "Upper limit"),
+    # The page has the interval apart, calls the quantities alone, and names the plots.
+    pgettext_lazy("said", " ({low} to {high})"),
+    pgettext_lazy("said", "Area (px)"),
+    pgettext_lazy("said", "Area (mm²)"),
+    pgettext_lazy("said", "Volume (ml)"),
+    pgettext_lazy("said", "Bland-Altman, {quantity}"),
+    pgettext_lazy("said", "Distribution over images and patients"),
+    pgettext_lazy("said", "Dice against slice level"),
+    pgettext_lazy("said", "Precision and recall over the threshold"),
 )
