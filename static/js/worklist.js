@@ -50,9 +50,9 @@ class OpenList {
   async look() {
     const fresh = await this.fetch();
     if (!fresh) return;
-    takeCounts(fresh);
     const [shown, there] = [rowsOf(document), rowsOf(fresh)];
     const isLeftAlone = this.isLeftAlone(shown, fresh);
+    takeCounts(fresh, isLeftAlone);
     const isTaken = takeCells(shown, there, isLeftAlone);
     if (isTaken && sameCases(shown.slice(0, this.most), there)) this.say("");
     else if (isLeftAlone) this.take(fresh);
@@ -64,7 +64,7 @@ class OpenList {
     const fresh = await this.fetch();
     if (!fresh && this.isLoggedOut) return window.location.reload(); // to the way in, and back here
     if (!fresh) return this.say(gettext("The list could not be fetched. Try again in a moment."), true);
-    takeCounts(fresh);
+    takeCounts(fresh, true);
     takeCells(rowsOf(document), rowsOf(fresh), true);
     this.take(fresh);
     this.say(gettext("The list is up to date."));
@@ -122,14 +122,15 @@ const versionsOf = (page) => new Map([...page.querySelectorAll("[data-follow]")]
 
 const statesOf = (page) => [...page.querySelectorAll("[data-states] li")];
 
-function takeCounts(fresh) {
+/** “Sent back” comes with its first case and goes with its last; on a narrow page that moves what is below. */
+function takeCounts(fresh, mayMove) {
   const [shown, there] = [statesOf(document), statesOf(fresh)];
-  for (const gone of shown.slice(there.length)) gone.remove();
-  there.forEach((state, place) => {
-    const [count, now] = [shown[place], state].map((one) => one?.querySelector(".numeric"));
-    if (count) count.textContent = now.textContent;
-    else shown[0].parentElement.append(document.importNode(state, true)); // “Sent back” is there with its first case
+  there.slice(0, shown.length).forEach((state, place) => {
+    shown[place].querySelector(".numeric").textContent = state.querySelector(".numeric").textContent;
   });
+  if (!mayMove) return;
+  for (const gone of shown.slice(there.length)) gone.remove();
+  shown[0].parentElement.append(...there.slice(shown.length).map((state) => document.importNode(state, true)));
 }
 
 const news = document.querySelector("[data-list-news]");
