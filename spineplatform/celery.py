@@ -3,12 +3,11 @@
 import os
 
 from celery import Celery
-
-from spineplatform import broker
+from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spineplatform.settings")
 
-broker.use_for_redis_addresses()
+TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "spineplatform.broker:Transport"))
 app = Celery("spineplatform")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
