@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists
 
 from accounts.access import Capability, require
 from cases.listing import cases_change
-from cases.models import Annotation, AnnotationSource, Case, Series
+from cases.models import Annotation, AnnotationSource, Case, Review, ReviewVerdict, Series
 from cases.signals import mask_recorded
 from spineml import measure
 from spineml.mask_change import mask_change
@@ -114,7 +115,8 @@ def annotation_record(
         areas_px=list(summary.pixels),
         change=change,
     )
-    cases_change(Case.objects.filter(pk=series.case_id))  # it may answer what was sent back
+    returned = Review.objects.filter(series=series, verdict=ReviewVerdict.SENT_BACK)
+    cases_change(Case.objects.filter(Exists(returned), pk=series.case_id))  # it may answer what was sent back
     mask_recorded.send(sender=Annotation, annotation=annotation)
     return annotation
 

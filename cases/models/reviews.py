@@ -27,10 +27,11 @@ class ReviewQuerySet(InstitutionRowQuerySet["Review"]):
         """The last word on each series."""
         return self.order_by("series_id", "-created_at", "-id").distinct("series_id")
 
-    def sent_back(self) -> Self:
-        """The last word on a series of a case that waits, as long as no newer mask answers it."""
+    def sent_back(self, user: Any) -> Self:
+        """The last word on a series of a case that waits, as long as no newer mask answers it, as ``user`` may know."""
         later = {"series": OuterRef("series"), "created_at__gt": OuterRef("created_at")}
-        answers = (Exists(Review.objects.filter(**later)), Exists(Annotation.objects.filter(**later)))
+        seen = (Review.objects.seen_by(user), Annotation.objects.seen_by(user))
+        answers = [Exists(rows.filter(**later)) for rows in seen]
         waiting = self.filter(verdict=ReviewVerdict.SENT_BACK, series__case__state__in=WAITING)
         return waiting.filter(*(~answer for answer in answers))
 

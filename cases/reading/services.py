@@ -97,7 +97,8 @@ def annotation_correct(*, series: Series, actor: Any, correction: Correction) ->
             series=series, path=path, stored=stored, origin=_origin(actor, correction), summary=summary
         )
         Draft.objects.filter(series=series, author=actor).delete()
-        cases_change(Case.objects.filter(pk=series.case_id), state=CaseState.CORRECTED)
+        uncorrected = Case.objects.filter(pk=series.case_id).exclude(state=CaseState.CORRECTED)
+        cases_change(uncorrected, state=CaseState.CORRECTED)
         audit.record(
             actor=actor,
             action="mask.corrected",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Count, Max, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
@@ -17,6 +19,8 @@ from cases.worklist.presence import others_prefetched
 from cases.worklist.sent_back import sent_back_prefetched
 
 PAGE_SIZE = 25
+# A change that is committed after a later one stands among so many latest ones.
+LATEST = 20
 EVERYTHING = CaseFilter()
 
 
@@ -66,14 +70,14 @@ def institutions_seen(user: Any) -> QuerySet[Institution]:
 
 def lists_followed(user: Any) -> QuerySet[Institution]:
     """Where the person sees cases, each with what tells one state of its work list from the next: ``changed_at``, the
-    latest change of a case, ``here`` and ``opened_at``, of the pages that others have open. Read from indexes, however
+    latest changes of cases, ``here`` and ``opened_at``, of the pages that others have open. Read from indexes, however
     many cases there are.
     """
     cases = Case.objects.filter(institution=OuterRef("pk")).order_by("-changed_at")
     others = Presence.objects.here_now().of_others(user).filter(case__institution=OuterRef("pk")).order_by()
     here = others.values("case__institution").annotate(n=Count("pk"), latest=Max("opened_at"))
     return institutions_with(user, Capability.VIEW_CASES).annotate(
-        changed_at=Subquery(cases.values("changed_at")[:1]),
+        changed_at=ArraySubquery(cases.values("changed_at")[:LATEST]),
         here=Subquery(here.values("n")),
         opened_at=Subquery(here.values("latest")),
     )
@@ -81,7 +85,8 @@ def lists_followed(user: Any) -> QuerySet[Institution]:
 
 def list_version(institution: Institution) -> str:
     """Of an institution of `lists_followed`: it differs as soon as its work list may show something else."""
-    return " ".join(str(getattr(institution, name)) for name in ("changed_at", "here", "opened_at"))
+    facts = [getattr(institution, name) for name in ("changed_at", "here", "opened_at")]
+    return hashlib.sha256(str(facts).encode()).hexdigest()[:16]
 
 
 def series_of(case: Case, user: Any) -> QuerySet[Series]:

@@ -11,7 +11,7 @@ from cases.models import Case, Review, Series
 
 def words_sent_back(user: Any) -> QuerySet[Review]:
     """As far as ``user`` may know them."""
-    return Review.objects.seen_by(user).sent_back()
+    return Review.objects.seen_by(user).sent_back(user)
 
 
 def sent_back_prefetched(user: Any) -> Prefetch[str]:

@@ -57,6 +57,8 @@ LISTS = [
     "/api/v1/notices/",
     "/notices/",
     "/cases/",
+    "/cases/now/",
+    "/series/{series}/comments/",
     "/api/v1/cases/",
     "/readings/{item}/",
     "/api/v1/readings/{item}/",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.test import Client
@@ -77,11 +78,6 @@ def sent_back(case: Case, kim: User) -> None:
     review_sign(series=series, actor=kim, review=NewReview(ReviewVerdict.SENT_BACK, mask, "L5 is cut."))
 
 
-def drawn_anew(case: Case, kim: User) -> None:
-    """By which the list no longer says that it was sent back."""
-    factories.annotation(of=case.series.get(), author=kim)
-
-
 def assigned(case: Case, kim: User) -> None:
     cases_assign(cases=[case], actor=kim, to=To(person=kim.pk))
 
@@ -108,7 +104,6 @@ WRITES = [
     signed,
     sent_back,
     corrected,
-    drawn_anew,
     assigned,
     freed,
     group_renamed,
@@ -127,6 +122,20 @@ def test_whatever_a_list_shows_makes_another_version_of_it(
     assert version(anna) != before
 
 
+def test_a_mask_that_answers_what_was_sent_back_makes_another_version(case: Case, kim: User, anna: User) -> None:
+    sent_back(case, kim)
+    before = version(anna)
+    factories.annotation(of=case.series.get(), author=anna)
+    assert version(anna) != before
+
+
+def test_a_change_that_is_committed_after_a_later_one_makes_another_version(case: Case, kim: User, anna: User) -> None:
+    factories.case(institution=case.institution)
+    before = version(anna)
+    Case.objects.filter(pk=case.pk).update(changed_at=case.created_at - timedelta(seconds=1))
+    assert version(anna) != before
+
+
 def test_a_page_that_is_closed_again_makes_another_version_too(case: Case, kim: User, anna: User) -> None:
     presence = presence_begin(case=case, actor=kim)
     before = version(anna)
@@ -140,6 +149,7 @@ def test_what_a_list_does_not_show_leaves_its_version(case: Case, kim: User, ann
     case_open(case=case, actor=kim)  # it is signed already
     case_mark_segmented(case=case)
     comment_write(series=case.series.get(), actor=kim, text="Well drawn.")
+    factories.annotation(of=case.series.get(), author=kim)
     presence_begin(case=case, actor=anna)  # a list says only who else is there
     stranger = factories.case(state="imported")
     case_mark_segmented(case=stranger)

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import Institution, User
-from cases.models import Annotation, Case, ReviewVerdict
+from cases.models import Annotation, Case, ReadingItem, ReviewVerdict
 from cases.review.reviewing import NewReview, review_sign
 from cases.worklist.filtering import CaseFilter
 from cases.worklist.selectors import case_page
@@ -113,6 +113,22 @@ def test_whoever_reads_a_series_blindly_is_not_told_that_others_sent_it_back(
     assert senders(clinician, series.case) == [clinician.display_name()]
     assert senders(reader, series.case) == []
     assert found(reader) == []
+
+
+def test_whoever_reads_a_series_blindly_is_not_told_that_another_reader_answered_it(
+    home: Institution, clinician: User
+) -> None:
+    reader, other = (factories.user("clinician", institution=home) for _ in range(2))
+    series = factories.series(institution=home)
+    mask = factories.prediction(of=series).annotation
+    Case.objects.filter(pk=series.case_id).update(state="in-review")
+    review_sign(series=series, actor=reader, review=NewReview(ReviewVerdict.SENT_BACK, mask, "Too wide"))
+    project = projects.project(readers=[reader, other], adjudicator=clinician, institution=home)
+    ReadingItem.objects.create(institution=home, project=project, series=series)
+    factories.annotation(of=series, author=other)
+    assert senders(clinician, series.case) == []
+    assert senders(reader, series.case) == [reader.display_name()]
+    assert found(reader) == [series.case.title]
 
 
 def test_the_list_takes_as_many_queries_for_many_cases_sent_back_as_for_one(
