@@ -17,12 +17,20 @@ from cases.access import annotation_get
 from cases.agreement.access import item_get, project_get
 from cases.agreement.forms import AddSeriesForm, ProjectChangeForm, ProjectForm
 from cases.agreement.projects import item_remove, project_add_series, project_change, project_create
-from cases.agreement.selectors import have_read, item_seen, items_listed, names_of, projects_seen, series_offered
+from cases.agreement.selectors import (
+    have_read,
+    item_seen,
+    items_listed,
+    names_of,
+    projects_seen,
+    ready_to_settle,
+    series_offered,
+)
 from cases.agreement.services import agreement_compute, item_decide, proposal_make, reading_finish
 from cases.agreement.showing import pair_rows, summary_shown, variation_shown
 from cases.comments.commenting import notices_followed
 from cases.models import ReadingItem, ReadingProject
-from cases.models.agreement import BEING_READ, AgreementJob, ItemState, ProjectRole
+from cases.models.agreement import BEING_READ, AgreementJob, ProjectRole
 from spineplatform.shared.errors import UserError
 from spineplatform.shared.words import said
 
@@ -52,7 +60,7 @@ def projects_page(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def project_page(request: HttpRequest, project_id: str) -> HttpResponse:
-    """Context: ``project``, ``members``, ``items``, ``summary`` (see showing_agreement), ``form`` (AddSeriesForm; None
+    """Context: ``project``, ``members``, ``items``, ``summary`` (see showing), ``form`` (AddSeriesForm; None
     for whoever may not), ``may_manage``, ``to_read`` and ``to_settle`` (the person's next series, or None)."""
     project = project_get(request.user, project_id)
     notices_followed(project=project, actor=request.user)
@@ -67,7 +75,8 @@ def _project(request: HttpRequest, project: ReadingProject, form: AddSeriesForm 
     items = items_listed(project, request.user)
     part = next((one.role for one in members if one.user_id == request.user.pk and one.left_at is None), None)
     unread = (item for item in items if item.state in BEING_READ and item.mine is None)
-    unsettled = (item for item in items if item.state == ItemState.ALL_READ)
+    ready = set(ready_to_settle(project).values_list("pk", flat=True))
+    unsettled = (item for item in items if item.pk in ready)
     context = {
         "project": project,
         "members": members,
@@ -115,7 +124,7 @@ def series_action(request: HttpRequest, project_id: str) -> HttpResponse:
 @login_required
 @require_safe
 def variation_page(request: HttpRequest, project_id: str) -> HttpResponse:
-    """Is the model inside human variation? Context: ``project``, ``variation`` (see showing_agreement, or None),
+    """Is the model inside human variation? Context: ``project``, ``variation`` (see showing, or None),
     ``items`` (those with figures)."""
     project = project_get(request.user, project_id)
     context = {

@@ -14,7 +14,14 @@ from accounts.access import Capability, has_capability, require
 from accounts.models import Institution
 from cases.agreement.selectors import have_read, lowest_dice, margin_is_fixed
 from cases.agreement.services import item_locked, readings_advance, run_start
-from cases.agreement.telling import adjudicators_told, author_tell, notices_correct, project_held, readers_tell
+from cases.agreement.telling import (
+    adjudicators_told,
+    author_tell,
+    notices_correct,
+    project_held,
+    readers_tell,
+    settled_no_more,
+)
 from cases.models import ProjectMember, ReadingItem, ReadingProject, Series
 from cases.models.agreement import DEFAULT_MARGIN, AgreementJob, ItemState, ProjectRole
 from cases.telling import person_group, tell_changed
@@ -145,6 +152,8 @@ def project_add_series(*, project: ReadingProject, series: Iterable[Series], act
                 ReadingItem(institution_id=row.institution_id, project=row, series=one) for one in series
             )
             _record(actor, "project.series_added", row, series=[str(item.series_id) for item in items])
+            if items:
+                settled_no_more(row)
             readers_tell(row, _told(row)["readers"], actor=actor)
     except IntegrityError:
         raise SeriesElsewhere from None
@@ -217,7 +226,7 @@ def project_change(*, project: ReadingProject, actor: Any, changes: ProjectChang
 
 def _held(project: ReadingProject) -> tuple[list[ReadingItem], ReadingProject]:
     """The series and then the project, in the order in which readings and runs hold them."""
-    items = list(project.items.select_for_update(of=("self",)).order_by("pk"))
+    items = list(project.items.select_for_update(no_key=True, of=("self",)).order_by("pk"))
     return items, project_held(project.pk)
 
 

@@ -249,11 +249,11 @@ def _check_open(item: ReadingItem) -> None:
 
 
 def item_locked(item: ReadingItem) -> ReadingItem:
-    """The row as it is now, held until the transaction ends.
+    """The row as it is now, held until the transaction ends; rows that refer to it can be written meanwhile.
 
     Its project is not joined: while this waits for the row the project may change, and a join would show it as before.
     """
-    return ReadingItem.objects.select_for_update().get(pk=item.pk)
+    return ReadingItem.objects.select_for_update(no_key=True).get(pk=item.pk)
 
 
 def _record(actor: Any, action: str, row: ReadingItem, **detail: Any) -> None:

@@ -71,6 +71,12 @@ def notices_correct(project: ReadingProject) -> None:
         tell_changed(person_group(one.recipient_id))
 
 
+def settled_no_more(project: ReadingProject) -> None:
+    """There is something to read again: an unread word that all is settled counts as read."""
+    if Notice.objects.unread().filter(project=project, kind=NoticeKind.ALL_SETTLED).update(read_at=timezone.now()):
+        tell_changed(person_group(project.created_by_id))
+
+
 def _left(project: ReadingProject, unread: list[Notice]) -> dict[uuid.UUID, int]:
     """How many series there are now to read or to settle for whom each notice was meant."""
     if not unread:

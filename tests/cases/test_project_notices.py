@@ -253,6 +253,13 @@ def test_taking_out_the_last_series_that_was_not_settled_tells_the_author(group:
     assert told(lead) == [("all-settled", None)]
 
 
+def test_with_more_series_it_is_not_said_any_more_that_all_are_settled(group: Group, lead: User) -> None:
+    settle(group, read_by_all(group))
+    assert told(lead) == [("all-settled", None)]
+    add(group, lead, series=1)
+    assert told(lead) == []
+
+
 def test_a_project_that_became_empty_is_not_settled(group: Group, lead: User) -> None:
     other = factories.user(Role.MODEL_ADMIN, institution=group.project.institution)
     item_remove(item=projects.item(group.project), actor=other)
