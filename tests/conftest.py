@@ -15,6 +15,7 @@ from spineplatform.processes import QUEUES, Processes
 from tests.plugins.services import SERVICES, TestServices
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PATIENCE_MS = 20_000  # a busy machine answers late
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 WORKERS = (*(f"worker-{queue}" for queue in QUEUES), "beat")
@@ -128,11 +129,12 @@ def web(processes: Processes, transactional_db: None) -> str:
 @pytest.fixture
 def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Return a real Chromium (Playwright's ``Browser``); fail when there is none."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     path = next((found for found in map(shutil.which, BROWSERS) if found), None)
     if path is None:
         pytest.fail("No Chromium or Chrome was found. Install it (Debian: apt-get install chromium) and run again.")
+    expect.set_options(timeout=PATIENCE_MS)
     # Playwright's loop runs in this thread; the test's own queries are still synchronous.
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     options = ["--no-sandbox"] if os.geteuid() == 0 else []
@@ -158,7 +160,7 @@ def watched_page(browser: Any, address: str, size: dict[str, int], **options: An
     """Yield a page of its own session and collect what goes wrong in it."""
     context = browser.new_context(base_url=address, viewport=size, **options)
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE_MS)
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)

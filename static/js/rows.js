@@ -10,6 +10,9 @@ export function sameCases(rows, others) {
   return rows.length === others.length && rows.every((row, place) => row.dataset.case === others[place].dataset.case);
 }
 
+/** Whether their cells stand for the same; who may do more, or less, meanwhile has other columns. */
+export const sameColumns = ([row], [other]) => !row || !other || row.cells.length === other.cells.length;
+
 /**
  * Cells that say something else, of cases that both have: no box, focus or link is touched.
  * @param {boolean} mayMove whether a row may become higher, which moves those below it

@@ -2,7 +2,7 @@
 // move, the list follows by itself only while nobody is at it; else a line above it says so and offers to.
 import { gettext } from "./i18n.js";
 import { tellMoments } from "./moments.js";
-import { listOf, rowsOf, sameCases, takeCells, takeRows } from "./rows.js";
+import { listOf, rowsOf, sameCases, sameColumns, takeCells, takeRows } from "./rows.js";
 import { LiveSocket } from "./socket.js";
 
 const EVERY_MS = 10_000;
@@ -49,14 +49,14 @@ class OpenList {
 
   async look() {
     const fresh = await this.fetch();
-    if (!fresh) return;
+    if (!fresh) return undefined;
     const [shown, there] = [rowsOf(document), rowsOf(fresh)];
     const isLeftAlone = this.isLeftAlone(shown, fresh);
     takeCounts(fresh, isLeftAlone);
+    if (!sameColumns(shown, there)) return isLeftAlone ? window.location.reload() : this.say(gettext("The list has changed."), true);
     const isTaken = takeCells(shown, there, isLeftAlone);
-    if (isTaken && sameCases(shown.slice(0, this.most), there)) this.say("");
-    else if (isLeftAlone) this.take(fresh);
-    else this.say(gettext("The list has changed."), true);
+    if (isTaken && sameCases(shown.slice(0, this.most), there)) return this.say("");
+    return isLeftAlone ? this.take(fresh) : this.say(gettext("The list has changed."), true);
   }
 
   /** By the button: the cases that were chosen stay chosen. */
@@ -64,6 +64,7 @@ class OpenList {
     const fresh = await this.fetch();
     if (!fresh && this.isLoggedOut) return window.location.reload(); // to the way in, and back here
     if (!fresh) return this.say(gettext("The list could not be fetched. Try again in a moment."), true);
+    if (!sameColumns(rowsOf(document), rowsOf(fresh))) return window.location.reload();
     takeCounts(fresh, true);
     takeCells(rowsOf(document), rowsOf(fresh), true);
     this.take(fresh);
@@ -99,11 +100,15 @@ class OpenList {
     return this.say("");
   }
 
-  /** Nobody is about to click a row, has chosen one, is in one by keyboard, or writes into a field of the page. */
+  /**
+   * Nobody is about to click a row, has chosen one or is in one by keyboard; where the page would be loaded anew, nobody
+   * writes into one of its fields or is being told something.
+   */
   isLeftAlone(shown, fresh) {
     const list = listOf(document);
     const at = document.activeElement;
-    if (!list || !listOf(fresh)) return !at?.matches("input, select, textarea");
+    const isTold = document.querySelector("[data-toasts]")?.childElementCount > 0;
+    if (!list || !listOf(fresh)) return !isTold && !at?.matches("input, select, textarea");
     const isUsed = list.matches(":hover") || (at !== list && list.contains(at)) || list.querySelector(":checked");
     const isRead = !getSelection().isCollapsed && list.contains(getSelection().anchorNode);
     return !isUsed && !isRead && shown.length <= this.most;
@@ -128,8 +133,10 @@ function takeCounts(fresh, mayMove) {
   there.slice(0, shown.length).forEach((state, place) => {
     shown[place].querySelector(".numeric").textContent = state.querySelector(".numeric").textContent;
   });
+  const gone = shown.slice(there.length);
+  for (const state of gone) state.querySelector(".numeric").textContent = "0";
   if (!mayMove) return;
-  for (const gone of shown.slice(there.length)) gone.remove();
+  for (const state of gone) state.remove();
   shown[0].parentElement.append(...there.slice(shown.length).map((state) => document.importNode(state, true)));
 }
 

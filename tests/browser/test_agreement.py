@@ -13,6 +13,7 @@ from cases.agreement.services import item_decide
 from cases.models import ReadingItem
 from spineplatform.processes import Processes
 from tests import factories
+from tests.browser.listening import goto_and_hear
 from tests.browser.test_walk import log_in
 from tests.cases import projects
 from tests.cases.projects import Group
@@ -114,10 +115,10 @@ def test_people_of_a_project_hear_what_there_is_to_read_and_to_settle_and_that_i
     lead = factories.user(Role.MODEL_ADMIN, institution=place)
     group.project.created_by = lead
     group.project.save()
-    become(page, group.first)
-    page.goto("/cases/")
-    expect(page.locator("[data-unread-number]")).to_be_hidden()
     series = [factories.series(institution=place) for _ in range(3)]
+    become(page, group.first)
+    goto_and_hear(page, "/cases/", live="/ws/notices/")
+    expect(page.locator("[data-unread-number]")).to_be_hidden()
     (one,) = project_add_series(project=group.project, series=series[:1], actor=lead)
     toast = page.locator(".toast-notice")
     expect(toast).to_contain_text("1 series")

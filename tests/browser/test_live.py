@@ -18,6 +18,7 @@ from cases.models.comments import Notice, NoticeKind
 from cases.worklist.assigning import To, cases_assign
 from cases.worklist.grouping import group_create
 from tests import factories
+from tests.browser.listening import goto_and_hear
 from tests.browser.reading import open_reading
 from tests.browser.test_walk import log_in
 from tests.cases import projects
@@ -39,7 +40,7 @@ def test_a_mention_comes_without_a_reload_and_leads_to_its_slice(page: Page, col
     anna = factories.user(Role.ANNOTATOR, institution=series.institution, username="anna.b")
     kim = factories.user(Role.CLINICIAN, institution=series.institution)
     log_in(page, anna)
-    page.goto("/cases/")
+    goto_and_hear(page, "/cases/", live="/ws/notices/")
     link = page.get_by_role("link", name="Notices")
     expect(page.locator("[data-unread-number]")).to_be_hidden()
 
@@ -150,9 +151,7 @@ def listed(page: Page, colleague: Page, transactional_db: None) -> list[Case]:
 
 def open_list(page: Page) -> None:
     """Until it follows its cases."""
-    with page.expect_websocket(lambda socket: socket.url.endswith("/cases/")) as opened:
-        page.goto("/cases/")
-    opened.value.wait_for_event("framereceived")
+    goto_and_hear(page, "/cases/", live="/cases/")
 
 
 def assign(colleague: Page, title: str, name: str) -> None:
