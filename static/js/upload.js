@@ -28,7 +28,7 @@ class UploadForm {
         input.value = "";
       };
       input.addEventListener("change", take);
-      take(); // chosen while this file was still on its way, or kept by the browser
+      if (input.files.length) take(); // chosen while this file was still on its way, or kept by the browser
     }
     for (const button of form.querySelectorAll("[data-upload-choose]")) {
       button.addEventListener("click", () => form.querySelector(`#${button.dataset.uploadChoose}`).click());

@@ -213,7 +213,7 @@ def _report(run: EvaluationRun, outcome: Outcome) -> Report:
     numbers = {str(one.item.annotation.series_id): number for number, one in enumerate(outcome.judged, start=1)}
     worst = summaries[outcome.plots_of].worst
     return Report(
-        title=f"Evaluation of {run.version} on {run.dataset.name}",
+        title=f"Evaluation of {run.version} on “{run.dataset.name}”",
         facts=list(_facts(run)),
         warnings=list(_warnings(run, summaries)),
         summaries=shown,
@@ -224,7 +224,7 @@ def _report(run: EvaluationRun, outcome: Outcome) -> Report:
 
 def _facts(run: EvaluationRun) -> Iterator[tuple[str, str]]:
     yield "Version", f"{run.version} ({run.version.task}), SHA-256 {run.version.sha256}"
-    yield "Data set", f"{run.dataset.name}, SHA-256 {run.dataset.sha256}"
+    yield "Data set", f"“{run.dataset.name}”, SHA-256 {run.dataset.sha256}"
     yield "Split", str(Split(run.split).label)
     yield "Institution", run.institution.name
     yield "Evaluated", f"{timezone.now():%Y-%m-%d %H:%M} UTC"

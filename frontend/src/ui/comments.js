@@ -121,7 +121,8 @@ export class Comments {
       const [told, known] = [this.told, new Set(this.list.map(({ id }) => id))];
       if (!await this.refresh()) break; // the next message asks again
       this.counted = told;
-      this.sayEach(this.list.filter(({ id }) => !known.has(id)), withPlace);
+      const own = this.reader.api.readerId;
+      this.sayEach(this.list.filter((one) => !known.has(one.id) && one.author_id !== own), withPlace);
     }
     this.isFollowing = false;
   }
