@@ -75,8 +75,6 @@ def _project(request: HttpRequest, project: ReadingProject, form: AddSeriesForm 
     items = items_listed(project, request.user)
     part = next((one.role for one in members if one.user_id == request.user.pk and one.left_at is None), None)
     unread = (item for item in items if item.state in BEING_READ and item.mine is None)
-    ready = set(ready_to_settle(project).values_list("pk", flat=True))
-    unsettled = (item for item in items if item.pk in ready)
     context = {
         "project": project,
         "members": members,
@@ -85,7 +83,7 @@ def _project(request: HttpRequest, project: ReadingProject, form: AddSeriesForm 
         "form": form,
         "may_manage": may_manage,
         "to_read": next(unread, None) if part == ProjectRole.READER else None,
-        "to_settle": next(unsettled, None) if part == ProjectRole.ADJUDICATOR else None,
+        "to_settle": ready_to_settle(project).first() if part == ProjectRole.ADJUDICATOR else None,
     }
     return render(request, "agreement/project.html", context, status=400 if form and form.errors else 200)
 

@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 
 from accounts.access import Capability, institutions_with
 from accounts.models import Institution
+from cases.models.agreement import BEING_READ, ProjectRole
 from spineml.volume import Geometry
 
 M = TypeVar("M", bound=models.Model)
@@ -116,9 +117,9 @@ class SeriesQuerySet(InstitutionRowQuerySet["Series"]):
 
     def _unfinished_of(self, user: Any, **part: Any) -> Self:
         """``part`` narrows the person's membership; all of it is asked of one and the same."""
-        part = {"user": user.pk, "role": "reader", **part}
+        part = {"user": user.pk, "role": ProjectRole.READER, **part}
         read_by = {f"reading_item__project__members__{name}": value for name, value in part.items()}
-        return self.filter(**read_by, reading_item__state__in=["waiting", "one-read"])
+        return self.filter(**read_by, reading_item__state__in=BEING_READ)
 
 
 class Series(models.Model):
