@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import ClassVar
 
+from spineml.message import Message, message
+
 
 class SpineError(Exception):
     """The request could not be carried out. Check what was sent and try again."""
@@ -13,7 +15,7 @@ class SpineError(Exception):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message)
-        self.message = message or inspect.cleandoc(type(self).__doc__ or "")
+        self.message = message or Message(inspect.cleandoc(type(self).__doc__ or ""))
 
     def __str__(self) -> str:
         return self.message
@@ -25,7 +27,7 @@ class UnreadableFile(SpineError):
     code = "unreadable-file"
 
     def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"{name}: {reason}")
+        super().__init__(message("{name}: {reason}", name=name, reason=reason))
         self.args = (name, reason)
         self.name = name
         self.reason = reason

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from spineml.errors import SpineError
+from spineml.message import Message
 
 
 class UserError(Exception):
@@ -14,12 +15,12 @@ class UserError(Exception):
     code = "invalid"
 
     def __init__(self, message: str = "", **fields: Any) -> None:
-        super().__init__(message or (type(self).__doc__ or "").strip())
+        super().__init__(message or Message((type(self).__doc__ or "").strip()))
         self.fields = fields
 
     @property
     def message(self) -> str:
-        return str(self.args[0])
+        return self.args[0]  # type: ignore[no-any-return]
 
 
 class NotFound(UserError):
@@ -67,7 +68,7 @@ def describe(error: BaseException) -> tuple[str, str]:
     if isinstance(error, UserError):
         return error.code, error.message
     if isinstance(error, SpineError):
-        return error.code, str(error)
+        return error.code, error.message
     if isinstance(error, OSError):
-        return StorageUnavailable.code, str(StorageUnavailable())
+        return StorageUnavailable.code, StorageUnavailable().message
     return "unexpected", UNEXPECTED

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.translation import trans_real
 
+from spineml.message import Message
 from spineml.pdf import Language
 
 CONTEXT = "said"
@@ -26,6 +27,8 @@ def said(text: str) -> str:
     language = translation.get_language() or settings.LANGUAGE_CODE
     if not text or language == settings.LANGUAGE_CODE:
         return text
+    if isinstance(text, Message):
+        return text.in_words(lambda sentence: translation.pgettext(CONTEXT, sentence) if sentence else "")
     return _translated(text, language)
 
 

@@ -1,0 +1,113 @@
+"""What is told to a person: an English sentence with named gaps, and what fills them.
+
+The library, workers and stored rows do not know who will read: they keep the text and its values, and gettext makes the
+sentence when it is shown, in the language of the reader. Values are never translated, save those that are messages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+Json = dict[str, Any]
+
+_GAP = re.compile(r"\{(\w+)\}")
+# What PostgreSQL and UTF-8 refuse: NUL and lone surrogates, as file names and headers may hold them.
+_NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
+# Names of files and texts out of headers are as long as whoever sends them likes.
+MAX_VALUE = 200
+
+
+class Message(str):
+    """The English sentence, filled in; ``text`` has its ``{gaps}``, ``values`` what stands in them.
+
+    As a string it serves where only English is read, such as in logs.
+    """
+
+    __slots__ = ("text", "values")
+    text: str
+    values: Mapping[str, Any]
+
+    def __new__(cls, text: str, values: Mapping[str, Any] | None = None) -> Self:
+        values = dict(values or {})
+        made = super().__new__(cls, _fill(text, values, str))
+        made.text, made.values = text, values
+        return made
+
+    def __getnewargs__(self) -> tuple[str, Mapping[str, Any]]:  # type: ignore[override]
+        return self.text, self.values
+
+    def in_words(self, translate: Callable[[str], str]) -> str:
+        """The sentence, with ``translate`` applied to its text and to those of the messages in its gaps."""
+        return _fill(translate(self.text), self.values, lambda inner: inner.in_words(translate))
+
+    def to_json(self) -> Json:
+        """``{"text", "values"}``; a message in a gap is written likewise."""
+        return {"text": self.text, "values": {name: _to_json(value) for name, value in self.values.items()}}
+
+    @classmethod
+    def from_json(cls, stored: Json | str | None) -> Message:
+        """What `to_json` wrote; a plain sentence, as older rows hold it, becomes a message without values."""
+        if not isinstance(stored, dict):
+            return cls(stored or "")
+        values = {name: _from_json(value) for name, value in stored.get("values", {}).items()}
+        return cls(stored.get("text", ""), values)
+
+
+def message(text: str, /, **values: Any) -> Message:
+    """A message. ``text`` is a literal, so that it can be collected for translation; its gaps are plain ``{names}``.
+
+    Args:
+        text: English, a whole sentence or a term.
+        values: for each gap a str, int, float, bool, None, a message (which is translated), or a list of these. Text is
+            cut at 200 characters; what cannot be stored as text is replaced.
+    """
+    return Message(text, {name: _clean(value) for name, value in values.items()})
+
+
+def verbatim(text: str) -> Message:
+    """``text`` as a message: unchanged if it is one, else text that nobody translates."""
+    return text if isinstance(text, Message) else message("{text}", text=text)
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, Message) or value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, list | tuple):
+        return [_clean(one) for one in value]
+    text = _NOT_TEXT.sub("\ufffd", str(value))
+    return text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 1] + "…"
+
+
+def _fill(text: str, values: Mapping[str, Any], show: Callable[[Message], str]) -> str:
+    def shown(value: Any) -> str:
+        if isinstance(value, Message):
+            return show(value)
+        if isinstance(value, list | tuple):
+            return ", ".join(map(shown, value))
+        return str(value)
+
+    return _GAP.sub(lambda gap: shown(values[gap[1]]) if gap[1] in values else gap[0], text)
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, Message):
+        return value.to_json()
+    return [_to_json(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _from_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return Message.from_json(value)
+    return [_from_json(one) for one in value] if isinstance(value, list) else value
+
+
+def messages_to_json(several: Sequence[str]) -> list[Json]:
+    """Several sentences, as they are stored."""
+    return [verbatim(one).to_json() for one in several]
+
+
+def messages_from_json(stored: Sequence[Json | str] | None) -> list[Message]:
+    """What `messages_to_json` wrote, or a list of plain sentences."""
+    return [Message.from_json(one) for one in stored or ()]
