@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from spineml.csv_text import csv_text
 from spineml.evaluation import MEASURES, QUANTITIES, SeriesRow, Unit, patients_of
 from spineml.evaluation_summary import PAPER, Pooled, Summary
 from spineml.metrics import COUNTS, DISTANCES
@@ -151,17 +150,8 @@ def _yes(value: bool) -> str:
 
 
 def _csv(header: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
-    sink = io.StringIO()
-    writer = csv.writer(sink, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([_cell(value) for value in line] for line in lines)
-    return sink.getvalue()
+    return csv_text(header, ([_cell(value) for value in line] for line in lines))
 
 
 def _cell(value: object) -> object:
-    """Undefined values are empty cells; text that a spreadsheet would take for a formula is made text."""
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.{DECIMALS}g}"
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
+    return f"{value:.{DECIMALS}g}" if isinstance(value, float) else value

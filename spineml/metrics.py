@@ -16,8 +16,6 @@ defined in ``spineml.surfaces``. An undefined value is None, and an empty cell i
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -25,6 +23,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from spineml.csv_text import csv_text
 from spineml.surfaces import (
     BoolArray,
     SurfaceCollector,
@@ -169,16 +168,12 @@ class Comparison:
 
     def to_csv(self) -> str:
         """One row per image (slices count from 1), then the mean of the images and the pooled values."""
-        sink = io.StringIO()
-        writer = csv.writer(sink, lineterminator="\n")
         distances = [f"{name}_{self.unit}" for name in DISTANCES]
         rates = ["sensitivity_recall" if name == "sensitivity" else name for name in RATES]
-        writer.writerow(["scope", "slice", *COUNTS, *rates, *distances])
-        for image in self.images:
-            writer.writerow(["per image", image.z + 1, *_cells(image)])
-        writer.writerow(["mean of images", "", *[""] * len(COUNTS), *[_cell(value) for value in self.means.values()]])
-        writer.writerow(["pooled", "", *_cells(self.pooled)])
-        return sink.getvalue()
+        rows: list[list[int | str]] = [["per image", image.z + 1, *_cells(image)] for image in self.images]
+        rows.append(["mean of images", "", *[""] * len(COUNTS), *[_cell(value) for value in self.means.values()]])
+        rows.append(["pooled", "", *_cells(self.pooled)])
+        return csv_text(["scope", "slice", *COUNTS, *rates, *distances], rows)
 
 
 def confusion(reference: BoolArray, predicted: BoolArray) -> Confusion:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.urls import reverse
@@ -14,6 +12,7 @@ from accounts.access import Capability, has_capability
 from cases.agreement.selectors import measurements_for
 from cases.comments.selectors import comment_facts, comments_of
 from cases.models import Annotation, AnnotationSource, Draft, Measurement, ReviewVerdict, Series, ViewerSettings
+from spineml.csv_text import csv_text
 
 NO_ID = uuid.UUID(int=0)
 MOST_DIGITS = 9
@@ -178,22 +177,13 @@ def _without_last(address: str) -> str:
 
 def measurements_as_csv(measurements: Iterable[Measurement]) -> str:
     """One line for each value of each measurement."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(CSV_COLUMNS)
-    for one in measurements:
-        points = " ".join(",".join(f"{value:.3f}" for value in point) for point in one.points)
-        for name, value in one.values.items():
-            writer.writerow(
-                [
-                    one.kind,
-                    one.plane,
-                    one.index,
-                    name,
-                    f"{value:.4g}" if abs(value) < 1 else f"{value:.2f}",
-                    points,
-                    one.author.username,
-                    one.created_at.isoformat(),
-                ]
-            )
-    return out.getvalue()
+    return csv_text(CSV_COLUMNS, (row for one in measurements for row in _csv_rows(one)))
+
+
+def _csv_rows(one: Measurement) -> Iterator[list[object]]:
+    """The points are in brackets: a first coordinate below 0 would begin like a formula."""
+    points = " ".join(f"({','.join(f'{value:.3f}' for value in point)})" for point in one.points)
+    for name, value in one.values.items():
+        figure = f"{value:.4g}" if abs(value) < 1 else f"{value:.2f}"
+        who = one.author.username
+        yield [one.kind, one.plane, one.index, name, figure, points, who, one.created_at.isoformat()]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 
 from django.http import HttpResponse
@@ -25,6 +23,7 @@ from inference.overview.selectors import (
     throughput,
     waiting_times,
 )
+from spineml.csv_text import csv_text
 from spineplatform.shared.api import FileView, checked
 
 COLUMNS = ("group", "name", "month", "approvals", "unchanged_share", "mean_dice", "lowest_dice")
@@ -136,14 +135,13 @@ class OverviewCsvView(FileView):
 
 
 def csv_response(scope: Scope) -> HttpResponse:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
     rows = [{"group": group, **row} for group in GROUPS for row in accepted_by(scope, group)]
     rows += [{"group": "version and month", **row} for row in accepted_by_month(scope)]
-    for row in rows:
-        month = row.get("month")
-        writer.writerow([*((month and f"{month:%Y-%m}") if name == "month" else row[name] for name in COLUMNS)])
-    response = HttpResponse(out.getvalue(), content_type="text/csv; charset=utf-8")
+    lines = [[_cell(row, name) for name in COLUMNS] for row in rows]
+    response = HttpResponse(csv_text(COLUMNS, lines), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="overview.csv"'
     return response
+
+
+def _cell(row: dict[str, Any], name: str) -> Any:
+    return f"{row['month']:%Y-%m}" if name == "month" and row.get("month") else row.get(name)

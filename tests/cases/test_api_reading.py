@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import csv
+import io
 import struct
 import uuid
 import zlib
@@ -207,6 +209,15 @@ def test_a_measurement_is_computed_from_its_points_and_kept_with_author_and_time
     text = door(clinician).get(reverse("reading:measurements_csv", args=[mask.series_id])).content.decode()
     assert text.splitlines()[0].startswith("kind,plane,index,name,value")
     assert len(text.splitlines()) == 1 + len(values)
+
+
+def test_the_measurements_name_a_person_called_like_a_formula_as_text(mask: Annotation) -> None:
+    person = factories.user("clinician", institution=mask.institution, username="+1-1@example.org")
+    assert measure(person, mask.series, "length", [[-1, 0, 0], [3, 4, 12]]).status_code == 201
+    text = door(person).get(reverse("reading:measurements_csv", args=[mask.series_id])).content.decode()
+    row = next(iter(csv.DictReader(io.StringIO(text))))
+    assert row["author"] == "'+1-1@example.org"
+    assert row["points_lps_mm"].startswith("(-1.000,0.000,0.000) (")
 
 
 def test_a_measurement_that_is_sent_again_is_kept_once_and_its_id_is_nobody_elses(
