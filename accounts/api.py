@@ -9,7 +9,6 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from drf_spectacular.utils import extend_schema, extend_schema_field
-from knox.auth import TokenAuthentication
 from rest_framework import exceptions, serializers, status
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.request import Request
@@ -29,6 +28,7 @@ from accounts.selectors import standings, users_managed
 from accounts.services import NewPerson, password_generate, roles_set, token_create, token_revoke, user_create
 from spineplatform.shared.api import ListView, NewestFirstPagination, checked
 from spineplatform.shared.api_schema import problems
+from spineplatform.shared.incoming import TokenAuthentication
 
 
 def person(request: Request) -> User:

@@ -11,7 +11,8 @@ from typing import Any
 
 from django.conf import settings
 
-from spineplatform.shared.api import FORM_BYTES, plain_problem, too_large
+from spineplatform.shared.answers import plain_problem
+from spineplatform.shared.api import FORM_BYTES, too_large
 from spineplatform.websockets import header
 
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]

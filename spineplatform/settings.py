@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "spineplatform.shared.incoming.StorableTextMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -257,12 +258,14 @@ GATE_LEAST_PATIENTS = env.int("SPINE_GATE_LEAST_PATIENTS", default=5)
 # --- REST API ---------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "knox.auth.TokenAuthentication",
+        "spineplatform.shared.incoming.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["spineplatform.shared.incoming.StrictJSONParser"],
+    "DEFAULT_METADATA_CLASS": "spineplatform.shared.incoming.PlainMetadata",
     "EXCEPTION_HANDLER": "spineplatform.shared.api.problem_handler",
     "DEFAULT_THROTTLE_RATES": {"login": "20/min"},
     # Never believe X-Forwarded-For itself: the web server behind a trusted proxy sets the client's address.

@@ -54,7 +54,7 @@ class SlicesField(serializers.DictField):
 
     def to_internal_value(self, data: Any) -> dict[int, Any]:
         given = super().to_internal_value(data)
-        if not all(str(z).isdigit() and len(str(z)) < 7 for z in given):
+        if not all(str(z).isascii() and str(z).isdigit() and len(str(z)) < 7 for z in given):
             raise serializers.ValidationError("Name each slice by its number, counted from 0.")
         return {int(z): value for z, value in given.items()}
 

@@ -19,6 +19,7 @@ from cases.worklist.assigning import MOST_AT_ONCE, To, cases_assign
 from cases.worklist.queue import readers_at
 from spineplatform.shared.api import checked
 from spineplatform.shared.api_schema import problems
+from spineplatform.shared.incoming import DayField
 
 
 class AssignIn(serializers.Serializer[Any]):
@@ -27,7 +28,7 @@ class AssignIn(serializers.Serializer[Any]):
         required=False, allow_null=True, default=None, help_text="A person; null, and no group: nobody."
     )
     group = serializers.UUIDField(required=False, allow_null=True, default=None, help_text="Or a group.")
-    due_on = serializers.DateField(required=False, allow_null=True, default=None)
+    due_on = DayField(required=False, allow_null=True, default=None)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["assignee"] is not None and attrs["group"] is not None:

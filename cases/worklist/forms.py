@@ -13,6 +13,7 @@ from accounts.models import Institution
 from cases.worklist.assigning import To
 from cases.worklist.filtering import DUE, ME, NOBODY, SORTS, STATES, CaseFilter
 from cases.worklist.queue import Readers
+from spineplatform.shared.incoming import DayFormField
 
 Choices = list[tuple[str, Any]]
 
@@ -68,7 +69,7 @@ class AssignForm(forms.Form):
     """``assignee`` is empty (anyone), the number of a person or the UUID of a group."""
 
     assignee = forms.CharField(required=False, max_length=36)
-    due_on = forms.DateField(required=False)
+    due_on = DayFormField(required=False)
 
     def clean_assignee(self) -> To:
         given = self.cleaned_data["assignee"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpResponse
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -25,20 +26,28 @@ from inference.overview.selectors import (
 )
 from spineml.csv_text import csv_text
 from spineplatform.shared.api import FileView, checked
+from spineplatform.shared.incoming import DayField
 
+LONGEST_DAYS = 3653
 COLUMNS = ("group", "name", "month", "approvals", "unchanged_share", "mean_dice", "lowest_dice")
 
 
 class OverviewIn(serializers.Serializer[Any]):
     """Without dates the last twelve weeks; without an institution all of yours."""
 
-    first = serializers.DateField(required=False)
-    last = serializers.DateField(required=False)
+    first = DayField(required=False)
+    last = DayField(required=False)
     institution = serializers.UUIDField(required=False)
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
-        if given.get("first") and given.get("last") and given["first"] > given["last"]:
+        last = given.get("last") or timezone.localdate()
+        first = given.get("first") or last
+        if first > last:
             raise serializers.ValidationError("The first day comes after the last one. Swap them.")
+        if (last - first).days > LONGEST_DAYS:
+            raise serializers.ValidationError(
+                "At most ten years are shown at once. Choose days that are closer together."
+            )
         return given
 
 

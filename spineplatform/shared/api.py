@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import logging
+import sys
 from collections.abc import Iterable, Sequence
-from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import (
-    RequestDataTooBig,
-    SuspiciousOperation,
-    TooManyFieldsSent,
-    TooManyFilesSent,
-    ValidationError,
-)
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest, JsonResponse, UnreadablePostError
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.views import defaults
 from rest_framework import exceptions, serializers
@@ -29,13 +22,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler, set_rollback
 
-from spineml.errors import SpineError
-from spineplatform.shared.errors import UNEXPECTED, NotFound, StorageUnavailable, TooLarge, UserError, describe
+from spineplatform.shared.answers import API_PREFIX, PROBLEM_JSON, error_answer, plain_problem, problem_body
+from spineplatform.shared.errors import UNEXPECTED, NotFound, TooLarge, UserError, describe
+from spineplatform.shared.failures import as_user_error, retry_after
 from spineplatform.shared.words import said
 
-log = logging.getLogger(__name__)
-PROBLEM_JSON = "application/problem+json"
-API_PREFIX = "/api/"
 # What a form adds to its files: names, paths, boundaries.
 FORM_BYTES = 16 * 1024**2
 
@@ -181,25 +172,22 @@ class ProblemSerializer(serializers.Serializer[dict[str, Any]]):
 
 # --- errors -----------------------------------------------------------------------------------------------------------
 def problem(*, status: int, code: str, detail: str, **extra: Any) -> Response:
-    body = _problem_body(status=status, code=code, detail=detail)
+    body = problem_body(status=status, code=code, detail=detail)
     return Response({**extra, **body}, status=status, content_type=PROBLEM_JSON)
-
-
-def _problem_body(*, status: int, code: str, detail: str) -> dict[str, Any]:
-    """A problem of the type "about:blank" has the status' own phrase as its title (RFC 9457, 4.2.1)."""
-    title = HTTPStatus(status).phrase
-    return {"type": "about:blank", "title": title, "status": status, "code": code, "detail": said(detail)}
 
 
 def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: the user's errors, DRF's own, refused bodies and a lost storage, in one shape."""
-    known = _as_user_error(error)
+    known = as_user_error(error)
     if known is not None:
         set_rollback()
         code, message = describe(known)
-        if isinstance(known, UserError):
-            return problem(status=known.status, code=code, detail=message, **known.fields)
-        return problem(status=400, code=code, detail=message)
+        if not isinstance(known, UserError):
+            return problem(status=400, code=code, detail=message)
+        answer = problem(status=known.status, code=code, detail=message, **known.fields)
+        if after := retry_after(known):
+            answer["Retry-After"] = after
+        return answer
     response = exception_handler(error, context)
     if response is None:
         return None
@@ -208,24 +196,6 @@ def problem_handler(error: Exception, context: dict[str, Any]) -> Response | Non
         if response.has_header(header):
             answer[header] = response[header]
     return answer
-
-
-def _as_user_error(error: Exception) -> UserError | SpineError | None:
-    """What a person can mend, or None."""
-    if isinstance(error, UserError | SpineError):
-        return error
-    if isinstance(error, TooManyFilesSent | TooManyFieldsSent):
-        return TooLarge("One request carries too many files. Send a zip instead, or several requests.")
-    if isinstance(error, RequestDataTooBig):
-        return TooLarge("The fields beside the files are too long. Shorten them.")
-    if isinstance(error, SuspiciousOperation):
-        return UserError("The request could not be understood. Check how it was put together.")
-    if isinstance(error, UnreadablePostError):
-        return UserError("The connection broke before everything had arrived. Send it again.")
-    if isinstance(error, OSError):
-        log.error("storage_failed error=%s", type(error).__name__, exc_info=error)
-        return StorageUnavailable()
-    return None
 
 
 def _from_drf(error: Exception, response: Response) -> Response:
@@ -263,11 +233,10 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
+    """Django calls it while it handles the failure, also one of a middleware: the database may be away."""
+    known = as_user_error(sys.exc_info()[1] or Exception())
+    if known is not None:
+        return error_answer(request, known)
     if request.path.startswith(API_PREFIX):
         return plain_problem(500, "unexpected", UNEXPECTED)
     return defaults.server_error(request)
-
-
-def plain_problem(status: int, code: str, detail: str) -> JsonResponse:
-    body = _problem_body(status=status, code=code, detail=detail)
-    return JsonResponse(body, status=status, content_type=PROBLEM_JSON)

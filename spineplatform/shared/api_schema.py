@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.contrib.knox_auth_token import KnoxTokenScheme
 from drf_spectacular.utils import OpenApiResponse
 
-from spineplatform.shared.api import PROBLEM_JSON, ProblemSerializer
+from spineplatform.shared.answers import PROBLEM_JSON
+from spineplatform.shared.api import ProblemSerializer
 
 PROBLEM = "#/components/schemas/Problem"
 METHODS = ("get", "post", "put", "patch", "delete")
+
+
+class TokenScheme(KnoxTokenScheme):  # type: ignore[no-untyped-call]
+    """Tokens as knox has them, refused in our words."""
+
+    target_class = "spineplatform.shared.incoming.TokenAuthentication"
 
 
 def problems(**described: str) -> dict[Any, OpenApiResponse]:

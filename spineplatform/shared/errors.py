@@ -58,6 +58,27 @@ class StorageUnavailable(UserError):
     code = "storage-unavailable"
 
 
+class Unavailable(UserError):
+    """The database cannot be reached at the moment. Nothing was lost: try again in a few seconds."""
+
+    status = 503
+    code = "unavailable"
+    retry_after = 5  # seconds
+
+
+class Busy(Unavailable):
+    """Too much is asked of the server at the moment. Try again in a few seconds."""
+
+    code = "busy"
+
+
+class TooMany(UserError):
+    """That was tried too often in a short time. Wait a little and try again."""
+
+    status = 429
+    code = "throttled"
+
+
 UNEXPECTED = (
     "An unexpected error occurred. It was logged; you can retry, or give the run's number to your administrator."
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -12,24 +11,22 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import (
     FileResponse,
     HttpRequest,
-    HttpResponse,
     HttpResponseBase,
     HttpResponseRedirect,
     StreamingHttpResponse,
 )
-from django.shortcuts import render
 from django_htmx.http import HttpResponseClientRefresh
 
-from spineml.errors import SpineError
-from spineplatform.shared.errors import StorageUnavailable, UserError, describe
+from spineplatform.shared.answers import error_answer
+from spineplatform.shared.errors import UserError
+from spineplatform.shared.failures import as_user_error
 from spineplatform.shared.runs import RUN_ACTIONS, Run
 
-log = logging.getLogger(__name__)
 BLOCK = 1 << 18
 
 
 class UserErrorMiddleware:
-    """Turns a user's error or a lost storage that a page let through into a page with the status and the sentence."""
+    """Turns what a person can mend, a lost storage or a lost database, which a page let through, into an answer."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -37,15 +34,9 @@ class UserErrorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         return self.get_response(request)
 
-    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if isinstance(error, OSError):
-            log.error("storage_failed error=%s", type(error).__name__, exc_info=error)
-            error = StorageUnavailable()
-        if not isinstance(error, UserError | SpineError):
-            return None
-        code, message = describe(error)
-        status = error.status if isinstance(error, UserError) else 400
-        return render(request, "error.html", {"status": status, "code": code, "message": message}, status=status)
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
+        known = as_user_error(error)
+        return None if known is None else error_answer(request, known)
 
 
 class WholePageMiddleware:

@@ -17,6 +17,7 @@ from accounts.access import Capability, institution_get, institution_named_or_on
 from cases.models import Annotation, AnnotationSource
 from spineplatform.shared.api import FileView, ListView, RunOut, checked
 from spineplatform.shared.api_schema import problems
+from spineplatform.shared.incoming import DayField
 from training.access import dataset_get
 from training.datasets.downloads import HDF5, dataset_file
 from training.datasets.findings import MISSING
@@ -170,8 +171,8 @@ class DatasetIn(serializers.Serializer[Any]):
     institutions = serializers.ListField(
         child=serializers.UUIDField(), required=False, help_text="Needed when you manage models at several."
     )
-    date_from = serializers.DateField(required=False, allow_null=True, help_text="First day of the review.")
-    date_to = serializers.DateField(required=False, allow_null=True, help_text="Last day of the review.")
+    date_from = DayField(required=False, allow_null=True, help_text="First day of the review.")
+    date_to = DayField(required=False, allow_null=True, help_text="Last day of the review.")
     source = serializers.ChoiceField(  # type: ignore[assignment]  # a field here, not the serializer's own
         choices=AnnotationSource.choices, required=False, default="", allow_blank=True, help_text="Who made the mask."
     )

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Institution
 from cases.models import AnnotationSource
+from spineplatform.shared.incoming import DayFormField
 from training.datasets.selectors import Choice
 
 LARGEST_SEED = 2**31 - 1
@@ -31,8 +32,8 @@ class DatasetForm(forms.Form):
     source = forms.ChoiceField(
         label=_("Masks made by"), choices=[("", _("Anybody")), *AnnotationSource.choices], required=False
     )
-    date_from = forms.DateField(label=_("Approved from"), required=False, widget=_date_input())
-    date_to = forms.DateField(label=_("Approved to"), required=False, widget=_date_input())
+    date_from = DayFormField(label=_("Approved from"), required=False, widget=_date_input())
+    date_to = DayFormField(label=_("Approved to"), required=False, widget=_date_input())
     masks = forms.CharField(
         label=_("Only these masks"),
         required=False,
