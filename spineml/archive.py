@@ -1,127 +1,239 @@
-"""Unpacking of zip archives that strangers made: nothing outside the folder, no bombs, no archives in archives."""
+"""Unpacking of zip archives that strangers made: nothing outside the folder, no bombs, no archives in archives.
+
+Names in an archive are labels: every file is stored under a name of ours, so nothing in a name needs refusing. What is
+wrong with one member is that member's verdict; the others are read.
+"""
 
 from __future__ import annotations
 
+import io
 import shutil
-import stat
-import zipfile
-import zlib
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from spineml.errors import ArchiveRejected
-from spineml.series import ReceivedFile
+from spineml.message import Message, message
+from spineml.series import FileNotUsed, FileVerdict, ReceivedFile, unique_names
+from spineml.zip_directory import DAMAGED, END_MAGIC, Entry, read_directory
+from spineml.zip_members import DEFLATE64, LOCAL_MAGIC, METHODS, READ, MemberDamaged, member_parts
 
-ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
-ENCRYPTED = 0x1
-COPY_BYTES = 1024 * 1024
-RATIO_FREE_BYTES = 16 * 1024 * 1024
+ZIP_MAGIC = (LOCAL_MAGIC, END_MAGIC, b"PK\x07\x08PK", b"PK00PK")
+KEEP_FREE_BYTES = 512 * 1024**2
+Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
 class ZipLimits:
-    """Bounds of an archive. A member above 16 MB may expand at most ``max_ratio`` times."""
+    """Bounds of an archive.
+
+    A member above ``free_bytes`` may expand at most ``max_ratio`` times, and so may everything together above
+    ``free_total_bytes``. ``max_table_bytes`` bounds the table of contents, ``max_seconds`` the time of unpacking.
+    """
 
     max_files: int = 20_000
     max_total_bytes: int = 20 * 1024**3
     max_ratio: float = 200.0
+    free_bytes: int = 16 * 1024**2
+    free_total_bytes: int = 128 * 1024**2
+    max_table_bytes: int = 32 * 1024**2
+    max_seconds: float = 900.0
 
 
 DEFAULT_LIMITS = ZipLimits()
 
 
+@dataclass
+class Spent:
+    """What the archives of one upload have used of their limits together; give the same one to each ``unpack``."""
+
+    files: int = 0
+    total_bytes: int = 0
+    packed_bytes: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class Unpacked:
+    """The files of an archive, and verdicts on those of its members that could not be unpacked."""
+
+    files: list[ReceivedFile] = field(default_factory=list)
+    verdicts: list[FileVerdict] = field(default_factory=list)
+
+
 def is_zip(path: Path) -> bool:
     """True when the content begins like a zip archive, whatever the file is called."""
     with path.open("rb") as stream:
-        return stream.read(4) in ZIP_MAGIC
+        return stream.read(6).startswith(ZIP_MAGIC)
 
 
-def unpack(zip_path: Path, into: Path, limits: ZipLimits = DEFAULT_LIMITS) -> list[ReceivedFile]:
+def unpack(
+    zip_path: Path,
+    into: Path,
+    limits: ZipLimits = DEFAULT_LIMITS,
+    spent: Spent | None = None,
+    progress: Progress = lambda done, total, name: None,
+) -> Unpacked:
     """Extract an archive into ``into`` (created when absent) under neutral names.
 
     ``ReceivedFile.name`` keeps the path inside the archive. An archive inside the archive is extracted as a file
-    and not entered: ``scan`` gives it its verdict.
+    and not entered: ``scan`` gives it its verdict. ``progress`` is called before each member.
 
     Raises:
-        ArchiveRejected: damaged, encrypted, leaves its folder, holds links, or is larger than the limits. What
-            was extracted by then is removed.
+        ArchiveRejected: damaged, larger than the limits, or nothing in it can be unpacked, for one and the same
+            reason. What was extracted by then is removed.
     """
     into.mkdir(parents=True, exist_ok=True)
-    written: list[Path] = []
-    try:
-        with zipfile.ZipFile(zip_path) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
-            _check_members(members, limits)
-            received = []
-            for number, member in enumerate(members):
-                target = into / f"{number:06d}{_extension(member.filename)}"
-                written.append(target)
-                _extract(archive, member, target)
-                received.append(ReceivedFile(target, member.filename))
-            return received
-    except ArchiveRejected:
-        _remove(written)
-        raise
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        ValueError,
-        IndexError,
-    ) as error:
-        _remove(written)
-        raise ArchiveRejected("The zip archive is damaged or incomplete. Pack the files again and resend.") from error
+    with zip_path.open("rb") as stream:
+        work = _Unpacking(stream, into, limits, spent or Spent())
+        try:
+            work.run(progress)
+        except BaseException:
+            for file in work.unpacked.files:
+                file.path.unlink(missing_ok=True)
+            raise
+    unpacked = work.unpacked
+    if not unpacked.files and len({verdict.reason for verdict in unpacked.verdicts}) == 1:
+        damaged = unpacked.verdicts[0].code == MemberDamaged.code
+        raise ArchiveRejected(DAMAGED if damaged else unpacked.verdicts[0].reason)
+    return unpacked
 
 
-def _check_members(members: list[zipfile.ZipInfo], limits: ZipLimits) -> None:
-    if not members:
-        raise ArchiveRejected("The zip archive holds no files.")
-    if len(members) > limits.max_files:
-        raise ArchiveRejected(
-            f"The zip archive holds {len(members)} files; at most {limits.max_files} are accepted. Send it in parts."
+@dataclass(frozen=True)
+class _Unpacking:
+    """One archive that is being unpacked."""
+
+    stream: BinaryIO
+    into: Path
+    limits: ZipLimits
+    spent: Spent
+    unpacked: Unpacked = field(default_factory=Unpacked)
+
+    def run(self, progress: Progress) -> None:
+        entries = read_directory(self.stream, self.limits.max_files - self.spent.files, self.limits.max_table_bytes)
+        if not entries:
+            raise ArchiveRejected(message("The zip archive holds no files."))
+        fit = [entry for entry in _with_unique_names(entries) if self._fits(entry)]
+        _charge(fit, self.limits, self.spent, self.into)
+        for number, entry in enumerate(fit):
+            progress(number, len(fit), entry.name)
+            target = self.into / f"{number:06d}{_extension(entry.name)}"
+            try:
+                self._extract(entry, target)
+            except MemberDamaged as error:
+                self._reject(entry, FileNotUsed(error.code, error.message))
+            else:
+                self.unpacked.files.append(ReceivedFile(target, entry.name))
+
+    def _fits(self, entry: Entry) -> bool:
+        if entry.reach > self.stream.seek(0, io.SEEK_END):
+            self._reject(entry, FileNotUsed(MemberDamaged.code, MemberDamaged().message))
+            return False
+        try:
+            check_member(entry, self.limits)
+        except FileNotUsed as reason:
+            self._reject(entry, reason)
+            return False
+        return True
+
+    def _reject(self, entry: Entry, reason: FileNotUsed) -> None:
+        self.unpacked.verdicts.append(reason.verdict(entry.name))
+
+    def _extract(self, entry: Entry, target: Path) -> None:
+        try:
+            with target.open("wb") as sink:
+                for part in self._timed(member_parts(self.stream, entry)):
+                    sink.write(part)
+        except BaseException:
+            target.unlink()
+            raise
+
+    def _timed(self, parts: Iterator[bytes]) -> Iterator[bytes]:
+        begin = time.monotonic()
+        for part in parts:
+            self.spent.seconds += time.monotonic() - begin
+            if self.spent.seconds > self.limits.max_seconds:
+                raise ArchiveRejected(message("Unpacking the zip archive takes too long. Send it in parts."))
+            begin = time.monotonic()
+            yield part
+
+
+def check_member(entry: Entry, limits: ZipLimits = DEFAULT_LIMITS) -> None:
+    """Judge a member by the table of contents, before anything is inflated.
+
+    Raises:
+        FileNotUsed: it is encrypted, packed in a way that is not read, no plain file, or expands too much.
+    """
+    if entry.encrypted:
+        reason = message("The zip archive is protected by a password. Pack it without one and resend.")
+        raise FileNotUsed("encrypted", reason)
+    if entry.special:
+        reason = message("The zip archive holds a link in place of this file. Pack the files themselves.")
+        raise FileNotUsed("link", reason)
+    if entry.method not in READ:
+        raise FileNotUsed("zip-compression", _not_read(entry.method))
+    if entry.size > limits.free_bytes and entry.size > limits.max_ratio * max(entry.packed, 1):
+        ratio = round(limits.max_ratio)
+        reason = message("The file expands more than {ratio} times when unpacked. Such files are refused.", ratio=ratio)
+        raise FileNotUsed("expands-too-much", reason)
+
+
+def _not_read(method: int) -> Message:
+    if method == DEFLATE64:
+        return message(
+            "The zip archive is packed with Deflate64, as Windows does above 2 GB, which is not read. Pack it with "
+            "7-Zip (method Deflate), or in parts below 2 GB, or send the folder itself."
         )
-    for member in members:
-        _check_member(member, limits)
-    total = sum(member.file_size for member in members)
+    return message(
+        "The zip archive is packed with {method}, which is not read. Choose the method Deflate, which every program "
+        "offers for zip, or send the folder itself.",
+        method=METHODS.get(method) or message("method {number}", number=method),
+    )
+
+
+def _charge(entries: Sequence[Entry], limits: ZipLimits, spent: Spent, into: Path) -> None:
+    """Refuse what would exceed the limits, before anything is inflated.
+
+    Raises:
+        ArchiveRejected: too many bytes, more than expand honestly, or more than the disk has room for.
+    """
+    size, packed = sum(entry.size for entry in entries), sum(entry.packed for entry in entries)
+    total = spent.total_bytes + size
     if total > limits.max_total_bytes:
         raise ArchiveRejected(
-            f"The zip archive would unpack to {total / 1e9:.1f} GB; at most {limits.max_total_bytes / 1e9:.1f} GB "
-            "are accepted. Send it in parts."
+            message(
+                "The zip archive would unpack to {size} GB; at most {limit} GB are accepted. Send it in parts.",
+                size=f"{total / 1e9:.1f}",
+                limit=f"{limits.max_total_bytes / 1e9:.1f}",
+            )
         )
-
-
-def _check_member(member: zipfile.ZipInfo, limits: ZipLimits) -> None:
-    path = PurePosixPath(member.filename.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or "\0" in member.orig_filename:
+    if total > limits.free_total_bytes and total > limits.max_ratio * max(spent.packed_bytes + packed, 1):
         raise ArchiveRejected(
-            f"The zip archive holds a file that would be placed outside its folder ({member.filename!r}). "
-            "Pack the folder itself and resend."
+            message(
+                "The zip archive expands more than {ratio} times when unpacked. Such archives are refused.",
+                ratio=round(limits.max_ratio),
+            )
         )
-    if stat.S_ISLNK(member.external_attr >> 16):
-        raise ArchiveRejected(f"The zip archive holds a link ({member.filename!r}). Pack the files themselves.")
-    if member.flag_bits & ENCRYPTED:
-        raise ArchiveRejected("The zip archive is protected by a password. Pack it without one and resend.")
-    if member.file_size > RATIO_FREE_BYTES and member.file_size > limits.max_ratio * max(member.compress_size, 1):
+    if size + KEEP_FREE_BYTES > shutil.disk_usage(into).free:
         raise ArchiveRejected(
-            f"A file in the zip archive expands more than {limits.max_ratio:.0f} times ({member.filename!r}). "
-            "Such archives are refused."
+            message(
+                "The server has no room to unpack the zip archive ({size} GB). Ask its administrators.",
+                size=f"{size / 1e9:.1f}",
+            )
         )
+    spent.files += len(entries)
+    spent.total_bytes, spent.packed_bytes = total, spent.packed_bytes + packed
 
 
-def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:
-    """Stream one member; zipfile stops at the size that was checked and verifies the CRC."""
-    with archive.open(member) as source, target.open("wb") as sink:
-        shutil.copyfileobj(source, sink, COPY_BYTES)
+def _with_unique_names(entries: Sequence[Entry]) -> list[Entry]:
+    names = unique_names([entry.name for entry in entries])
+    return [replace(entry, name=name) for entry, name in zip(entries, names, strict=True)]
 
 
 def _extension(name: str) -> str:
     """The member's extension if it is harmless, so that tools which look at names still work."""
     suffixes = "".join(PurePosixPath(name).suffixes[-2:]).lower()
-    return suffixes if len(suffixes) <= 12 and suffixes.replace(".", "").isalnum() else ""
-
-
-def _remove(paths: list[Path]) -> None:
-    for path in paths:
-        path.unlink(missing_ok=True)
+    harmless = len(suffixes) <= 12 and suffixes.isascii() and suffixes.replace(".", "").isalnum()
+    return suffixes if harmless else ""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from spineml.archive import ZIP_MAGIC, ZipLimits, unpack
+from spineml.archive import ZIP_MAGIC, Spent, Unpacked, ZipLimits, unpack
 from spineml.dicom import scan_dicom
 from spineml.dicom_header import looks_like_dicom
 from spineml.images import is_image, scan_images
@@ -24,6 +24,7 @@ from spineml.series import (
     SeriesMeta,
     SeriesPlan,
     Status,
+    unique_names,
 )
 
 __all__ = [
@@ -34,6 +35,8 @@ __all__ = [
     "ReceivedFile",
     "SeriesMeta",
     "SeriesPlan",
+    "Spent",
+    "Unpacked",
     "ZipLimits",
     "scan",
     "unpack",
@@ -218,18 +221,9 @@ def _unknown(file: ReceivedFile) -> FileVerdict:
 
 
 def _with_unique_names(files: Sequence[ReceivedFile]) -> list[ReceivedFile]:
-    """Files chosen from several folders may share a name; the second becomes "name (2)"."""
-    used: set[str] = set()
-    unique = []
-    for file in files:
-        base = name = file.name.replace("\\", "/")
-        number = 1
-        while name in used:
-            number += 1
-            name = f"{base} ({number})"
-        used.add(name)
-        unique.append(ReceivedFile(file.path, name))
-    return unique
+    """Files chosen from several folders may share a name."""
+    names = unique_names([file.name.replace("\\", "/") for file in files])
+    return [ReceivedFile(file.path, name) for file, name in zip(files, names, strict=True)]
 
 
 def _sha256(path: Path) -> str:

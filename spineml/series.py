@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -28,10 +30,30 @@ class ReceivedFile:
     name: str
 
 
-def natural_order(name: str) -> tuple[tuple[int, int | str], ...]:
-    """Sort key: numbers inside a name compare as numbers, letters without case."""
-    parts = re.split(r"(\d+)", name.replace("\\", "/").casefold())
-    return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in parts if part)
+def natural_order(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key: numbers inside a name compare as numbers, however long; letters without case, composed or not."""
+    parts = re.split(r"(\d+)", unicodedata.normalize("NFC", name).replace("\\", "/").casefold())
+    return tuple(_number_order(part) if part.isdecimal() else (1, 0, part) for part in parts if part)
+
+
+def _number_order(digits: str) -> tuple[int, int, str]:
+    """Of two numbers the one with more digits is larger; ``int`` refuses numbers of thousands of digits."""
+    plain = "".join(str(unicodedata.decimal(digit)) for digit in digits).lstrip("0")
+    return 0, len(plain), plain
+
+
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Names of an upload, each of its own: the second "a.dcm" becomes "a.dcm (2)"."""
+    taken, seen = set(names), Counter[str]()
+    unique = []
+    for name in names:
+        seen[name] += 1
+        shown = name
+        while seen[name] > 1 and (shown := f"{name} ({seen[name]})") in taken:
+            seen[name] += 1
+        taken.add(shown)
+        unique.append(shown)
+    return unique
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cases.intake.pairing import masks_read, pairs_of
@@ -14,6 +14,7 @@ from spineml import deidentify, intake
 from spineml.archive import is_zip
 from spineml.errors import SpineError, UnreadableFile
 from spineml.pairs import Matched
+from spineml.series import unique_names
 from spineml.volume_file import SliceFileWriter
 from spineplatform.shared import storage
 from spineplatform.shared.errors import UserError
@@ -82,17 +83,21 @@ class Importer:
     def _received(self) -> list[intake.ReceivedFile]:
         """The staged files with each zip replaced by its members; a zip that is refused gets its verdict."""
         files: list[intake.ReceivedFile] = []
-        for row in self.lease.run.upload.files.all():
+        spent = intake.Spent()
+        rows = list(self.lease.run.upload.files.all())
+        for row, name in zip(rows, unique_names([row.name for row in rows]), strict=True):
             path = storage.local_path(row.staged)
             if not is_zip(path):
-                files.append(intake.ReceivedFile(path, row.name))
+                files.append(intake.ReceivedFile(path, name))
                 continue
             try:
-                members = intake.unpack(path, self.folder / f"zip{row.pk}")
+                unpacked = intake.unpack(path, self.folder / f"zip{row.pk}", spent=spent)
             except SpineError as error:
-                self.harvest.judge(intake.FileVerdict(row.name, "rejected", error.code, str(error)))
+                self.harvest.judge(intake.FileVerdict(name, "rejected", error.code, error.message))
                 continue
-            files += [intake.ReceivedFile(member.path, f"{row.name}/{member.name}") for member in members]
+            for verdict in unpacked.verdicts:
+                self.harvest.judge(replace(verdict, name=f"{name}/{verdict.name}"))
+            files += [intake.ReceivedFile(member.path, f"{name}/{member.name}") for member in unpacked.files]
         return _with_unique_names(files)
 
     def _convert(self, plans: list[intake.SeriesPlan]) -> None:
@@ -163,11 +168,6 @@ def _options(given: dict[str, object]) -> intake.IntakeOptions:
 
 
 def _with_unique_names(files: list[intake.ReceivedFile]) -> list[intake.ReceivedFile]:
-    """Verdicts go by name: the second ``a.dcm`` of an upload without folders becomes ``a.dcm (2)``."""
-    seen: dict[str, int] = {}
-    unique = []
-    for file in files:
-        seen[file.name] = seen.get(file.name, 0) + 1
-        name = file.name if seen[file.name] == 1 else f"{file.name} ({seen[file.name]})"
-        unique.append(intake.ReceivedFile(file.path, name))
-    return unique
+    """Verdicts go by name."""
+    names = unique_names([file.name for file in files])
+    return [intake.ReceivedFile(file.path, name) for file, name in zip(files, names, strict=True)]

@@ -109,7 +109,7 @@ def test_a_zip_is_unpacked_and_scanned(tmp_path: Path) -> None:
         for path in write_dicom_series(volume, tmp_path / "s"):
             archive.write(path, f"case/{path.name}")
         archive.writestr("case/inner.zip", zipped())
-    intake = scan(unpack(tmp_path / "case.zip", tmp_path / "unpacked"), tmp_path / "work")
+    intake = scan(unpack(tmp_path / "case.zip", tmp_path / "unpacked").files, tmp_path / "work")
     assert np.array_equal(pixels_of(intake.series[0]), volume.hu)
     assert (intake.verdicts[-1].name, intake.verdicts[-1].code) == ("case/inner.zip", "nested-archive")
 
