@@ -9,6 +9,7 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from drf_spectacular.utils import extend_schema, extend_schema_field
+from knox.models import AuthToken
 from rest_framework import exceptions, serializers, status
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.request import Request
@@ -24,8 +25,16 @@ from accounts.access import (
     require_anywhere,
 )
 from accounts.models import Institution, Membership, Role, User
-from accounts.selectors import standings, users_managed
-from accounts.services import NewPerson, password_generate, roles_set, token_create, token_revoke, user_create
+from accounts.selectors import standings, tokens_working, users_managed
+from accounts.services import (
+    NewPerson,
+    password_generate,
+    roles_set,
+    token_create,
+    token_revoke,
+    token_revoke_named,
+    user_create,
+)
 from spineplatform.shared.api import ListView, NewestFirstPagination, checked
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.incoming import TokenAuthentication
@@ -40,6 +49,10 @@ def person(request: Request) -> User:
     if not isinstance(request.user, User):
         raise exceptions.NotAuthenticated
     return request.user
+
+
+class NewestTokenFirst(NewestFirstPagination):
+    ordering = ("-created", "-digest")
 
 
 # --- auth/token -------------------------------------------------------------------------------------------------------
@@ -106,6 +119,31 @@ def _log_in(request: Request, username: str, password: str) -> User:
         raise exceptions.AuthenticationFailed("The user name or the password is wrong.", code="wrong-credentials")
     user_logged_in.send(sender=User, request=plain, user=user)
     return user
+
+
+class TokenListedOut(serializers.ModelSerializer[AuthToken]):
+    start = serializers.CharField(source="token_key", help_text="The first characters of the token, which name it.")
+
+    class Meta:
+        model = AuthToken
+        fields = ["start", "created", "expiry"]
+
+
+class TokenListView(ListView):
+    pagination_class = NewestTokenFirst
+
+    @extend_schema(operation_id="token_list", responses=TokenListedOut(many=True))
+    def get(self, request: Request) -> Response:
+        """Your tokens that work. They end with your password, with your account, and with your last role."""
+        return self.page(tokens_working(request.user), TokenListedOut)
+
+
+class TokenNamedView(APIView):
+    @extend_schema(operation_id="token_revoke_one", request=None, responses={204: None})
+    def delete(self, request: Request, start: str) -> Response:
+        """Make one of your tokens worthless."""
+        token_revoke_named(user=person(request), start=start)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 # --- me ---------------------------------------------------------------------------------------------------------------

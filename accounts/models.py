@@ -37,6 +37,13 @@ class User(AbstractUser):
             )
         ]
 
+    # Django's own ``_password`` says so of a password, not of taking it away.
+    password_taken_away = False
+
+    def set_unusable_password(self) -> None:
+        super().set_unusable_password()
+        self.password_taken_away = True
+
     def display_name(self) -> str:
         return self.get_full_name() or self.username
 

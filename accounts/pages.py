@@ -24,6 +24,7 @@ from accounts.services import (
     password_was_reset,
     roles_set,
     token_create,
+    token_revoke_named,
     tokens_revoke,
     user_create,
 )
@@ -95,12 +96,11 @@ class PasswordResetConfirm(views.PasswordResetConfirmView):
 @login_required
 @require_http_methods(["GET", "POST"])
 def profile_page(request: SignedInRequest) -> HttpResponse:
-    """Context: ``memberships``, ``tokens`` (how many work), ``token`` (NewToken, shown once after it was made)."""
+    """Context: ``memberships``, ``tokens`` (that work), ``token`` (NewToken, shown once after it was made)."""
     token = None
     if request.method == "POST":
         if request.POST.get("action") == "revoke":
-            tokens_revoke(user=request.user)
-            messages.success(request, _("All API tokens were revoked."))
+            _revoke(request)
             return redirect("accounts:profile")
         token = token_create(user=request.user)
     context = {
@@ -109,3 +109,14 @@ def profile_page(request: SignedInRequest) -> HttpResponse:
         "token": token,
     }
     return render(request, "accounts/profile.html", context)
+
+
+def _revoke(request: SignedInRequest) -> None:
+    """All tokens, or the one that is named."""
+    start = request.POST.get("token", "")
+    if start:
+        token_revoke_named(user=request.user, start=start)
+        messages.success(request, _("The API token was revoked."))
+    else:
+        tokens_revoke(user=request.user)
+        messages.success(request, _("All API tokens were revoked."))

@@ -42,9 +42,11 @@ def users_managed(viewer: Any) -> QuerySet[User]:
     )
 
 
-def tokens_working(user: Any) -> int:
-    """How many API tokens of the person have not expired."""
-    return int(AuthToken.objects.filter(Q(expiry=None) | Q(expiry__gt=timezone.now()), user=user).count())
+def tokens_working(user: Any) -> QuerySet[AuthToken]:
+    """The API tokens of the person that have not expired, newest first."""
+    unexpired = Q(expiry=None) | Q(expiry__gt=timezone.now())
+    tokens: QuerySet[AuthToken] = AuthToken.objects.filter(unexpired, user=user)
+    return tokens.order_by("-created", "pk")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from knox.models import AuthToken
 from accounts.access import Capability, require
 from accounts.models import Institution, Membership, Role, User
 from spineplatform.shared import audit
-from spineplatform.shared.errors import Conflict, UserError
+from spineplatform.shared.errors import Conflict, NotFound, UserError
 
 
 class UsernameTaken(Conflict):
@@ -113,9 +113,9 @@ def roles_set(*, institution: Institution, user: User, roles: Iterable[Role], ac
         was_admin = institution.memberships.filter(role=Role.INSTITUTION_ADMIN, user=user).exists()
         if was_admin and Role.INSTITUTION_ADMIN not in wanted and not others.exists():
             raise LastAdministrator
-        institution.memberships.filter(user=user).exclude(role__in=wanted).delete()
         for role in wanted:
             Membership.objects.get_or_create(user=user, institution=institution, role=role)
+        institution.memberships.filter(user=user).exclude(role__in=wanted).delete()  # the last one ends the tokens
         audit.record(
             actor=actor,
             action="roles.set",
@@ -133,9 +133,22 @@ class NewToken:
     expiry: datetime | None
 
 
+class SignInAgain(Conflict):
+    """Your password was changed or your account was closed at this moment. Log in again."""
+
+    code = "sign-in-again"
+
+
 def token_create(*, user: User) -> NewToken:
-    """Make an API token that works for as long as the settings say."""
+    """Make an API token that works for as long as the settings say, and no longer than the password.
+
+    Raises:
+        SignInAgain: the password that ``user`` logged in with is no longer the password.
+    """
     with transaction.atomic():
+        now = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        if now.password != user.password or not now.is_active:
+            raise SignInAgain
         row, token = AuthToken.objects.create(user=user)
         audit.record(actor=user, action="token.created", object_id=user.pk)
     return NewToken(str(token), row.expiry)
@@ -148,11 +161,31 @@ def token_revoke(*, token: AuthToken, user: User) -> None:
         audit.record(actor=user, action="token.revoked", object_id=user.pk)
 
 
+def token_revoke_named(*, user: User, start: str) -> None:
+    """Make the person's API token that begins with ``start``, as the list names it, worthless.
+
+    Raises:
+        NotFound: the person has none.
+    """
+    token = AuthToken.objects.filter(user=user, token_key=start).first()
+    if token is None:
+        raise NotFound
+    token_revoke(token=token, user=user)
+
+
 def tokens_revoke(*, user: User) -> None:
     """Make every API token of this person worthless."""
     with transaction.atomic():
         AuthToken.objects.filter(user=user).delete()
         audit.record(actor=user, action="tokens.revoked", object_id=user.pk)
+
+
+def tokens_end(*, user: User, reason: str) -> None:
+    """End what was opened with a password or right that is gone; ``reason`` is recorded when there was anything."""
+    with transaction.atomic():
+        ended, _ = AuthToken.objects.filter(user=user).delete()
+        if ended:
+            audit.record(actor=None, action="tokens.ended", object_id=user.pk, reason=reason)
 
 
 def password_was_changed(*, user: User) -> None:
@@ -163,9 +196,8 @@ def password_was_changed(*, user: User) -> None:
 def password_was_reset(*, user: User) -> None:
     """Called when a person has chosen a new password by the link from the mail: the old one may be in other hands.
 
-    Ends what was opened with it (API tokens; Django ends the sessions), and unlocks the account.
+    Unlocks the account. What was opened with the old one has ended: sessions by Django, tokens by ``receivers``.
     """
     with transaction.atomic():
-        tokens_revoke(user=user)
         forget_failures(username=user.get_username())
         audit.record(actor=user, action="password.reset", object_id=user.pk)

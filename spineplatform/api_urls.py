@@ -10,6 +10,8 @@ from training.urls_api import urlpatterns as training
 app_name = "api"
 urlpatterns = [
     path("auth/token/", accounts.TokenView.as_view(), name="token"),
+    path("auth/tokens/", accounts.TokenListView.as_view(), name="tokens"),
+    path("auth/tokens/<slug:start>/", accounts.TokenNamedView.as_view(), name="token-named"),
     path("me/", accounts.MeView.as_view(), name="me"),
     path("institutions/", accounts.InstitutionListView.as_view(), name="institutions"),
     path("users/", accounts.UserListView.as_view(), name="users"),

@@ -118,7 +118,19 @@ def test_expired_tokens_are_not_counted(clinician: User, client: Client) -> None
     AuthToken.objects.update(expiry=timezone.now() - timedelta(seconds=1))
     token_create(user=clinician)
     log_in(client)
-    assert client.get(PROFILE).context["tokens"] == 1
+    assert len(client.get(PROFILE).context["tokens"]) == 1
+
+
+def test_the_profile_lists_the_tokens_and_revokes_one(clinician: User, client: Client) -> None:
+    kept, gone = token_create(user=clinician), token_create(user=clinician)
+    log_in(client)
+    text = client.get(PROFILE).content.decode()
+    assert gone.token[:8] in text
+    assert gone.token not in text
+    start = AuthToken.objects.filter(user=clinician).latest("created").token_key
+    assert client.post(PROFILE, {"action": "revoke", "token": start}).status_code == 302
+    works = [Client(headers={"Authorization": f"Token {one.token}"}).get("/api/v1/me/") for one in (kept, gone)]
+    assert [answer.status_code for answer in works] == [200, 401]
 
 
 @pytest.mark.parametrize("username", ["white space", "<b>bold</b>", ""])

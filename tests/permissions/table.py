@@ -164,6 +164,8 @@ def override(world: World) -> dict[str, Any]:
 API = [
     Row("POST", "api:token", public(201), data=log_in),
     Row("DELETE", "api:token", known(204), by_token=True),
+    Row("GET", "api:tokens", known(200)),
+    Row("DELETE", "api:token-named", known(404), lambda world: {"start": "none-of-theirs"}),
     Row("GET", "api:me", known(200)),
     Row("GET", "api:institutions", known(200)),
     Row("GET", "api:users", own(200, ADMIN)),
