@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -128,6 +129,9 @@ AUTH_PASSWORD_VALIDATORS = [
 SESSION_COOKIE_AGE = 12 * 3600
 EMAIL_CONFIG = env.email_url("SPINE_EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
+if PRODUCTION and EMAIL_CONFIG["EMAIL_BACKEND"].endswith(("console.EmailBackend", "filebased.EmailBackend")):
+    # A mail on the console is a link into an account in the log: nothing is sent, and a check says so.
+    EMAIL_BACKEND = "spineplatform.shared.mail.NotSent"
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env("SPINE_EMAIL_FROM", default="spine@localhost")
 
@@ -300,13 +304,31 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-# --- logs: an event name plus fields, never patient data --------------------------------------------------------------
+# --- logs: an event name plus fields, never patient data, links or addresses (see shared/logs.py) ---------------------
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "line": {
+            "()": "spineplatform.shared.logs.LogFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        }
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line"},
+        "none": {"class": "logging.NullHandler"},
+    },
     "root": {"handlers": ["console"], "level": env("SPINE_LOG_LEVEL", default="INFO")},
-    "loggers": {"axes": {"level": "WARNING"}, "django.channels.server": {"level": "WARNING"}},
+    "loggers": {
+        "axes": {"level": "WARNING"},
+        "django.channels.server": {"level": "WARNING"},
+        # The web server's own, which it would write in its own way.
+        "uvicorn": {"handlers": [], "propagate": True},
+        "uvicorn.error": {"handlers": [], "propagate": True},
+        "uvicorn.access": {"handlers": [], "propagate": True},
+        # They repeat the values of files: a verdict tells what is wrong with one.
+        **{name: {"handlers": ["none"], "propagate": False} for name in ("pydicom", "nibabel", "PIL", "tifffile")},
+    },
 }
+logging.captureWarnings(True)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
