@@ -8,12 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from spineml.archive import ZIP_MAGIC, Spent, Unpacked, ZipLimits, unpack
+from spineml.archive import Spent, Unpacked, ZipLimits, is_zip, unpack
 from spineml.dicom import scan_dicom
 from spineml.dicom_header import looks_like_dicom
 from spineml.images import is_image, scan_images
 from spineml.itk import is_itk, scan_itk
-from spineml.nifti import GZIP_MAGIC, nifti_start, scan_nifti
+from spineml.left_out import archive_of, is_clutter, is_document, why_not_opened
+from spineml.message import message
+from spineml.nifti import nifti_start, scan_nifti
 from spineml.numpy_file import is_npy, scan_npy
 from spineml.series import (
     FileNotUsed,
@@ -44,27 +46,9 @@ __all__ = [
 
 DEFAULT_OPTIONS = IntakeOptions()
 START_BYTES = 1024
-NOISE_NAMES = {".ds_store", "thumbs.db", "desktop.ini", "dicomdir", "ehthumbs.db", "autorun.inf"}
-NOISE_FOLDERS = {"__macosx", ".git", "@eadir"}
-TEXT_SUFFIXES = {
-    ".txt",
-    ".md",
-    ".csv",
-    ".json",
-    ".xml",
-    ".html",
-    ".htm",
-    ".pdf",
-    ".log",
-    ".ini",
-    ".exe",
-    ".dll",
-    ".inf",
-}
 DICOM_SUFFIXES = {".dcm", ".dicom", ".ima"}
-ARCHIVE_MAGIC = (*ZIP_MAGIC, b"7z\xbc\xaf\x27\x1c", b"Rar!", b"BZh", b"\xfd7zXZ")
-NESTED = "This is an archive inside the upload; only the upload itself is opened. Unpack it and resend."
 ACCEPTED = "DICOM, NIfTI, NRRD, MHA, MHD, PNG, JPEG, TIFF, NPY"
+NO_PICTURE = {".gif", ".bmp", ".webp", ".dib", ".wmf", ".emf"}
 Progress = Callable[[int, int, str], None]
 
 
@@ -109,14 +93,18 @@ class _Scan:
     def run(self) -> Intake:
         kinds = self._sort()
         self._add(*scan_dicom(kinds["dicom"], self._work_dir, self._options, self._count))
-        self._add(*scan_images(kinds["image"], self._options, self._count))
         volumes = self._without_copies(kinds["nifti"] + kinds["itk"] + kinds["numpy"])
         unknown = {file.name: file for file in kinds["unknown"]}
         for file in volumes:
             self._scan_volume(file, unknown)
+        beside = self._others_than_pictures(kinds)
+        if beside:
+            self._leave_out_pictures(kinds["image"])
+        else:
+            self._add(*scan_images(kinds["image"], self._options, self._count))
         for file in kinds["unknown"]:
             self._count(file)
-            self._verdicts.setdefault(file.name, _unknown(file))
+            self._verdicts.setdefault(file.name, _unknown(file, beside=beside))
         return Intake(self._series, [self._verdicts[file.name] for file in self._files])
 
     def _sort(self) -> dict[str, list[ReceivedFile]]:
@@ -128,6 +116,24 @@ class _Scan:
                 self._count(file)
                 self._verdicts[file.name] = reason.verdict(file.name)
         return kinds
+
+    def _others_than_pictures(self, kinds: dict[str, list[ReceivedFile]]) -> bool:
+        """Whether pictures are icons, screenshots and previews here, because the CT itself is there.
+
+        A disc with DICOM holds its viewer too, whatever became of the DICOM. Files that their sender has paired with
+        masks are what they were sent as.
+        """
+        if self._options.paired:
+            return False
+        disc = any(PurePosixPath(file.name.casefold()).name == "dicomdir" for file in self._files)
+        volumes = any(plan.meta.source_kind in ("nifti", "itk") for plan in self._series)
+        return bool(kinds["dicom"]) or disc or volumes
+
+    def _leave_out_pictures(self, files: list[ReceivedFile]) -> None:
+        reason = message("A picture beside CT files is no CT: it was left out. If it is one, send it on its own.")
+        for file in files:
+            self._count(file)
+            self._verdicts[file.name] = FileVerdict(file.name, "skipped", "beside-ct", reason)
 
     def _count(self, file: ReceivedFile) -> None:
         self._looked_at += 1
@@ -184,9 +190,10 @@ def kind_of(file: ReceivedFile) -> str:
     """One of ``KINDS``, by content; names only tell what is certainly no image.
 
     Raises:
-        FileNotUsed: empty, an archive, text, or what systems leave in folders.
+        FileNotUsed: empty, or what systems leave in folders.
     """
-    _refuse_noise(file)
+    if is_clutter(file.name):
+        raise FileNotUsed("not-an-image", "", "skipped")
     with file.path.open("rb") as stream:
         start = stream.read(START_BYTES)
     if not start:
@@ -196,28 +203,30 @@ def kind_of(file: ReceivedFile) -> str:
             return kind
     if nifti_start(file.path) is not None:
         return "nifti"
-    if start.startswith(ARCHIVE_MAGIC):
-        raise FileNotUsed("nested-archive", NESTED)
     return "unknown"
 
 
-def _refuse_noise(file: ReceivedFile) -> None:
-    *folders, name = PurePosixPath(file.name.lower()).parts
-    if name in NOISE_NAMES or name.startswith(".") or NOISE_FOLDERS.intersection(folders):
-        raise FileNotUsed("not-an-image", "", "skipped")
+def _unknown(file: ReceivedFile, *, beside: bool) -> FileVerdict:
+    """A file that is of no kind, or archived; a volume's header may have asked for it before: only now it is nobody's.
 
-
-def _unknown(file: ReceivedFile) -> FileVerdict:
-    suffix = PurePosixPath(file.name.lower()).suffix
-    if suffix in TEXT_SUFFIXES:
-        return FileVerdict(file.name, "skipped", "not-an-image", "This is not an image: it was left out.")
+    ``beside``: it was sent along with CT files, as viewers and their pictures are.
+    """
+    suffix = PurePosixPath(file.name.casefold()).suffix
+    if is_zip(file.path):
+        reason = message(
+            "This is an archive inside the upload; only the upload itself is opened. Unpack it and resend."
+        )
+        return FileVerdict(file.name, "rejected", "nested-archive", reason)
+    if is_document(file.name) or (beside and suffix in NO_PICTURE):
+        reason = message("This is not an image: it was left out.")
+        return FileVerdict(file.name, "skipped", "not-an-image", reason)
+    if archive := archive_of(file.path, file.name):
+        return FileVerdict(file.name, "rejected", "other-archive", why_not_opened(archive))
     if suffix in DICOM_SUFFIXES:
-        reason = "The file is named like a DICOM file but is none. Export the image again."
+        reason = message("The file is named like a DICOM file but is none. Export the image again.")
         return FileVerdict(file.name, "rejected", "not-dicom", reason)
-    with file.path.open("rb") as stream:
-        if stream.read(2) == GZIP_MAGIC:  # a volume's header may have asked for it: only now it is nobody's
-            return FileVerdict(file.name, "rejected", "nested-archive", NESTED)
-    return FileVerdict(file.name, "rejected", "unknown-kind", f"This kind of file is not read. Accepted: {ACCEPTED}.")
+    reason = message("This kind of file is not read. Accepted are {kinds}, and zips of them.", kinds=ACCEPTED)
+    return FileVerdict(file.name, "rejected", "unknown-kind", reason)
 
 
 def _with_unique_names(files: Sequence[ReceivedFile]) -> list[ReceivedFile]:

@@ -91,12 +91,14 @@ class IntakeOptions:
 
     ``pixel_spacing_mm`` is ``(y, x)``. ``pixel_spacing_mm`` and ``slice_spacing_mm`` are used only where the files
     say nothing. ``window_center`` and ``window_width`` (HU) say how 8-bit pictures were windowed.
-    ``max_volume_bytes`` bounds one decompressed volume.
+    ``max_volume_bytes`` bounds one decompressed volume. ``paired`` says that the sender has matched each file with a
+    mask: then pictures beside CT files are not taken for the icons of a viewer.
     """
 
     pixel_spacing_mm: tuple[float, float] | None = None
     slice_spacing_mm: float | None = None
     stack_images: bool = True
+    paired: bool = False
     window_center: float = DEFAULT_WINDOW_CENTER
     window_width: float = DEFAULT_WINDOW_WIDTH
     max_volume_bytes: int = 4 * 1024**3

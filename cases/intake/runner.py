@@ -164,6 +164,7 @@ def _options(given: dict[str, object]) -> intake.IntakeOptions:
         pixel_spacing_mm=(float(spacing[0]), float(spacing[1])) if isinstance(spacing, list) else None,
         slice_spacing_mm=between if isinstance(between, float | int) else None,
         stack_images=bool(given.get("stack_images", True)) and not given.get("pairs"),
+        paired=bool(given.get("pairs")),
     )
 
 
