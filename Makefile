@@ -61,7 +61,7 @@ default-model: environment  ## train the shipped model again, judge it on unseen
 	$(BIN)/python -m spineml.default_model --data $(MODEL_DATA) --out models/spine-ct-v2.h5 \
 		--start-from models/spine-ct-v1.h5 --all-patients
 
-bench: environment  ## the figures of docs/performance.md; the last line is JSON
+bench: test-environment  ## the figures of docs/performance.md; the last line is JSON
 	@$(BIN)/python manage.py bench $(BENCH_ARGS)
 
 gpu: environment  ## TensorFlow with CUDA in place of the CPU build

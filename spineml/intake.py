@@ -15,7 +15,8 @@ from spineml.images import is_image, scan_images
 from spineml.itk import is_itk, scan_itk
 from spineml.left_out import archive_of, is_clutter, is_document, why_not_opened
 from spineml.message import message
-from spineml.nifti import nifti_start, scan_nifti
+from spineml.nifti import scan_nifti
+from spineml.nifti_header import nifti_start
 from spineml.numpy_file import is_npy, scan_npy
 from spineml.series import (
     FileNotUsed,

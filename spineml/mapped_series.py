@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from spineml.errors import UnreadableFile
 from spineml.mapped import MappedArray
+from spineml.message import message
 from spineml.series import FileNotUsed, IntakeOptions
+from spineml.unpacking import Readable, ValuesDamaged
 from spineml.values import Intensity
 from spineml.volume import Geometry, HounsfieldArray
 
 COPY_BYTES = 1024 * 1024
 MAX_SIDE = 8192
+# A CT of noise and air packs to a tenth, one that is cut out of nothing to a fiftieth.
+MOST_PACKED = 250
+ALWAYS_UNPACKED = 64 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,8 @@ class MappedSlices:
         try:
             array = self.stored.open()
         except (OSError, ValueError) as error:
-            raise UnreadableFile(self.name, "The values can no longer be read. Send the file again.") from error
+            reason = message("The values can no longer be read. Send the file again.")
+            raise UnreadableFile(self.name, reason) from error
         with array:
             for z in range(self.geometry.shape[0]):
                 yield z, self.intensity.to_hu(array.read(self.geometry.source, z))
@@ -59,22 +66,38 @@ def check_size(shape: tuple[int, ...], itemsize: int, options: IntakeOptions) ->
     Raises:
         FileNotUsed: no voxels, a side above 8192, or more bytes than the options allow.
     """
-    if any(side < 1 for side in shape):
-        raise FileNotUsed("no-slices", "The volume holds no voxels: one of its sides is 0. Export it again.")
-    size = int(np.prod(shape, dtype=object)) * max(itemsize, 2)
+    check_voxels(shape)
+    size = prod(shape) * max(itemsize, 2)
     if max(shape) > MAX_SIDE or size > options.max_volume_bytes:
-        text = " x ".join(str(side) for side in shape)
-        raise FileNotUsed("too-large", f"The volume is {text} voxels, which is more than is accepted. Crop it.")
+        sides = " x ".join(str(side) for side in shape)
+        raise FileNotUsed(
+            "too-large", message("The volume is {sides} voxels, which is more than is accepted. Crop it.", sides=sides)
+        )
+
+
+def check_voxels(shape: tuple[int, ...]) -> None:
+    """Raises ``FileNotUsed`` when a side is 0."""
+    if any(side < 1 for side in shape):
+        reason = message("The volume holds no voxels: one of its sides is 0. Export it again.")
+        raise FileNotUsed("no-slices", reason)
 
 
 def check_kind(dtype: np.dtype[Any]) -> None:
     """Raises ``FileNotUsed`` unless the values are plain integers or floats."""
     if dtype.kind not in "iuf" or dtype.itemsize > 8:
-        reason = f"The values are of type {dtype}, not whole or floating-point numbers. Save a grey-scale volume."
-        raise FileNotUsed("wrong-dtype", reason)
+        raise wrong_type(str(dtype))
 
 
-def as_volume_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
+def wrong_type(kind: str) -> FileNotUsed:
+    return FileNotUsed(
+        "wrong-dtype",
+        message(
+            "The values are of type {kind}, not whole or floating-point numbers. Save a grey-scale volume.", kind=kind
+        ),
+    )
+
+
+def as_volume_shape(shape: Sequence[int]) -> tuple[int, int, int]:
     """Drop trailing sides of 1 and fill up to three axes.
 
     Raises:
@@ -84,24 +107,47 @@ def as_volume_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
     while len(sides) > 3 and sides[-1] == 1:
         sides.pop()
     if len(sides) > 3:
-        reason = f"The file holds {sides[3]} volumes or channels ({len(sides)} axes). Save one volume alone."
-        raise FileNotUsed("several-volumes", reason)
+        raise FileNotUsed(
+            "several-volumes",
+            message(
+                "The file holds {count} volumes or channels ({axes} axes). Save one volume alone.",
+                count=sides[3],
+                axes=len(sides),
+            ),
+        )
     sides += [1] * (3 - len(sides))
     return sides[0], sides[1], sides[2]
 
 
-def decompress(stream: BinaryIO, work_dir: Path, size: int) -> Path:
-    """Copy ``size`` bytes of an unpacking stream to a file in ``work_dir``; what follows is not read.
+def decompress(stream: Readable, work_dir: Path, size: int, packed_bytes: int) -> Path:
+    """Copy ``size`` bytes of an unpacking stream to a file in ``work_dir``; what follows is not kept.
+
+    Args:
+        packed_bytes: the size of the packed file.
 
     Raises:
-        FileNotUsed: the stream ends before.
+        FileNotUsed: the stream is damaged or ends before, or so few bytes hold no CT of that size.
     """
+    if size > max(ALWAYS_UNPACKED, MOST_PACKED * packed_bytes):
+        raise FileNotUsed(
+            "too-large",
+            message(
+                "The file has {packed} bytes and unpacks to {size}: no CT packs so well. Save the volume unpacked.",
+                packed=packed_bytes,
+                size=size,
+            ),
+        )
     path = work_dir / f"{uuid.uuid4().hex}.raw"
     left = size
-    with path.open("wb") as sink:
-        while left and (part := stream.read(min(left, COPY_BYTES))):
-            sink.write(part)
-            left -= len(part)
+    try:
+        with path.open("wb") as sink:
+            while left and (part := stream.read(min(left, COPY_BYTES))):
+                sink.write(part)
+                left -= len(part)
+        stream.read(1)  # only at its end does a stream check its sum
+    except ValuesDamaged as error:
+        path.unlink()
+        raise truncated() from error
     if left:
         path.unlink()
         raise truncated()
@@ -109,7 +155,7 @@ def decompress(stream: BinaryIO, work_dir: Path, size: int) -> Path:
 
 
 def truncated() -> FileNotUsed:
-    return FileNotUsed("truncated", "The file is cut off: values are missing. Send it again.")
+    return FileNotUsed("truncated", message("The file is cut off: values are missing. Send it again."))
 
 
 def open_checked(stored: StoredArray) -> MappedArray:

@@ -1,96 +1,146 @@
-"""Masks as arrays: NIfTI, NRRD, MHA and NPY, put onto the grid of the series without interpolation."""
+"""Masks as arrays: NIfTI, NRRD, MHA and NPY, put onto the grid of the series without interpolation.
+
+Headers are read as those of CT are, so that no file means one thing as a CT and another as a mask.
+"""
 
 from __future__ import annotations
 
-import gzip
-import tokenize
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import nibabel
 import numpy as np
 import numpy.typing as npt
-from nibabel.arrayproxy import ArrayProxy
-from nibabel.spatialimages import HeaderDataError
 
-from spineml.mask_itk import itk_values, read_itk_header
+from spineml.errors import MaskRejected
+from spineml.itk_volume import companion_of, open_values, read_header
+from spineml.mapped_series import as_volume_shape, check_kind, check_voxels, truncated
+from spineml.mask_grid import FileGrid, file_shape, matching_layout, tolerance_mm
 from spineml.mask_labels import LabelBuilder, MaskUnreadable, MaskWrongGeometry, check_shape
-from spineml.volume import RAS_TO_LPS, Geometry, SourceGrid, canonical_geometry
-
-GZIP_MAGIC = b"\x1f\x8b"
-NPY_MAGIC = b"\x93NUMPY"
-NIFTI2_BYTES = 540
-SPACE_UNIT_BITS = 7
-UNIT_MM = {1: 1000.0, 2: 1.0, 3: 0.001}  # NIfTI's codes for metre, millimetre, micrometre
-MAX_EXTENSION_BYTES = 1024 * 1024
-BASE_TOLERANCE_MM = 0.1
-TOLERANCE_SHARE = 0.1
-COLUMNS_FIRST = SourceGrid((2, 1, 0))
-NIFTI_ARRAY: Any = ArrayProxy  # nibabel's own types are incomplete
-DAMAGED = (OSError, EOFError, ValueError, zlib.error, HeaderDataError)
-# What numpy's reading of a damaged header, a Python literal, can end in.
-DAMAGED_NPY = (*DAMAGED, SyntaxError, tokenize.TokenError, TypeError, OverflowError, RecursionError, MemoryError)
-
-
-@dataclass(frozen=True)
-class FileGrid:
-    """The array of a mask file: its shape in the file's axis order, and where it lies (None: the file says nothing)."""
-
-    shape: tuple[int, int, int]
-    affine_lps: npt.NDArray[np.float64] | None
+from spineml.message import message
+from spineml.nifti_header import NiftiHeader, read_nifti_header
+from spineml.npy_header import read_npy_header
+from spineml.series import FileNotUsed, ReceivedFile
+from spineml.unpacking import Readable, ValuesDamaged, maybe_gzip, skip
+from spineml.volume import Geometry, LabelArray, SourceGrid
 
 
 def put_nifti(builder: LabelBuilder, path: Path, name: str, *, spatial: bool) -> None:
-    """Put a NIfTI-1 or -2 mask (.nii or .nii.gz), read slab by slab along its last axis."""
-    try:
-        with _open_nifti(path) as stream:
-            header = _nifti_header(stream, name)
-            shape = _three_axes(header.get_data_shape(), name)
-            grid = FileGrid(shape, _nifti_affine(header, shape))
-            layout = _matching_layout(grid, builder.geometry, spatial=spatial)
-            target = layout.to_file(builder.labels)
-            proxy = NIFTI_ARRAY(stream, header)
-            for k in range(grid.shape[2]):
-                index = (slice(None), slice(None), k, *[0] * 4)[: len(proxy.shape)]
-                builder.put(target[:, :, k], np.asarray(proxy[index]), name)
-    except DAMAGED as error:
-        raise MaskUnreadable(f"{name} is a damaged or unfinished NIfTI file. Export it again.") from error
+    """Put a NIfTI-1 or -2 mask (.nii or .nii.gz), read slab by slab along its last axis.
+
+    Raises:
+        MaskRejected: it is damaged, or does not fit the series.
+    """
+    with _told_of(name):
+        header = read_nifti_header(path)
+        shape = as_volume_shape(header.sizes)
+        check_voxels(shape)
+        check_kind(header.dtype)
+        target = _nifti_layout(header, shape, builder.geometry, spatial=spatial).to_file(builder.labels)
+        with maybe_gzip(path) as (stream, _):
+            skip(stream, header.offset)
+            for values, part in _slabs(stream, header.dtype, target):
+                scaled = values * header.slope + header.intercept if header.is_scaled else values
+                builder.put(part, scaled, name)
 
 
 def put_npy(builder: LabelBuilder, path: Path, name: str) -> None:
-    """Put a NumPy array in the layout of the source file (as the NPY download has it); mapped, pickles never loaded."""
-    try:
-        values = np.lib.format.open_memmap(path, mode="r")
-    except DAMAGED_NPY as error:
-        raise MaskUnreadable(f"{name} is no complete NumPy file of plain numbers. Save it with numpy.save.") from error
-    target = npy_view(builder.labels, builder.geometry)
-    if values.ndim == 3 and target.ndim == 2:
-        target = builder.geometry.source.to_file(builder.labels)
-    if values.shape != target.shape:
-        _check_npy_shape(values.shape, builder.geometry, name)
+    """Put a NumPy array in the layout of the source file (as the NPY download has it); mapped, pickles never loaded.
+
+    Raises:
+        MaskRejected: it is damaged, or does not fit the series.
+    """
+    with _told_of(name):
+        header = read_npy_header(path)
+        target = npy_view(builder.labels, builder.geometry)
+        if len(header.shape) == 3 and target.ndim == 2:
+            target = builder.geometry.source.to_file(builder.labels)
+        if header.shape != target.shape:
+            _check_npy_shape(header.shape, builder.geometry, name)
+        if path.stat().st_size < header.offset + target.size * header.dtype.itemsize:
+            raise truncated()
+    values = np.memmap(path, header.dtype, "r", header.offset, header.shape, header.order)
     for target_part, values_part in zip(target, values, strict=True):
         builder.put(target_part, values_part, name)
 
 
-def put_itk(builder: LabelBuilder, path: Path, name: str, *, spatial: bool) -> None:
-    """Put an NRRD or MetaImage mask, read slab by slab; header and values must be in the one file."""
+def put_itk(
+    builder: LabelBuilder, file: ReceivedFile, companions: Mapping[str, ReceivedFile], *, spatial: bool
+) -> None:
+    """Put an NRRD or MetaImage mask, read slab by slab; its values are in the file or in one of ``companions``.
+
+    Raises:
+        MaskRejected: it is damaged, or does not fit the series.
+    """
+    with _told_of(file.name):
+        header = read_header(file.path)
+        data = companion_of(file, header, companions)
+        grid = FileGrid(header.shape, header.affine_lps if header.has_position else None)
+        check_voxels(grid.shape)
+        target = matching_layout(grid, builder.geometry, spatial=spatial).to_file(builder.labels)
+        with open_values(header, (data or file).path) as stream:
+            for values, part in _slabs(stream, header.dtype, target):
+                builder.put(part, values, file.name)
+
+
+@contextmanager
+def _told_of(name: str) -> Iterator[None]:
+    """What a reader of volumes refuses, as the refusal of a mask.
+
+    Raises:
+        MaskUnreadable: with the reader's reason.
+    """
     try:
-        with path.open("rb") as stream:
-            header = read_itk_header(stream, name)
-            grid = FileGrid(_three_axes(header.sizes, name), header.affine_lps)
-            layout = _matching_layout(grid, builder.geometry, spatial=spatial)
-            target = layout.to_file(builder.labels)
-            unpacked = itk_values(stream, header)
-            slab_bytes = grid.shape[0] * grid.shape[1] * header.dtype.itemsize
-            for k in range(grid.shape[2]):
-                values = np.frombuffer(unpacked.read(slab_bytes), header.dtype).reshape(grid.shape[:2], order="F")
-                builder.put(target[:, :, k], values, name)
-    except DAMAGED as error:
-        raise MaskUnreadable(f"{name} is damaged or unfinished. Export it again.") from error
+        yield
+    except FileNotUsed as refused:
+        raise MaskUnreadable(message("{name}: {reason}", name=name, reason=refused.reason)) from refused
+    except ValuesDamaged as error:
+        raise MaskUnreadable(message("{name} is damaged or unfinished. Export it again.", name=name)) from error
+
+
+def _slabs(stream: Readable, dtype: np.dtype[Any], target: LabelArray) -> Iterator[tuple[npt.NDArray[Any], LabelArray]]:
+    """The values of one index of the last axis after the other, and where they go."""
+    first, second, depth = target.shape
+    size = first * second * dtype.itemsize
+    for k in range(depth):
+        raw = stream.read(size)
+        if len(raw) < size:
+            raise ValuesDamaged
+        yield np.frombuffer(raw, dtype).reshape((first, second), order="F"), target[:, :, k]
+
+
+def _nifti_layout(header: NiftiHeader, shape: tuple[int, int, int], geometry: Geometry, *, spatial: bool) -> SourceGrid:
+    """The layout by the orientation that counts; refused where the other one would place the mask elsewhere, too.
+
+    Two orientations that disagree are no harm while only the first fits the series. Where both fit, or only the other
+    one does, nobody can tell from the file for which of them the mask was drawn.
+    """
+    grids = [FileGrid(shape, affine) for affine in header.forms.values()] or [FileGrid(shape, None)]
+    if len(grids) < 2 or not spatial or header.disagreement_mm(shape) <= tolerance_mm(geometry):
+        return matching_layout(grids[0], geometry, spatial=spatial)
+    other = _layout_or_none(grids[1], geometry)
+    mine = _layout_or_none(grids[0], geometry)
+    if other is None or other == mine:
+        return matching_layout(grids[0], geometry, spatial=spatial)
+    if mine is None:
+        reason = message(
+            "The file states two orientations: by its sform the mask lies elsewhere than the series, by its qform it "
+            "fits. Export the mask with one orientation."
+        )
+    else:
+        reason = message(
+            "The file states two orientations that disagree (sform and qform), and both fit the series: left and right "
+            "cannot be told. Export the mask with one orientation, or as NumPy or PNG."
+        )
+    raise MaskWrongGeometry(reason)
+
+
+def _layout_or_none(grid: FileGrid, geometry: Geometry) -> SourceGrid | None:
+    try:
+        return matching_layout(grid, geometry, spatial=True)
+    except MaskRejected:
+        return None
 
 
 def npy_view(array: npt.NDArray[Any], geometry: Geometry) -> npt.NDArray[Any]:
@@ -99,119 +149,20 @@ def npy_view(array: npt.NDArray[Any], geometry: Geometry) -> npt.NDArray[Any]:
     return view.squeeze(geometry.source.axes.index(0)) if geometry.shape[0] == 1 else view
 
 
-def tolerance_mm(geometry: Geometry) -> float:
-    """How far a mask's voxels may lie from the series': 0.1 mm, or a tenth of the shortest voxel edge when that is
-    more (files round their positions), but never more than half an edge (that would be the next voxel)."""
-    edge = min(geometry.spacing)
-    return min(max(BASE_TOLERANCE_MM, TOLERANCE_SHARE * edge), edge / 2)
-
-
-def _matching_layout(grid: FileGrid, geometry: Geometry, *, spatial: bool) -> SourceGrid:
-    """How the file's array maps onto the series, once shape and position are known to agree."""
-    if grid.affine_lps is None:
-        return _layout_without_position(grid, geometry, spatial=spatial)
-    try:
-        own = canonical_geometry(grid.affine_lps, grid.shape)
-    except ValueError as error:
-        raise MaskWrongGeometry("The mask's orientation matrix is not usable. Export it again.") from error
-    check_shape(own.shape, geometry.shape)
-    if spatial and not own.same_grid(geometry, tolerance_mm=tolerance_mm(geometry)):
-        raise MaskWrongGeometry(_difference(own, geometry))
-    return own.source
-
-
-def _layout_without_position(grid: FileGrid, geometry: Geometry, *, spatial: bool) -> SourceGrid:
-    """Without a stated orientation only the source file's own layout is certain; pictures have no orientation."""
-    if grid.shape == _file_shape(geometry):
-        return geometry.source
-    if not spatial:
-        check_shape((grid.shape[2], grid.shape[1], grid.shape[0]), geometry.shape)
-        return COLUMNS_FIRST
-    if sorted(grid.shape) != sorted(geometry.shape):
-        check_shape((grid.shape[2], grid.shape[1], grid.shape[0]), geometry.shape)
-    raise MaskWrongGeometry(
-        "The mask file does not say how it is oriented, and its axes are not those of the series. "
-        "Export it with the position and orientation of the series."
-    )
-
-
-def _difference(own: Geometry, series: Geometry) -> str:
-    """Name the first thing that differs: spacing, orientation or position."""
-    advice = "Export the mask on the grid of the series, without resampling or moving it."
-    if any(abs(a - b) > TOLERANCE_SHARE * b for a, b in zip(own.spacing, series.spacing, strict=True)):
-        mine, theirs = (" x ".join(f"{value:.4g}" for value in each.spacing) for each in (own, series))
-        return f"The mask's voxels are {mine} mm (z, y, x), those of the series {theirs} mm. {advice}"
-    if not np.allclose(own.direction, series.direction, atol=0.01):
-        return f"The mask is oriented differently from the series. {advice}"
-    distance = float(np.linalg.norm(np.subtract(own.origin, series.origin)))
-    return f"The mask lies {distance:.1f} mm away from the series. {advice}"
-
-
-def _file_shape(geometry: Geometry) -> tuple[int, int, int]:
-    first, second, third = geometry.source.axes
-    return (geometry.shape[first], geometry.shape[second], geometry.shape[third])
-
-
 def _check_npy_shape(found: tuple[int, ...], geometry: Geometry, name: str) -> None:
     """Raise the most telling error for an array that does not have the expected shape."""
-    expected = _file_shape(geometry)
+    expected = file_shape(geometry)
     if len(found) == 3:
         axes = geometry.source.axes
         by_axis = dict(zip(axes, found, strict=True))
         check_shape((by_axis[0], by_axis[1], by_axis[2]), geometry.shape)
     if len(found) == 2:
         check_shape((1, found[0], found[1]), geometry.shape)
-    raise MaskUnreadable(f"{name} is an array of shape {found}; expected {expected}, like the file of the series.")
-
-
-def _three_axes(shape: tuple[int, ...], name: str) -> tuple[int, int, int]:
-    sizes = [int(size) for size in shape]
-    if not 2 <= len(sizes) <= 7 or any(size != 1 for size in sizes[3:]) or min(sizes) < 1:
-        raise MaskUnreadable(f"{name} has {len(sizes)} axes of sizes {sizes}. A mask is one volume of three axes.")
-    return (sizes[0], sizes[1], sizes[2] if len(sizes) > 2 else 1)
-
-
-@contextmanager
-def _open_nifti(path: Path) -> Iterator[IO[bytes]]:
-    with path.open("rb") as raw:
-        packed = raw.read(2) == GZIP_MAGIC
-        raw.seek(0)
-        if not packed:
-            yield raw
-            return
-        with gzip.GzipFile(fileobj=raw) as stream:
-            yield stream  # type: ignore[misc]  # typeshed: GzipFile is a binary stream but no IO[bytes]
-
-
-def _nifti_header(stream: IO[bytes], name: str) -> Any:
-    """The header alone; extensions are not read, for a compressed file could make them any size."""
-    block = stream.read(NIFTI2_BYTES)
-    kind: Any = nibabel.Nifti2Header if block[4:7] == b"n+2" else nibabel.Nifti1Header
-    if block[4:7] != b"n+2" and block[344:347] != b"n+1":
-        raise MaskUnreadable(f"{name} is no NIfTI file (.nii or .nii.gz with image and header in one).")
-    header = kind(block[: kind.template_dtype.itemsize])
-    if not 0 <= header.get_data_offset() <= MAX_EXTENSION_BYTES:
-        raise MaskUnreadable(f"{name} is a damaged NIfTI file. Export it again.")
-    return header
-
-
-def _nifti_affine(header: Any, shape: tuple[int, int, int]) -> npt.NDArray[np.float64] | None:
-    """The first usable orientation that is stated, in LPS mm: sform, then qform, chosen as ``spineml.nifti`` does."""
-    scale = UNIT_MM.get(int(header["xyzt_units"]) & SPACE_UNIT_BITS, 1.0)
-    sizes_stated = not np.allclose(np.abs(header.get_zooms()[:3]) * scale, 1.0)
-    for code, read in (("sform_code", header.get_sform), ("qform_code", header.get_qform)):
-        if int(header[code]) <= 0:
-            continue
-        affine: npt.NDArray[np.float64] = np.diag([scale, scale, scale, 1.0]) @ read()
-        placeholder = np.allclose(affine, np.eye(4)) and sizes_stated
-        if not placeholder and _is_usable(RAS_TO_LPS @ affine, shape):
-            return RAS_TO_LPS @ affine
-    return None
-
-
-def _is_usable(affine_lps: npt.NDArray[np.float64], shape: tuple[int, int, int]) -> bool:
-    try:
-        canonical_geometry(affine_lps, shape)
-    except ValueError:
-        return False
-    return True
+    raise MaskUnreadable(
+        message(
+            "{name} is an array of shape {found}; expected {expected}, like the file of the series.",
+            name=name,
+            found=str(found),
+            expected=str(expected),
+        )
+    )

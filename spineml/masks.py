@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from spineml.errors import MaskRejected
-from spineml.mask_arrays import GZIP_MAGIC, NPY_MAGIC, put_itk, put_nifti, put_npy
-from spineml.mask_itk import NRRD_MAGIC
+from spineml.itk_volume import is_itk
+from spineml.mask_arrays import put_itk, put_nifti, put_npy
 from spineml.mask_labels import (
     LabelBuilder,
     MaskEmpty,
@@ -21,6 +19,9 @@ from spineml.mask_labels import (
     MaskWrongSliceCount,
 )
 from spineml.mask_pictures import PNG_MAGIC, put_png_files, put_png_zip
+from spineml.message import message
+from spineml.nifti_header import nifti_start
+from spineml.npy_header import is_npy
 from spineml.series import ReceivedFile
 from spineml.volume import Geometry, Mask
 
@@ -61,22 +62,32 @@ def read_mask(
         MaskRejected: one subclass for each reason, each with its own code.
     """
     builder = LabelBuilder(geometry, every_label=every_label)
-    kinds = {_kind_of(file.path) for file in files}
+    kinds = {file: _kind_of(file.path) for file in files}
     if not kinds:
-        raise MaskUnreadable("No mask file was sent.")
+        raise MaskUnreadable(message("No mask file was sent."))
     for file in files:
         if file.path.stat().st_size == 0:
-            raise MaskUnreadable(f"{file.name} is empty. Export the mask again.")
-    if kinds == {"png"}:
+            raise MaskUnreadable(message("{name} is empty. Export the mask again.", name=file.name))
+    volumes = [file for file, kind in kinds.items() if kind != "unknown"]
+    if set(kinds.values()) == {"png"}:
         put_png_files(builder, files)
-    elif len(files) > 1:
-        raise MaskUnreadable("Upload either one mask file, or PNGs only (one for each slice).")
+    elif len(files) > 1 and [kinds[file] for file in volumes] != ["itk"]:
+        raise MaskUnreadable(message("Upload either one mask file, or PNGs only (one for each slice)."))
     else:
-        _put_single(builder, files[0], kinds.pop(), spatial=spatial and geometry.spacing_known)
+        file = volumes[0] if volumes else files[0]
+        companions = {other.name: other for other in files if other is not file}
+        _put_single(builder, file, companions, kinds[file], spatial=spatial and geometry.spacing_known)
     return builder.finish()
 
 
-def _put_single(builder: LabelBuilder, file: ReceivedFile, kind: FileKind, *, spatial: bool) -> None:
+def _put_single(
+    builder: LabelBuilder,
+    file: ReceivedFile,
+    companions: Mapping[str, ReceivedFile],
+    kind: FileKind,
+    *,
+    spatial: bool,
+) -> None:
     if kind == "zip":
         put_png_zip(builder, file.path)
     elif kind == "npy":
@@ -84,11 +95,14 @@ def _put_single(builder: LabelBuilder, file: ReceivedFile, kind: FileKind, *, sp
     elif kind == "nifti":
         put_nifti(builder, file.path, file.name, spatial=spatial)
     elif kind == "itk":
-        put_itk(builder, file.path, file.name, spatial=spatial)
+        put_itk(builder, file, companions, spatial=spatial)
     else:
         raise MaskUnreadable(
-            f"{file.name} is of a kind that masks cannot be read from. Upload a PNG, a zip of PNGs, NIfTI, NRRD, MHA "
-            "or NPY file."
+            message(
+                "{name} is of a kind that masks cannot be read from. Upload a PNG, a zip of PNGs, NIfTI, NRRD, MHA or "
+                "NPY file.",
+                name=file.name,
+            )
         )
 
 
@@ -99,18 +113,8 @@ def _kind_of(path: Path) -> FileKind:
         return "png"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "zip"
-    if head.startswith(NPY_MAGIC):
+    if is_npy(head):
         return "npy"
-    if head.startswith(NRRD_MAGIC) or b"ElementDataFile" in head:
+    if is_itk(head):
         return "itk"
-    if head.startswith(GZIP_MAGIC):
-        head = _unpacked_head(path)
-    return "nifti" if head[344:347] == b"n+1" or head[4:7] == b"n+2" else "unknown"
-
-
-def _unpacked_head(path: Path) -> bytes:
-    try:
-        with gzip.open(path) as stream:
-            return stream.read(HEAD_BYTES)
-    except (OSError, EOFError, zlib.error):
-        return b""
+    return "nifti" if nifti_start(path) is not None else "unknown"

@@ -20,6 +20,7 @@ LabelArray = npt.NDArray[np.uint8]
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+MOST_MM = 1e6
 
 
 @dataclass(frozen=True)
@@ -148,11 +149,13 @@ def canonical_geometry(
         The canonical geometry; ``geometry.source`` converts arrays between both layouts without interpolation.
 
     Raises:
-        ValueError: the matrix is singular or not finite.
+        ValueError: the matrix is singular, not finite, or holds more than a kilometre.
     """
+    if not np.isfinite(affine_lps).all() or np.abs(affine_lps).max() > MOST_MM:
+        raise ValueError("the orientation matrix is singular or not finite, or places voxels kilometres away")
     vectors = np.asarray(affine_lps, dtype=float)[:3, :3]
     lengths = np.linalg.norm(vectors, axis=0)
-    if not np.isfinite(affine_lps).all() or (lengths < 1e-6).any() or abs(np.linalg.det(vectors / lengths)) < 1e-3:
+    if (lengths < 1e-6).any() or abs(np.linalg.det(vectors / lengths)) < 1e-3:
         raise ValueError("the orientation matrix is singular or not finite")
     cosines = vectors / lengths
     # canonical axis (0=z, 1=y, 2=x) looks along LPS component (2, 1, 0)

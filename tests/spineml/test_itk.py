@@ -119,7 +119,7 @@ def test_big_endian_values_are_read(tmp_path: Path) -> None:
     (tmp_path / "a.nrrd").write_bytes(header.encode() + values.tobytes())
     (plan,) = scan_paths([tmp_path / "a.nrrd"], tmp_path).series
     assert pixels_of(plan).ravel().tolist() == values.tolist()
-    assert codes(plan) == ["no-spacing"]
+    assert codes(plan) == ["no-orientation", "no-spacing"]
 
 
 def test_a_single_slice_is_a_volume_of_one(tmp_path: Path) -> None:
