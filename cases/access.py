@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
 from accounts.access import Capability, require
+from cases.exposures import masks_shown
 from cases.models import Annotation, Case, Comment, ImportRun, Measurement, ReaderGroup, SavedFilter, Series, Upload
 from spineplatform.shared.errors import NotFound
 
@@ -41,7 +42,9 @@ def series_get(user: Any, series_id: Id, capability: Capability = Capability.VIE
 
 def annotation_get(user: Any, annotation_id: Id, capability: Capability = Capability.VIEW_CASES) -> Annotation:
     rows = Annotation.objects.seen_by(user).select_related("series__case", "author")
-    return row_get(rows, user, annotation_id, capability)
+    mask = row_get(rows, user, annotation_id, capability)
+    masks_shown([mask], user)
+    return mask
 
 
 def comment_get(user: Any, comment_id: Id, capability: Capability = Capability.VIEW_CASES) -> Comment:

@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.access import Capability
 from cases.access import Id, row_get
+from cases.exposures import masks_shown
 from cases.models import Annotation, Series
 from inference.models import ComparisonRun, InferenceRun, ReportRun
 
@@ -21,7 +22,9 @@ def comparison_get(user: Any, run_id: Id, capability: Capability = Capability.VI
     seen = Annotation.objects.seen_by(user).values("pk")
     rows = ComparisonRun.objects.filter(reference__in=seen, predicted__in=seen)
     rows = rows.select_related("reference__series__case", "predicted")
-    return row_get(rows, user, run_id, capability)
+    run = row_get(rows, user, run_id, capability)
+    masks_shown([run.reference, run.predicted], user)
+    return run
 
 
 def reports_seen(user: Any) -> QuerySet[ReportRun]:
@@ -37,4 +40,6 @@ def reports_seen(user: Any) -> QuerySet[ReportRun]:
 
 def report_get(user: Any, run_id: Id, capability: Capability = Capability.VIEW_CASES) -> ReportRun:
     rows = reports_seen(user).select_related("case__patient", "series", "annotation", "requested_by")
-    return row_get(rows, user, run_id, capability)
+    run = row_get(rows, user, run_id, capability)
+    masks_shown(run.masks.all(), user)
+    return run

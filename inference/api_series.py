@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from accounts.access import Capability
 from cases.access import annotation_get, series_get
+from cases.exposures import masks_shown
 from cases.imaging.api_masks import MaskOut
 from cases.intake.uploads import received
 from cases.models import Annotation
@@ -95,6 +96,7 @@ class MaskListView(ReceivingView):
     def get(self, request: Request, series_id: str) -> Response:
         """The masks of a series, newest first."""
         masks: QuerySet[Annotation] = series_get(request.user, series_id).annotations.seen_by(request.user)
+        masks_shown(masks, request.user)
         return self.page(masks.select_related(*MADE_BY), MaskDetailOut)
 
     @extend_schema(

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from accounts.access import Capability, institutions_with
+from cases.exposures import masks_shown
 from cases.models import Annotation, Series
 from inference.models import ComparisonRun, InferenceRun, Prediction
 
@@ -29,13 +30,14 @@ class SeriesResults:
 def series_results(series: Series, user: Any) -> SeriesResults:
     """What this person may see of a series: comparisons only of masks that they see."""
     seen = series.annotations.seen_by(user)
-    masks = seen.select_related("author", "prediction__model_version", "prediction__run")
+    masks = list(seen.select_related("author", "prediction__model_version", "prediction__run"))
+    masks_shown(masks, user)
     runs = series.inference_runs.select_related("model_version", "prediction").order_by("-created_at")[:20]
     comparisons = ComparisonRun.objects.filter(
         reference__in=seen.order_by(), predicted__in=seen.order_by()
     ).select_related("reference", "predicted")
     comparisons = comparisons.defer("result")  # one row for each slice
-    return SeriesResults(series, list(masks), list(runs), list(comparisons))
+    return SeriesResults(series, masks, list(runs), list(comparisons))
 
 
 def runs_seen(user: Any) -> QuerySet[InferenceRun]:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.access import Capability, has_capability, require
 from accounts.models import Institution
+from cases.agreement.blinding import check_added, check_newcomers, check_removed, parts_given_up
 from cases.agreement.selectors import have_read, lowest_dice, margin_is_fixed
 from cases.agreement.services import item_locked, readings_advance, run_start
 from cases.agreement.telling import (
@@ -23,7 +24,7 @@ from cases.agreement.telling import (
     settled_no_more,
 )
 from cases.models import ProjectMember, ReadingItem, ReadingProject, Series
-from cases.models.agreement import DEFAULT_MARGIN, AgreementJob, ItemState, ProjectRole
+from cases.models.agreement import BEING_READ, DEFAULT_MARGIN, AgreementJob, ItemState, ProjectRole
 from cases.telling import person_group, tell_changed
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, UserError
@@ -142,14 +143,17 @@ def project_add_series(*, project: ReadingProject, series: Iterable[Series], act
 
     Raises:
         SeriesElsewhere: one of them is in a project already.
+        ReaderHasSeen: a reader of a blind project has seen others' masks of one of them.
         Forbidden, NotFound: ``actor`` may not run projects there, or a series is of another institution.
     """
     require(actor, project.institution_id, Capability.MANAGE_PROJECTS)
     try:
         with transaction.atomic():
             row = project_held(project.pk)
+            added = list(series)
+            check_added(row, added)
             items = ReadingItem.objects.bulk_create(
-                ReadingItem(institution_id=row.institution_id, project=row, series=one) for one in series
+                ReadingItem(institution_id=row.institution_id, project=row, series=one) for one in added
             )
             _record(actor, "project.series_added", row, series=[str(item.series_id) for item in items])
             if items:
@@ -165,6 +169,7 @@ def item_remove(*, item: ReadingItem, actor: Any) -> None:
 
     Raises:
         ReadingBegun: somebody has.
+        WorkStaysHidden: blind readers would see what was made of it meanwhile.
         Forbidden, NotFound: ``actor`` may not run projects there.
     """
     require(actor, item.institution_id, Capability.MANAGE_PROJECTS)
@@ -172,6 +177,7 @@ def item_remove(*, item: ReadingItem, actor: Any) -> None:
         if item_locked(item).state != ItemState.WAITING:
             raise ReadingBegun
         project = project_held(item.project_id)
+        check_removed(project, item)
         _record(actor, "project.series_removed", project, series=[str(item.series_id)])
         item.delete()
         notices_correct(project)
@@ -202,6 +208,7 @@ def project_change(*, project: ReadingProject, actor: Any, changes: ProjectChang
         ProjectNameTaken: the name is used.
         ReaderStays: somebody who has finished a series would adjudicate.
         AdjudicatorHasSeen: an adjudicator would become a reader while a series is being read blindly.
+        ReaderHasSeen: a new reader has seen others' masks of a series that is to be read blindly.
         MarginFixed: there are figures already that the margin judges.
         Forbidden, NotFound: ``actor`` may not run projects there.
     """
@@ -254,6 +261,7 @@ def _check_change(
     begun = row.blind and any(item.state == ItemState.ONE_READ for item in items)
     if begun and any(roles.get(one.pk) == ProjectRole.ADJUDICATOR for one in people[ProjectRole.READER]):
         raise AdjudicatorHasSeen
+    check_newcomers(row, people[ProjectRole.READER])
     if changes.get("margin", row.margin) != row.margin and margin_is_fixed(row):
         raise MarginFixed
 
@@ -269,7 +277,7 @@ def _write(row: ReadingProject, changes: ProjectChanges, people: dict[ProjectRol
     for name in ("name", "agreed_dice", "margin"):
         setattr(row, name, changes.get(name, getattr(row, name)))
     row.save(update_fields=["name", "agreed_dice", "margin"])
-    _leave(row, people[ProjectRole.READER])
+    _leave(row, people)
     for role in ProjectRole:
         row.members.taking_part().filter(role=role).exclude(user__in=people[role]).delete()
     for role in ProjectRole:
@@ -279,15 +287,20 @@ def _write(row: ReadingProject, changes: ProjectChanges, people: dict[ProjectRol
         )
 
 
-def _leave(row: ReadingProject, readers: list[Any]) -> None:
+def _leave(row: ReadingProject, people: dict[ProjectRole, list[Any]]) -> None:
     """Who has read is kept when leaving, and comes back to the same place.
 
-    Of a blind project that has begun everybody is kept, so that nobody is shown what others drew and then reads.
+    Of a blind project with something to read everybody is kept, and stays blind, save who adjudicates from now on.
     """
+    readers, adjudicators = people[ProjectRole.READER], people[ProjectRole.ADJUDICATOR]
     row.members.filter(user__in=readers).update(left_at=None)
-    gone = row.members.taking_part().filter(role=ProjectRole.READER).exclude(user__in=readers)
-    begun = have_read(row)
-    kept = gone if row.blind and begun.exists() else gone.filter(user__in=begun)
+    reading = row.members.filter(role=ProjectRole.READER)
+    changing = reading.filter(user__in=adjudicators)
+    parts_given_up(row, [one.user for one in changing.select_related("user")])
+    changing.delete()  # none of them has read
+    gone = reading.taking_part().exclude(user__in=readers)
+    blind = row.blind and row.items.filter(state__in=BEING_READ).exists()
+    kept = gone if blind else gone.filter(user__in=have_read(row))
     kept.update(left_at=timezone.now())
 
 

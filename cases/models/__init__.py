@@ -3,7 +3,7 @@
 from cases.models.agreement import AgreementRun, Decision, ProjectMember, Reading, ReadingItem, ReadingProject
 from cases.models.cases import SIGNED, WAITING, Case, CaseState, InstitutionRowQuerySet, Patient, Series
 from cases.models.comments import Comment, Notice, NoticeKind
-from cases.models.masks import Annotation, AnnotationSource
+from cases.models.masks import Annotation, AnnotationSource, Exposure
 from cases.models.presence import Presence
 from cases.models.reading import Draft, Measurement, MeasurementKind, ViewerSettings
 from cases.models.reviews import Review, ReviewVerdict
@@ -22,6 +22,7 @@ __all__ = [
     "Comment",
     "Decision",
     "Draft",
+    "Exposure",
     "FileVerdict",
     "ImportRun",
     "InstitutionRowQuerySet",

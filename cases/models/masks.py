@@ -35,6 +35,23 @@ class AnnotationQuerySet(InstitutionRowQuerySet["Annotation"]):
         return self.filter(Q(series__reading_item__isnull=True) | Q(decision__isnull=False))
 
 
+class Exposure(models.Model):
+    """A person has been shown a mask of a series that somebody else drew. Kept for ever: nobody unsees a mask.
+
+    Whoever has one is no blind reader of that series any more, whatever becomes of projects and of parts in them.
+    """
+
+    series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="exposures")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["series", "user"], name="cases_exposure_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} has seen masks of {self.series}"
+
+
 class Annotation(models.Model):
     """A mask on a series, by a person or a model. Immutable: a correction is a new one with its ``parent``."""
 

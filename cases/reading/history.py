@@ -9,6 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from cases.exposures import masks_shown
 from cases.models import Annotation, Review, Series
 from cases.models.comments import read_address
 from spineml import measure
@@ -54,6 +55,7 @@ class Event:
 def history_of(series: Series, user: Any) -> list[Event]:
     """The events that this person may see. Nothing is ever taken out of it: masks and reviews do not change."""
     masks = list(series.annotations.seen_by(user).select_related("author", "prediction__model_version"))
+    masks_shown(masks, user)
     by_id = {mask.pk: mask for mask in masks}
     reviews = series.reviews.seen_by(user).select_related("reader")
     told = [_made(series, mask, by_id) for mask in masks]

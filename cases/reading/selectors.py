@@ -11,6 +11,7 @@ from django.urls import reverse
 from accounts.access import Capability, has_capability
 from cases.agreement.selectors import measurements_for
 from cases.comments.selectors import comment_facts, comments_of
+from cases.exposures import masks_shown
 from cases.models import Annotation, AnnotationSource, Draft, Measurement, ReviewVerdict, Series, ViewerSettings
 from spineml.csv_text import csv_text
 
@@ -24,6 +25,7 @@ CSV_COLUMNS = ["kind", "plane", "index", "name", "value", "points_lps_mm", "auth
 def reading_of(series: Series, user: Any) -> dict[str, Any]:
     """Grid, masks and last comments (newest first), the person's draft, measurements, settings, rights, addresses."""
     masks = masks_for(series, user)
+    masks_shown(masks, user)
     return {
         "series": _series(series),
         "user": {"id": user.pk, "name": user.display_name()},

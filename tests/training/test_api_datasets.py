@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.test import Client
 
-from accounts.models import Institution, Role, User
+from accounts.models import Institution, Membership, Role, User
+from cases.models import Exposure
 from spineml.volume_file import read_volume
 from spineplatform.shared import storage
 from spineplatform.shared.models import AuditEvent
 from tests import factories
 from tests.api_client import api, problem
-from tests.training import chosen, judged
+from tests.cases import projects
+from tests.training import chosen, judged, learnable
 from training.models import Dataset, TrainingRun
 
 pytestmark = pytest.mark.django_db
@@ -182,3 +185,36 @@ def test_findings_at_another_institution_have_no_case_to_open(place: Institution
     stranger: User = factories.user(Role.MODEL_ADMIN, institution=elsewhere)
     (found,) = api(stranger).get(f"{DATASETS}{draft.pk}/").json()["findings"]
     assert found["page"] == ""
+
+
+# --- blind reading ----------------------------------------------------------------------------------------------------
+def test_who_reads_a_series_blindly_gets_no_file_with_its_mask_and_who_got_one_reads_no_more(
+    place: Institution,
+) -> None:
+    data = chosen.frozen(place)
+    series = data.items.get().annotation.series
+    group = projects.group(institution=place)
+    item = projects.item(group.project, series)
+    runner, adjudicator = group.second, group.third
+    for person in (runner, adjudicator):
+        Membership.objects.create(user=person, institution=place, role=Role.MODEL_ADMIN)
+    address = f"{DATASETS}{data.pk}/download/"
+    assert problem(api(runner).get(address)) == (409, "dataset-read-blindly")
+    answer = api(adjudicator).get(address)
+    assert answer.status_code == 200
+    b"".join(answer.streaming_content)
+    assert list(Exposure.objects.values_list("series", "user")) == [(item.series_id, adjudicator.pk)]
+
+
+def test_pictures_of_a_training_hide_what_is_read_blindly(place: Institution) -> None:
+    data = chosen.frozen(place)
+    group = projects.group(institution=place)
+    run = learnable.run(data)
+    sample = learnable.sample(run)
+    projects.item(group.project, sample.series)
+    Membership.objects.create(user=group.second, institution=place, role=Role.MODEL_ADMIN)
+    address = f"/api/v1/trainings/{run.pk}/samples/{sample.pk}.png"
+    assert api(group.second).get(address).status_code == 404
+    page = Client()
+    page.force_login(group.second)
+    assert str(sample.pk) not in page.get(f"/models/trainings/{run.pk}/").content.decode()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.text import slugify
 
+from cases.exposures import masks_shown
+from cases.models import Annotation
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import Conflict
 from spineplatform.shared.http import file_download
@@ -19,14 +21,25 @@ class DatasetNotFrozenYet(Conflict):
     code = "dataset-not-frozen"
 
 
+class DatasetReadBlindly(Conflict):
+    """You read a series of this data set blindly, and its file holds the mask of it. Finish the reading first."""
+
+    code = "dataset-read-blindly"
+
+
 def dataset_file(request: HttpRequest, dataset: Dataset) -> HttpResponseBase:
-    """The HDF5 file of a data set the caller was let through to.
+    """The HDF5 file of a data set the caller was let through to; who has it has been shown its masks.
 
     Raises:
         DatasetNotFrozenYet: there is none.
+        DatasetReadBlindly: the caller reads one of its series blindly now.
     """
     if not dataset.is_frozen:
         raise DatasetNotFrozenYet
+    masks = Annotation.objects.filter(dataset_items__dataset=dataset)
+    if masks.exclude(pk__in=masks.seen_by(request.user)).exists():
+        raise DatasetReadBlindly
+    masks_shown(masks, request.user)
     for place in dataset.institutions.all():
         audit.record(actor=request.user, action="dataset.downloaded", object_id=dataset.pk, institution_id=place.pk)
     path = storage.local_path(dataset.file)

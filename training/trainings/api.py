@@ -14,6 +14,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access import Capability, require_anywhere
+from cases.exposures import exposures_record
+from cases.models import Series
 from spineplatform.shared import storage
 from spineplatform.shared.api import FileView, ListView, RunOut, SaidField, checked
 from spineplatform.shared.api_schema import problems
@@ -185,18 +187,19 @@ class TrainingSampleView(FileView):
     )
     def get(self, request: Request, run_id: str, sample_id: str) -> HttpResponse:
         """What the network made of a validation slice: green both, vermillion too much, blue missed."""
-        return sample_response(training_get(request.user, run_id), sample_id)
+        return sample_response(request.user, training_get(request.user, run_id), sample_id)
 
 
-def sample_response(run: TrainingRun, sample_id: str) -> HttpResponse:
-    """The stored picture.
+def sample_response(user: Any, run: TrainingRun, sample_id: str) -> HttpResponse:
+    """The stored picture, which shows an approved mask: not to whoever reads its series blindly now.
 
     Raises:
-        NotFound: the training has no such picture.
+        NotFound: the training has no such picture, or not for ``user``.
     """
-    sample = run.samples.filter(pk=sample_id).first()
+    sample = run.samples.exclude(series__in=Series.objects.blind_to(user)).filter(pk=sample_id).first()
     if sample is None:
         raise NotFound
+    exposures_record([sample.series_id], [user.pk])
     response = HttpResponse(storage.local_path(sample.picture).read_bytes(), content_type="image/png")
     response["Cache-Control"] = "private, max-age=31536000, immutable"
     return response

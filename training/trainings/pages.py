@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import Capability, institutions_with, require_anywhere
+from cases.models import Series
 from spineml.training_settings import TrainingSettings
 from spineplatform.shared.errors import UserError
 from spineplatform.shared.http import run_action
@@ -126,7 +127,9 @@ def training_page(request: HttpRequest, run_id: str) -> HttpResponse:
         "settings": settings_explained(TrainingSettings.from_json(run.settings)),
         "epochs": epochs[::-1],
         "best": run.epochs.filter(validation_dice__isnull=False).order_by("-validation_dice", "epoch").first(),
-        "pictures": run.samples.order_by("-epoch", "series", "slice_index"),
+        "pictures": run.samples.exclude(series__in=Series.objects.blind_to(request.user)).order_by(
+            "-epoch", "series", "slice_index"
+        ),
     }
     return render(request, "training/training.html", context)
 
@@ -169,4 +172,4 @@ def training_retry_action(request: HttpRequest, run_id: str) -> HttpResponse:
 @login_required
 @require_safe
 def training_sample(request: HttpRequest, run_id: str, sample_id: str) -> HttpResponse:
-    return sample_response(training_get(request.user, run_id), sample_id)
+    return sample_response(request.user, training_get(request.user, run_id), sample_id)
