@@ -16,7 +16,8 @@ from cases.models import Annotation, AnnotationSource, Case, Review, ReviewVerdi
 from cases.signals import mask_recorded
 from spineml import measure
 from spineml.mask_change import mask_change
-from spineml.series import ReceivedFile
+from spineml.series import PictureOrder, ReceivedFile
+from spineml.slice_names import SourceNames
 from spineml.volume_file import SliceFileReader, write_mask
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import Conflict
@@ -42,13 +43,20 @@ class MaskOrigin:
 
 
 def annotation_upload(
-    *, series: Series, actor: Any, files: Sequence[ReceivedFile], label: str = "", every_label: bool = False
+    *,
+    series: Series,
+    actor: Any,
+    files: Sequence[ReceivedFile],
+    label: str = "",
+    every_label: bool = False,
+    order: PictureOrder = "",
 ) -> Annotation:
     """Check an uploaded mask against the series' grid and keep it.
 
     Args:
         files: paths on disk with the sender's names: one NIfTI, NRRD, NPY, PNG or zip, or several PNG.
         every_label: take every value above 0 for spine, instead of refusing a mask with more than two values.
+        order: whether PNGs that are not named like the files of the series begin at the lowest slice or the highest.
 
     Raises:
         MaskRejected: with what does not fit.
@@ -58,7 +66,8 @@ def annotation_upload(
     from spineml import masks  # with nibabel: 50 MB that a web process needs only for this
 
     spatial = series.source_kind in SPATIAL_KINDS
-    mask = masks.read_mask(files, series.geometry, every_label=every_label, spatial=spatial)
+    names = SourceNames.of_meta(series.meta)
+    mask = masks.read_mask(files, series.geometry, every_label=every_label, spatial=spatial, names=names, order=order)
     with storage.work_folder("mask") as folder, storage.stored_or_removed() as stored:
         path = folder / "mask.h5"
         pixel_hash = write_mask(path, mask)

@@ -83,12 +83,20 @@ class MaskIn(serializers.Serializer[Any]):
     files = serializers.ListField(
         child=serializers.FileField(allow_empty_file=True),
         allow_empty=False,
-        help_text="One NIfTI, NRRD, MHA, NPY or zip of PNG; or one PNG for each slice, repeating the field.",
+        help_text="One NIfTI, NRRD, MHA or NPY, or one PNG for each slice, repeating the field; or a zip of these.",
     )
     label = serializers.CharField(  # type: ignore[assignment]  # not the serializer's own label
         required=False, default="", allow_blank=True, max_length=120
     )
     every_label = serializers.BooleanField(default=False, help_text="Every value above 0 is spine (label maps).")
+    order = serializers.ChoiceField(
+        choices=[("from-feet", "from-feet"), ("from-head", "from-head")],
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="Of PNGs: whether the first by number is the lowest slice or the highest. PNGs that are named like "
+        "the DICOM files need none; others begin at the lowest, unless the DICOM files begin at the highest.",
+    )
 
 
 class MaskListView(ReceivingView):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from spineml.errors import ArchiveRejected
+from spineml.errors import ArchiveRejected, ArchiveTooLarge
 from spineml.message import Message, message
 from spineml.series import FileNotUsed, FileVerdict, ReceivedFile, unique_names
 from spineml.zip_directory import DAMAGED, END_MAGIC, Entry, read_directory
@@ -74,12 +74,15 @@ def unpack(
     into: Path,
     limits: ZipLimits = DEFAULT_LIMITS,
     spent: Spent | None = None,
+    *,
+    wanted: Callable[[str], bool] = lambda name: True,
     progress: Progress = lambda done, total, name: None,
 ) -> Unpacked:
     """Extract an archive into ``into`` (created when absent) under neutral names.
 
     ``ReceivedFile.name`` keeps the path inside the archive. An archive inside the archive is extracted as a file
-    and not entered: ``scan`` gives it its verdict. ``progress`` is called before each member.
+    and not entered: ``scan`` gives it its verdict. ``wanted`` says by its name whether a member is extracted at all.
+    ``progress`` is called before each member.
 
     Raises:
         ArchiveRejected: damaged, larger than the limits, or nothing in it can be unpacked, for one and the same
@@ -89,7 +92,7 @@ def unpack(
     with zip_path.open("rb") as stream:
         work = _Unpacking(stream, into, limits, spent or Spent())
         try:
-            work.run(progress)
+            work.run(wanted, progress)
         except BaseException:
             for file in work.unpacked.files:
                 file.path.unlink(missing_ok=True)
@@ -111,12 +114,14 @@ class _Unpacking:
     spent: Spent
     unpacked: Unpacked = field(default_factory=Unpacked)
 
-    def run(self, progress: Progress) -> None:
-        entries = read_directory(self.stream, self.limits.max_files - self.spent.files, self.limits.max_table_bytes)
+    def run(self, wanted: Callable[[str], bool], progress: Progress) -> None:
+        limits = self.limits
+        table = read_directory(self.stream, limits.max_files - self.spent.files, limits.max_table_bytes)
+        entries = [entry for entry in table if wanted(entry.name)]
         if not entries:
             raise ArchiveRejected(message("The zip archive holds no files."))
         fit = [entry for entry in _with_unique_names(entries) if self._fits(entry)]
-        _charge(fit, self.limits, self.spent, self.into)
+        _charge(fit, limits, self.spent, self.into)
         for number, entry in enumerate(fit):
             progress(number, len(fit), entry.name)
             target = self.into / f"{number:06d}{_extension(entry.name)}"
@@ -197,12 +202,12 @@ def _charge(entries: Sequence[Entry], limits: ZipLimits, spent: Spent, into: Pat
     """Refuse what would exceed the limits, before anything is inflated.
 
     Raises:
-        ArchiveRejected: too many bytes, more than expand honestly, or more than the disk has room for.
+        ArchiveTooLarge: too many bytes, more than expand honestly, or more than the disk has room for.
     """
     size, packed = sum(entry.size for entry in entries), sum(entry.packed for entry in entries)
     total = spent.total_bytes + size
     if total > limits.max_total_bytes:
-        raise ArchiveRejected(
+        raise ArchiveTooLarge(
             message(
                 "The zip archive would unpack to {size} GB; at most {limit} GB are accepted. Send it in parts.",
                 size=f"{total / 1e9:.1f}",
@@ -210,14 +215,14 @@ def _charge(entries: Sequence[Entry], limits: ZipLimits, spent: Spent, into: Pat
             )
         )
     if total > limits.free_total_bytes and total > limits.max_ratio * max(spent.packed_bytes + packed, 1):
-        raise ArchiveRejected(
+        raise ArchiveTooLarge(
             message(
                 "The zip archive expands more than {ratio} times when unpacked. Such archives are refused.",
                 ratio=round(limits.max_ratio),
             )
         )
     if size + KEEP_FREE_BYTES > shutil.disk_usage(into).free:
-        raise ArchiveRejected(
+        raise ArchiveTooLarge(
             message(
                 "The server has no room to unpack the zip archive ({size} GB). Ask its administrators.",
                 size=f"{size / 1e9:.1f}",

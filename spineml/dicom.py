@@ -29,6 +29,7 @@ from spineml.dicom_stack import (
 from spineml.errors import UnreadableFile
 from spineml.mapped import MappedArray
 from spineml.series import AIR_HU, FileNotUsed, FileVerdict, IntakeOptions, Notice, ReceivedFile, SeriesPlan
+from spineml.slice_names import SourceNames
 from spineml.volume import HounsfieldArray
 
 DECODE_THREADS = 2
@@ -119,8 +120,26 @@ def _plan(
     first = images[0].header.meta
     along_z = stack.geometry.source.axes[0] == 0 and not stack.geometry.source.flips[0]
     empty = tuple(stack.empty_slots) if along_z else ()
-    meta = replace(first, gantry_tilt_deg=round(stack.tilt_deg, 2), empty_slices=empty)
+    names = SourceNames.of(_names_by_slice(stack))
+    meta = replace(
+        first,
+        gantry_tilt_deg=round(stack.tilt_deg, 2),
+        empty_slices=empty,
+        slice_names=names.parts,
+        slice_names_check=names.check,
+    )
     return SeriesPlan(stack.geometry, meta, files, DicomSlices(stack, work_dir), stack.notices)
+
+
+def _names_by_slice(stack: Stack) -> list[str]:
+    """The name of the file of each slice, from the feet; none where slices of the file are no slices of the body."""
+    source, depth = stack.geometry.source, stack.geometry.shape[0]
+    if source.axes[0] != 0:
+        return []
+    names = [""] * depth
+    for slot, image in zip(stack.slots, stack.images, strict=True):
+        names[depth - 1 - slot if source.flips[0] else slot] = image.header.file.name
+    return names
 
 
 def _without_copies(plans: list[SeriesPlan], verdicts: dict[str, FileVerdict]) -> list[SeriesPlan]:

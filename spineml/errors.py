@@ -39,6 +39,12 @@ class ArchiveRejected(SpineError):
     code = "archive-rejected"
 
 
+class ArchiveTooLarge(ArchiveRejected):
+    """The zip archive is too large when it is unpacked. Send it in parts."""
+
+    code = "archive-too-large"
+
+
 class MaskRejected(SpineError):
     """The mask does not fit the series. Export it on the grid of the series and upload it again."""
 

@@ -1,12 +1,11 @@
-"""Masks as PNG pictures: one slice, several files, or a zip of them."""
+"""Masks as PNG pictures: one for each slice."""
 
 from __future__ import annotations
 
 import io
 import struct
-import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,51 +13,43 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from spineml.errors import MaskRejected
 from spineml.mask_labels import LabelBuilder, MaskUnreadable, MaskWrongSize, check_slice_count
-from spineml.series import ReceivedFile, natural_order
+from spineml.series import PictureOrder, ReceivedFile, natural_order
+from spineml.slice_names import SourceNames, numbered_by_the_export
 from spineml.volume import Geometry
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-END_RECORD = b"PK\x05\x06"
-END_RECORD_REACH = 22 + 65_535
 BYTES_PER_PIXEL = 8
 SPARE_BYTES = 1024 * 1024
-DIRECTORY_BYTES = 16 * 1024 * 1024
-ENCRYPTED = 0x1
 GREY_MODES = ("1", "L", "I", "I;16", "I;16B")
-DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError)
-
-Load = Callable[[], bytes]
+NO_NAMES = SourceNames()
 
 
-def put_png_files(builder: LabelBuilder, files: Sequence[ReceivedFile]) -> None:
-    """Put one PNG per slice, in the natural order of their names ("slice 2" before "slice 10")."""
-    limit = _size_limit(builder.geometry)
+class MaskOrderUnclear(MaskRejected):
+    """The series is numbered from the head, the pictures by other names. Name them alike, or state their order."""
 
-    def loader(path: Path) -> Load:
-        return lambda: _read_limited(path, limit)
-
-    _put_pictures(builder, [(file.name, loader(file.path)) for file in files])
+    code = "mask-order-unclear"
 
 
-def put_png_zip(builder: LabelBuilder, path: Path) -> None:
-    """Put the PNGs of a zip archive; they are decoded one by one in memory, nothing is unpacked to disk.
+def put_png_files(
+    builder: LabelBuilder, files: Sequence[ReceivedFile], source: SourceNames = NO_NAMES, order: PictureOrder = ""
+) -> None:
+    """Put one PNG per slice: each at the slice whose file had its name, else in the order of their numbers.
 
-    Raises:
-        MaskUnreadable: the archive is damaged, encrypted, or holds something else than PNGs.
+    Args:
+        source: the names of the files of the series.
+        order: whether the first by number ("slice 2" before "slice 10") is the lowest slice or the highest; with ""
+            names that are those of the files decide, and others begin at the feet.
     """
-    _check_directory(path)
+    depth, *rows_and_columns = builder.geometry.shape
+    rows, columns = rows_and_columns
     limit = _size_limit(builder.geometry)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [member for member in archive.infolist() if not _is_clutter(member)]
-
-            def loader(member: zipfile.ZipInfo) -> Load:
-                return lambda: _read_member(archive, member, limit)
-
-            _put_pictures(builder, [(member.filename, loader(member)) for member in members])
-    except DAMAGED_ZIP as error:
-        raise MaskUnreadable("The zip archive is damaged or incomplete. Pack the PNGs again and resend.") from error
+    targets = picture_view(builder.labels, builder.geometry)
+    places = _places([file.name for file in files], source, order, depth)
+    for z, file in zip(places, files, strict=True):
+        raw = _read_limited(file.path, limit)
+        builder.put(targets[z], decode_png(raw, file.name, (rows, columns)), file.name)
 
 
 def picture_view(array: npt.NDArray[Any], geometry: Geometry) -> npt.NDArray[Any]:
@@ -90,13 +81,21 @@ def decode_png(raw: bytes, name: str, shape: tuple[int, int]) -> npt.NDArray[Any
         raise MaskUnreadable(f"{name} is a damaged PNG. Save it again and resend.") from error
 
 
-def _put_pictures(builder: LabelBuilder, pictures: list[tuple[str, Load]]) -> None:
-    check_slice_count(len(pictures), builder.geometry.shape[0])
-    rows, columns = builder.geometry.shape[1:]
-    targets = picture_view(builder.labels, builder.geometry)
-    ordered = sorted(pictures, key=lambda picture: natural_order(picture[0]))
-    for target, (name, load) in zip(targets, ordered, strict=True):
-        builder.put(target, decode_png(load(), name, (rows, columns)), name)
+def _places(names: Sequence[str], source: SourceNames, order: PictureOrder, depth: int) -> list[int]:
+    """The slice z of each picture.
+
+    Raises:
+        MaskOrderUnclear: its name does not say where a picture belongs.
+        MaskWrongSliceCount: their number differs from that of the slices.
+    """
+    by_name = source.slices_of(names) if not order else None
+    if by_name is not None and len(names) == sum(map(bool, source.parts)):
+        return by_name
+    check_slice_count(len(names), depth)
+    if not order and source.from_the_head and not numbered_by_the_export(names):
+        raise MaskOrderUnclear
+    ranks = {at: z for z, at in enumerate(sorted(range(depth), key=lambda at: natural_order(names[at])))}
+    return [depth - 1 - ranks[at] if order == "from-head" else ranks[at] for at in range(depth)]
 
 
 def _grey_values(picture: Image.Image, name: str) -> npt.NDArray[Any]:
@@ -121,33 +120,6 @@ def _read_limited(path: Path, limit: int) -> bytes:
         return _within(stream.read(limit + 1), limit)
 
 
-def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit: int) -> bytes:
-    if member.flag_bits & ENCRYPTED:
-        raise MaskUnreadable("The zip archive is protected by a password. Pack the PNGs without one and resend.")
-    with archive.open(member) as stream:
-        return _within(stream.read(limit + 1), limit)
-
-
 def _within(raw: bytes, limit: int) -> bytes:
     """A larger picture is cut: its header still says what is wrong with it, and it does not decode."""
     return raw[:24] if len(raw) > limit else raw
-
-
-def _is_clutter(member: zipfile.ZipInfo) -> bool:
-    """Folders, and what macOS and Windows add to every archive."""
-    parts = member.filename.split("/")
-    return member.is_dir() or "__MACOSX" in parts or parts[-1] in (".DS_Store", "Thumbs.db", "desktop.ini")
-
-
-def _check_directory(path: Path) -> None:
-    """Refuse a table of contents of millions of entries before zipfile loads it whole."""
-    with path.open("rb") as stream:
-        size = stream.seek(0, io.SEEK_END)
-        stream.seek(max(0, size - END_RECORD_REACH))
-        tail = stream.read()
-    start = tail.rfind(END_RECORD)
-    if start < 0 or len(tail) < start + 16:
-        raise MaskUnreadable("The zip archive is damaged or incomplete. Pack the PNGs again and resend.")
-    (directory_bytes,) = struct.unpack("<I", tail[start + 12 : start + 16])
-    if directory_bytes > DIRECTORY_BYTES:
-        raise MaskUnreadable("The zip archive holds far more files than a mask has slices.")

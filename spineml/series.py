@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 from spineml.volume import Geometry, HounsfieldArray
 
 Status = Literal["imported", "warning", "skipped", "rejected"]
+PictureOrder = Literal["", "from-feet", "from-head"]
 SourceKind = Literal["dicom", "nifti", "itk", "image", "numpy"]
 
 AIR_HU = -1024
@@ -110,7 +111,8 @@ class SeriesMeta:
 
     ``patient_id``, ``study_uid`` and ``series_uid`` are as in the file: for deriving pseudonyms, never to be stored.
     ``intensity`` says what the numbers were: "HU", "8-bit windowed", "16-bit HU+1024", ...
-    ``empty_slices`` are the z that the scan lacks; they are delivered as air.
+    ``empty_slices`` are the z that the scan lacks; they are delivered as air. ``slice_names`` and
+    ``slice_names_check`` are what `spineml.slice_names` keeps of the names of the files, slice by slice.
     """
 
     source_kind: SourceKind
@@ -132,12 +134,14 @@ class SeriesMeta:
     bits_stored: int | None = None
     intensity: str = "HU"
     empty_slices: tuple[int, ...] = ()
+    slice_names: tuple[str, ...] = ()
+    slice_names_check: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Plain values of everything but the patient's identity and the original UIDs."""
         values = {key: value for key, value in asdict(self).items() if key not in IDENTIFYING}
         values["study_date"] = self.study_date.isoformat() if self.study_date else None
-        values["empty_slices"] = list(self.empty_slices)
+        values["empty_slices"], values["slice_names"] = list(self.empty_slices), list(self.slice_names)
         return values
 
 

@@ -116,11 +116,21 @@ class UploadForm(InstitutionForm):
 
 class MaskForm(forms.Form):
     files = ManyFilesField(  # type: ignore[assignment]  # a field here, not the request's files
-        label=_("Mask"), help_text=_("NIfTI, NRRD, NPY, a zip of PNG, or one PNG for each slice.")
+        label=_("Mask"),
+        help_text=_("NIfTI, NRRD, MHA, NPY, or one PNG for each slice, named like its DICOM file; or a zip of these."),
     )
     label = forms.CharField(label=_("Name of the mask"), max_length=120, required=False)
     every_label = forms.BooleanField(
         label=_("Every value above 0 is spine"),
         required=False,
         help_text=_("For label maps with one value for each vertebra."),
+    )
+    order = forms.ChoiceField(
+        label=_("Pictures with names of their own"),
+        required=False,
+        choices=[
+            ("", _("Begin at the lowest slice, if nothing speaks against it")),
+            ("from-feet", _("Begin at the lowest slice")),
+            ("from-head", _("Begin at the highest slice")),
+        ],
     )

@@ -114,6 +114,7 @@ def mask_upload_page(request: HttpRequest, series_id: str) -> HttpResponse:
                     files=received(form.cleaned_data["files"]),
                     label=form.cleaned_data["label"],
                     every_label=form.cleaned_data["every_label"],
+                    order=form.cleaned_data["order"],
                 )
             except (UserError, SpineError) as error:
                 form.add_error("files", describe(error)[1])

@@ -1,7 +1,6 @@
 """Masks as PNGs and zips of PNGs."""
 
 import struct
-import zipfile
 import zlib
 from dataclasses import replace
 
@@ -99,17 +98,7 @@ def test_a_zip_bomb_in_a_mask_is_not_inflated(tmp_path):
     picture = png_bytes(labels_of(ONE_PICTURE)[0])
     file = write_zip(tmp_path / "mask.zip", {"0.png": picture + bytes(200_000_000)})
 
-    assert "damaged" in refused([file], masks.MaskUnreadable, ONE_PICTURE)
-
-
-def test_a_zip_with_an_endless_table_of_contents_is_not_opened(tmp_path, monkeypatch):
-    file = write_zip(tmp_path / "mask.zip", {"0.png": b"x"})
-    content = bytearray(file.path.read_bytes())
-    content[-10:-6] = struct.pack("<I", 2**31)
-    file.path.write_bytes(content)
-    monkeypatch.setattr(zipfile, "ZipFile", lambda *args: pytest.fail("opened"))
-
-    assert "far more files" in refused([file], masks.MaskUnreadable)
+    assert "far more than a mask" in refused([file], masks.MaskUnreadable, ONE_PICTURE)
 
 
 def test_a_zip_with_a_password_is_refused(tmp_path):

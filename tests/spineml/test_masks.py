@@ -30,6 +30,7 @@ def test_every_reason_has_its_own_code():
         "mask-empty",
         "mask-too-many-values",
         "mask-unreadable",
+        "mask-order-unclear",
         mask_edit.SliceDamaged.code,
     }
 
@@ -96,4 +97,5 @@ def test_an_empty_file_is_said_to_be_empty(tmp_path):
 def test_several_volumes_are_refused(tmp_path):
     good_files(tmp_path)
 
-    assert "PNGs only" in refused([received(tmp_path / n) for n in ("a.npy", "a.nii")], masks.MaskUnreadable)
+    reason = refused([received(tmp_path / n) for n in ("a.npy", "a.nii")], masks.MaskUnreadable)
+    assert "several mask files: a.npy, a.nii" in reason
