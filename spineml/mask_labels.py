@@ -8,9 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from spineml.errors import MaskRejected
+from spineml.message import message
 from spineml.volume import Geometry, LabelArray, Mask
 
 LISTED_VALUES = 12
+# What resampling, averaging and scaling leave of a whole number: 0.99999994, or 254.9999.
+ROUNDING = 1e-3
 
 
 class MaskUnreadable(MaskRejected):
@@ -65,15 +68,24 @@ class LabelBuilder:
     def put(self, target: LabelArray, values: npt.NDArray[Any], name: str) -> None:
         """Write ``values > 0`` into ``target``, a view of ``labels`` of the same shape.
 
+        Values within 0.001 of a whole number are taken for it.
+
         Raises:
             MaskUnreadable: the values are no plain numbers, or not finite.
             MaskTooManyValues: so many different values occurred that reading on is pointless.
         """
         if values.dtype.kind not in "buif":
-            raise MaskUnreadable(f"{name} holds {values.dtype} values. A mask holds whole numbers.")
+            raise MaskUnreadable(
+                message("{name} holds {kind} values. A mask holds whole numbers.", name=name, kind=str(values.dtype))
+            )
         low, high = float(values.min()), float(values.max())
         if not (np.isfinite(low) and np.isfinite(high)):
-            raise MaskUnreadable(f"{name} holds values that are no numbers (NaN or infinite). Save it as 0 and 255.")
+            raise MaskUnreadable(
+                message("{name} holds values that are no numbers (NaN or infinite). Save it as 0 and 255.", name=name)
+            )
+        if values.dtype.kind == "f":
+            values = _whole(values)
+            low, high = float(values.min()), float(values.max())
         if not self._every_label:
             self._remember(values, low, high)
         np.greater(values, 0, out=target, casting="unsafe")
@@ -100,12 +112,38 @@ class LabelBuilder:
 
     def _too_many(self) -> MaskTooManyValues:
         found = sorted(self._values)
-        listed = ", ".join(f"{value:.6g}" for value in found[:LISTED_VALUES])
-        more = " and more" if len(found) > LISTED_VALUES else ""
+        listed = ", ".join(_apart(found[:LISTED_VALUES]))
+        if len(found) > LISTED_VALUES:
+            return MaskTooManyValues(
+                message(
+                    "The mask holds the values {listed} and more. It may hold two: 0 for the background and 255 (or 1) "
+                    "for the spine. Save it without grey edges, or merge its labels into one.",
+                    listed=listed,
+                )
+            )
         return MaskTooManyValues(
-            f"The mask holds the values {listed}{more}. It may hold two: 0 for the background and 255 (or 1) for "
-            "the spine. Save it without grey edges, or merge its labels into one."
+            message(
+                "The mask holds the values {listed}. It may hold two: 0 for the background and 255 (or 1) for "
+                "the spine. Save it without grey edges, or merge its labels into one.",
+                listed=listed,
+            )
         )
+
+
+def _whole(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The values with those that are almost whole made whole."""
+    rounded = np.rint(values)
+    close = np.abs(values - rounded) <= ROUNDING
+    return rounded if close.all() else np.where(close, rounded, values)
+
+
+def _apart(values: list[float]) -> list[str]:
+    """The numbers in as few digits as show that they differ."""
+    for digits in (6, 9, 12, 17):
+        shown = [f"{value:.{digits}g}" for value in values]
+        if len(set(shown)) == len(values):
+            return shown
+    return shown
 
 
 def check_shape(found: tuple[int, int, int], expected: tuple[int, int, int]) -> None:
@@ -117,16 +155,34 @@ def check_shape(found: tuple[int, int, int], expected: tuple[int, int, int]) -> 
     """
     if found[1:] != expected[1:]:
         raise MaskWrongSize(
-            f"The mask has {found[1]} rows and {found[2]} columns in each slice, the series has {expected[1]} and "
-            f"{expected[2]}. Export the mask on the grid of the series."
+            message(
+                "The mask has {rows} rows and {columns} columns in each slice, the series has {series_rows} and "
+                "{series_columns}. Export the mask on the grid of the series.",
+                rows=found[1],
+                columns=found[2],
+                series_rows=expected[1],
+                series_columns=expected[2],
+            )
         )
     check_slice_count(found[0], expected[0])
 
 
 def check_slice_count(found: int, expected: int) -> None:
     """Raise MaskWrongSliceCount when the numbers differ."""
-    if found != expected:
+    if found == expected:
+        return
+    if found == 1:
         raise MaskWrongSliceCount(
-            f"The mask has {found} slice{'s' if found != 1 else ''}, the series has {expected}. "
-            "Upload one mask slice for every slice of the series."
+            message(
+                "The mask has 1 slice, the series has {expected}. Upload one mask slice for every slice of the series.",
+                expected=expected,
+            )
         )
+    raise MaskWrongSliceCount(
+        message(
+            "The mask has {found} slices, the series has {expected}. "
+            "Upload one mask slice for every slice of the series.",
+            found=found,
+            expected=expected,
+        )
+    )

@@ -57,3 +57,30 @@ def test_values_that_are_no_numbers_are_refused(tmp_path, value):
     np.save(tmp_path / "mask.npy", values)
 
     assert "NaN or infinite" in refused([received(tmp_path / "mask.npy")], masks.MaskUnreadable)
+
+
+def test_values_that_resampling_left_almost_whole_are_taken(tmp_path):
+    labels = labels_of(SERIES)
+    for dtype in (np.float32, np.float64):
+        for spine in (0.99999994, 1.0004, 254.9999):
+            values = np.where(labels > 0, spine, -0.0003 if dtype is np.float32 else 0.0).astype(dtype)
+            np.save(tmp_path / "mask.npy", values)
+            for every_label in (False, True):
+                found = masks.read_mask([received(tmp_path / "mask.npy")], SERIES, every_label=every_label)
+                assert (found.labels == labels).all()
+
+
+def test_values_almost_one_and_one_are_one_label(tmp_path):
+    values = labels_of(SERIES).astype(np.float32)
+    values[0][values[0] > 0] = np.float32(0.99999994)
+    np.save(tmp_path / "mask.npy", values)
+
+    assert (masks.read_mask([received(tmp_path / "mask.npy")], SERIES).labels == labels_of(SERIES)).all()
+
+
+def test_values_that_differ_late_are_listed_so_that_one_sees_it(tmp_path):
+    values = labels_of(SERIES).astype(np.float64)
+    values[0, 0, :2] = 0.4999998, 0.4999999
+    np.save(tmp_path / "mask.npy", values)
+
+    assert "0, 0.4999998, 0.4999999, 1." in refused([received(tmp_path / "mask.npy")], masks.MaskTooManyValues)
