@@ -11,13 +11,11 @@ for granted.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -26,12 +24,15 @@ import numpy.typing as npt
 from spineml import model_file
 from spineml.architecture import NORM_EPSILON, Architecture
 from spineml.errors import ModelFileRejected
+from spineml.hdf5_limits import plain_data_sets, text_attribute, text_list_attribute
 from spineml.keras2_graph import Plan, Step, plan_of
+from spineml.message import message
 from spineml.model_file import ModelSpec
 from spineml.preprocess import MAX_CANVAS, Preprocess
 
 MODEL_CONFIG, LAYER_NAMES, WEIGHTS_GROUP = "model_config", "layer_names", "model_weights"
 MAX_CONFIG_CHARACTERS = 4 * 1024**2
+MAX_VERSION_CHARACTERS = 1000
 CANVAS_STEP = 32
 NORM_VARIABLES = ("gamma", "beta", "moving_mean", "moving_variance")
 Layers = Mapping[str, Mapping[str, h5py.Dataset]]
@@ -84,23 +85,25 @@ def _for_side(preprocess: Preprocess, side: int | None, architecture: Architectu
 
 def _keras_version(file: h5py.File) -> str:
     holder = file if "keras_version" in file.attrs else file.get(WEIGHTS_GROUP, file)
-    version = holder.attrs.get("keras_version", "2")
-    return _text(version)[:20]
+    if "keras_version" not in holder.attrs:
+        return "2"
+    return text_attribute(holder, "keras_version", MAX_VERSION_CHARACTERS)[:20]
 
 
 # --- what is in the file ----------------------------------------------------------------------------------------------
 def _layers(file: h5py.File) -> Layers:
     """The variables of each layer by their short names; optimiser states are never looked at."""
-    group = file
-    if MODEL_CONFIG in file.attrs:
-        link = file.get(WEIGHTS_GROUP, getlink=True)
-        if not isinstance(link, h5py.HardLink) or not isinstance(file[WEIGHTS_GROUP], h5py.Group):
-            raise ModelFileRejected(
-                "The file describes a model, but its weights are not in it. Save the whole model again."
-            )
-        group = file[WEIGHTS_GROUP]
+    inside = f"{WEIGHTS_GROUP}/" if MODEL_CONFIG in file.attrs else ""
+    found_data = plain_data_sets(file)
+    if inside and not any(path.startswith(inside) for path in found_data):
+        raise ModelFileRejected(
+            message("The file describes a model, but its weights are not in it. Save the whole model again.")
+        )
     layers: dict[str, dict[str, h5py.Dataset]] = defaultdict(dict)
-    for path, found in model_file.data_sets(group).items():
+    for place, found in found_data.items():
+        if not place.startswith(inside):
+            continue
+        path = place.removeprefix(inside)
         layer, variable = path.split("/")[0], path.split("/")[-1].split(":")[0]
         if variable in layers[layer]:
             raise ModelFileRejected(f"Layer “{layer}” holds several variables “{variable}”: models inside models.")
@@ -113,11 +116,14 @@ def _layers(file: h5py.File) -> Layers:
 def _plan(file: h5py.File, layers: Layers) -> Plan:
     if MODEL_CONFIG not in file.attrs:
         return _plan_of_weights(file, layers)
-    text = _text(file.attrs[MODEL_CONFIG])
-    if len(text) > MAX_CONFIG_CHARACTERS:
-        raise ModelFileRejected("The model's description is longer than that of any U-Net of this family.")
     try:
-        return plan_of(json.loads(text))
+        text = text_attribute(file, MODEL_CONFIG, MAX_CONFIG_CHARACTERS)
+    except TypeError as error:
+        raise ModelFileRejected(
+            message("The model's description is no text, or longer than that of any U-Net of this family.")
+        ) from error
+    try:
+        return plan_of(model_file.finite_json(text))
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
         raise ModelFileRejected(
             "The model's description is not one that Keras 2 writes. Save its weights alone and upload those."
@@ -126,7 +132,7 @@ def _plan(file: h5py.File, layers: Layers) -> Plan:
 
 def _plan_of_weights(file: h5py.File, layers: Layers) -> Plan:
     """The layers that have weights, in the order in which Keras names them: from the input to the output."""
-    names = [_text(name) for name in np.atleast_1d(file.attrs[LAYER_NAMES])]
+    names = text_list_attribute(file, LAYER_NAMES)
     steps: list[Step] = []
     for name in names:
         variables = layers.get(name, {})
@@ -137,19 +143,6 @@ def _plan_of_weights(file: h5py.File, layers: Layers) -> Plan:
         elif variables:
             raise ModelFileRejected(f"Layer “{name[:60]}” is not one that a U-Net of this family has.")
     return Plan(tuple(steps))
-
-
-def _text(value: Any) -> str:
-    """An attribute's text, whichever way Keras and h5py wrote it.
-
-    Raises:
-        TypeError: it is not text.
-    """
-    if isinstance(value, bytes | np.bytes_):
-        return bytes(value).decode(errors="replace")
-    if not isinstance(value, str):
-        raise TypeError("not a text")
-    return value
 
 
 # --- as our network ---------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
-from math import prod
+from math import isfinite, prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,8 @@ import numpy.typing as npt
 
 from spineml.architecture import Architecture
 from spineml.errors import ModelFileRejected
+from spineml.hdf5_limits import plain_data_sets, text_attribute
+from spineml.message import message
 from spineml.postprocess import Postprocess
 from spineml.preprocess import Preprocess
 
@@ -39,7 +41,6 @@ FORMAT = 1
 TASK = "spine-ct"
 MAX_FILE_BYTES = 512 * 1024**2
 MAX_SPEC_CHARACTERS = 1024**2
-MAX_OBJECTS = 2000
 Weights = dict[str, npt.NDArray[np.float32]]
 
 
@@ -187,7 +188,7 @@ def read(path: Path) -> tuple[ModelSpec, Weights]:
     """The spec and the weights by ``layer/variable``; the same checks and errors as `inspect`."""
     with opened(path) as file:
         _refuse_whole_models(file)
-        found = data_sets(file)
+        found = plain_data_sets(file)
         spec = _read_spec(file)
         return spec, _read_weights(found, spec.architecture)
 
@@ -269,57 +270,42 @@ def _refuse_whole_models(file: h5py.File) -> None:
         )
 
 
-def data_sets(group: h5py.Group) -> dict[str, h5py.Dataset]:
-    """Every data set below ``group`` by its path; nothing is opened that is not in this very file.
-
-    Raises:
-        ModelFileRejected: a link, data kept in another file, groups nested too deeply, or far too many objects.
-    """
-    found = {}
-    for count, (name, member) in enumerate(_members(group, "", depth=0)):
-        if count >= MAX_OBJECTS:
-            raise ModelFileRejected(f"The file holds more than {MAX_OBJECTS} objects, which no model of ours does.")
-        if isinstance(member, h5py.Dataset):
-            if member.external or member.is_virtual:
-                raise ModelFileRejected(
-                    f"“{name}” keeps its data in another file. Save the model as one complete file."
-                )
-            found[name] = member
-    return found
-
-
-def _members(group: h5py.Group, prefix: str, *, depth: int) -> Iterator[tuple[str, Any]]:
-    if depth > 6:
-        raise ModelFileRejected("The file's groups are nested more deeply than those of any model of ours.")
-    for name in group:
-        path = f"{prefix}/{name}" if prefix else name
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise ModelFileRejected(f"“{path}” is a link to elsewhere. Save the model as one complete file.")
-        member = group[name]
-        yield path, member
-        if isinstance(member, h5py.Group):
-            yield from _members(member, path, depth=depth + 1)
-
-
 def _read_spec(file: h5py.File) -> ModelSpec:
     if SPEC_ATTRIBUTE not in file.attrs:
         raise ModelFileRejected(
             "The file has no spec: it does not say its architecture and preprocessing. "
             "Upload a file that this platform or its training script wrote."
         )
-    attribute = file.attrs.get_id(SPEC_ATTRIBUTE)
-    if attribute.shape != () or attribute.get_storage_size() > MAX_SPEC_CHARACTERS:
-        raise ModelFileRejected("The file's spec is not a text of reasonable length.")
-    text = file.attrs[SPEC_ATTRIBUTE]
-    if not isinstance(text, str) or len(text) > MAX_SPEC_CHARACTERS:
-        raise ModelFileRejected("The file's spec is not a text of reasonable length.")
     try:
-        spec = ModelSpec.from_json(json.loads(text))
+        text = text_attribute(file, SPEC_ATTRIBUTE, MAX_SPEC_CHARACTERS)
+    except TypeError as error:
+        raise ModelFileRejected(message("The file's spec is not a text of reasonable length.")) from error
+    try:
+        spec = ModelSpec.from_json(finite_json(text))
     except (KeyError, TypeError, ValueError, RecursionError, AttributeError) as error:
-        raise ModelFileRejected(f"The file's spec cannot be used ({_short(error)}). Save the model again.") from error
+        raise ModelFileRejected(
+            message("The file's spec cannot be used ({reason}). Save the model again.", reason=_short(error))
+        ) from error
     if spec.task != TASK:
         raise ModelFileRejected(f"The model is for “{spec.task[:40]}”; this platform runs “{TASK}”.")
     return spec
+
+
+def finite_json(text: str) -> Any:
+    """The values of a JSON text whose numbers are all finite.
+
+    Raises:
+        ValueError: it is no JSON, or holds a number that is none (NaN, Infinity, 1e999).
+        RecursionError: it is nested too deeply.
+    """
+    return json.loads(text, parse_float=_finite, parse_constant=_finite)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError(f"{text[:20]} is no number")
+    return value
 
 
 def _short(error: Exception) -> str:

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pytest
 
-from spineml import model_file
+from spineml import hdf5_limits, model_file
 from spineml.architecture import Architecture
 from spineml.errors import ModelFileRejected
 from spineml.model_file import SPEC_ATTRIBUTE, stored_name
@@ -119,7 +119,7 @@ def cycle(file: h5py.File) -> None:
 
 
 def many_objects(file: h5py.File) -> None:
-    for number in range(model_file.MAX_OBJECTS + 1):
+    for number in range(hdf5_limits.MAX_OBJECTS + 1):
         file.create_group(f"group_{number}")
 
 
