@@ -10,24 +10,25 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 
 from accounts.models import Institution, Role, User
+from spineml.message import message
 from spineplatform.shared.errors import Forbidden, NotFound, UserError
 
 
 class Capability(enum.Enum):
     """A right inside one institution."""
 
-    VIEW_CASES = "see cases, masks and results"
-    UPLOAD_CT = "upload CT"
-    SEGMENT = "start a segmentation"
-    UPLOAD_MASK = "upload masks"
-    CORRECT_MASK = "correct masks and measure"
-    REVIEW = "approve and reject masks"
-    ASSIGN = "assign cases"
-    LEAD = "see the figures of every reader"
-    MANAGE_PROJECTS = "run reading projects"
-    VIEW_MODELS = "see the model versions"
-    MANAGE_MODELS = "download and manage model versions"
-    MANAGE_PEOPLE = "create accounts and give roles"
+    VIEW_CASES = message("see cases, masks and results")
+    UPLOAD_CT = message("upload CT")
+    SEGMENT = message("start a segmentation")
+    UPLOAD_MASK = message("upload masks")
+    CORRECT_MASK = message("correct masks and measure")
+    REVIEW = message("approve and reject masks")
+    ASSIGN = message("assign cases")
+    LEAD = message("see the figures of every reader")
+    MANAGE_PROJECTS = message("run reading projects")
+    VIEW_MODELS = message("see the model versions")
+    MANAGE_MODELS = message("download and manage model versions")
+    MANAGE_PEOPLE = message("create accounts and give roles")
 
 
 C = Capability
@@ -71,13 +72,22 @@ def require(user: Any, institution_id: uuid.UUID, capability: Capability) -> Non
         return
     if not has_capability(user, institution_id, Capability.VIEW_CASES):
         raise NotFound
-    raise Forbidden(f"Your role does not allow you to {capability.value}. Ask your institution's administrator.")
+    raise Forbidden(
+        message(
+            "Your role does not allow you to {action}. Ask your institution's administrator.", action=capability.value
+        )
+    )
 
 
 def require_anywhere(user: Any, capability: Capability) -> None:
     """Raise Forbidden unless ``user`` has ``capability`` in at least one institution."""
     if not institutions_with(user, capability).exists():
-        raise Forbidden(f"Your role does not allow you to {capability.value}. Ask your institution's administrator.")
+        raise Forbidden(
+            message(
+                "Your role does not allow you to {action}. Ask your institution's administrator.",
+                action=capability.value,
+            )
+        )
 
 
 def institution_get(user: Any, institution_id: uuid.UUID | str, capability: Capability) -> Institution:

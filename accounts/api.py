@@ -8,6 +8,7 @@ from axes.helpers import get_cool_off
 from django.contrib.auth import authenticate
 from django.contrib.auth.signals import user_logged_in
 from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from knox.models import AuthToken
 from rest_framework import exceptions, serializers, status
@@ -113,10 +114,10 @@ def _log_in(request: Request, username: str, password: str) -> User:
         plain.axes_locked_out = False  # type: ignore[attr-defined]
         wait = get_cool_off(plain)
         raise exceptions.Throttled(
-            wait=wait.total_seconds() if wait else None, detail="Too many failed attempts: log-in is locked."
+            wait=wait.total_seconds() if wait else None, detail=str(_("Too many failed attempts: log-in is locked."))
         )
     if not isinstance(user, User):
-        raise exceptions.AuthenticationFailed("The user name or the password is wrong.", code="wrong-credentials")
+        raise exceptions.AuthenticationFailed(_("The user name or the password is wrong."), code="wrong-credentials")
     user_logged_in.send(sender=User, request=plain, user=user)
     return user
 

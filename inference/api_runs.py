@@ -20,6 +20,7 @@ from inference.access import comparison_get, inference_run_get, report_get
 from inference.models import InferenceRun
 from inference.selectors import runs_seen
 from inference.services import inference_start
+from spineml.message import message
 from spineplatform.shared.api import ListView, RunOut, checked
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
@@ -53,7 +54,9 @@ def _door(kind: str) -> RunDoor:
     try:
         return DOORS[kind]
     except KeyError:
-        raise NotFound(f"There are no runs of the kind “{kind}”. Known: {', '.join(DOORS)}.") from None
+        raise NotFound(
+            message("There are no runs of the kind “{kind}”. Known: {known}.", kind=kind, known=", ".join(DOORS))
+        ) from None
 
 
 # --- any run ----------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from inference.models import ComparisonRun
 from spineml import metrics
+from spineml.message import message
 from spineml.volume_file import SliceFileReader
 from spineplatform.shared import storage
 from spineplatform.shared.lease import Lease
@@ -20,7 +21,7 @@ def run_comparison(lease: Lease[ComparisonRun]) -> None:
             reference,
             predicted,
             reference.geometry,
-            progress=lambda done, total: lease.report(done, total, "Comparing slices"),
+            progress=lambda done, total: lease.report(done, total, message("Comparing slices")),
         )
     with lease.finishing() as row:
         row.result = comparison.as_json()

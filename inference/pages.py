@@ -21,6 +21,7 @@ from inference.models import ComparisonRun
 from inference.selectors import SeriesResults, series_results, trained_on
 from inference.services import comparison_start, inference_start
 from spineml import render as pictures
+from spineml.message import message
 from spineml.metrics import Comparison
 from spineml.volume_file import SliceFileReader
 from spineplatform.shared import audit, storage
@@ -158,7 +159,7 @@ def csv_response(request: HttpRequest, run: ComparisonRun) -> HttpResponse:
         Conflict: it is not ready.
     """
     if run.result is None:
-        raise Conflict("The comparison is not ready yet. Wait for it to end and try again.")
+        raise Conflict(message("The comparison is not ready yet. Wait for it to end and try again."))
     response = HttpResponse(Comparison.from_json(run.result).to_csv(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="comparison-{run.pk}.csv"'
     audit.record(

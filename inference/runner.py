@@ -23,6 +23,7 @@ from inference.models import InferenceRun, Prediction
 from spineml import measure
 from spineml.confidence import expected_dice
 from spineml.errors import SpineError
+from spineml.message import message
 from spineml.predict import Predictor, Timings
 from spineml.volume import LabelArray
 from spineml.volume_file import SliceFileReader, SliceFileWriter
@@ -94,7 +95,7 @@ def warm_up() -> None:
 def run_inference(lease: Lease[InferenceRun]) -> None:
     """Work of one InferenceRun: stream the slices through the network, then record the mask and the success at once."""
     run = lease.run
-    lease.report(0, run.series.depth, "Loading the model")
+    lease.report(0, run.series.depth, message("Loading the model"))
     with (
         predictors.using(run.model_version) as predictor,
         storage.work_folder("segment") as folder,
@@ -124,7 +125,7 @@ def _segment(lease: Lease[InferenceRun], predictor: Predictor, path: Path) -> Ma
             source,
             doubts.write,
             on_probability=doubts.hear,
-            on_slice=lambda done, total: lease.report(done, total, "Segmenting"),
+            on_slice=lambda done, total: lease.report(done, total, message("Segmenting")),
             should_stop=lambda: lease.should_stop,
         )
         lease.check()

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from accounts.access import Capability, require
 from cases.models import Annotation, ImportRun, Series
 from inference.models import ComparisonRun, InferenceRun
+from spineml.message import message
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, UserError
 from spineplatform.shared.runs import run_enqueue, run_retry
@@ -51,7 +52,7 @@ def _queue(series: Series, version: ModelVersion, actor: Any) -> InferenceRun:
                 series=series,
                 model_version=version,
                 progress_total=series.depth,
-                progress_message="Waiting for a worker",
+                progress_message=message("Waiting for a worker"),
             )
             audit.record(
                 actor=actor,

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from spineml import render
+from spineml.message import message
 from spineml.metrics import SliceSource
 from spineml.pdf import ENGLISH, WIDTH_MM, Language, Writer, build
 from spineml.volume import Geometry
@@ -172,7 +173,7 @@ def _section(section: Section, write: Writer) -> Iterator[Flowable]:
     if section.measurements:
         yield write.table([MEASUREMENT_HEAD, *section.measurements], widths=(36, 24, 18, 62, 34))
     else:
-        yield write.text("Nothing was measured.", "BodyText")
+        yield write.text(message("Nothing was measured."), "BodyText")
     yield write.text("Key images", "Heading2")
     for index in range(0, len(section.pictures), 2):
         yield _beside_each_other(write, section.pictures[index : index + 2])

@@ -19,6 +19,7 @@ import h5py
 import numpy as np
 
 from spineml.errors import SpineError
+from spineml.message import message
 from spineml.model_file import sha256_of
 from spineml.volume import HounsfieldArray, LabelArray
 
@@ -153,7 +154,10 @@ class DatasetReader:
     def __init__(self, path: Path, *, expected_sha256: str | None = None) -> None:
         if expected_sha256 is not None and sha256_of(path) != expected_sha256:
             raise DatasetFileRejected(
-                "The data set's file was changed after it was frozen (its SHA-256 differs). Restore it from a backup."
+                message(
+                    "The data set's file was changed after it was frozen (its SHA-256 differs). Restore it from a "
+                    "backup."
+                )
             )
         self._lock = threading.Lock()
         try:

@@ -25,6 +25,7 @@ from pydicom.uid import UID, CTImageStorage, generate_uid
 
 from spineml.dicom_header import damage_as, transfer_syntax
 from spineml.errors import UnreadableFile
+from spineml.message import message
 
 TABLE_VERSION = "dicomfields_2024b"
 METHOD = "DICOM PS3.15 Basic Application Level Confidentiality Profile"
@@ -52,7 +53,7 @@ def deidentify_dicom(src: Path, dst: Path, *, uid_salt: str) -> None:
     Raises:
         UnreadableFile: ``src`` is no DICOM file, or is damaged.
     """
-    with damage_as(UnreadableFile(src.name, "The DICOM file is damaged and cannot be de-identified.")):
+    with damage_as(UnreadableFile(src.name, message("The DICOM file is damaged and cannot be de-identified."))):
         dataset = pydicom.dcmread(src, force=True)
         syntax = transfer_syntax(dataset)
         patient = patient_pseudonym(str(dataset.get("PatientID", "") or ""), uid_salt)

@@ -28,6 +28,7 @@ from spineml.dicom_stack import (
 )
 from spineml.errors import UnreadableFile
 from spineml.mapped import MappedArray
+from spineml.message import message, sentences
 from spineml.series import AIR_HU, FileNotUsed, FileVerdict, IntakeOptions, Notice, ReceivedFile, SeriesPlan
 from spineml.slice_names import SourceNames
 from spineml.volume import HounsfieldArray
@@ -67,8 +68,13 @@ def _mixed(parts: list[list[Image]], members: list[Image]) -> list[Notice]:
     if len(parts) < 2:
         return []
     turned = len({tuple(round(value, 1) for value in part[0].cosines) for part in parts}) > 1
-    what = "orientations" if turned else "sizes, spacings or frames of reference"
-    text = f"The series mixes images of {len(parts)} {what}; they are kept apart. This part has {len(members)}."
+    what = message("orientations") if turned else message("sizes, spacings or frames of reference")
+    text = message(
+        "The series mixes images of {count} {what}; they are kept apart. This part has {here}.",
+        count=len(parts),
+        what=what,
+        here=len(members),
+    )
     return [Notice("mixed-orientation" if turned else "mixed-series", text)]
 
 
@@ -82,11 +88,13 @@ def _plans(
     bundles, repeats = without_duplicates(same_place(images), same_pixels)
     for image, twin in repeats:
         name = image.header.file.name
-        reason = f"The same image as {twin.header.file.name}: it is used once."
+        reason = message("The same image as {name}: it is used once.", name=twin.header.file.name)
         verdicts[name] = FileVerdict(name, "skipped", "duplicate", reason)
     runs = passes(bundles)
     if len(runs) > 1:
-        text = f"Up to {len(runs)} different images lie at one place; they were made into {len(runs)} series."
+        text = message(
+            "Up to {count} different images lie at one place; they were made into {count} series.", count=len(runs)
+        )
         notices = [*notices, Notice("several-at-one-place", text)]
     plans = []
     for run in runs:
@@ -94,7 +102,11 @@ def _plans(
         for number, part in enumerate(parts, 1):
             said = list(notices)
             if len(parts) > 1:
-                text = f"The slices have a wide gap; this is part {number} of {len(parts)}, kept apart."
+                text = message(
+                    "The slices have a wide gap; this is part {number} of {count}, kept apart.",
+                    number=number,
+                    count=len(parts),
+                )
                 said.append(Notice("wide-gap", text))
             if plan := _plan(part, said, work_dir, options, verdicts):
                 plans.append(plan)
@@ -112,7 +124,7 @@ def _plan(
     try:
         stack = with_notices(build(images, options), [*notices, *_value_notices(images)])
     except ValueError:
-        reason = "The places of the slices make no volume (two axes coincide). Export the series again."
+        reason = message("The places of the slices make no volume (two axes coincide). Export the series again.")
         verdicts.update({file.name: FileVerdict(file.name, "rejected", "wrong-geometry", reason) for file in files})
         return None
     for file in files:
@@ -151,7 +163,7 @@ def _without_copies(plans: list[SeriesPlan], verdicts: dict[str, FileVerdict]) -
         twin = kept.get(key)
         if twin is not None and _equal_stacks(stack, cast("DicomSlices", twin.producer).stack):
             for file, other in zip(plan.files, twin.files, strict=True):
-                reason = f"The same image as {other.name} under other identifiers: it is used once."
+                reason = message("The same image as {name} under other identifiers: it is used once.", name=other.name)
                 verdicts[file.name] = FileVerdict(file.name, "skipped", "duplicate", reason)
             continue
         kept[(*key, id(plan)) if twin else key] = plan
@@ -166,18 +178,20 @@ def _equal_stacks(one: Stack, other: Stack) -> bool:
 def _verdict(name: str, notices: list[Notice]) -> FileVerdict:
     if not notices:
         return FileVerdict(name, "imported", "ok")
-    return FileVerdict(name, "warning", notices[0].code, " ".join(notice.text for notice in notices))
+    return FileVerdict(name, "warning", notices[0].code, sentences([notice.text for notice in notices]))
 
 
 def _value_notices(images: Sequence[Image]) -> list[Notice]:
     """Remarks about the meaning of the values."""
     notices = []
     if not all(image.header.has_rescale for image in images):
-        text = "The files do not state how to get CT values (no rescale); the stored values are taken as HU."
+        text = message("The files do not state how to get CT values (no rescale); the stored values are taken as HU.")
         notices.append(Notice("no-rescale", text))
     kinds = {image.header.rescale_type for image in images} - {"", "HU", "US"}
     if kinds:
-        text = f"The values are {', '.join(sorted(kinds))}, not Hounsfield units; they are used as they are."
+        text = message(
+            "The values are {units}, not Hounsfield units; they are used as they are.", units=", ".join(sorted(kinds))
+        )
         notices.append(Notice("not-hu", text))
     return notices
 

@@ -19,6 +19,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, JPEGExtended12Bit
 
 from spineml.dicom_fields import Frame, order_of, padding_of, read_frames, series_meta, slice_step, values_of
+from spineml.message import message
 from spineml.series import FileNotUsed, ReceivedFile, SeriesMeta
 
 # Values that break a rule of the standard are common in real files and judged here, not by pydicom's warnings, which
@@ -35,24 +36,24 @@ CT_CLASSES = {
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
 MODALITY_NAMES = {
-    "RTSTRUCT": "a set of contours (RT structure set)",
-    "RTDOSE": "a radiotherapy dose",
-    "RTPLAN": "a radiotherapy plan",
-    "SEG": "a segmentation",
-    "SR": "a structured report",
-    "PR": "a presentation state",
-    "KO": "a key object selection",
-    "REG": "a registration",
-    "US": "an ultrasound image",
-    "MR": "an MR image",
-    "PT": "a PET image",
-    "NM": "a nuclear medicine image",
-    "CR": "a radiograph",
-    "DX": "a radiograph",
-    "XA": "an angiogram",
-    "MG": "a mammogram",
-    "OT": "an image of another kind",
-    "SC": "a screen capture",
+    "RTSTRUCT": message("a set of contours (RT structure set)"),
+    "RTDOSE": message("a radiotherapy dose"),
+    "RTPLAN": message("a radiotherapy plan"),
+    "SEG": message("a segmentation"),
+    "SR": message("a structured report"),
+    "PR": message("a presentation state"),
+    "KO": message("a key object selection"),
+    "REG": message("a registration"),
+    "US": message("an ultrasound image"),
+    "MR": message("an MR image"),
+    "PT": message("a PET image"),
+    "NM": message("a nuclear medicine image"),
+    "CR": message("a radiograph"),
+    "DX": message("a radiograph"),
+    "XA": message("an angiogram"),
+    "MG": message("a mammogram"),
+    "OT": message("an image of another kind"),
+    "SC": message("a screen capture"),
 }
 NOT_PIXELS = {"RTSTRUCT", "SEG", "SR", "PR", "KO", "REG", "RTPLAN", "RTDOSE"}
 TAGS: list[str] = [
@@ -136,7 +137,7 @@ def read_header(file: ReceivedFile) -> Header:
     Raises:
         FileNotUsed: it is not a CT image we can read; the reason says why.
     """
-    reason = "The DICOM header is damaged. Export the series again and resend it."
+    reason = message("The DICOM header is damaged. Export the series again and resend it.")
     with damage_as(FileNotUsed("damaged-dicom", reason)):
         with file.path.open("rb") as stream:
             dataset = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=TAGS, force=True)
@@ -150,18 +151,22 @@ def _check_kind(dataset: pydicom.FileDataset) -> None:
     sop_class = str(dataset.get("SOPClassUID", "") or dataset.file_meta.get("MediaStorageSOPClassUID", ""))
     modality = str(dataset.get("Modality", "") or "")
     if sop_class == DICOMDIR_CLASS or "DirectoryRecordSequence" in dataset:
-        raise FileNotUsed("directory", "A DICOMDIR lists other files and holds no image itself.", "skipped")
+        raise FileNotUsed("directory", message("A DICOMDIR lists other files and holds no image itself."), "skipped")
     if not sop_class and not modality and "Rows" not in dataset:
-        raise FileNotUsed("not-dicom", "The file is not a DICOM image, although it looks like one. Leave it out.")
+        raise FileNotUsed(
+            "not-dicom", message("The file is not a DICOM image, although it looks like one. Leave it out.")
+        )
     if modality in NOT_PIXELS or (modality not in ("CT", "") and sop_class not in CT_CLASSES):
-        kind = MODALITY_NAMES.get(modality, f"an object of modality {modality}")
-        raise FileNotUsed("not-ct", f"This is {kind}, not a CT image. Send the CT series itself.")
+        kind = MODALITY_NAMES.get(modality, message("an object of modality {modality}", modality=modality))
+        raise FileNotUsed("not-ct", message("This is {kind}, not a CT image. Send the CT series itself.", kind=kind))
     if sop_class == SECONDARY_CAPTURE and "ImagePositionPatient" not in dataset:
-        raise FileNotUsed("secondary-capture", "This is a screen capture, not a CT image.", "skipped")
+        raise FileNotUsed("secondary-capture", message("This is a screen capture, not a CT image."), "skipped")
     if sop_class not in CT_CLASSES and sop_class != SECONDARY_CAPTURE and modality != "CT":
-        raise FileNotUsed("not-ct", f"This is not a CT image ({UID(sop_class).name or 'unknown kind'}).")
+        raise FileNotUsed(
+            "not-ct", message("This is not a CT image ({kind}).", kind=UID(sop_class).name or message("unknown kind"))
+        )
     if "LOCALIZER" in [str(value).upper() for value in values_of(dataset, "ImageType")]:
-        reason = "This is a scout view for planning the scan (localizer), not a slice: it is left out."
+        reason = message("This is a scout view for planning the scan (localizer), not a slice: it is left out.")
         raise FileNotUsed("localizer", reason, "skipped")
 
 
@@ -171,8 +176,12 @@ def _find_pixels(stream: BinaryIO, dataset: pydicom.FileDataset) -> PixelPlace |
     if not can_decode(syntax):
         raise FileNotUsed(
             "unsupported-encoding",
-            f"The pixels are encoded as {syntax.name} ({syntax}), which is not supported. Export the series "
-            "uncompressed or as JPEG 2000 and send it again.",
+            message(
+                "The pixels are encoded as {name} ({syntax}), which is not supported. Export the series "
+                "uncompressed or as JPEG 2000 and send it again.",
+                name=syntax.name,
+                syntax=syntax,
+            ),
         )
     if syntax == DeflatedExplicitVRLittleEndian:
         return None
@@ -182,15 +191,17 @@ def _find_pixels(stream: BinaryIO, dataset: pydicom.FileDataset) -> PixelPlace |
     order = ">" if not syntax.is_little_endian else "<"
     head = stream.read(12)
     if len(head) < 8 or struct.unpack(order + "HH", head[:4]) not in PIXEL_TAGS:
-        raise FileNotUsed("no-pixels", "The file holds no pixel data, or was cut off before them. Export it again.")
+        raise FileNotUsed(
+            "no-pixels", message("The file holds no pixel data, or was cut off before them. Export it again.")
+        )
     if struct.unpack(order + "HH", head[:4]) != (0x7FE0, 0x0010):
-        raise FileNotUsed("float-pixels", "The pixels are floating-point numbers, not CT values.")
+        raise FileNotUsed("float-pixels", message("The pixels are floating-point numbers, not CT values."))
     offset = start + (8 if syntax.is_implicit_VR else 12)
     length = struct.unpack(order + "I", head[4:8] if syntax.is_implicit_VR else head[8:12])[0]
     if length == UNDEFINED:
         return _walk_fragments(stream, offset, size)
     if offset + length > size or length < _native_bytes(dataset):
-        raise FileNotUsed("truncated", "The file is cut off: pixels are missing. Send it again.")
+        raise FileNotUsed("truncated", message("The file is cut off: pixels are missing. Send it again."))
     return PixelPlace(offset, length)
 
 
@@ -204,9 +215,9 @@ def _walk_fragments(stream: BinaryIO, offset: int, size: int) -> PixelPlace:
         if tag == DELIMITER:
             return PixelPlace(offset, place - offset)
         if tag != ITEM:
-            raise FileNotUsed("damaged-dicom", "The encoded pixel data are damaged. Export the series again.")
+            raise FileNotUsed("damaged-dicom", message("The encoded pixel data are damaged. Export the series again."))
         place += 8 + length
-    raise FileNotUsed("truncated", "The file is cut off: pixels are missing. Send it again.")
+    raise FileNotUsed("truncated", message("The file is cut off: pixels are missing. Send it again."))
 
 
 def _native_bytes(dataset: Dataset) -> int:
@@ -237,11 +248,19 @@ def can_decode(syntax: UID) -> bool:
 def _describe(file: ReceivedFile, dataset: pydicom.FileDataset, pixels: PixelPlace | None) -> Header:
     rows, columns = int(dataset.Rows), int(dataset.Columns)
     if not (0 < rows <= MAX_SIDE and 0 < columns <= MAX_SIDE):
-        raise FileNotUsed("wrong-size", f"The image is {columns} x {rows} pixels; at most {MAX_SIDE} are accepted.")
+        raise FileNotUsed(
+            "wrong-size",
+            message(
+                "The image is {columns} x {rows} pixels; at most {limit} are accepted.",
+                columns=columns,
+                rows=rows,
+                limit=MAX_SIDE,
+            ),
+        )
     if int(dataset.get("SamplesPerPixel") or 1) != 1:
-        raise FileNotUsed("colour", "This is a colour picture, not a CT image with CT values.")
+        raise FileNotUsed("colour", message("This is a colour picture, not a CT image with CT values."))
     if "ModalityLUTSequence" in dataset:
-        raise FileNotUsed("modality-lut", "The CT values are given by a lookup table, which is not supported.")
+        raise FileNotUsed("modality-lut", message("The CT values are given by a lookup table, which is not supported."))
     frames, has_rescale = read_frames(dataset)
     return Header(
         file=file,

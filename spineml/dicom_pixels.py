@@ -19,11 +19,12 @@ from spineml.dicom_stack import Image
 from spineml.errors import UnreadableFile
 from spineml.jpeg_header import FRAMES as JPEG_FRAMES
 from spineml.jpeg_header import check_jpeg_2000, checked_jpeg
+from spineml.message import message
 from spineml.series import AIR_HU
 from spineml.values import Intensity
 from spineml.volume import HounsfieldArray
 
-DAMAGED = "The pixels could not be decoded: the file is damaged. Export the series again and resend it."
+DAMAGED = message("The pixels could not be decoded: the file is damaged. Export the series again and resend it.")
 UNCOMPRESSED_PARTS = 1024 * 1024
 # These plugins raise errors on damaged data where others end the process (pylibjpeg-rle panics, GDCM aborts).
 PLUGINS = {RLELossless: "pydicom"} | dict.fromkeys(JPEG2000TransferSyntaxes, "pylibjpeg")

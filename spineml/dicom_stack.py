@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from spineml.dicom_fields import Frame
 from spineml.dicom_header import Header
+from spineml.message import message
 from spineml.series import IntakeOptions, Notice
 from spineml.volume import Geometry, canonical_geometry, with_unknown_spacing
 
@@ -18,6 +19,7 @@ SAME_PLACE_MM = 0.01
 SAME_ORIENTATION = 5e-3
 STEP_TOLERANCE = 0.1
 MAX_FILLED_GAP = 10
+LISTED_GAPS = 5
 TILT_TOLERANCE_DEG = 0.5
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
@@ -132,7 +134,9 @@ def build(images: list[Image], options: IntakeOptions) -> Stack:
     normal = stack_normal(images[0].cosines)
     tilt = float(np.degrees(np.arccos(np.clip(np.dot(step, normal) / np.linalg.norm(step), -1, 1))))
     if tilt > TILT_TOLERANCE_DEG:
-        text = f"The gantry was tilted by {tilt:.1f} degrees; the slices keep their true, slanted places."
+        text = message(
+            "The gantry was tilted by {tilt} degrees; the slices keep their true, slanted places.", tilt=f"{tilt:.1f}"
+        )
         notices.append(Notice("gantry-tilt", text))
     geometry = _geometry(images, slots[-1] + 1, step, corner, options, notices)
     return Stack(images, slots, geometry, tilt if tilt > TILT_TOLERANCE_DEG else 0.0, notices)
@@ -147,7 +151,9 @@ def _slots(images: Sequence[Image], notices: list[Notice]) -> list[int]:
     regular = list(range(len(images)))
     if images[0].frame.position is None:
         if len(images) > 1:
-            text = "The files do not state where the slices lie; they are ordered by their number, the first lowest."
+            text = message(
+                "The files do not state where the slices lie; they are ordered by their number, the first lowest."
+            )
             notices.append(Notice("no-position", text))
         return regular
     if len(images) < 3:
@@ -157,9 +163,12 @@ def _slots(images: Sequence[Image], notices: list[Notice]) -> list[int]:
     steps = np.round(distances / step).astype(int)
     uneven = np.abs(distances / step - steps) > STEP_TOLERANCE * np.maximum(steps, 1)
     if uneven.any() or (steps < 1).any():
-        text = (
-            f"The slices are {distances.min():.2f} to {distances.max():.2f} mm apart; the volume uses the mean "
-            f"of {distances.mean():.2f} mm, so lengths and volumes along the body are approximate."
+        text = message(
+            "The slices are {low} to {high} mm apart; the volume uses the mean of {mean} mm, so lengths and "
+            "volumes along the body are approximate.",
+            low=f"{distances.min():.2f}",
+            high=f"{distances.max():.2f}",
+            mean=f"{distances.mean():.2f}",
         )
         notices.append(Notice("uneven-spacing", text))
         return regular
@@ -172,13 +181,27 @@ def _missing(images: Sequence[Image], steps: npt.NDArray[np.int_]) -> Notice:
     gaps = [i for i, count in enumerate(steps) if count > 1]
     normal = stack_normal(images[0].cosines)
     places = [
-        f"{steps[i] - 1} after slice {i + 1} (at {float(np.dot(images[i].frame.position or (), normal)):.1f} mm)"
-        for i in gaps[:5]
+        message(
+            "{count} after slice {slice} (at {place} mm)",
+            count=int(steps[i] - 1),
+            slice=i + 1,
+            place=f"{float(np.dot(images[i].frame.position or (), normal)):.1f}",
+        )
+        for i in gaps[:LISTED_GAPS]
     ]
-    more = f" and {len(gaps) - 5} more places" if len(gaps) > 5 else ""
+    if len(gaps) > LISTED_GAPS:
+        places.append(message("and {count} more places", count=len(gaps) - LISTED_GAPS))
     total = int((steps - 1).sum())
-    noun = "slice is" if total == 1 else "slices are"
-    text = f"{total} {noun} missing: {', '.join(places)}{more}. They are shown empty; send the whole series if you can."
+    if total == 1:
+        text = message(
+            "1 slice is missing: {places}. It is shown empty; send the whole series if you can.", places=places
+        )
+    else:
+        text = message(
+            "{count} slices are missing: {places}. They are shown empty; send the whole series if you can.",
+            count=total,
+            places=places,
+        )
     return Notice("missing-slices", text)
 
 
@@ -195,11 +218,18 @@ def _step_vector(
     off = places - (places[0] + np.outer(slots, step))
     aside = float(np.linalg.norm(off - np.outer(off @ normal, normal), axis=1).max())
     if aside > 1.0:
-        text = f"The slices are shifted against each other by up to {aside:.1f} mm; their places are approximate."
+        text = message(
+            "The slices are shifted against each other by up to {distance} mm; their places are approximate.",
+            distance=f"{aside:.1f}",
+        )
         notices.append(Notice("shifted-slices", text))
     thickness = images[0].header.meta.slice_thickness_mm
     if thickness and np.dot(step, normal) > 3 * thickness:
-        text = f"The slices are {np.dot(step, normal):.1f} mm apart but {thickness:.1f} mm thick: tissue lies between."
+        text = message(
+            "The slices are {distance} mm apart but {thickness} mm thick: tissue lies between.",
+            distance=f"{np.dot(step, normal):.1f}",
+            thickness=f"{thickness:.1f}",
+        )
         notices.append(Notice("sparse-slices", text))
     return step, corner
 
@@ -224,7 +254,9 @@ def _geometry(
     if known:
         return geometry
     notices.append(
-        Notice("no-spacing", "The files state no pixel spacing: lengths, areas and volumes are given in pixels.")
+        Notice(
+            "no-spacing", message("The files state no pixel spacing: lengths, areas and volumes are given in pixels.")
+        )
     )
     return with_unknown_spacing(geometry)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import ClassVar
 
-from spineml.message import Message, message
+from spineml.message import message, message_of
 
 
 class SpineError(Exception):
@@ -15,7 +14,7 @@ class SpineError(Exception):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message)
-        self.message = message or Message(inspect.cleandoc(type(self).__doc__ or ""))
+        self.message = message or message_of(type(self))
 
     def __str__(self) -> str:
         return self.message

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from spineml.evaluation import MEASURES
 from spineml.evaluation_summary import Pooled, Summary
 from spineml.evaluation_tables import DASH, ends, label, number, table_one
+from spineml.message import message
 from spineml.pdf import ENGLISH, Language, Writer, build
 from spineml.plots import SIZE_LABELS, Plot
 from spineml.statistics import BlandAltman, Spread
@@ -18,17 +19,28 @@ if TYPE_CHECKING:
 
 DEFINITIONS = (
     (
-        "Per image: every slice that either mask marks counts once. Per patient: each patient's pixels are pooled, "
-        "then every patient counts once. Pooled: the counts of all slices together, distances over all surfaces."
+        message(
+            "Per image: every slice that either mask marks counts once. Per patient: each patient's pixels "
+            "are pooled, then every patient counts once. Pooled: the counts of all slices together, "
+            "distances over all surfaces."
+        )
     ),
-    "Intervals are 95 %, by bootstrap over patients (percentile, seeded): whole patients are drawn, with all images.",
-    (
-        "Bland-Altman: differences are predicted minus reference; limits are bias \u00b1 1.96 SD; their intervals "
-        "follow Bland & Altman 1999. Several images of one patient are not independent: read it by patient then."
+    message(
+        "Intervals are 95 %, by bootstrap over patients (percentile, seeded): whole patients are drawn, "
+        "with all images."
     ),
     (
-        "Dice = 2 TP / (2 TP + FP + FN). Hausdorff 95: the larger of the two directed 95th percentiles of the distance "
-        "between surfaces. A dash: not defined."
+        message(
+            "Bland-Altman: differences are predicted minus reference; limits are bias ± 1.96 SD; their "
+            "intervals follow Bland & Altman 1999. Several images of one patient are not independent: read "
+            "it by patient then."
+        )
+    ),
+    (
+        message(
+            "Dice = 2 TP / (2 TP + FP + FN). Hausdorff 95: the larger of the two directed 95th percentiles "
+            "of the distance between surfaces. A dash: not defined."
+        )
     ),
 )
 
@@ -73,9 +85,16 @@ def _story(report: Report, write: Writer) -> Iterator[Flowable]:
 
 def _figures(write: Writer, summary: Summary) -> Iterator[Flowable]:
     yield write.text(
-        f"{summary.patients} patients, {summary.series} series, {summary.images} images, of which "
-        f"{summary.marked_images} are marked by either mask; {summary.false_images} of {summary.empty_images} images "
-        "without spine were given a mask.",
+        message(
+            "{patients} patients, {series} series, {images} images, of which {marked_images} are marked by "
+            "either mask; {false_images} of {empty_images} images without spine were given a mask.",
+            patients=summary.patients,
+            series=summary.series,
+            images=summary.images,
+            marked_images=summary.marked_images,
+            false_images=summary.false_images,
+            empty_images=summary.empty_images,
+        ),
         "BodyText",
     )
     head = ["", "Mean (95 % interval)", "SD", "Median", "Worst"]

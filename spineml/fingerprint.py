@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spineml.message import message
+
 # Air, lung, fat, water, muscle and contrast, spongy bone, cortical bone, metal. Edges in HU.
 HU_EDGES = (-900, -500, -150, -20, 30, 100, 200, 400, 800, 1600)
 # How far a length may leave the range that was learned from, as a factor, and the histogram, as half the sum of
@@ -91,8 +93,11 @@ class Fingerprint:
             return None
         return Deviation(
             "intensities",
-            f"The mix of intensities is unlike that of any image the model learned from ({distance:.0%} of the voxels "
-            f"lie elsewhere). Check that the values are Hounsfield units.",
+            message(
+                "The mix of intensities is unlike that of any image the model learned from ({share} of the "
+                "voxels lie elsewhere). Check that the values are Hounsfield units.",
+                share=f"{distance:.0%}",
+            ),
         )
 
 
@@ -147,5 +152,12 @@ def _length_outside(code: str, length: float | None, learned: tuple[float, float
     if length is None or learned is None or learned[0] / slack <= length <= learned[1] * slack:
         return None
     return Deviation(
-        code, f"The {name} of {length:.2g} mm: the model learned from {learned[0]:.2g} to {learned[1]:.2g} mm."
+        code,
+        message(
+            "The {name} of {length} mm: the model learned from {low} to {high} mm.",
+            name=name,
+            length=f"{length:.2g}",
+            low=f"{learned[0]:.2g}",
+            high=f"{learned[1]:.2g}",
+        ),
     )

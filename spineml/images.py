@@ -17,6 +17,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from spineml.errors import UnreadableFile
+from spineml.message import Message, message, sentences
 from spineml.series import (
     FileNotUsed,
     FileVerdict,
@@ -88,7 +89,7 @@ def scan_images(
                 continue
             plan = _plan(rest, options)
         plans.append(plan)
-        text = " ".join(plan.warnings)
+        text = sentences(plan.warnings)
         verdicts.update({file.name: FileVerdict(file.name, "warning", "picture", text) for file in plan.files})
     return plans, verdicts
 
@@ -104,22 +105,31 @@ def read_pages(file: ReceivedFile) -> list[Page]:
             _check_size(image.size)
             count = getattr(image, "n_frames", 1)
             if count > MAX_PAGES:
-                raise FileNotUsed("too-large", f"The file holds {count} pages; at most {MAX_PAGES} are accepted.")
+                raise FileNotUsed(
+                    "too-large",
+                    message(
+                        "The file holds {count} pages; at most {limit} are accepted.", count=count, limit=MAX_PAGES
+                    ),
+                )
             return [_page(file, image, index) for index in range(count)]
     except BOMB_ERRORS as error:
-        raise FileNotUsed("too-large", _too_large("The picture")) from error
+        raise FileNotUsed("too-large", _too_large(message("The picture"))) from error
     except DECODE_ERRORS as error:
-        reason = "The picture is damaged or cut off. Export it again and resend it."
+        reason = message("The picture is damaged or cut off. Export it again and resend it.")
         raise FileNotUsed("damaged-image", reason) from error
 
 
 def _check_size(size: tuple[int, int]) -> None:
     if max(size) > MAX_SIDE:
-        raise FileNotUsed("too-large", _too_large(f"The picture of {size[0]} x {size[1]} pixels"))
+        raise FileNotUsed(
+            "too-large", _too_large(message("The picture of {columns} x {rows} pixels", columns=size[0], rows=size[1]))
+        )
 
 
-def _too_large(what: str) -> str:
-    return f"{what} is too large for a CT slice: at most {MAX_SIDE} pixels a side are accepted."
+def _too_large(what: Message) -> Message:
+    return message(
+        "{what} is too large for a CT slice: at most {limit} pixels a side are accepted.", what=what, limit=MAX_SIDE
+    )
 
 
 def _page(file: ReceivedFile, image: Image.Image, index: int) -> Page:
@@ -135,7 +145,10 @@ def _page(file: ReceivedFile, image: Image.Image, index: int) -> Page:
     elif mode in WIDE_MODES:
         kind = "signed" if tags else "16-bit"
     else:
-        raise FileNotUsed("wrong-dtype", f"Pictures of kind {mode!r} are not read. Save it as 8- or 16-bit grey PNG.")
+        raise FileNotUsed(
+            "wrong-dtype",
+            message("Pictures of kind {mode} are not read. Save it as 8- or 16-bit grey PNG.", mode=repr(mode)),
+        )
     colour = mode in ("RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "P")
     return Page(file, index, image.height, image.width, kind, lossy=image.format == "JPEG", colour=colour)
 
@@ -154,12 +167,14 @@ def decode(page: Page) -> npt.NDArray[Any]:
                 return np.asarray(image.convert("L"))
             samples = np.asarray(image)
     except (*DECODE_ERRORS, *BOMB_ERRORS) as error:
-        reason = "The picture is damaged or cut off. Export it again and resend it."
+        reason = message("The picture is damaged or cut off. Export it again and resend it.")
         raise UnreadableFile(page.file.name, reason) from error
     if page.kind == "signed" and samples.dtype.kind == "u":
         return samples.view(np.int16)
     if samples.dtype.kind == "f" and not np.isfinite(samples).all():
-        raise UnreadableFile(page.file.name, "The picture holds values that are not numbers (NaN or infinite).")
+        raise UnreadableFile(
+            page.file.name, message("The picture holds values that are not numbers (NaN or infinite).")
+        )
     return samples
 
 
@@ -169,11 +184,13 @@ def _plan(pages: list[Page], options: IntakeOptions) -> SeriesPlan:
     geometry, remarks = picture_geometry((len(pages), first.height, first.width), options)
     notices += remarks
     if any(page.lossy for page in pages):
-        notices.append(Notice("lossy", "JPEG loses detail; send PNG or DICOM if you can."))
+        notices.append(Notice("lossy", message("JPEG loses detail; send PNG or DICOM if you can.")))
     if any(page.colour for page in pages):
-        notices.append(Notice("colour", "Colours were turned to grey."))
+        notices.append(Notice("colour", message("Colours were turned to grey.")))
     if len(pages) > 1:
-        notices.append(Notice("order-guessed", "The pictures are stacked by name; the first is taken as the lowest."))
+        notices.append(
+            Notice("order-guessed", message("The pictures are stacked by name; the first is taken as the lowest."))
+        )
     meta = SeriesMeta("image", "CT", dtype=first.kind, intensity=intensity.label)
     files = list({page.file.name: page.file for page in pages}.values())
     return SeriesPlan(geometry, meta, files, PictureSlices(pages, intensity), notices)
@@ -182,7 +199,9 @@ def _plan(pages: list[Page], options: IntakeOptions) -> SeriesPlan:
 def picture_geometry(shape: tuple[int, int, int], options: IntakeOptions) -> tuple[Geometry, list[Notice]]:
     """An axial grid with the spacing the sender states; without it lengths are in pixels."""
     if options.pixel_spacing_mm is None or (shape[0] > 1 and options.slice_spacing_mm is None):
-        notice = Notice("no-spacing", "The spacing is not known: lengths, areas and volumes are given in pixels.")
+        notice = Notice(
+            "no-spacing", message("The spacing is not known: lengths, areas and volumes are given in pixels.")
+        )
         return with_unknown_spacing(Geometry(shape)), [notice]
     row, column = options.pixel_spacing_mm
     return Geometry(shape, (options.slice_spacing_mm or 1.0, row, column)), []
@@ -194,7 +213,7 @@ def _intensity(pages: list[Page], options: IntakeOptions) -> tuple[Intensity, li
     if kind == "8-bit":
         return windowed(options, 255, "8-bit windowed"), [windowed_notice(options, 8)]
     if kind == "signed":
-        return HOUNSFIELD, [Notice("signed-hu", "Signed values are taken as Hounsfield units.")]
+        return HOUNSFIELD, [Notice("signed-hu", message("Signed values are taken as Hounsfield units."))]
     sample = decode(pages[len(pages) // 2])
     intensity, notice = unsigned_16_bit(float(sample.min()), float(sample.max()), options)
     return intensity, [notice]

@@ -14,7 +14,7 @@ from spineml.dicom_header import looks_like_dicom
 from spineml.images import is_image, scan_images
 from spineml.itk import is_itk, scan_itk
 from spineml.left_out import archive_of, is_clutter, is_document, why_not_opened
-from spineml.message import message
+from spineml.message import message, sentences
 from spineml.nifti import scan_nifti
 from spineml.nifti_header import nifti_start
 from spineml.numpy_file import is_npy, scan_npy
@@ -156,7 +156,7 @@ class _Scan:
             if twin is file:
                 kept.append(file)
             else:
-                reason = f"The same file as {twin.name}: it is used once."
+                reason = message("The same file as {name}: it is used once.", name=twin.name)
                 self._verdicts[file.name] = FileVerdict(file.name, "skipped", "duplicate", reason)
         return kept
 
@@ -170,7 +170,7 @@ class _Scan:
             self._series.append(plan)
             code = plan.notices[0].code if plan.notices else "ok"
             status: Status = "warning" if plan.notices else "imported"
-            verdict = FileVerdict(file.name, status, code, " ".join(plan.warnings))
+            verdict = FileVerdict(file.name, status, code, sentences(plan.warnings))
             for companion in plan.files[1:]:
                 self._verdicts[companion.name] = replace(verdict, name=companion.name)
         self._verdicts[file.name] = verdict
@@ -198,7 +198,7 @@ def kind_of(file: ReceivedFile) -> str:
     with file.path.open("rb") as stream:
         start = stream.read(START_BYTES)
     if not start:
-        raise FileNotUsed("empty", "The file is empty. Send it again.")
+        raise FileNotUsed("empty", message("The file is empty. Send it again."))
     for kind, matches in (("dicom", looks_like_dicom), ("image", is_image), ("numpy", is_npy), ("itk", is_itk)):
         if matches(start):
             return kind

@@ -106,9 +106,17 @@ def _layers(file: h5py.File) -> Layers:
         path = place.removeprefix(inside)
         layer, variable = path.split("/")[0], path.split("/")[-1].split(":")[0]
         if variable in layers[layer]:
-            raise ModelFileRejected(f"Layer “{layer}” holds several variables “{variable}”: models inside models.")
+            raise ModelFileRejected(
+                message(
+                    "Layer “{layer}” holds several variables “{variable}”: models inside models.",
+                    layer=layer,
+                    variable=variable,
+                )
+            )
         if found.dtype != np.float32:
-            raise ModelFileRejected(f"“{path}” holds {found.dtype} values; weights are float32.")
+            raise ModelFileRejected(
+                message("“{path}” holds {dtype} values; weights are float32.", path=path, dtype=found.dtype)
+            )
         layers[layer][variable] = found
     return layers
 
@@ -126,7 +134,7 @@ def _plan(file: h5py.File, layers: Layers) -> Plan:
         return plan_of(model_file.finite_json(text))
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
         raise ModelFileRejected(
-            "The model's description is not one that Keras 2 writes. Save its weights alone and upload those."
+            message("The model's description is not one that Keras 2 writes. Save its weights alone and upload those.")
         ) from error
 
 
@@ -141,7 +149,9 @@ def _plan_of_weights(file: h5py.File, layers: Layers) -> Plan:
         elif variables and steps and set(variables) <= set(NORM_VARIABLES):
             steps[-1] = replace(steps[-1], norm=name)
         elif variables:
-            raise ModelFileRejected(f"Layer “{name[:60]}” is not one that a U-Net of this family has.")
+            raise ModelFileRejected(
+                message("Layer “{layer}” is not one that a U-Net of this family has.", layer=name[:60])
+            )
     return Plan(tuple(steps))
 
 
@@ -155,7 +165,7 @@ def _architecture(plan: Plan, layers: Layers) -> Architecture:
     kernels = [_variable(layers, step.layer, "kernel").shape for step in plan.steps]
     ups = [index for index, shape in enumerate(kernels) if shape[:2] == (2, 2)]
     if not ups or any(len(shape) != 4 for shape in kernels):
-        raise ModelFileRejected("The weights are not those of a U-Net: there is no way up by 2x2 kernels.")
+        raise ModelFileRejected(message("The weights are not those of a U-Net: there is no way up by 2x2 kernels."))
     convolutions = ups[0] // (len(ups) + 1)
     before, after = kernels[ups[0]][2:]
     extra = len(kernels) - ups[-1] - convolutions - 2
@@ -171,19 +181,21 @@ def _architecture(plan: Plan, layers: Layers) -> Architecture:
             head_filters=int(kernels[-2][3]) if extra == 1 else 0,
         )
     except ValueError as error:
-        raise ModelFileRejected(f"The weights are not those of a U-Net that this platform knows: {error}.") from error
+        raise ModelFileRejected(
+            message("The weights are not those of a U-Net that this platform knows: {reason}.", reason=error)
+        ) from error
 
 
 def _weights(steps: Sequence[Step], layers: Layers, architecture: Architecture) -> Iterator[tuple[str, FloatArray]]:
     """Every weight of our network, each checked by its shape before it is read."""
     expected = architecture.weight_shapes()
     if sum(map(prod, expected.values())) * np.dtype(np.float32).itemsize > model_file.MAX_FILE_BYTES:
-        raise ModelFileRejected("The network is larger than any that this platform runs.")
+        raise ModelFileRejected(message("The network is larger than any that this platform runs."))
     ours = [name.removesuffix("/kernel") for name in expected if name.endswith("/kernel")]
     used = {name for step in steps for name in (step.layer, step.norm)}
     unused = [name for name, variables in layers.items() if variables and name not in used]
     if len(ours) != len(steps) or unused:
-        raise ModelFileRejected("The file has layers with weights that a U-Net of its shape does not have.")
+        raise ModelFileRejected(message("The file has layers with weights that a U-Net of its shape does not have."))
     for name, step in zip(ours, steps, strict=True):
         yield from _step(name, step, layers, expected)
 
@@ -199,7 +211,9 @@ def _step(
     yield f"{name}/kernel", kernel
     if f"{name}/bias" in expected:
         if step.norm:
-            raise ModelFileRejected(f"“{step.norm}” normalises where a U-Net of this family does not.")
+            raise ModelFileRejected(
+                message("“{norm}” normalises where a U-Net of this family does not.", norm=step.norm)
+            )
         yield f"{name}/bias", bias
     else:
         yield from _norm(f"{name.removesuffix('_conv')}_norm", step, layers, bias)
@@ -215,7 +229,7 @@ def _norm(name: str, step: Step, layers: Layers, bias: FloatArray) -> Iterator[t
     ``(x + b - m) g / sqrt(v + e)`` equals ``(x - (m - b)) g' / sqrt(v + e')`` with ``g' = g sqrt((v + e') / (v + e))``.
     """
     if not step.norm:
-        raise ModelFileRejected(f"“{step.layer}” is not normalised although the first layer is.")
+        raise ModelFileRejected(message("“{layer}” is not normalised although the first layer is.", layer=step.layer))
     present = layers[step.norm]
     values = {
         variable: _read(layers, step.norm, variable, bias.shape)
@@ -226,7 +240,7 @@ def _norm(name: str, step: Step, layers: Layers, bias: FloatArray) -> Iterator[t
     mean = _read(layers, step.norm, "moving_mean", bias.shape)
     variance = _read(layers, step.norm, "moving_variance", bias.shape)
     if (variance < 0).any():
-        raise ModelFileRejected(f"“{step.norm}” has a negative variance.")
+        raise ModelFileRejected(message("“{norm}” has a negative variance.", norm=step.norm))
     scale = np.sqrt((variance.astype(np.float64) + NORM_EPSILON) / (variance + step.epsilon))
     yield f"{name}/gamma", (values["gamma"] * scale).astype(np.float32)
     yield f"{name}/beta", values["beta"]
@@ -238,7 +252,13 @@ def _read(layers: Layers, layer: str, variable: str, shape: tuple[int, ...]) -> 
     found = _variable(layers, layer, variable)
     if found.shape != shape:
         raise ModelFileRejected(
-            f"“{layer}/{variable}” has the shape {found.shape}; a U-Net like this one has {shape} there."
+            message(
+                "“{layer}/{variable}” has the shape {found}; a U-Net like this one has {expected} there.",
+                layer=layer,
+                variable=variable,
+                found=found.shape,
+                expected=shape,
+            )
         )
     values: FloatArray = found[()]
     return values
@@ -246,5 +266,7 @@ def _read(layers: Layers, layer: str, variable: str, shape: tuple[int, ...]) -> 
 
 def _variable(layers: Layers, layer: str, variable: str) -> h5py.Dataset:
     if variable not in layers.get(layer, {}):
-        raise ModelFileRejected(f"The file lacks “{layer}/{variable}”, which its network needs.")
+        raise ModelFileRejected(
+            message("The file lacks “{layer}/{variable}”, which its network needs.", layer=layer, variable=variable)
+        )
     return layers[layer][variable]

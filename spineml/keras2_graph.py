@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spineml.errors import ModelFileRejected
+from spineml.message import message
 
 DROPOUTS = ("Dropout", "SpatialDropout2D")
 KNOWN = (
@@ -69,7 +70,13 @@ class _Layer:
             found = tuple(found) if isinstance(found, list) else found
             if found not in (values if isinstance(values, tuple) else (values,)):
                 raise ModelFileRejected(
-                    f"Layer “{self.name}” ({self.kind}) has {name} = {str(found)[:40]}, which this U-Net cannot have."
+                    message(
+                        "Layer “{layer}” ({kind}) has {setting} = {value}, which this U-Net cannot have.",
+                        layer=self.name,
+                        kind=self.kind,
+                        setting=name,
+                        value=str(found)[:40],
+                    )
                 )
 
 
@@ -86,30 +93,44 @@ def plan_of(config: Mapping[str, Any]) -> Plan:
     first = layers[walk.start].settings
     shape: Any = first.get("batch_input_shape") or first.get("batch_shape")
     if shape[3] != 1:
-        raise ModelFileRejected(f"The network takes images of {shape[3]} channels; a CT slice has one.")
+        raise ModelFileRejected(
+            message("The network takes images of {channels} channels; a CT slice has one.", channels=shape[3])
+        )
     side = int(shape[1]) if shape[1] is not None and shape[1] == shape[2] else None
     return Plan(tuple(walk.steps), _dropout(layers), side)
 
 
 def _layers(config: Mapping[str, Any]) -> dict[str, _Layer]:
     if config["class_name"] not in ("Functional", "Model"):
-        raise ModelFileRejected(f"A model of the kind {str(config['class_name'])[:40]} is not a U-Net with skips.")
+        raise ModelFileRejected(
+            message("A model of the kind {kind} is not a U-Net with skips.", kind=str(config["class_name"])[:40])
+        )
     rows = config["config"]["layers"]
     if len(rows) > MAX_LAYERS:
         raise ModelFileRejected(
-            f"The model has {len(rows)} layers; a U-Net of this family has fewer than {MAX_LAYERS}."
+            message(
+                "The model has {count} layers; a U-Net of this family has fewer than {limit}.",
+                count=len(rows),
+                limit=MAX_LAYERS,
+            )
         )
     found = {}
     for row in rows:
         name, kind = str(row["config"]["name"]), str(row["class_name"])
         if kind not in KNOWN:
             raise ModelFileRejected(
-                f"Layer “{name[:60]}” is a {kind[:40]}, which a U-Net of this family does not have. "
-                "Nothing in the file was executed."
+                message(
+                    "Layer “{layer}” is a {kind}, which a U-Net of this family does not have. Nothing in the file "
+                    "was executed.",
+                    layer=name[:60],
+                    kind=kind[:40],
+                )
             )
         nodes = row["inbound_nodes"]
         if len(nodes) > 1:
-            raise ModelFileRejected(f"Layer “{name[:60]}” is used twice, which a U-Net of this family does not do.")
+            raise ModelFileRejected(
+                message("Layer “{layer}” is used twice, which a U-Net of this family does not do.", layer=name[:60])
+            )
         inputs = tuple(str(one[0]) for node in nodes for one in node)
         found[name] = _Layer(name, kind, dict(row["config"]), inputs)
     return found
@@ -134,7 +155,9 @@ class _Walk:
     def __post_init__(self) -> None:
         starts = [layer.name for layer in self.layers.values() if layer.kind == "InputLayer"]
         if len(starts) != 1:
-            raise ModelFileRejected(f"The network has {len(starts)} inputs; this one takes one image.")
+            raise ModelFileRejected(
+                message("The network has {count} inputs; this one takes one image.", count=len(starts))
+            )
         self.start = starts[0]
         self._consumers: dict[str, list[_Layer]] = defaultdict(list)
         for layer in self.layers.values():
@@ -247,4 +270,4 @@ def _pair(number: int) -> tuple[int, int]:
 
 
 def _not_a_unet(reason: str) -> ModelFileRejected:
-    return ModelFileRejected(f"The model is not a U-Net that this platform knows: {reason}.")
+    return ModelFileRejected(message("The model is not a U-Net that this platform knows: {reason}.", reason=reason))

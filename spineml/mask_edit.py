@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from spineml.errors import MaskRejected
 from spineml.measure import MaskSummary, volume_ml
+from spineml.message import message
 from spineml.volume import Geometry
 from spineml.volume_file import SliceFileReader, SliceFileWriter
 
@@ -48,7 +49,11 @@ def check_slices(changed: Slices, geometry: Geometry) -> None:
     depth = geometry.shape[0]
     outside = [z for z in changed if not 0 <= z < depth]
     if outside:
-        raise SliceDamaged(f"There is no slice {outside[0]}: this series has the slices 0 to {depth - 1}.")
+        raise SliceDamaged(
+            message(
+                "There is no slice {slice}: this series has the slices 0 to {last}.", slice=outside[0], last=depth - 1
+            )
+        )
 
 
 def write_edited(

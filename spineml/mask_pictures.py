@@ -15,6 +15,7 @@ from PIL import Image
 
 from spineml.errors import MaskRejected
 from spineml.mask_labels import LabelBuilder, MaskUnreadable, MaskWrongSize, check_slice_count
+from spineml.message import message
 from spineml.series import PictureOrder, ReceivedFile, natural_order
 from spineml.slice_names import SourceNames, numbered_by_the_export
 from spineml.volume import Geometry
@@ -67,18 +68,25 @@ def decode_png(raw: bytes, name: str, shape: tuple[int, int]) -> npt.NDArray[Any
     palette of other colours the index is the label.
     """
     if not raw.startswith(PNG_MAGIC) or raw[12:16] != b"IHDR" or len(raw) < 24:
-        raise MaskUnreadable(f"{name} is no PNG picture.")
+        raise MaskUnreadable(message("{name} is no PNG picture.", name=name))
     width, height = struct.unpack(">II", raw[16:24])
     if (height, width) != shape:
         raise MaskWrongSize(
-            f"{name} is {width} x {height} pixels (width x height), the series has {shape[1]} x {shape[0]}. "
-            "Export the mask without scaling or cropping."
+            message(
+                "{name} is {width} x {height} pixels (width x height), the series has {expected_width} x "
+                "{expected_height}. Export the mask without scaling or cropping.",
+                name=name,
+                width=width,
+                height=height,
+                expected_width=shape[1],
+                expected_height=shape[0],
+            )
         )
     try:
         with Image.open(io.BytesIO(raw), formats=["PNG"]) as picture:
             return _grey_values(picture, name)
     except (OSError, SyntaxError, ValueError, struct.error, zlib.error) as error:
-        raise MaskUnreadable(f"{name} is a damaged PNG. Save it again and resend.") from error
+        raise MaskUnreadable(message("{name} is a damaged PNG. Save it again and resend.", name=name)) from error
 
 
 def _places(names: Sequence[str], source: SourceNames, order: PictureOrder, depth: int) -> list[int]:
@@ -107,7 +115,9 @@ def _grey_values(picture: Image.Image, name: str) -> npt.NDArray[Any]:
         return np.where(alpha > 0, red, 0)
     if picture.mode == "P":
         return np.asarray(picture)
-    raise MaskUnreadable(f"{name} is a colour picture. Save the mask alone, in black (0) and white (255).")
+    raise MaskUnreadable(
+        message("{name} is a colour picture. Save the mask alone, in black (0) and white (255).", name=name)
+    )
 
 
 def _size_limit(geometry: Geometry) -> int:

@@ -13,6 +13,7 @@ from typing import Any, Self
 Json = dict[str, Any]
 
 _GAP = re.compile(r"\{(\w+)\}")
+_SEVERAL = re.compile(r"\{0\}(?: \{\d+\})+")
 # What PostgreSQL and UTF-8 refuse: NUL and lone surrogates, as file names and headers may hold them.
 _NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 # Names of files and texts out of headers are as long as whoever sends them likes.
@@ -42,6 +43,13 @@ class Message(str):
         """The sentence, with ``translate`` applied to its text and to those of the messages in its gaps."""
         return _fill(translate(self.text), self.values, lambda inner: inner.in_words(translate))
 
+    @property
+    def sentences(self) -> list[Message]:
+        """Each of several sentences; none of an empty message."""
+        if _SEVERAL.fullmatch(self.text):
+            return [verbatim(one) for one in self.values.values()]
+        return [self] if self else []
+
     def to_json(self) -> Json:
         """``{"text", "values"}``; a message in a gap is written likewise."""
         return {"text": self.text, "values": {name: _to_json(value) for name, value in self.values.items()}}
@@ -66,9 +74,23 @@ def message(text: str, /, **values: Any) -> Message:
     return Message(text, {name: _clean(value) for name, value in values.items()})
 
 
+def message_of(kind: type[BaseException]) -> Message:
+    """The docstring of an error class, which says what a person reads, as a message."""
+    return Message(" ".join((kind.__doc__ or "").split()))
+
+
 def verbatim(text: str) -> Message:
     """``text`` as a message: unchanged if it is one, else text that nobody translates."""
     return text if isinstance(text, Message) else message("{text}", text=text)
+
+
+def sentences(several: Sequence[str]) -> Message:
+    """Several sentences as one message, each still a message of its own (`Message.sentences`)."""
+    parts = [verbatim(one) for one in several if one]
+    if len(parts) == 1:
+        return parts[0]
+    names = [str(number) for number in range(len(parts))]
+    return Message(" ".join(f"{{{name}}}" for name in names), dict(zip(names, parts, strict=True)))
 
 
 def _clean(value: Any) -> Any:

@@ -203,14 +203,18 @@ def opened(path: Path) -> Iterator[h5py.File]:
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise ModelFileRejected(
-            f"The file has {size / 1e6:.0f} MB; a model may have {MAX_FILE_BYTES / 1e6:.0f} MB. Save the weights only."
+            message(
+                "The file has {size} MB; a model may have {limit} MB. Save the weights only.",
+                size=f"{size / 1e6:.0f}",
+                limit=f"{MAX_FILE_BYTES / 1e6:.0f}",
+            )
         )
     try:
         with h5py.File(path, "r") as file:
             yield file
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise ModelFileRejected(
-            "The file is damaged or is not HDF5. Download or export it again and upload the complete file."
+            message("The file is damaged or is not HDF5. Download or export it again and upload the complete file.")
         ) from error
 
 
@@ -239,7 +243,9 @@ def check_hash(path: Path, expected_sha256: str | None) -> str:
     found = sha256_of(path)
     if expected_sha256 is not None and found != expected_sha256:
         raise ModelFileRejected(
-            "The model file was changed after it was registered (its SHA-256 differs). Restore it from a backup."
+            message(
+                "The model file was changed after it was registered (its SHA-256 differs). Restore it from a backup."
+            )
         )
     return found
 
@@ -265,16 +271,20 @@ def _write_weights(file: h5py.File, weights: Weights) -> None:
 def _refuse_whole_models(file: h5py.File) -> None:
     if "model_config" in file.attrs:
         raise ModelFileRejected(
-            "The file describes a whole Keras model, which may contain code (such as a Lambda layer). "
-            "Only weights with a spec of this platform are accepted."
+            message(
+                "The file describes a whole Keras model, which may contain code (such as a Lambda layer). Only "
+                "weights with a spec of this platform are accepted."
+            )
         )
 
 
 def _read_spec(file: h5py.File) -> ModelSpec:
     if SPEC_ATTRIBUTE not in file.attrs:
         raise ModelFileRejected(
-            "The file has no spec: it does not say its architecture and preprocessing. "
-            "Upload a file that this platform or its training script wrote."
+            message(
+                "The file has no spec: it does not say its architecture and preprocessing. Upload a file that "
+                "this platform or its training script wrote."
+            )
         )
     try:
         text = text_attribute(file, SPEC_ATTRIBUTE, MAX_SPEC_CHARACTERS)
@@ -287,7 +297,9 @@ def _read_spec(file: h5py.File) -> ModelSpec:
             message("The file's spec cannot be used ({reason}). Save the model again.", reason=_short(error))
         ) from error
     if spec.task != TASK:
-        raise ModelFileRejected(f"The model is for “{spec.task[:40]}”; this platform runs “{TASK}”.")
+        raise ModelFileRejected(
+            message("The model is for “{found}”; this platform runs “{task}”.", found=spec.task[:40], task=TASK)
+        )
     return spec
 
 
@@ -317,20 +329,31 @@ def _read_weights(found: Mapping[str, h5py.Dataset], architecture: Architecture)
     """Exactly the arrays of the architecture, checked by name, shape and type before any is read."""
     expected = architecture.weight_shapes()
     if sum(map(prod, expected.values())) * np.dtype(np.float32).itemsize > MAX_FILE_BYTES:
-        raise ModelFileRejected("The network of the spec is larger than any that this platform runs.")
+        raise ModelFileRejected(message("The network of the spec is larger than any that this platform runs."))
     places = {stored_name(name): name for name in expected}
     for place in found:
         if place not in places:
-            raise ModelFileRejected(f"The file holds “{place}”, a layer that the network of its spec does not have.")
+            raise ModelFileRejected(
+                message("The file holds “{place}”, a layer that the network of its spec does not have.", place=place)
+            )
     for place, name in places.items():
         if place not in found:
-            raise ModelFileRejected(f"The file lacks “{place}”, which the network of its spec needs.")
+            raise ModelFileRejected(
+                message("The file lacks “{place}”, which the network of its spec needs.", place=place)
+            )
         if found[place].shape != expected[name]:
             raise ModelFileRejected(
-                f"“{place}” has the shape {found[place].shape}; the network of the spec has {expected[name]}."
+                message(
+                    "“{place}” has the shape {found}; the network of the spec has {expected}.",
+                    place=place,
+                    found=found[place].shape,
+                    expected=expected[name],
+                )
             )
         if found[place].dtype != np.float32:
-            raise ModelFileRejected(f"“{place}” holds {found[place].dtype} values; weights are float32.")
+            raise ModelFileRejected(
+                message("“{place}” holds {dtype} values; weights are float32.", place=place, dtype=found[place].dtype)
+            )
     weights: Weights = {name: found[place][()] for place, name in places.items()}
     check_finite(weights)
     return weights
@@ -340,4 +363,6 @@ def check_finite(weights: Weights) -> None:
     """Raise ModelFileRejected when a weight is not a number."""
     broken = next((name for name, values in weights.items() if not np.isfinite(values).all()), None)
     if broken is not None:
-        raise ModelFileRejected(f"The weights of “{broken}” are not finite numbers: the training had diverged.")
+        raise ModelFileRejected(
+            message("The weights of “{name}” are not finite numbers: the training had diverged.", name=broken)
+        )

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from spineml.message import message
 from spineml.series import FileNotUsed, FileVerdict, ReceivedFile
 
 PatientRule = Literal["each", "prefix", "table"]
@@ -95,16 +96,16 @@ def _judge(
     found: Matched, stem: str, images: list[ReceivedFile], masks: list[ReceivedFile], patients: _Patients
 ) -> None:
     if not masks:
-        reason = f"No mask was sent for it. Name it masks/{stem}.png or {stem}_mask.png."
+        reason = message("No mask was sent for it. Name it masks/{stem}.png or {stem}_mask.png.", stem=stem)
         found.verdicts += [FileVerdict(file.name, "rejected", "no-mask", reason) for file in images]
     elif not images:
-        reason = f"No image was sent for this mask. Name it images/{stem}.png or {stem}.png."
+        reason = message("No image was sent for this mask. Name it images/{stem}.png or {stem}.png.", stem=stem)
         found.verdicts += [FileVerdict(file.name, "rejected", "no-image", reason) for file in masks]
     elif len(images) > 1 or len(masks) > 1:
-        reason = "Several images or masks have this name. Send one of each."
+        reason = message("Several images or masks have this name. Send one of each.")
         found.verdicts += [FileVerdict(file.name, "rejected", "ambiguous", reason) for file in (*images, *masks)]
     elif (placed := patients.of(stem)) is None:
-        reason = "The table does not name this image. Add a line with its name and patient."
+        reason = message("The table does not name this image. Add a line with its name and patient.")
         found.verdicts += [FileVerdict(file.name, "rejected", "no-patient", reason) for file in (*images, *masks)]
     else:
         found.pairs.append(Pair(images[0], masks[0], placed.patient, placed.split))
@@ -130,7 +131,9 @@ def stem_of(name: str) -> str:
 # --- the table --------------------------------------------------------------------------------------------------------
 def _table_of(tables: Sequence[ReceivedFile]) -> dict[str, Placed]:
     if len(tables) != 1:
-        raise FileNotUsed("no-table", "Send exactly one CSV with the columns name and patient along with the pictures.")
+        raise FileNotUsed(
+            "no-table", message("Send exactly one CSV with the columns name and patient along with the pictures.")
+        )
     return read_table(tables[0].path)
 
 
@@ -141,16 +144,18 @@ def read_table(path: Path) -> dict[str, Placed]:
         FileNotUsed: it is no such table; the reason names the line.
     """
     if path.stat().st_size > MAX_TABLE_BYTES:
-        raise FileNotUsed("bad-table", "The table is larger than 4 MB. Keep the columns name, patient and split only.")
+        raise FileNotUsed(
+            "bad-table", message("The table is larger than 4 MB. Keep the columns name, patient and split only.")
+        )
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise FileNotUsed("bad-table", "The table is not text in UTF-8. Save it as CSV (UTF-8).") from None
+        raise FileNotUsed("bad-table", message("The table is not text in UTF-8. Save it as CSV (UTF-8).")) from None
     delimiter = ";" if ";" in text.partition("\n")[0] else ","
     rows = csv.DictReader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
     columns = {(name or "").strip().casefold(): name for name in rows.fieldnames or ()}
     if not {"name", "patient"} <= set(columns):
-        raise FileNotUsed("bad-table", "The first line of the table must name the columns name and patient.")
+        raise FileNotUsed("bad-table", message("The first line of the table must name the columns name and patient."))
     found: dict[str, Placed] = {}
     splits: dict[str, str] = {}
     try:
@@ -158,7 +163,9 @@ def read_table(path: Path) -> dict[str, Placed]:
             values = {name: (row.get(column) or "").strip() for name, column in columns.items()}
             _take(values, rows.line_num, found, splits)
     except csv.Error:
-        raise FileNotUsed("bad-table", f"Line {rows.line_num} of the table cannot be read.") from None
+        raise FileNotUsed(
+            "bad-table", message("Line {line} of the table cannot be read.", line=rows.line_num)
+        ) from None
     return found
 
 
@@ -167,12 +174,19 @@ def _take(values: Mapping[str, str], line: int, found: dict[str, Placed], splits
     if not (stem or patient):
         return
     if not stem or not patient:
-        raise FileNotUsed("bad-table", f"Line {line} of the table lacks the name or the patient.")
+        raise FileNotUsed("bad-table", message("Line {line} of the table lacks the name or the patient.", line=line))
     if word and word not in SPLITS:
-        raise FileNotUsed("bad-table", f"Line {line} of the table: the split is train, validation or test.")
+        raise FileNotUsed(
+            "bad-table", message("Line {line} of the table: the split is train, validation or test.", line=line)
+        )
     split = SPLITS.get(word, "")
     if splits.setdefault(patient, split) != split:
-        reason = f"Line {line} of the table gives a patient a second split. All images of a patient have one split."
+        reason = message(
+            "Line {line} of the table gives a patient a second split. All images of a patient have one split.",
+            line=line,
+        )
         raise FileNotUsed("bad-table", reason)
     if found.setdefault(stem, Placed(patient, split)) != Placed(patient, split):
-        raise FileNotUsed("bad-table", f"Line {line} of the table names an image again, with another patient.")
+        raise FileNotUsed(
+            "bad-table", message("Line {line} of the table names an image again, with another patient.", line=line)
+        )

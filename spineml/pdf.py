@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from spineml.message import message
+
 if TYPE_CHECKING:
     from reportlab.platypus import Flowable
 
@@ -23,7 +25,7 @@ KOREAN_FONT = "HYGothic-Medium"
 KOREAN = re.compile("([\u1100-\u11ff\u3000-\u303f\u3130-\u318f\u4e00-\u9fff\uac00-\ud7af\uff00-\uffef]+)")
 INK, LINE, SOFT = "#1b2630", "#c9d3da", "#eef3f5"
 MARGIN_MM, WIDTH_MM = 18, 174
-NOT_A_DEVICE = "Research software: not a medical device."
+NOT_A_DEVICE = message("Research software: not a medical device.")
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from spineml import losses, unet  # noqa: F401  (unet sets TensorFlow's environment before the import below)
 from spineml.errors import SpineError
+from spineml.message import message
 
 import tensorflow as tf  # isort: skip
 
@@ -269,7 +270,9 @@ class _Stepper:
         except tf.errors.ResourceExhaustedError as error:
             raise DeviceTooSmall from error
         if not math.isfinite(loss):
-            raise TrainingDiverged(f"The loss became {loss}. Try a lower learning rate, or check the masks.")
+            raise TrainingDiverged(
+                message("The loss became {loss}. Try a lower learning rate, or check the masks.", loss=loss)
+            )
         return loss, dice
 
     def _shared(self, array: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 from spineml.architecture import Architecture
 from spineml.dataset_file import Entry
+from spineml.message import message
 from spineml.model_file import ModelSpec
 from spineml.preprocess import Preprocess
 
@@ -21,25 +22,37 @@ PRECISIONS = ("float32", "mixed_float16")
 AUGMENTATIONS = ("flip", "rotate", "scale", "elastic", "intensity", "noise", "crop")
 
 EXPLANATIONS = {
-    "base_filters": "Filters of the first level, doubled at each further one. 16 is quick on a CPU; the paper used 64.",
-    "depth": "How often the image is halved. Deeper sees more of the body around the spine.",
-    "stem_stride": "2 halves the image first: four times faster, the outline at best 0.987 Dice. 1 as in the paper.",
-    "normalisation": "Batch normalisation makes learning quicker and steadier. The paper used none.",
-    "window_centre": "Middle of the grey scale in HU. Bone lies around 450.",
-    "window_width": "HU from black to white. 1500 keeps soft tissue apart from bone.",
-    "loss": "Cross-entropy plus Dice is steady. Tversky weighs missed spine more than excess, focal hard pixels more.",
-    "optimiser": "AdamW needs the least tuning.",
-    "learning_rate": "Size of the first steps. A fifth of it when a trained version is only adapted.",
-    "schedule": "Cosine ends with ever smaller steps, which gives the best last epochs.",
-    "batch_size": "Crops in one step. More is steadier and needs more memory; the paper used 32 for 1,000 images.",
-    "crop_size": "Side of the training crops in pixels. Crops around the spine teach faster than whole fields.",
-    "epochs": "How often the number of training images is gone through, at most.",
-    "patience": "Ends the run when the validation Dice has not risen for so many epochs. 0 never ends it early.",
-    "augmentation": "Random changes that make few images go further. Left out ones are not done.",
-    "spine_share": "Share of the crops taken from slices with spine; the rest teaches what is not spine.",
-    "seed": "The same seed, data and machine give the same curve.",
-    "precision": "Half precision is about twice as fast on a GPU and many times slower on a CPU.",
-    "sample_every": "After how many epochs pictures of a few validation slices are kept.",
+    "base_filters": message(
+        "Filters of the first level, doubled at each further one. 16 is quick on a CPU; the paper used 64."
+    ),
+    "depth": message("How often the image is halved. Deeper sees more of the body around the spine."),
+    "stem_stride": message(
+        "2 halves the image first: four times faster, the outline at best 0.987 Dice. 1 as in the paper."
+    ),
+    "normalisation": message("Batch normalisation makes learning quicker and steadier. The paper used none."),
+    "window_centre": message("Middle of the grey scale in HU. Bone lies around 450."),
+    "window_width": message("HU from black to white. 1500 keeps soft tissue apart from bone."),
+    "loss": message(
+        "Cross-entropy plus Dice is steady. Tversky weighs missed spine more than excess, focal hard pixels more."
+    ),
+    "optimiser": message("AdamW needs the least tuning."),
+    "learning_rate": message("Size of the first steps. A fifth of it when a trained version is only adapted."),
+    "schedule": message("Cosine ends with ever smaller steps, which gives the best last epochs."),
+    "batch_size": message(
+        "Crops in one step. More is steadier and needs more memory; the paper used 32 for 1,000 images."
+    ),
+    "crop_size": message(
+        "Side of the training crops in pixels. Crops around the spine teach faster than whole fields."
+    ),
+    "epochs": message("How often the number of training images is gone through, at most."),
+    "patience": message(
+        "Ends the run when the validation Dice has not risen for so many epochs. 0 never ends it early."
+    ),
+    "augmentation": message("Random changes that make few images go further. Left out ones are not done."),
+    "spine_share": message("Share of the crops taken from slices with spine; the rest teaches what is not spine."),
+    "seed": message("The same seed, data and machine give the same curve."),
+    "precision": message("Half precision is about twice as fast on a GPU and many times slower on a CPU."),
+    "sample_every": message("After how many epochs pictures of a few validation slices are kept."),
 }
 MAX_BATCH, MAX_EPOCHS, MAX_CROP, MAX_SEED = 256, 2000, 1024, 2**31 - 1
 FINE_TUNE_RATE = 0.2
@@ -87,18 +100,25 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
-                raise SettingRejected(name, f"Choose one of {', '.join(map(str, choices))}.")
+                raise SettingRejected(name, message("Choose one of {known}.", known=", ".join(map(str, choices))))
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
             if not low <= value <= high:
-                raise SettingRejected(name, f"Choose a number from {low:g} to {high:g}.")
+                raise SettingRejected(
+                    name, message("Choose a number from {low} to {high}.", low=f"{low:g}", high=f"{high:g}")
+                )
         unknown = sorted(set(self.augmentation) - set(AUGMENTATIONS))
         if unknown:
             raise SettingRejected(
-                "augmentation", f"Not known: {', '.join(unknown)}. Known: {', '.join(AUGMENTATIONS)}."
+                "augmentation",
+                message(
+                    "Not known: {unknown}. Known: {known}.", unknown=", ".join(unknown), known=", ".join(AUGMENTATIONS)
+                ),
             )
         if self.crop_size % self.architecture.stride:
-            raise SettingRejected("crop_size", f"Choose a multiple of {self.architecture.stride} for this network.")
+            raise SettingRejected(
+                "crop_size", message("Choose a multiple of {stride} for this network.", stride=self.architecture.stride)
+            )
 
     @property
     def architecture(self) -> Architecture:
@@ -130,7 +150,9 @@ class TrainingSettings:
         known = {one.name: one for one in fields(cls)}
         unknown = sorted(set(values) - set(known))
         if unknown:
-            raise SettingRejected(unknown[0], f"There is no such setting. Known: {', '.join(known)}.")
+            raise SettingRejected(
+                unknown[0], message("There is no such setting. Known: {known}.", known=", ".join(known))
+            )
         return cls(**{name: _typed(name, known[name].default, value) for name, value in values.items()})
 
 
@@ -167,16 +189,16 @@ def possible_values(name: str) -> tuple[tuple[Any, ...], tuple[float | None, flo
 def _typed(name: str, default: Any, value: Any) -> Any:
     if isinstance(default, tuple):
         if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
-            raise SettingRejected(name, "Give a list of names.")
+            raise SettingRejected(name, message("Give a list of names."))
         return tuple(value)
     if isinstance(default, str):
         if not isinstance(value, str):
-            raise SettingRejected(name, "Give one of the names.")
+            raise SettingRejected(name, message("Give one of the names."))
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise SettingRejected(name, "Give a number.")
+        raise SettingRejected(name, message("Give a number."))
     if isinstance(default, int) and value != int(value):
-        raise SettingRejected(name, "Give a whole number.")
+        raise SettingRejected(name, message("Give a whole number."))
     return type(default)(value)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spineml.mapped import MappedArray, to_int16
+from spineml.message import message
 from spineml.series import FileNotUsed, IntakeOptions, Notice
 from spineml.volume import HounsfieldArray
 
@@ -71,12 +72,15 @@ def refuse_unusable(found: Survey) -> None:
         FileNotUsed: NaN or infinite values, or a label map.
     """
     if not found.finite:
-        reason = "The volume holds values that are not numbers (NaN or infinite). Replace them by -1024 and resend."
+        reason = message(
+            "The volume holds values that are not numbers (NaN or infinite). Replace them by -1024 and resend."
+        )
         raise FileNotUsed("not-finite", reason)
     if found.labels is not None and found.labels <= MOST_LABELS:
-        reason = (
-            f"This looks like a mask ({found.labels} whole-number values, none above 255), not a CT. "
-            "Masks are uploaded on the page of their series."
+        reason = message(
+            "This looks like a mask ({labels} whole-number values, none above 255), not a CT. Masks are "
+            "uploaded on the page of their series.",
+            labels=found.labels,
         )
         raise FileNotUsed("looks-like-mask", reason, "skipped")
 
@@ -89,9 +93,14 @@ def windowed(options: IntakeOptions, largest: int, label: str) -> Intensity:
 
 def windowed_notice(options: IntakeOptions, bits: int) -> Notice:
     low = options.window_center - options.window_width / 2
-    text = (
-        f"{bits}-bit pictures hold no CT values: they are taken as windowed from {low:.0f} to "
-        f"{low + options.window_width:.0f} HU (centre {options.window_center:.0f}, width {options.window_width:.0f})."
+    text = message(
+        "{bits}-bit pictures hold no CT values: they are taken as windowed from {low} to {high} HU "
+        "(centre {center}, width {width}).",
+        bits=bits,
+        low=f"{low:.0f}",
+        high=f"{low + options.window_width:.0f}",
+        center=f"{options.window_center:.0f}",
+        width=f"{options.window_width:.0f}",
     )
     return Notice("windowed", text)
 
@@ -99,9 +108,13 @@ def windowed_notice(options: IntakeOptions, bits: int) -> Notice:
 def unsigned_16_bit(low: float, high: float, options: IntakeOptions) -> tuple[Intensity, Notice]:
     """The convention of 16-bit unsigned values: HU + 1024 up to 4095, HU + 32768, or a stretched picture."""
     if high <= TWELVE_BIT_MAX:
-        return Intensity("16-bit HU+1024", 1.0, -1024.0), Notice("offset-1024", "Values are taken as HU + 1024.")
+        return Intensity("16-bit HU+1024", 1.0, -1024.0), Notice(
+            "offset-1024", message("Values are taken as HU + 1024.")
+        )
     if low >= OFFSET_16_BIT - 4096 and high <= OFFSET_16_BIT + 8192:
-        return Intensity("16-bit HU+32768", 1.0, -32768.0), Notice("offset-32768", "Values are taken as HU + 32768.")
+        return Intensity("16-bit HU+32768", 1.0, -32768.0), Notice(
+            "offset-32768", message("Values are taken as HU + 32768.")
+        )
     return windowed(options, 65535, "16-bit windowed"), windowed_notice(options, 16)
 
 
@@ -118,9 +131,9 @@ def array_intensity(dtype: np.dtype[Any], found: Survey, options: IntakeOptions)
 def hounsfield_notices(low: float, high: float) -> list[Notice]:
     """Doubts about values that should be HU: a CT has air or fat (below 0) and more than the range 0..1."""
     if high - low <= 2.0:
-        text = "The values span no more than 2: they were probably normalised and are not CT values."
+        text = message("The values span no more than 2: they were probably normalised and are not CT values.")
     elif low >= 0:
-        text = "No value is below 0: these are probably not Hounsfield units. They are used as they are."
+        text = message("No value is below 0: these are probably not Hounsfield units. They are used as they are.")
     else:
         return []
     return [Notice("values-not-hu", text)]

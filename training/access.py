@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 
 from accounts.access import Capability, institutions_with, require, require_anywhere
 from cases.models import Patient
+from spineml.message import message
 from spineplatform.shared.errors import Forbidden, NotFound
 from training.models import Dataset, DatasetRun, EvaluationRun, ModelVersion, TrainingRun
 
@@ -46,7 +47,12 @@ def evaluation_get(
     if not institutions_with(user, Capability.VIEW_MODELS).filter(pk__in=places).exists():
         raise NotFound
     if not institutions_with(user, capability).filter(pk__in=places).exists():
-        raise Forbidden(f"Your role does not allow you to {capability.value}. Ask your institution's administrator.")
+        raise Forbidden(
+            message(
+                "Your role does not allow you to {action}. Ask your institution's administrator.",
+                action=capability.value,
+            )
+        )
     return run
 
 
@@ -73,7 +79,9 @@ def datasets_manage(user: Any, dataset: Dataset) -> None:
     managed = institutions_with(user, Capability.MANAGE_MODELS)
     if dataset.institutions.exclude(pk__in=managed.values("pk")).exists():
         manage = Capability.MANAGE_MODELS.value
-        raise Forbidden(f"Your role does not allow you to {manage} at every institution of this data set.")
+        raise Forbidden(
+            message("Your role does not allow you to {action} at every institution of this data set.", action=manage)
+        )
 
 
 def dataset_run_get(user: Any, run_id: uuid.UUID | str, capability: Capability = Capability.VIEW_MODELS) -> DatasetRun:

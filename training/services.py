@@ -11,6 +11,7 @@ from django.db.models import Max
 
 from accounts.access import Capability, require_anywhere
 from spineml import keras2_file, model_file
+from spineml.message import message
 from spineml.preprocess import Preprocess
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import Conflict
@@ -128,7 +129,7 @@ def version_activate(
         version.save(update_fields=["status"])
         if not kind:
             kind = PromotionKind.OVERRIDE if previous else PromotionKind.FIRST
-            reason = reason or "By whoever runs the server."
+            reason = reason or message("By whoever runs the server.")
         audit.record(actor=actor, action="model.activated", object_id=version.pk, number=version.number, kind=str(kind))
         return Promotion.objects.create(
             version=version, previous=previous, kind=kind, gate=gate, reason=reason, decided_by=actor

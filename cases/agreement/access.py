@@ -8,7 +8,13 @@ from accounts.access import Capability
 from cases.access import Id, row_get
 from cases.models import AgreementRun, ReadingItem, ReadingProject
 from cases.models.agreement import ProjectRole
+from spineml.message import message
 from spineplatform.shared.errors import Forbidden
+
+ONLY = {
+    ProjectRole.READER: message("Only this project's readers may do this. Its page lists who they are."),
+    ProjectRole.ADJUDICATOR: message("Only this project's adjudicators may do this. Its page lists who they are."),
+}
 
 
 def project_get(user: Any, project_id: Id, capability: Capability = Capability.VIEW_CASES) -> ReadingProject:
@@ -37,4 +43,4 @@ def require_part(user: Any, project: ReadingProject, role: ProjectRole) -> None:
         Forbidden: somebody else has.
     """
     if not has_part(user, project, role):
-        raise Forbidden(f"Only this project's {role.value}s may do this. Its page lists who they are.")
+        raise Forbidden(ONLY[role])

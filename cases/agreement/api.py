@@ -30,6 +30,7 @@ from cases.agreement.selectors import ItemSeen, item_seen, items_listed, people_
 from cases.agreement.services import agreement_compute, item_decide, proposal_make, reading_finish
 from cases.models import AgreementRun, Reading, ReadingItem, ReadingProject
 from cases.models.agreement import AgreementJob, DecisionKind, ItemState, ProjectRole
+from spineml.message import message
 from spineplatform.shared.api import ListView, RunOut, checked
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
@@ -173,7 +174,9 @@ def _people(offered: QuerySet[User], ids: list[int]) -> list[User]:
     known = offered.in_bulk(ids)
     missing = [one for one in ids if one not in known]
     if missing:
-        raise ProjectPeople(f"Nobody with the id {missing[0]} may correct masks there. See /api/v1/users/.")
+        raise ProjectPeople(
+            message("Nobody with the id {id} may correct masks there. See /api/v1/users/.", id=missing[0])
+        )
     return [known[one] for one in dict.fromkeys(ids)]
 
 

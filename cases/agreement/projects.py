@@ -26,6 +26,7 @@ from cases.agreement.telling import (
 from cases.models import ProjectMember, ReadingItem, ReadingProject, Series
 from cases.models.agreement import BEING_READ, DEFAULT_MARGIN, AgreementJob, ItemState, ProjectRole
 from cases.telling import person_group, tell_changed
+from spineml.message import message
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, UserError
 
@@ -126,8 +127,10 @@ def _check_rights(institution: Institution, people: Iterable[Any]) -> None:
     for person in people:
         if not has_capability(person, institution.pk, Capability.CORRECT_MASK):
             raise ProjectPeople(
-                f"{person.display_name()} may not correct masks there. Choose clinicians and annotators of the "
-                "institution."
+                message(
+                    "{name} may not correct masks there. Choose clinicians and annotators of the institution.",
+                    name=person.display_name(),
+                )
             )
 
 
@@ -254,8 +257,11 @@ def _check_change(
     seen = have_read(row).filter(pk__in=[one.pk for one in people[ProjectRole.ADJUDICATOR]]).first()
     if seen is not None:
         raise ReaderStays(
-            f"{seen.display_name()} has finished a series of this project and does not adjudicate it, having left "
-            "or not. Choose somebody else."
+            message(
+                "{name} has finished a series of this project and does not adjudicate it, having left or not. "
+                "Choose somebody else.",
+                name=seen.display_name(),
+            )
         )
     _check_rights(row.institution, [one for part in people.values() for one in part if one.pk not in roles])
     begun = row.blind and any(item.state == ItemState.ONE_READ for item in items)

@@ -15,6 +15,7 @@ from cases.models.agreement import BEING_READ, AgreementJob, DecisionKind, ItemS
 from cases.services import MaskOrigin, annotation_record
 from spineml import agreement, consensus
 from spineml.agreement import MODEL, PairFigures, SeriesFigures
+from spineml.message import message
 from spineml.volume_file import SliceFileReader
 from spineplatform.shared import storage
 from spineplatform.shared.lease import Lease
@@ -47,7 +48,7 @@ def _figures(lease: Lease[AgreementRun]) -> None:
 
 def _write(item: ReadingItem, masks: Named, pairs: list[PairFigures]) -> None:
     if item.state in BEING_READ:
-        raise ReadingClosed("A reader has changed the mask. The figures follow once all have finished.")
+        raise ReadingClosed(message("A reader has changed the mask. The figures follow once all have finished."))
     if _ids(_finished(item, with_model=True)) != _ids(masks):
         raise MasksChanged
     item.project = project_held(item.project_id)
@@ -81,7 +82,7 @@ def _compared(lease: Lease[AgreementRun], item: ReadingItem, masks: Named) -> li
                     (one, other),
                     geometry,
                     progress=lambda done, _, n=n: lease.report(  # type: ignore[misc]
-                        n * depth + done, len(pairs) * depth, "Comparing slices"
+                        n * depth + done, len(pairs) * depth, message("Comparing slices")
                     ),
                 )
             )
@@ -117,7 +118,11 @@ def _agree(item: ReadingItem, pairs: list[PairFigures]) -> None:
     if wanted is None or item.state != ItemState.ALL_READ or lowest < wanted:
         return
     first = ordered_readings(item)[0]
-    note = f"The readers' masks agree with a Dice of {lowest:.3f} (asked: {wanted:.3f})."
+    note = message(
+        "The readers' masks agree with a Dice of {lowest} (asked: {wanted}).",
+        lowest=f"{lowest:.3f}",
+        wanted=f"{wanted:.3f}",
+    )
     decision_record(item=item, annotation=first.annotation, kind=DecisionKind.AGREED, signer=first.reader, note=note)
 
 
@@ -141,7 +146,7 @@ def _propose(lease: Lease[AgreementRun]) -> None:
     """Make one mask of the finished ones: a new mask whose author asked for it, and whose parent is the first."""
     run, item = lease.run, lease.run.item
     masks = [mask for _, mask in _finished(item, with_model=run.job == AgreementJob.MAJORITY_WITH_MODEL)]
-    lease.report(0, item.series.depth, "Counting votes")
+    lease.report(0, item.series.depth, message("Counting votes"))
     with storage.work_folder("proposal") as folder, storage.stored_or_removed() as stored, _open(masks) as sources:
         path = folder / "mask.h5"
         consensus.write_consensus(path, sources, item.series.geometry, _chosen(run, sources))

@@ -32,6 +32,7 @@ from cases.models.agreement import (
     ProjectRole,
 )
 from cases.states import state_of
+from spineml.message import message
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, UserError
 from spineplatform.shared.runs import run_enqueue, run_retry
@@ -166,7 +167,7 @@ def run_start(*, item: ReadingItem, job: AgreementJob, actor: Any) -> AgreementR
         requested_by=actor,
         item=item,
         job=job,
-        progress_message="Waiting for a worker",
+        progress_message=message("Waiting for a worker"),
     )
     run_enqueue(run)
     return run

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from cases.imaging.slices import check_slice
 from cases.models import Annotation
 from spineml import export, render
+from spineml.message import message
 from spineml.volume_file import SliceFileReader
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import NotFound, UserError
@@ -41,14 +42,18 @@ class PictureOptions:
         """
         window = query.get("window") or "bone"
         if window not in render.WINDOWS:
-            raise BadPicture(f"There is no window “{window}”. Known: {', '.join(render.WINDOWS)}.")
+            raise BadPicture(
+                message(
+                    "There is no window “{window}”. Known: {known}.", window=window, known=", ".join(render.WINDOWS)
+                )
+            )
         try:
             z = int(query.get("z", "")) if query.get("z") else None
             opacity = float(query.get("opacity") or cls.opacity)
         except ValueError:
             raise BadPicture from None
         if not 0 <= opacity <= 1:
-            raise BadPicture(f"The opacity is a number from 0 to 1, not {opacity}.")
+            raise BadPicture(message("The opacity is a number from 0 to 1, not {opacity}.", opacity=opacity))
         return cls(z, render.WINDOWS[window], opacity)
 
 
@@ -110,7 +115,11 @@ def download(request: HttpRequest, annotation: Annotation, kind: str) -> HttpRes
         BadPicture: ``?z=&window=&opacity=`` are not understood.
     """
     if kind not in KINDS:
-        raise NotFound(f"A mask cannot be downloaded as “{kind}”. Choose one of {', '.join(KINDS)}.")
+        raise NotFound(
+            message(
+                "A mask cannot be downloaded as “{kind}”. Choose one of {known}.", kind=kind, known=", ".join(KINDS)
+            )
+        )
     response: HttpResponseBase
     if kind in PICTURES:
         response = _picture_response(annotation, kind, PictureOptions.from_query(request.GET))

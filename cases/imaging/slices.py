@@ -10,6 +10,7 @@ from django.db.models.fields.files import FieldFile
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response, patch_vary_headers
 
+from spineml.message import message
 from spineml.volume_file import SliceFileReader
 from spineplatform.shared import storage
 from spineplatform.shared.errors import NotFound
@@ -22,7 +23,9 @@ DTYPES = {"volume": "int16", "mask": "uint8"}
 def check_slice(depth: int, z: int) -> None:
     """Raise NotFound unless the series has a slice ``z``."""
     if not 0 <= z < depth:
-        raise NotFound(f"There is no slice {z}: this series has the slices 0 to {depth - 1}.")
+        raise NotFound(
+            message("There is no slice {slice}: this series has the slices 0 to {last}.", slice=z, last=depth - 1)
+        )
 
 
 def slice_response(request: HttpRequest, file: FieldFile, pixel_hash: str, z: int) -> HttpResponse:

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -33,7 +34,7 @@ class SpacingField(serializers.CharField):
             numbers = []
         if len(numbers) not in (1, 2) or not all(_is_spacing(number) for number in numbers):
             raise serializers.ValidationError(
-                "Give one length in mm, or two as “rows,columns”, such as 0.7 or 0.7,0.8."
+                _("Give one length in mm, or two as “rows,columns”, such as 0.7 or 0.7,0.8.")
             )
         return numbers[0], numbers[-1]
 
@@ -89,7 +90,7 @@ class UploadIn(serializers.Serializer[Any]):
         )
         attrs["pairs"] = pairs if attrs["pairs"] else None
         if attrs.get("paths") and len(attrs["paths"]) != len(attrs["files"]):
-            raise serializers.ValidationError({"paths": "Send one path for each file, in the same order, or none."})
+            raise serializers.ValidationError({"paths": _("Send one path for each file, in the same order, or none.")})
         return attrs
 
 

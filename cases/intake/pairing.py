@@ -27,6 +27,7 @@ from cases.signals import splits_wanted
 from cases.states import state_of
 from spineml import masks as mask_files
 from spineml.errors import MaskRejected
+from spineml.message import message
 from spineml.pairs import Matched, Pair, match_pairs
 from spineml.series import FileNotUsed, FileVerdict, ReceivedFile, SeriesPlan
 from spineml.volume import Mask
@@ -35,7 +36,7 @@ from spineplatform.shared import audit
 from spineplatform.shared.errors import UserError
 
 Report = Callable[[int, int, str], None]
-NO_IMAGE = "Its image could not be read."
+NO_IMAGE = message("Its image could not be read.")
 
 
 class PairsNeedASender(UserError):
@@ -91,7 +92,7 @@ def masks_read(
     by_image = {pair.image.name: pair for pair in pairs}
     found = Paired()
     for number, plan in enumerate(plans, start=1):
-        report(number, len(plans), "Reading masks")
+        report(number, len(plans), message("Reading masks"))
         pair, path = by_image[plan.files[0].name], folder / f"mask{number}.h5"
         try:
             _read(pair, plan, path)
@@ -108,7 +109,9 @@ def masks_read(
 def _read(pair: Pair, plan: SeriesPlan, path: Path) -> None:
     """A mask that marks nothing is taken: an image without spine teaches too, and the label checks name it."""
     if len(plan.files) > 1:
-        raise MaskRejected("Its image belongs to a series of several files. Send the series first, then its mask.")
+        raise MaskRejected(
+            message("Its image belongs to a series of several files. Send the series first, then its mask.")
+        )
     spatial = plan.meta.source_kind in SPATIAL_KINDS
     try:
         mask = mask_files.read_mask([pair.mask], plan.geometry, spatial=spatial)
@@ -210,7 +213,7 @@ def _splits(run: ImportRun, wanted: Mapping[Patient, str], found: Mapping[str, S
         return []
     answers: Any = splits_wanted.send(sender=ImportRun, run=run, wanted=wanted)
     kept: set[uuid.UUID] = set().union(*(answer for _, answer in answers))
-    reason = "The mask was added. Its patient keeps the split that was decided before."
+    reason = message("The mask was added. Its patient keeps the split that was decided before.")
     return [
         FileVerdict(name, "warning", "split-kept", reason)
         for name, series in found.items()

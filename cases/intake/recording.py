@@ -15,6 +15,7 @@ from cases.listing import cases_change
 from cases.models import Case, FileVerdict, ImportRun, Series, Upload
 from cases.signals import series_imported
 from spineml import intake
+from spineml.message import message
 from spineplatform.shared import audit
 
 
@@ -80,7 +81,9 @@ def record(run: ImportRun, harvest: Harvest, stored: list[str]) -> None:
 
 
 def _judge_duplicate(harvest: Harvest, imported: ImportedSeries, known: Series) -> None:
-    reason = f"The same images are already in the case “{known.case.title}”, so they were not imported again."
+    reason = message(
+        "The same images are already in the case “{title}”, so they were not imported again.", title=known.case.title
+    )
     for file in imported.plan.files:
         harvest.judge(intake.FileVerdict(file.name, "skipped", "duplicate", reason))
     unneeded = [name for name in (imported.volume, imported.originals) if name]

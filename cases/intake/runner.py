@@ -13,6 +13,7 @@ from cases.models import ImportRun, Series
 from spineml import deidentify, intake
 from spineml.archive import is_zip
 from spineml.errors import SpineError, UnreadableFile
+from spineml.message import message
 from spineml.pairs import Matched
 from spineml.series import unique_names
 from spineml.volume_file import SliceFileWriter
@@ -56,7 +57,7 @@ class Importer:
 
     def run(self) -> Harvest:
         """Read and convert everything; nothing is recorded yet."""
-        self.lease.report(0, 0, "Reading the files")
+        self.lease.report(0, 0, message("Reading the files"))
         upload = self.lease.run.upload
         files, matched = self._received(), None
         if upload.options.get("pairs"):
@@ -66,7 +67,7 @@ class Importer:
             files,
             self.folder,
             _options(upload.options),
-            lambda done, total, _: self.lease.report(done, total, "Reading headers"),
+            lambda done, total, _: self.lease.report(done, total, message("Reading headers")),
         )
         for verdict in (*found.verdicts, *(matched.verdicts if matched else ())):
             self.harvest.judge(verdict)
@@ -117,7 +118,7 @@ class Importer:
         with SliceFileWriter(path, plan.geometry, "volume") as writer:
             for z, pixels in plan.slices():
                 writer.write(z, pixels)
-                self.lease.report(done + z + 1, total, "Converting slices")
+                self.lease.report(done + z + 1, total, message("Converting slices"))
         return writer.pixel_hash
 
     def _reject(self, plan: intake.SeriesPlan, error: UnreadableFile) -> None:
@@ -144,7 +145,7 @@ class Importer:
         archive_path, clean = self.folder / "originals.zip", self.folder / "clean.dcm"
         with zipfile.ZipFile(archive_path, "w", zipfile.ZIP_STORED) as archive:
             for number, file in enumerate(plan.files, start=1):
-                self.lease.report(number, len(plan.files), "Removing identities")
+                self.lease.report(number, len(plan.files), message("Removing identities"))
                 try:
                     deidentify.deidentify_dicom(file.path, clean, uid_salt=salt)
                 except UnreadableFile as error:  # it knows the file by its staged name

@@ -18,6 +18,7 @@ from django.db import IntegrityError, transaction
 from accounts.access import Capability, require
 from accounts.models import Institution
 from cases.models import ImportRun, Upload, UploadFile
+from spineml.message import message
 from spineml.series import ReceivedFile
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import TooLarge, UserError
@@ -169,9 +170,18 @@ def _check(files: Sequence[IncomingFile]) -> None:
     if all(file.size == 0 for file in files):
         raise EmptyFile
     if len(files) > settings.DATA_UPLOAD_MAX_NUMBER_FILES:
-        raise TooLarge(f"At most {settings.DATA_UPLOAD_MAX_NUMBER_FILES} files fit one upload. Send a zip instead.")
+        raise TooLarge(
+            message(
+                "At most {limit} files fit one upload. Send a zip instead.", limit=settings.DATA_UPLOAD_MAX_NUMBER_FILES
+            )
+        )
     if sum(file.size for file in files) > settings.UPLOAD_MAX_BYTES:
-        raise TooLarge(f"At most {settings.UPLOAD_MAX_BYTES / 1024**3:.0f} GB fit one upload. Send it in parts.")
+        raise TooLarge(
+            message(
+                "At most {limit} GB fit one upload. Send it in parts.",
+                limit=f"{settings.UPLOAD_MAX_BYTES / 1024**3:.0f}",
+            )
+        )
 
 
 def _digest(files: Sequence[IncomingFile], options: UploadOptions) -> str:
@@ -196,7 +206,7 @@ def _take(
         )
         UploadFile.objects.bulk_create(_staged(upload, files, stored))
         run = ImportRun.objects.create(
-            institution=institution, requested_by=actor, upload=upload, progress_message="Waiting for a worker"
+            institution=institution, requested_by=actor, upload=upload, progress_message=message("Waiting for a worker")
         )
         audit.record(
             actor=actor, action="upload.created", object_id=upload.pk, institution_id=institution.pk, files=len(files)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
@@ -31,12 +32,13 @@ from cases.reading.services import (
     viewer_settings_save,
 )
 from cases.viewing import series_viewed
+from spineml.message import message
 from spineplatform.shared.api import ListView, checked, refuse_above
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
 
 MAX_SETTINGS = 16 * 1024
-LABELS = "Base64 of a zlib stream of the slice's labels, uint8, row by row."
+LABELS = message("Base64 of a zlib stream of the slice's labels, uint8, row by row.")
 
 
 class ReadingView(ReadingDoor):
@@ -55,7 +57,7 @@ class SlicesField(serializers.DictField):
     def to_internal_value(self, data: Any) -> dict[int, Any]:
         given = super().to_internal_value(data)
         if not all(str(z).isascii() and str(z).isdigit() and len(str(z)) < 7 for z in given):
-            raise serializers.ValidationError("Name each slice by its number, counted from 0.")
+            raise serializers.ValidationError(_("Name each slice by its number, counted from 0."))
         return {int(z): value for z, value in given.items()}
 
 

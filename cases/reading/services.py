@@ -21,6 +21,7 @@ from cases.models.reading import MeasurementKind
 from cases.services import MaskOrigin, annotation_record
 from spineml import point_measures
 from spineml.mask_edit import SliceDamaged, Slices, check_slices, inflate_slice, write_edited
+from spineml.message import message
 from spineml.volume_file import SliceFileReader
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import Conflict, Forbidden, UserError
@@ -276,7 +277,13 @@ def measurement_create(*, series: Series, actor: Any, measured: NewMeasurement) 
 def _values(measured: NewMeasurement) -> dict[str, float]:
     points = measured.points
     if len(points) != POINTS[measured.kind]:
-        raise BadMeasurement(f"This measurement has {POINTS[measured.kind]} points; {len(points)} were sent.")
+        raise BadMeasurement(
+            message(
+                "This measurement has {expected} points; {found} were sent.",
+                expected=POINTS[measured.kind],
+                found=len(points),
+            )
+        )
     try:
         if measured.kind == MeasurementKind.LENGTH:
             return {"length_mm": point_measures.length_mm(*points)}
@@ -300,7 +307,7 @@ def measurement_remove(*, measurement: Measurement, actor: Any) -> None:
     """
     require(actor, measurement.institution_id, Capability.CORRECT_MASK)
     if measurement.author_id != actor.pk:
-        raise Forbidden("Only the person who measured it may remove it.")
+        raise Forbidden(message("Only the person who measured it may remove it."))
     with transaction.atomic():
         audit.record(
             actor=actor,

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from cases.models import SIGNED, Case, CaseState, Series
 from cases.models.worklist import given_to
 from cases.worklist.sent_back import words_sent_back
+from spineml.message import message
 from spineplatform.shared.errors import UserError
 
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(9900, 1, 1)
@@ -69,7 +70,13 @@ class CaseFilter:
             cases = cases.filter(pk__in=words_sent_back(user).values("series__case"))
         elif self.state:
             if self.state not in CaseState.values:
-                raise BadFilter(f"“{self.state}” is no state of a case. Known: {', '.join(dict(STATES))}.")
+                raise BadFilter(
+                    message(
+                        "“{state}” is no state of a case. Known: {known}.",
+                        state=self.state,
+                        known=", ".join(dict(STATES)),
+                    )
+                )
             cases = cases.filter(state=self.state)
         if self.institution:
             cases = cases.filter(institution_id=_uuid(self.institution))
@@ -102,12 +109,24 @@ class CaseFilter:
             DATED: Q(assignment__due_on__isnull=False),
         }
         if self.due not in narrowing:
-            raise BadFilter(f"“{self.due}” is no due date of the list. Known: {', '.join(filter(None, narrowing))}.")
+            raise BadFilter(
+                message(
+                    "“{due}” is no due date of the list. Known: {known}.",
+                    due=self.due,
+                    known=", ".join(filter(None, narrowing)),
+                )
+            )
         return cases.filter(narrowing[self.due])
 
     def _ordered(self, cases: QuerySet[Case]) -> QuerySet[Case]:
         if self.sort not in ORDERS:
-            raise BadFilter(f"“{self.sort}” is no order of the list. Known: {', '.join(filter(None, ORDERS))}.")
+            raise BadFilter(
+                message(
+                    "“{sort}” is no order of the list. Known: {known}.",
+                    sort=self.sort,
+                    known=", ".join(filter(None, ORDERS)),
+                )
+            )
         if self.sort == BY_DUE:
             cases = cases.annotate(due=Coalesce(F("assignment__due_on"), Value(LAST_DAY)))
         return cases.order_by(*ORDERS[self.sort])
@@ -159,5 +178,5 @@ def behind(cursor: str, sort: str) -> Q:
             later |= same & Q(**{f"{key}__{'lt' if name.startswith('-') else 'gt'}": value})
             same &= Q(**{key: value})
     except (ValueError, TypeError, AttributeError, RecursionError):
-        raise BadFilter("The page address is damaged. Open the work list again.") from None
+        raise BadFilter(message("The page address is damaged. Open the work list again.")) from None
     return later

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -43,10 +44,10 @@ class OverviewIn(serializers.Serializer[Any]):
         last = given.get("last") or timezone.localdate()
         first = given.get("first") or last
         if first > last:
-            raise serializers.ValidationError("The first day comes after the last one. Swap them.")
+            raise serializers.ValidationError(_("The first day comes after the last one. Swap them."))
         if (last - first).days > LONGEST_DAYS:
             raise serializers.ValidationError(
-                "At most ten years are shown at once. Choose days that are closer together."
+                _("At most ten years are shown at once. Choose days that are closer together.")
             )
         return given
 

@@ -13,6 +13,7 @@ from cases.agreement.selectors import measurements_for
 from cases.models import Annotation, Measurement, Review
 from inference.models import Prediction, ReportRun
 from spineml.case_report import CaseReport, Picture, Section, as_pdf, key_pictures
+from spineml.message import message
 from spineml.volume_file import SliceFileReader
 from spineplatform.shared import storage
 from spineplatform.shared.lease import Lease
@@ -28,10 +29,10 @@ def run_report(lease: Lease[ReportRun]) -> None:
     masks = list(run.masks.select_related("series__case__patient", "author").order_by("series__number"))
     pictures = []
     for done, mask in enumerate(masks):
-        lease.report(done, len(masks), "Drawing the key images")
+        lease.report(done, len(masks), message("Drawing the key images"))
         pictures.append(_pictures(mask))
         lease.check()
-    lease.report(0, 0, "Writing the report")
+    lease.report(0, 0, message("Writing the report"))
     with translation.override("en"):  # whatever the process speaks: what is kept is translated when it is shown
         report = _report(run, [_Told(run, mask) for mask in masks], pictures)
     with storage.work_folder("report") as folder, storage.stored_or_removed() as stored:

@@ -12,6 +12,7 @@ from django.utils.translation import get_language
 from accounts.access import Capability, require
 from cases.models import Annotation, Case, Series
 from inference.models import ReportRun
+from spineml.message import message
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict
 from spineplatform.shared.runs import run_enqueue
@@ -55,7 +56,9 @@ def case_report_start(*, case: Case, actor: Any, with_title: bool = False) -> Re
         return report_start(series=series[0], actor=actor, with_title=with_title)
     masks = _newest_masks(case, actor)
     if not masks:
-        raise NothingToReport("No series of this case has a mask to report on yet. Segment one or upload a mask first.")
+        raise NothingToReport(
+            message("No series of this case has a mask to report on yet. Segment one or upload a mask first.")
+        )
     return _queue({"case": case, "series": None, "annotation": None, "with_title": with_title}, masks, actor)
 
 
@@ -70,7 +73,7 @@ def _queue(wanted: dict[str, Any], masks: Sequence[Annotation], actor: Any) -> R
     try:
         with transaction.atomic():
             run = ReportRun.objects.create(
-                institution_id=case.institution_id, progress_message="Waiting for a worker", **wanted
+                institution_id=case.institution_id, progress_message=message("Waiting for a worker"), **wanted
             )
             run.masks.set(masks)
             audit.record(

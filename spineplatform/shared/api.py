@@ -22,6 +22,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler, set_rollback
 
+from spineml.message import message
 from spineplatform.shared.answers import API_PREFIX, PROBLEM_JSON, error_answer, plain_problem, problem_body
 from spineplatform.shared.errors import UNEXPECTED, NotFound, TooLarge, UserError, describe
 from spineplatform.shared.failures import as_user_error, retry_after
@@ -127,7 +128,7 @@ def refuse_above(request: Request, limit: int) -> None:
 
 
 def too_large(limit: int) -> TooLarge:
-    return TooLarge(f"At most {limit / 1024**3:.2g} GB fit one request. Send it in parts.")
+    return TooLarge(message("At most {limit} GB fit one request. Send it in parts.", limit=f"{limit / 1024**3:.2g}"))
 
 
 # --- what goes out ----------------------------------------------------------------------------------------------------
@@ -222,13 +223,17 @@ def _by_field(detail: Any, name: str = "request") -> dict[str, list[str]]:
 # --- Django's own error pages, which also answer addresses under /api/ that do not exist ------------------------------
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     if request.path.startswith(API_PREFIX):
-        return plain_problem(NotFound.status, NotFound.code, "There is nothing at this address. See /api/docs/.")
+        return plain_problem(
+            NotFound.status, NotFound.code, message("There is nothing at this address. See /api/docs/.")
+        )
     return defaults.page_not_found(request, exception)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     if request.path.startswith(API_PREFIX):
-        return plain_problem(400, "invalid", "The request could not be understood. Check how it was put together.")
+        return plain_problem(
+            400, "invalid", message("The request could not be understood. Check how it was put together.")
+        )
     return defaults.bad_request(request, exception)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from spineml.errors import SpineError
-from spineml.message import Message
+from spineml.message import message, message_of
 
 
 class UserError(Exception):
@@ -15,7 +15,7 @@ class UserError(Exception):
     code = "invalid"
 
     def __init__(self, message: str = "", **fields: Any) -> None:
-        super().__init__(message or Message((type(self).__doc__ or "").strip()))
+        super().__init__(message or message_of(type(self)))
         self.fields = fields
 
     @property
@@ -79,7 +79,7 @@ class TooMany(UserError):
     code = "throttled"
 
 
-UNEXPECTED = (
+UNEXPECTED = message(
     "An unexpected error occurred. It was logged; you can retry, or give the run's number to your administrator."
 )
 

@@ -12,6 +12,7 @@ from django.http import UnreadablePostError
 from psycopg2 import errors as postgres
 
 from spineml.errors import SpineError
+from spineml.message import message
 from spineplatform.shared.errors import StorageUnavailable, TooLarge, Unavailable, UserError
 
 log = logging.getLogger(__name__)
@@ -52,13 +53,13 @@ def _of_the_database(error: Exception) -> UserError:
 def _refused(error: BaseException) -> UserError | None:
     """What Django itself does not take in."""
     if isinstance(error, TooManyFilesSent | TooManyFieldsSent):
-        return TooLarge("One request carries too many files. Send a zip instead, or several requests.")
+        return TooLarge(message("One request carries too many files. Send a zip instead, or several requests."))
     if isinstance(error, RequestDataTooBig):
-        return TooLarge("The fields beside the files are too long. Shorten them.")
+        return TooLarge(message("The fields beside the files are too long. Shorten them."))
     if isinstance(error, SuspiciousOperation):
         return NotUnderstood()
     if isinstance(error, UnreadablePostError):
-        return UserError("The connection broke before everything had arrived. Send it again.")
+        return UserError(message("The connection broke before everything had arrived. Send it again."))
     return None
 
 

@@ -21,6 +21,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from spineml.message import message
 from spineplatform.shared import audit, live
 from spineplatform.shared.errors import Conflict
 
@@ -182,7 +183,7 @@ def run_cancel(*, run: Run, actor: Any) -> None:
         queued = mine.filter(state=RunState.QUEUED)
         changed = queued.update(state=RunState.CANCELLED, finished_at=now, cancel_requested=True)
         if not changed and not mine.filter(state=RunState.RUNNING).update(cancel_requested=True):
-            raise Conflict("This run has already ended, so there is nothing to cancel.")
+            raise Conflict(message("This run has already ended, so there is nothing to cancel."))
         _record(run, actor, "cancelled")
         transaction.on_commit(run.publish, robust=True)
         run.refresh_from_db()
@@ -196,7 +197,7 @@ def run_retry(*, run: Run, actor: Any) -> None:
     """
     run.refresh_from_db()
     if not run.can_retry:
-        raise Conflict("Only a failed or cancelled run can be retried.")
+        raise Conflict(message("Only a failed or cancelled run can be retried."))
     ended = type(run)._default_manager.filter(pk=run.pk, state__in=(RunState.FAILED, RunState.CANCELLED))
     try:
         with transaction.atomic():
@@ -214,12 +215,12 @@ def run_retry(*, run: Run, actor: Any) -> None:
                 **run.fresh_values(),
             )
             if not changed:
-                raise Conflict("Only a failed or cancelled run can be retried.")
+                raise Conflict(message("Only a failed or cancelled run can be retried."))
             _record(run, actor, "retried")
             run_enqueue(run)
             run.refresh_from_db()
     except IntegrityError:
-        raise Conflict("The same work is already going in another run. Watch that one instead.") from None
+        raise Conflict(message("The same work is already going in another run. Watch that one instead.")) from None
 
 
 RUN_ACTIONS = {"cancel": run_cancel, "retry": run_retry}
@@ -263,7 +264,7 @@ def _sweep_kind(model: type[Run], *, at: datetime) -> int:
         ended += _give_up(run, at=at)
     requeued = list(runs.abandoned(at=at).values_list("pk", flat=True))
     runs.filter(pk__in=requeued).abandoned(at=at).update(
-        state=RunState.QUEUED, token=None, lease_expires_at=None, progress_message="Waiting for a worker"
+        state=RunState.QUEUED, token=None, lease_expires_at=None, progress_message=message("Waiting for a worker")
     )
     late = at - timedelta(seconds=settings.RUN_REQUEUE_AFTER_SECONDS)
     waiting_longest = runs.undelivered(before=late).order_by("enqueued_at")
@@ -286,7 +287,10 @@ def _give_up(run: Run, *, at: datetime) -> int:
             error_code="" if cancelled else "worker-lost",
             error_message=""
             if cancelled
-            else f"The worker stopped answering {run.attempt} times. Retry, or tell your administrator.",
+            else message(
+                "The worker stopped answering {attempts} times. Retry, or tell your administrator.",
+                attempts=run.attempt,
+            ),
         )
     )
     if changed:

@@ -17,7 +17,7 @@ from django.utils.translation import trans_real
 from spineml.message import Message
 from spineml.pdf import Language
 
-CONTEXT = "said"
+CONTEXT = "message"
 GAP = re.compile(r"\{(\w+)\}")
 _KEY = f"{CONTEXT}{trans_real.CONTEXT_SEPARATOR}"
 
@@ -62,6 +62,7 @@ def _translated(text: str, language: str) -> str:
 def _sentences_with_gaps(language: str) -> list[tuple[re.Pattern[str], str]]:
     """Every sentence with gaps as a pattern with its translation, the most specific first."""
     sentences = [(key.removeprefix(_KEY), words) for key, words in _catalogue(language).items() if GAP.search(key)]
+    sentences = [pair for pair in sentences if any(map(str.isalpha, GAP.sub("", pair[0])))]
     sentences.sort(key=lambda pair: -len(GAP.sub("", pair[0])))
     return [(as_pattern(sentence), words) for sentence, words in sentences]
 
@@ -76,7 +77,10 @@ def _catalogue(language: str) -> dict[str, str]:
 def as_pattern(sentence: str) -> re.Pattern[str]:
     """A pattern for what the code makes of a sentence: anything may stand in a gap."""
     parts = GAP.split(sentence)
-    texts = (re.escape(part) if place % 2 == 0 else f"(?P<{part}>.*?)" for place, part in enumerate(parts))
+    texts = (
+        re.escape(part) if place % 2 == 0 else f"(?P={part})" if part in parts[:place] else f"(?P<{part}>.*?)"
+        for place, part in enumerate(parts)
+    )
     return re.compile("".join(texts), re.DOTALL)
 
 

@@ -220,7 +220,8 @@ def test_the_pdf_of_a_korean_user_is_korean_and_the_page_is_in_its_readers_langu
 ) -> None:
     factories.measurement(of=mask.series, author=clinician)
     client.force_login(clinician)
-    asked = client.post(reverse("api:reports", args=[mask.series.pk]), headers={"accept-language": "ko"})
+    address = reverse("api:reports", args=[mask.series.pk])
+    asked = client.post(address, content_type="application/json", headers={"accept-language": "ko"})
     run = ReportRun.objects.get(pk=asked.json()["id"])
     execute(ReportRun, run.pk, run_report)
     run.refresh_from_db()

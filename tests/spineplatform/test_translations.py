@@ -6,7 +6,6 @@ import ast
 import gettext
 import importlib.util
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -31,13 +30,12 @@ def catalogue(domain: str) -> Catalogue:
 
 
 @pytest.fixture(scope="module")
-def sentences() -> ModuleType:
-    place = PROJECT / "scripts" / "sentences.py"
-    spec = importlib.util.spec_from_file_location("sentences", place)
+def collector() -> ModuleType:
+    """The script that collects messages."""
+    spec = importlib.util.spec_from_file_location("collector", PROJECT / "scripts" / "messages.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["sentences"] = module
     spec.loader.exec_module(module)
     return module
 
@@ -79,10 +77,28 @@ def test_every_text_of_the_scripts_has_a_translation() -> None:
     assert without(in_scripts(), catalogue("djangojs")) == []
 
 
-def test_every_error_verdict_and_report_has_a_translation(sentences: ModuleType) -> None:
+def test_every_message_has_a_translation(collector: ModuleType) -> None:
     known = catalogue("django")
-    wanted = ((f"said\x04{text}", place) for text, place in sentences.sentences().items())
+    wanted = ((f"message\x04{text}", place) for text, place in collector.messages().items())
     assert without(wanted, known) == []
+
+
+def test_every_gap_of_a_message_has_a_value_and_every_value_a_gap() -> None:
+    differ = []
+    for path, call in message_calls():
+        gaps = set(re.findall(r"\{(\w+)\}", ast.literal_eval(call.args[0])))
+        given = {word.arg for word in call.keywords}
+        if given != gaps and None not in given:  # None: some come as a dictionary
+            differ.append((str(path.relative_to(PROJECT)), call.lineno, sorted(gaps ^ given)))
+    assert differ == []
+
+
+def message_calls() -> Iterator[tuple[Path, ast.Call]]:
+    for package in ("accounts", "cases", "inference", "training", "spineplatform", "spineml"):
+        for path in sorted((PROJECT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "message":
+                    yield path, node
 
 
 @pytest.mark.parametrize("domain", ["django", "djangojs"])

@@ -14,9 +14,9 @@ from spineplatform.shared.words import as_pattern, language_of, said
 from tests import factories
 
 KNOWN = {
-    "said\x04Nothing to do.": "할 일이 없습니다.",
-    "said\x04{name} is empty. Export {what} again.": "{what}을(를) 다시 내보내십시오: {name}이(가) 비어 있습니다.",
-    "said\x04{name} is empty.": "{name}: 비어 있음",
+    "message\x04Nothing to do.": "할 일이 없습니다.",
+    "message\x04{name} is empty. Export {what} again.": "{what}을(를) 다시 내보내십시오: {name}이(가) 비어 있습니다.",
+    "message\x04{name} is empty.": "{name}: 비어 있음",
 }
 
 

@@ -15,6 +15,7 @@ from cases.models import Annotation, AnnotationSource, Review, ReviewVerdict, Se
 from spineml import fingerprint, metrics
 from spineml.dataset_file import DatasetWriter, SeriesFacts
 from spineml.label_checks import Checked, LabelCheck, Suspicion
+from spineml.message import message
 from spineml.model_file import sha256_of
 from spineml.volume import HounsfieldArray, LabelArray
 from spineml.volume_file import SliceFileReader
@@ -48,7 +49,7 @@ def run_dataset(lease: Lease[DatasetRun]) -> None:
         findings, learned = _checked_and_written(lease, dataset, masks, path)
         _keep_findings(lease, findings)
         refuse_unready(Dataset.objects.get(pk=dataset.pk))
-        lease.report(1, 1, "Computing the checksum")
+        lease.report(1, 1, message("Computing the checksum"))
         values = _stored(path, stored) | {"fingerprint": learned, "counts": _counts(masks)}
         try:
             with lease.finishing() as run:
@@ -86,7 +87,7 @@ class Checker:
             if twin != mask.pk:
                 found.append(finding("same-image", mask.pk, other=str(twin)))
             found += self._of(mask)
-        self._lease.report(self._total, self._total, "Comparing with test patients")
+        self._lease.report(self._total, self._total, message("Comparing with test patients"))
         test = test_slices(self._masks, self._slices, self._lease.check)
         return found + self._slices.findings(test)
 

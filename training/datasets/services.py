@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.access import Capability, require
 from accounts.models import Institution
+from spineml.message import message
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, NotFound, UserError
 from spineplatform.shared.runs import run_enqueue
@@ -212,7 +213,7 @@ def _enqueue(dataset: Dataset, actor: Any, *, freezes: bool) -> DatasetRun:
                 requested_by=actor,
                 dataset=dataset,
                 freezes=freezes,
-                progress_message="Waiting for a worker",
+                progress_message=message("Waiting for a worker"),
             )
             _record(actor, "freeze-requested" if freezes else "check-requested", dataset, run=str(run.pk))
             run_enqueue(run)

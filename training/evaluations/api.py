@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access import Capability, require_anywhere
+from spineml.message import message
 from spineplatform.shared.api import FileView, ListView, RunOut, checked
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
@@ -169,7 +170,7 @@ class EvaluationListView(ListView):
         version = version_get(request.user, given["version"], Capability.MANAGE_MODELS)
         dataset = datasets_to_judge_by(request.user).filter(pk=given["dataset"]).first()
         if dataset is None:
-            raise NotFound("There is no frozen data set with this id at your institutions.")
+            raise NotFound(message("There is no frozen data set with this id at your institutions."))
         known = set(EvaluationRun.objects.filter(version=version, dataset=dataset).values_list("pk", flat=True))
         run = evaluation_start(version=version, dataset=dataset, split=given["split"], actor=request.user)
         body = EvaluationOut(run).data

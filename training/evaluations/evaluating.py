@@ -20,6 +20,7 @@ from spineml.evaluation import Identity, SeriesCollector, SeriesRow
 from spineml.evaluation_report import Report, as_pdf
 from spineml.evaluation_summary import Summary, summarise
 from spineml.evaluation_tables import summary_csv
+from spineml.message import message
 from spineml.plots import Plot, evaluation_plots
 from spineml.predict import Predictor
 from spineml.volume import Geometry, HounsfieldArray, LabelArray
@@ -53,9 +54,9 @@ class Outcome:
 def run_evaluation(lease: Lease[EvaluationRun]) -> None:
     """Work of one EvaluationRun: every slice of the split through the network, against the frozen masks."""
     run = lease.run
-    lease.report(0, 0, "Loading the model")
+    lease.report(0, 0, message("Loading the model"))
     outcome = evaluate(lease)
-    lease.report(*_all_done(outcome), "Writing the report")
+    lease.report(*_all_done(outcome), message("Writing the report"))
     with storage.work_folder("evaluate") as folder, storage.stored_or_removed() as stored:
         files = _store(run, outcome, folder, stored)
         with lease.finishing() as row:
@@ -77,7 +78,7 @@ def evaluate(lease: Lease[EvaluationRun]) -> Outcome:
         for entry in entries:
             item = by_image[entry.pixel_hash]
             judged.append(Judged(item, walk.series(entry, item, exposure)))
-    lease.report(walk.total, walk.total, "Drawing the plots")
+    lease.report(walk.total, walk.total, message("Drawing the plots"))
     return _outcome(judged, run.split)
 
 
@@ -131,7 +132,7 @@ class _Walk:
         self._predictor.segment(
             slices,
             lambda z, mask: collector.push(slices.take_mask(z), mask, probabilities.pop(z)),
-            on_slice=lambda done, total: self._lease.report(self._before + done, self.total, "Evaluating"),
+            on_slice=lambda done, total: self._lease.report(self._before + done, self.total, message("Evaluating")),
             should_stop=lambda: self._lease.should_stop,
             on_probability=probabilities.__setitem__,
         )
@@ -235,8 +236,13 @@ def _warnings(run: EvaluationRun, summaries: dict[str, Summary]) -> Iterator[str
     seen = everything.patients - (unseen.patients if unseen else 0)
     if seen:
         yield (
-            f"{run.version} was trained on {seen} of these {everything.patients} patients: with them the figures say "
-            "how well it remembers, not how well it works."
+            message(
+                "{version} was trained on {seen} of these {patients} patients: with them the figures say how "
+                "well it remembers, not how well it works.",
+                version=run.version,
+                seen=seen,
+                patients=everything.patients,
+            )
         )
     if run.split != Split.TEST:
-        yield "These are not test patients: figures to quote come from the test split."
+        yield message("These are not test patients: figures to quote come from the test split.")

@@ -17,11 +17,13 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import Capability, institutions_with, require_anywhere
 from spineml.evaluation import MEASURES, SeriesRow, Unit
 from spineml.evaluation_tables import images_csv, label, patients_csv
+from spineml.message import message
 from spineml.version_comparison import VersionComparison
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import Conflict, NotFound, UserError
@@ -70,7 +72,7 @@ def _start(request: HttpRequest) -> HttpResponse:
     wanted, split = request.POST.get("dataset", ""), request.POST.get("split", Split.TEST)
     dataset = next((one for one in datasets_to_judge_by(request.user) if str(one.pk) == wanted), None)
     if dataset is None or split not in Split.values:
-        messages.error(request, "Choose a frozen data set and one of its splits.")
+        messages.error(request, _("Choose a frozen data set and one of its splits."))
         return redirect("training:evaluations")
     try:
         run = evaluation_start(version=version, dataset=dataset, split=split, actor=request.user)
@@ -172,7 +174,7 @@ def finished(run: EvaluationRun) -> dict[str, Any]:
         Conflict: it is not there yet.
     """
     if not run.result:
-        raise Conflict("The evaluation is not ready yet. Wait for it to end and try again.")
+        raise Conflict(message("The evaluation is not ready yet. Wait for it to end and try again."))
     return dict(run.result)
 
 

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.access import Capability, institutions_with
 from accounts.models import Institution
+from spineml.message import message
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, Forbidden
 from spineplatform.shared.runs import RunState, run_enqueue
@@ -46,7 +47,7 @@ def evaluation_start(*, version: ModelVersion, dataset: Dataset, split: str, act
                 version=version,
                 dataset=dataset,
                 split=split,
-                progress_message="Waiting for a worker",
+                progress_message=message("Waiting for a worker"),
             )
             audit.record(
                 actor=actor,
@@ -70,5 +71,7 @@ def _place(actor: Any, dataset: Dataset) -> Institution:
     place = places.filter(pk__in=dataset.institutions.values("pk")).order_by("name", "pk").first()
     if place is None:
         manage = Capability.MANAGE_MODELS.value
-        raise Forbidden(f"Your role does not allow you to {manage} at an institution of this data set.")
+        raise Forbidden(
+            message("Your role does not allow you to {action} at an institution of this data set.", action=manage)
+        )
     return place

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access import Capability, require_anywhere
+from spineml.message import message
 from spineplatform.shared.api import ListView, NewestFirstPagination, checked
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
@@ -93,7 +94,7 @@ def dataset_named(wanted: Any) -> Dataset | None:
         return None
     found = datasets_with_test_patients().filter(pk=wanted).first()
     if found is None:
-        raise NotFound("There is no frozen data set with test patients of this id.")
+        raise NotFound(message("There is no frozen data set with test patients of this id."))
     return found
 
 

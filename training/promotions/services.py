@@ -8,6 +8,7 @@ from django.db import transaction
 
 from accounts.access import Capability, require_anywhere
 from spineml.gate import GateResult, Refusal
+from spineml.message import Message, message, sentences
 from spineplatform.shared.errors import Conflict
 from training.models import SPINE_CT, Dataset, ModelVersion, Promotion, PromotionKind, VersionStatus
 from training.promotions.selectors import GateView, gate_view, rollback_target
@@ -94,33 +95,57 @@ def refusal_of(view: GateView) -> Conflict:
     if view.dataset is None:
         return NoTestPatients()
     if view.result is None:
-        names = " and ".join(str(version) for version in view.missing)
+        names = [str(version) for version in view.missing]
         return EvaluationMissing(
-            f"Evaluate {names} on the test patients of “{view.dataset}” first, then promote again.",
+            message(
+                "Evaluate {names} on the test patients of “{dataset}” first, then promote again.",
+                names=names,
+                dataset=view.dataset,
+            ),
             dataset=str(view.dataset.pk),
             missing=[str(version.pk) for version in view.missing],
         )
     return GateRefused(_sentence(view.result), gate=view.as_json())
 
 
-def _sentence(result: GateResult) -> str:
+def _sentence(result: GateResult) -> Message:
     """Every reason with its figures."""
-    return " ".join([*(_reason(refusal, result) for refusal in result.refusals), _WAY_OUT])
+    return sentences([*(_reason(refusal, result) for refusal in result.refusals), _WAY_OUT])
 
 
-_WAY_OUT = "A model admin may override this with a written reason."
+GROUP_KINDS = {"institution": message("institution"), "maker": message("maker"), "region": message("region")}
+_WAY_OUT = message("A model admin may override this with a written reason.")
 
 
-def _reason(refusal: Refusal, result: GateResult) -> str:
+def _reason(refusal: Refusal, result: GateResult) -> Message:
     margins = result.settings
     if refusal == Refusal.TOO_FEW_PATIENTS:
-        seen = f" ({result.seen_patients} were trained on)" if result.seen_patients else ""
-        return f"Only {result.patients} unseen test patients{seen}; {margins.least_patients} are needed to decide."
+        counts = {"patients": result.patients, "needed": margins.least_patients}
+        if not result.seen_patients:
+            return message("Only {patients} unseen test patients; {needed} are needed to decide.", **counts)
+        return message(
+            "Only {patients} unseen test patients ({seen} were trained on); {needed} are needed to decide.",
+            seen=result.seen_patients,
+            **counts,
+        )
     if refusal == Refusal.WORSE and result.difference and result.difference.interval:
         low = result.difference.interval.low
-        return (
-            f"The mean Dice of the patients changes by {result.difference.mean:+.4f}; the lower end of its 95 % "
-            f"interval, {low:+.4f}, is below the margin of {-margins.margin:+.4f}."
+        return message(
+            "The mean Dice of the patients changes by {mean}; the lower end of its 95 % interval, {low}, is "
+            "below the margin of {margin}.",
+            mean=f"{result.difference.mean:+.4f}",
+            low=f"{low:+.4f}",
+            margin=f"{-margins.margin:+.4f}",
         )
-    names = ", ".join(f"{group.kind} {group.name} ({group.change:+.4f})" for group in result.fallen)
-    return f"The mean Dice falls by more than {margins.group_margin:.4f} for: {names}."
+    names = [
+        message(
+            "{kind} {name} ({change})",
+            kind=GROUP_KINDS.get(group.kind, group.kind),
+            name=group.name,
+            change=f"{group.change:+.4f}",
+        )
+        for group in result.fallen
+    ]
+    return message(
+        "The mean Dice falls by more than {margin} for: {names}.", margin=f"{margins.group_margin:.4f}", names=names
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -86,7 +87,7 @@ class DrawIn(serializers.Serializer[Any]):
         try:
             shares = Shares(attrs.pop("train"), attrs.pop("validation"), attrs.pop("test"))
         except ValueError:
-            raise serializers.ValidationError("The three shares must add up to 1.") from None
+            raise serializers.ValidationError(_("The three shares must add up to 1.")) from None
         return {**attrs, "shares": shares}
 
 

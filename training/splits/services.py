@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.access import Capability, require
 from accounts.models import Institution
 from cases.models import Patient
+from spineml.message import message
 from spineml.stratify import Shares, draw
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, UserError
@@ -22,7 +23,7 @@ from training.splits.selectors import patients_without_split, split_of_twin, str
 SEED_BITS = 31
 USUAL_SHARES = Shares()
 DRAW = "draw"
-AT_IMPORT = "Given at import."
+AT_IMPORT = message("Given at import.")
 
 
 class ReasonNeeded(UserError):
@@ -114,7 +115,7 @@ def _drawn(institution: Institution, waiting: list[Patient], *, seed: int, share
             origin=SplitOrigin.DRAWN,
             stratum=found[patient.pk],
             seed=seed,
-            reason="The same image belongs to a patient of this split." if patient.pk in twins else "",
+            reason=message("The same image belongs to a patient of this split.") if patient.pk in twins else "",
         )
         for patient in waiting
     ]

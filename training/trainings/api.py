@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
@@ -76,7 +77,7 @@ class TrainingIn(serializers.Serializer[Any]):
 
     def validate_settings(self, values: Any) -> dict[str, Any]:
         if not isinstance(values, dict):
-            raise serializers.ValidationError("Give the settings by their names.")
+            raise serializers.ValidationError(_("Give the settings by their names."))
         return values
 
 

@@ -17,6 +17,7 @@ from django.conf import settings
 from spineml import render
 from spineml.dataset_file import DatasetReader
 from spineml.fit import Epoch, Job, Listener, Sample, fit, write
+from spineml.message import message
 from spineml.train import Step, has_best
 from spineml.training_settings import TrainingSettings
 from spineplatform.shared import storage
@@ -37,7 +38,7 @@ def run_training(lease: Lease[TrainingRun]) -> None:
     that wish, it records what an earlier attempt has kept.
     """
     run = lease.run
-    lease.report(0, 0, "Opening the data set")
+    lease.report(0, 0, message("Opening the data set"))
     with DatasetReader(storage.local_path(run.dataset.file), expected_sha256=run.dataset.sha256) as reader:
         job = _job(run, reader)
         folder = checkpoint_folder(run)
@@ -71,7 +72,7 @@ def _job(run: TrainingRun, reader: DatasetReader) -> Job:
 
 def _record(lease: Lease[TrainingRun], job: Job, folder: Path, state: RunState) -> ModelVersion:
     if state == RunState.SUCCEEDED:
-        lease.report(1, 1, "Saving the version")
+        lease.report(1, 1, message("Saving the version"))
     with storage.work_folder("train") as work, storage.stored_or_removed() as stored:
         path = work / f"training-{str(lease.run.pk)[:8]}.h5"
         write(job, path, keep_in=folder)
@@ -104,7 +105,7 @@ class _Notes:
         every = max(1, steps // self._epochs)
         epoch = (step.step - 1) // every + 1
         with suppress(RunCancelled):  # `fit` asks by itself, and ends in its own way
-            self._lease.report(step.step, steps, f"Epoch {epoch} of {self._epochs}")
+            self._lease.report(step.step, steps, message("Epoch {epoch} of {epochs}", epoch=epoch, epochs=self._epochs))
         if time.monotonic() - self._live_at >= LIVE_SECONDS:
             self._live_at = time.monotonic()
             self._write_live(

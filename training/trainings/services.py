@@ -7,6 +7,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from accounts.access import Capability, institutions_with
+from spineml.message import message
 from spineml.model_file import ModelSpec
 from spineml.training_settings import SettingRejected, TrainingSettings
 from spineplatform.shared import audit
@@ -78,7 +79,7 @@ def training_start(
                 base=base,
                 settings=chosen.as_json(),
                 notes=notes.strip(),
-                progress_message="Waiting for a worker",
+                progress_message=message("Waiting for a worker"),
             )
             audit.record(
                 actor=actor,
@@ -103,11 +104,17 @@ def settings_checked(values: dict[str, Any], base: ModelVersion | None = None) -
     try:
         chosen = TrainingSettings.from_json(values)
     except SettingRejected as error:
-        raise SettingRefused(f"{error.field}: {error.message}", field=error.field) from error
+        raise SettingRefused(
+            message("{field}: {reason}", field=error.field, reason=error.message), field=error.field
+        ) from error
     theirs = ModelSpec.from_json(base.spec).architecture if base is not None else None
     if theirs is not None and chosen.architecture_on(theirs) != theirs:
         raise SettingRefused(
-            f"The network must be that of {base}. Train from scratch to change filters, depth, stem or normalisation.",
+            message(
+                "The network must be that of {base}. Train from scratch to change filters, depth, stem or "
+                "normalisation.",
+                base=base,
+            ),
             field="base_filters",
         )
     return chosen

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.access import Capability, institutions_with, require_anywhere
 from cases.access import case_get
 from spineml.errors import SpineError
+from spineml.message import message
 from spineml.model_file import MAX_FILE_BYTES
 from spineplatform.shared.errors import Conflict, TooLarge, UserError, describe
 from training.access import version_get
@@ -95,7 +96,13 @@ def import_action(request: HttpRequest) -> HttpResponse:
 def _register(request: HttpRequest, given: dict[str, Any]) -> ModelVersion:
     file = given["file"]
     if file.size > MAX_FILE_BYTES:
-        raise TooLarge(f"The file has {file.size / 1e6:.0f} MB; a model may have {MAX_FILE_BYTES / 1e6:.0f} MB.")
+        raise TooLarge(
+            message(
+                "The file has {size} MB; a model may have {limit} MB.",
+                size=f"{file.size / 1e6:.0f}",
+                limit=f"{MAX_FILE_BYTES / 1e6:.0f}",
+            )
+        )
     known = set(ModelVersion.objects.values_list("pk", flat=True))
     version = version_register(
         path=Path(file.temporary_file_path()),

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import ProtectedError
 
 from accounts.access import Capability, require_anywhere
+from spineml.message import message
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict
 from training.models import ModelVersion, VersionStatus
@@ -87,7 +88,11 @@ def version_delete(*, version: ModelVersion, actor: Any) -> None:
         if found:
             listed = ", ".join(f"{one.label}: {one.count}" for one in found)
             raise VersionInUse(
-                f"{locked} cannot be deleted, for these depend on it: {listed}. Retire it instead.",
+                message(
+                    "{locked} cannot be deleted, for these depend on it: {listed}. Retire it instead.",
+                    locked=locked,
+                    listed=listed,
+                ),
                 depends={one.code: one.count for one in found},
             )
         _record(actor, "deleted", locked, task=locked.task, sha256=locked.sha256)
