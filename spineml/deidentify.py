@@ -1,33 +1,37 @@
-"""De-identification of DICOM files: the Basic Application Level Confidentiality Profile (DICOM PS3.15 E.1, 2024b).
+"""De-identification of DICOM files: the Basic Application Level Confidentiality Profile (DICOM PS3.15 E.1).
 
-The table of tags comes from the package dicom-anonymizer; walking the data set is done here, because that
-package leaves nested sequences as they are and draws random UIDs. No option of the profile is used: dates are
-emptied (no "retain longitudinal temporal information"), device and institution identity, descriptions and all
-private tags go. Kept byte for byte: pixel data, geometry, rescale, acquisition parameters. UIDs are replaced by
-keyed hashes, so that the files of one series, study and frame of reference stay together.
+The table of tags is the newest one of the installed package dicom-anonymizer; walking the data set is done here,
+because that package leaves nested sequences as they are and draws random UIDs. No option of the profile is used: dates
+are emptied (no "retain longitudinal temporal information"), device and institution identity, descriptions and all
+private tags go. Kept byte for byte: pixel data, geometry, rescale, acquisition parameters. UIDs are replaced by keyed
+hashes, so that the files of one series, study and frame of reference stay together.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import pkgutil
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pydicom
+from dicomanonymizer import dicom_anonymization_databases
 from dicomanonymizer.dicomfields_selector import dicom_anonymization_database_selector
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, CTImageStorage, generate_uid
 
-from spineml.dicom_header import damage_as, transfer_syntax
+from spineml.dicom_encoding import NATIVE, Inflater, Opened, damage_as, open_dicom
+from spineml.dicom_text import text_in
 from spineml.errors import UnreadableFile
 from spineml.message import message
+from spineml.series import FileNotUsed
 
-TABLE_VERSION = "dicomfields_2024b"
+TABLE_NAME = re.compile(r"dicomfields_(\d{4})([a-z]?)")
 METHOD = "DICOM PS3.15 Basic Application Level Confidentiality Profile"
 ACTIONS = {
     "X_TAGS": "remove",
@@ -53,16 +57,42 @@ def deidentify_dicom(src: Path, dst: Path, *, uid_salt: str) -> None:
     Raises:
         UnreadableFile: ``src`` is no DICOM file, or is damaged.
     """
-    with damage_as(UnreadableFile(src.name, message("The DICOM file is damaged and cannot be de-identified."))):
-        dataset = pydicom.dcmread(src, force=True)
-        syntax = transfer_syntax(dataset)
-        patient = patient_pseudonym(str(dataset.get("PatientID", "") or ""), uid_salt)
-        _complete_identity(dataset)
+    damaged = UnreadableFile(src.name, message("The DICOM file is damaged and cannot be de-identified."))
+    with damage_as(damaged):
+        opened = _opened(src, dst.parent)
+        dataset = opened.dataset
+        if opened.syntax not in NATIVE:
+            _make_explicit(dataset)
+        patient = patient_pseudonym(text_in(dataset, "PatientID"), uid_salt)
+        _complete_identity(opened)
         _clean(dataset, uid_salt)
         _sign(dataset, patient)
         dataset.preamble = b"\0" * 128
-        dataset.file_meta = _file_meta(dataset, syntax)
+        dataset.file_meta = _file_meta(dataset, opened.sent_as)
         dataset.save_as(dst, enforce_file_format=True)
+
+
+def _opened(src: Path, folder: Path) -> Opened:
+    try:
+        opened = open_dicom(src, Inflater(folder))
+    except FileNotUsed as error:
+        raise UnreadableFile(src.name, error.reason) from error
+    if opened.path != src:
+        opened.path.unlink()
+    return opened
+
+
+def _make_explicit(dataset: Dataset) -> None:
+    """Compressed pixels stand in explicit data sets only, whatever a writer made of the elements before them."""
+    if dataset.original_encoding[0]:
+        for element in dataset:
+            element.is_undefined_length = element.is_undefined_length or element.tag == 0x7FE00010
+
+
+def table_version() -> str:
+    """The newest table of the installed package, such as ``dicomfields_2026c``."""
+    names = (module.name for module in pkgutil.iter_modules(dicom_anonymization_databases.__path__))
+    return max(name for name in names if TABLE_NAME.fullmatch(name))
 
 
 def pseudonymous_uid(uid: str, salt: str) -> str:
@@ -81,7 +111,7 @@ def patient_pseudonym(patient_id: str, salt: str) -> str:
 @cache
 def _table() -> tuple[dict[int, str], list[tuple[int, int, str]]]:
     """Actions by tag, and (mask, value, action) for repeating groups such as overlays."""
-    tags = dicom_anonymization_database_selector(TABLE_VERSION)
+    tags = dicom_anonymization_database_selector(table_version())
     exact: dict[int, str] = {}
     masked: list[tuple[int, int, str]] = []
     for group, action in ACTIONS.items():
@@ -119,13 +149,13 @@ def _clean(dataset: Dataset, salt: str) -> None:
                 _clean(item, salt)
 
 
-def _complete_identity(dataset: FileDataset) -> None:
+def _complete_identity(opened: Opened) -> None:
     """Every DICOM file states its class and instance; some exporters leave them to the file meta information alone."""
+    dataset, meta = opened.dataset, opened.meta
     if "Rows" not in dataset:
         raise ValueError("no image")
-    meta = dataset.file_meta
-    dataset.SOPClassUID = dataset.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID") or CTImageStorage
-    dataset.SOPInstanceUID = dataset.get("SOPInstanceUID") or meta.get("MediaStorageSOPInstanceUID") or generate_uid()
+    dataset.SOPClassUID = dataset.get("SOPClassUID") or meta.get(0x00020002) or CTImageStorage
+    dataset.SOPInstanceUID = dataset.get("SOPInstanceUID") or meta.get(0x00020003) or generate_uid()
 
 
 def _is_sequence(dataset: Dataset, tag: BaseTag) -> bool:

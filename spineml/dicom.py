@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 
+from spineml.dicom_encoding import Inflater
+from spineml.dicom_groups import Part, merged_series, parts_of, scan_key
 from spineml.dicom_header import Header, read_header
+from spineml.dicom_notices import header_notices, value_notices
+from spineml.dicom_patients import Patient, patients_of
 from spineml.dicom_pixels import decode_hu, pixel_digest
-from spineml.dicom_stack import (
-    Image,
-    Stack,
-    build,
-    group,
-    passes,
-    same_place,
-    split_at_wide_gaps,
-    with_notices,
-    without_duplicates,
-)
+from spineml.dicom_stack import Image, Stack, build, same_place, split_runs, with_notices
 from spineml.errors import UnreadableFile
+from spineml.identity import Identity
 from spineml.mapped import MappedArray
-from spineml.message import message, sentences
+from spineml.message import message, sentences, verbatim
 from spineml.series import AIR_HU, FileNotUsed, FileVerdict, IntakeOptions, Notice, ReceivedFile, SeriesPlan
-from spineml.slice_names import SourceNames
 from spineml.volume import HounsfieldArray
 
 DECODE_THREADS = 2
@@ -42,116 +36,141 @@ def scan_dicom(
     work_dir: Path,
     options: IntakeOptions,
     looked_at: Callable[[ReceivedFile], None] = lambda file: None,
+    identities: set[Identity] | None = None,
 ) -> tuple[list[SeriesPlan], dict[str, FileVerdict]]:
-    """Read all headers, then group and order the slices. Verdicts are keyed by the files' names."""
-    verdicts: dict[str, FileVerdict] = {}
-    images: list[Image] = []
+    """Read all headers, then group and order the slices. Verdicts are keyed by the files' names.
+
+    What names the patients of the files is added to ``identities``.
+    """
+    scan = _Scan(work_dir, options)
+    headers: list[Header] = []
+    inflater = Inflater(work_dir)
     for file in files:
         looked_at(file)
         try:
-            header = read_header(file)
+            headers.append(read_header(file, inflater))
         except FileNotUsed as reason:
-            verdicts[file.name] = reason.verdict(file.name)
-        else:
-            images += [Image(header, frame) for frame in header.frames]
-    plans: list[SeriesPlan] = []
-    groups = group(images)
-    for members in groups:
-        series_uid = members[0].header.meta.series_uid
-        parts = [other for other in groups if series_uid and other[0].header.meta.series_uid == series_uid]
-        plans += _plans(members, _mixed(parts, members), work_dir, options, verdicts)
-    return _without_copies(plans, verdicts), verdicts
+            scan.verdicts[file.name] = reason.verdict(file.name)
+    if identities is not None:
+        identities.update(header.identity for header in headers)
+    return scan.run(headers), scan.verdicts
 
 
-def _mixed(parts: list[list[Image]], members: list[Image]) -> list[Notice]:
-    """Say that one series of the scanner became several here."""
-    if len(parts) < 2:
-        return []
-    turned = len({tuple(round(value, 1) for value in part[0].cosines) for part in parts}) > 1
-    what = message("orientations") if turned else message("sizes, spacings or frames of reference")
-    text = message(
-        "The series mixes images of {count} {what}; they are kept apart. This part has {here}.",
-        count=len(parts),
-        what=what,
-        here=len(members),
-    )
-    return [Notice("mixed-orientation" if turned else "mixed-series", text)]
+@dataclass
+class _Scan:
+    """Sorts the images of an upload into series."""
 
+    work_dir: Path
+    options: IntakeOptions
+    verdicts: dict[str, FileVerdict] = field(default_factory=dict)
+    plans: list[SeriesPlan] = field(default_factory=list)
+    _patients: dict[int, Patient] = field(default_factory=dict)
 
-def _plans(
-    images: list[Image],
-    notices: list[Notice],
-    work_dir: Path,
-    options: IntakeOptions,
-    verdicts: dict[str, FileVerdict],
-) -> list[SeriesPlan]:
-    bundles, repeats = without_duplicates(same_place(images), same_pixels)
-    for image, twin in repeats:
-        name = image.header.file.name
-        reason = message("The same image as {name}: it is used once.", name=twin.header.file.name)
-        verdicts[name] = FileVerdict(name, "skipped", "duplicate", reason)
-    runs = passes(bundles)
-    if len(runs) > 1:
-        text = message(
-            "Up to {count} different images lie at one place; they were made into {count} series.", count=len(runs)
+    def run(self, headers: Sequence[Header]) -> list[SeriesPlan]:
+        self._patients = dict(zip(map(id, headers), patients_of(headers), strict=True))
+        for images in merged_series(self._by_series(headers), self._patient):
+            patient = self._patient(images[0])
+            for part in parts_of(images, self._without_repeats):
+                if patient.of_several > 1:
+                    part.notices.insert(0, _several_patients(patient, part))
+                self._plan_part(part)
+        return _without_copies(self.plans, self.verdicts)
+
+    def _patient(self, image: Image) -> Patient:
+        return self._patients[id(image.header)]
+
+    def _by_series(self, headers: Sequence[Header]) -> list[list[Image]]:
+        groups: dict[tuple[object, ...], list[Image]] = defaultdict(list)
+        for header in headers:
+            uid = header.meta.series_uid
+            where = uid or (header.meta.study_uid, header.file.name.rpartition("/")[0])
+            groups[self._patients[id(header)], where] += [Image(header, frame) for frame in header.frames]
+        return list(groups.values())
+
+    def _without_repeats(self, images: list[Image]) -> list[Image]:
+        """Drop an image that shows the same as another one at its place, from one and the same scan."""
+        return [
+            image for bundle in same_place(images) for image in (bundle if len(bundle) == 1 else self._distinct(bundle))
+        ]
+
+    def _distinct(self, bundle: list[Image]) -> list[Image]:
+        kept: list[Image] = []
+        digests: dict[object, Image] = {}
+        for image in bundle:
+            twin = digests.setdefault((scan_key(image), pixel_digest(image)), image)
+            if twin is image:
+                twin = next((other for other in kept if same_object(other, image)), image)
+            if twin is image:
+                kept.append(image)
+                continue
+            name = image.header.file.name
+            if name != twin.header.file.name:
+                reason = message("The same image as {name}: it is used once.", name=twin.header.file.name)
+                self.verdicts[name] = FileVerdict(name, "skipped", "duplicate", reason)
+        return kept
+
+    def _plan_part(self, part: Part) -> None:
+        """Images that no attribute tells apart: what lies at one place becomes several series."""
+        bundles = same_place(part.images)
+        count = max(map(len, bundles))
+        for turn in range(count):
+            run = [bundle[turn] for bundle in bundles if len(bundle) > turn]
+            notices = [*part.notices, *([_several_at_one_place(count)] if count > 1 else [])]
+            for images, said in split_runs(run):
+                self._plan(images, [*notices, *said])
+
+    def _plan(self, images: list[Image], notices: list[Notice]) -> None:
+        files = list({image.header.file.name: image.header.file for image in images}.values())
+        try:
+            stack = with_notices(build(images, self.options), [*notices, *header_notices(images)])
+        except ValueError:
+            reason = message("The places of the slices make no volume (two axes coincide). Export the series again.")
+            for file in files:
+                self.verdicts.setdefault(file.name, FileVerdict(file.name, "rejected", "wrong-geometry", reason))
+            return
+        for file in files:
+            self._judge(file.name, stack.notices)
+        first, patient = images[0].header.meta, self._patient(images[0])
+        along_z = stack.geometry.source.axes[0] == 0 and not stack.geometry.source.flips[0]
+        meta = replace(
+            first,
+            patient_id=patient.number,
+            study_uid=f"{first.study_uid} | {patient.study_key}" if patient.study_key else first.study_uid,
+            slice_thickness_mm=images[0].frame.thickness,
+            gantry_tilt_deg=round(stack.tilt_deg, 2),
+            empty_slices=tuple(stack.empty_slots) if along_z else (),
         )
-        notices = [*notices, Notice("several-at-one-place", text)]
-    plans = []
-    for run in runs:
-        parts = split_at_wide_gaps(run)
-        for number, part in enumerate(parts, 1):
-            said = list(notices)
-            if len(parts) > 1:
-                text = message(
-                    "The slices have a wide gap; this is part {number} of {count}, kept apart.",
-                    number=number,
-                    count=len(parts),
-                )
-                said.append(Notice("wide-gap", text))
-            if plan := _plan(part, said, work_dir, options, verdicts):
-                plans.append(plan)
-    return plans
+        self.plans.append(SeriesPlan(stack.geometry, meta, files, DicomSlices(stack, self.work_dir), stack.notices))
+
+    def _judge(self, name: str, notices: list[Notice]) -> None:
+        """A file of several series is told the notices of all of them."""
+        before = self.verdicts.get(name)
+        said = [verbatim(notice.text) for notice in notices]
+        if before is not None and before.status in ("imported", "warning"):
+            said = list(dict.fromkeys([*verbatim(before.reason).sentences, *said]))
+        if not said:
+            self.verdicts[name] = FileVerdict(name, "imported", "ok")
+            return
+        code = before.code if before is not None and before.status == "warning" else notices[0].code
+        self.verdicts[name] = FileVerdict(name, "warning", code, sentences(said))
 
 
-def _plan(
-    images: list[Image],
-    notices: list[Notice],
-    work_dir: Path,
-    options: IntakeOptions,
-    verdicts: dict[str, FileVerdict],
-) -> SeriesPlan | None:
-    files = list({image.header.file.name: image.header.file for image in images}.values())
-    try:
-        stack = with_notices(build(images, options), [*notices, *_value_notices(images)])
-    except ValueError:
-        reason = message("The places of the slices make no volume (two axes coincide). Export the series again.")
-        verdicts.update({file.name: FileVerdict(file.name, "rejected", "wrong-geometry", reason) for file in files})
-        return None
-    for file in files:
-        verdicts[file.name] = _verdict(file.name, stack.notices)
-    first = images[0].header.meta
-    along_z = stack.geometry.source.axes[0] == 0 and not stack.geometry.source.flips[0]
-    empty = tuple(stack.empty_slots) if along_z else ()
-    names = SourceNames.of(_names_by_slice(stack))
-    meta = replace(
-        first,
-        gantry_tilt_deg=round(stack.tilt_deg, 2),
-        empty_slices=empty,
-        slice_names=names.parts,
-        slice_names_check=names.check,
+def _several_patients(patient: Patient, part: Part) -> Notice:
+    text = message(
+        "The files of this study or series name {count} patients; they are kept apart. This part has {here} images.",
+        count=patient.of_several,
+        here=len(part.images),
     )
-    return SeriesPlan(stack.geometry, meta, files, DicomSlices(stack, work_dir), stack.notices)
+    return Notice("several-patients", text)
 
 
-def _names_by_slice(stack: Stack) -> list[str]:
-    """The name of the file of each slice, from the feet; none where slices of the file are no slices of the body."""
-    source, depth = stack.geometry.source, stack.geometry.shape[0]
-    if source.axes[0] != 0:
-        return []
-    names = [""] * depth
-    for slot, image in zip(stack.slots, stack.images, strict=True):
-        names[depth - 1 - slot if source.flips[0] else slot] = image.header.file.name
-    return names
+def _several_at_one_place(count: int) -> Notice:
+    text = message(
+        "Up to {count} different images lie at one place and nothing tells them apart; they were made into {count} "
+        "series, in the order of their numbers.",
+        count=count,
+    )
+    return Notice("several-at-one-place", text)
 
 
 def _without_copies(plans: list[SeriesPlan], verdicts: dict[str, FileVerdict]) -> list[SeriesPlan]:
@@ -159,10 +178,12 @@ def _without_copies(plans: list[SeriesPlan], verdicts: dict[str, FileVerdict]) -
     kept: dict[tuple[object, ...], SeriesPlan] = {}
     for plan in plans:
         stack = cast("DicomSlices", plan.producer).stack
-        key: tuple[object, ...] = (plan.meta.patient_id, plan.geometry, tuple(stack.slots))
+        key: tuple[object, ...] = (plan.meta.patient_id, plan.meta.kernel, plan.geometry, tuple(stack.slots))
         twin = kept.get(key)
         if twin is not None and _equal_stacks(stack, cast("DicomSlices", twin.producer).stack):
-            for file, other in zip(plan.files, twin.files, strict=True):
+            for file, other in zip(plan.files, twin.files, strict=False):
+                if file.name == other.name:
+                    continue
                 reason = message("The same image as {name} under other identifiers: it is used once.", name=other.name)
                 verdicts[file.name] = FileVerdict(file.name, "skipped", "duplicate", reason)
             continue
@@ -172,42 +193,31 @@ def _without_copies(plans: list[SeriesPlan], verdicts: dict[str, FileVerdict]) -
 
 def _equal_stacks(one: Stack, other: Stack) -> bool:
     pairs = zip(one.images, other.images, strict=True)
-    return all(first.frame.index == second.frame.index and same_pixels(first, second) for first, second in pairs)
+    return all(pixel_digest(first) == pixel_digest(second) or same_object(first, second) for first, second in pairs)
 
 
-def _verdict(name: str, notices: list[Notice]) -> FileVerdict:
-    if not notices:
-        return FileVerdict(name, "imported", "ok")
-    return FileVerdict(name, "warning", notices[0].code, sentences([notice.text for notice in notices]))
-
-
-def _value_notices(images: Sequence[Image]) -> list[Notice]:
-    """Remarks about the meaning of the values."""
-    notices = []
-    if not all(image.header.has_rescale for image in images):
-        text = message("The files do not state how to get CT values (no rescale); the stored values are taken as HU.")
-        notices.append(Notice("no-rescale", text))
-    kinds = {image.header.rescale_type for image in images} - {"", "HU", "US"}
-    if kinds:
-        text = message(
-            "The values are {units}, not Hounsfield units; they are used as they are.", units=", ".join(sorted(kinds))
-        )
-        notices.append(Notice("not-hu", text))
-    return notices
-
-
-def same_pixels(one: Image, other: Image) -> bool:
-    """True when two images show the same: the same bytes, or one object in two encodings with equal values."""
-    if one.frame.index != other.frame.index:
+def same_object(one: Image, other: Image) -> bool:
+    """True when two files hold one object in two encodings, with equal values."""
+    uid = one.header.sop_instance_uid
+    if not uid or uid != other.header.sop_instance_uid or one.frame.index != other.frame.index:
         return False
-    if pixel_digest(one) == pixel_digest(other):
-        return (one.frame.slope, one.frame.intercept) == (other.frame.slope, other.frame.intercept)
-    if not one.header.sop_instance_uid or one.header.sop_instance_uid != other.header.sop_instance_uid:
+    if one.header.syntax == other.header.syntax:
         return False
     try:
         return bool(np.array_equal(decode_hu(one), decode_hu(other)))
     except UnreadableFile:
         return False
+
+
+@dataclass
+class _Range:
+    """The values that were seen while a series was read."""
+
+    low: int = 32767
+    high: int = -32768
+
+    def take(self, pixels: HounsfieldArray) -> None:
+        self.low, self.high = min(self.low, int(pixels.min())), max(self.high, int(pixels.max()))
 
 
 @dataclass(frozen=True)
@@ -216,6 +226,7 @@ class DicomSlices:
 
     stack: Stack
     work_dir: Path
+    seen: _Range = field(default_factory=_Range)
 
     def slices(self) -> Iterator[tuple[int, HounsfieldArray]]:
         source = self.stack.geometry.source
@@ -224,6 +235,10 @@ class DicomSlices:
             return
         for z, pixels in self._in_file_order():
             yield z, np.ascontiguousarray(source.to_canonical(pixels[None])[0])
+
+    def doubts(self) -> list[Notice]:
+        """What the values, once all were read, give rise to say."""
+        return value_notices(self.stack.images, self.seen.low, self.seen.high)
 
     def _in_file_order(self) -> Iterator[tuple[int, HounsfieldArray]]:
         """(slot, pixels) for every slot; a few slices are decoded ahead of the reader."""
@@ -239,6 +254,7 @@ class DicomSlices:
                     yield slot, np.full((header.rows, header.columns), AIR_HU, np.int16)
                     continue
                 pixels = waiting.popleft().result()
+                self.seen.take(pixels)
                 if (image := next(following, None)) is not None:
                     waiting.append(pool.submit(decode_hu, image))
                 yield slot, pixels

@@ -1,180 +1,129 @@
-"""The values of a DICOM data set that the platform uses, as plain Python; absent and empty are None."""
+"""What a DICOM data set says about a series and a patient, as plain Python."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any
 
-import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
+from spineml.dicom_text import charsets_of, readings, text_in
+from spineml.dicom_values import (
+    bytes_of,
+    code_of,
+    number_of,
+    numbers_of,
+    sequence_of,
+    uid_of,
+    values_of,
+    whole_of,
+)
+from spineml.identity import Identity, without_korean_names
 from spineml.series import SeriesMeta
+
+NAME_TAGS = ("PatientName", "OtherPatientNames", "PatientBirthName", "PatientMotherBirthName", "ResponsiblePerson")
+NUMBER_TAGS = ("PatientID", "OtherPatientIDs", "PatientTelephoneNumbers", "MedicalRecordLocator")
 
 
 @dataclass(frozen=True)
-class Frame:
-    """One image of a file. ``position`` (LPS mm), ``orientation`` (cosines) and ``spacing`` (y, x mm) may be absent."""
+class PatientWords:
+    """Who a file says the patient is, for telling patients apart: never stored."""
 
-    index: int
-    position: tuple[float, ...] | None
-    orientation: tuple[float, ...] | None
-    spacing: tuple[float, float] | None
-    slope: float
-    intercept: float
+    number: str = field(default="", repr=False)
+    name: str = field(default="", repr=False)
+    born: str = field(default="", repr=False)
 
 
-def read_frames(dataset: Dataset) -> tuple[tuple[Frame, ...], bool]:
-    """One frame for each image of the file, and whether all state how to get from stored values to HU."""
-    count = int(dataset.get("NumberOfFrames") or 1)
-    shared = (dataset.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
-    groups = dataset.get("PerFrameFunctionalGroupsSequence") or [Dataset()] * count
-    if len(groups) != count:
-        raise ValueError("as many functional groups as frames are required")
-    frames, rescaled = [], True
-    for index, own in enumerate(groups):
-        places = (own, shared)
-        pick = {
-            name: _from_group(places, sequence, name, dataset)
-            for sequence, name in (
-                ("PlanePositionSequence", "ImagePositionPatient"),
-                ("PlaneOrientationSequence", "ImageOrientationPatient"),
-                ("PixelMeasuresSequence", "PixelSpacing"),
-                ("PixelValueTransformationSequence", "RescaleSlope"),
-                ("PixelValueTransformationSequence", "RescaleIntercept"),
-            )
-        }
-        rescaled = rescaled and pick["RescaleIntercept"] is not None
-        slope, intercept = pick["RescaleSlope"], pick["RescaleIntercept"]
-        frames.append(
-            Frame(
-                index=index,
-                position=_vector(pick["ImagePositionPatient"], 3),
-                orientation=_orientation(pick["ImageOrientationPatient"]),
-                spacing=_spacing(pick["PixelSpacing"]),
-                slope=_finite(1.0 if slope in (None, "") else slope),
-                intercept=_finite(0.0 if intercept in (None, "") else intercept),
-            )
-        )
-    return tuple(frames), rescaled
+def patient_words(dataset: Dataset) -> PatientWords:
+    born = code_of(dataset, "PatientBirthDate")
+    return PatientWords(
+        number=text_in(dataset, "PatientID"),
+        name=text_in(dataset, "PatientName", 200),
+        born=born if len(born) == 8 and born.isdecimal() else "",
+    )
 
 
-def _from_group(places: tuple[Dataset, Dataset], sequence: str, name: str, top: Dataset) -> Any:
-    """A value of a frame: from its own functional group, the shared one, or the top of the data set."""
-    for place in places:
-        if items := place.get(sequence):
-            return items[0].get(name)
-    return top.get(name)
+def identity_of(dataset: Dataset) -> Identity:
+    """Everything in the header that names the patient, however it is written."""
+    charsets = charsets_of(dataset)
 
+    def texts(source: Dataset, keyword: str) -> list[str]:
+        raw = bytes_of(source, keyword)
+        return [text for text in dict.fromkeys(readings(raw, charsets)) if text] if raw else []
 
-def _finite(value: Any) -> float:
-    number = float(value)
-    if not np.isfinite(number):
-        raise ValueError("a number of the header is not finite")
-    return number
-
-
-def _vector(value: Any, length: int) -> tuple[float, ...] | None:
-    if value is None or value == "" or len(value) != length:
-        return None
-    return tuple(_finite(component) for component in value)
-
-
-def _orientation(value: Any) -> tuple[float, ...] | None:
-    """Six cosines, normalised; None when they are absent or no two directions."""
-    cosines = _vector(value, 6)
-    if cosines is None:
-        return None
-    row, column = np.array(cosines[:3]), np.array(cosines[3:])
-    lengths = np.linalg.norm(row), np.linalg.norm(column)
-    if min(lengths) < 0.5 or np.linalg.norm(np.cross(row / lengths[0], column / lengths[1])) < 0.5:
-        return None
-    return tuple(float(part) for part in np.concatenate([row / lengths[0], column / lengths[1]]))
-
-
-def _spacing(value: Any) -> tuple[float, float] | None:
-    pair = _vector(value, 2)
-    return (pair[0], pair[1]) if pair and min(pair) > 0 else None
-
-
-def values_of(dataset: Dataset, name: str) -> list[Any]:
-    value = dataset.get(name)
-    if value is None or isinstance(value, str):
-        return [value] if value else []
-    return list(value)
-
-
-def _number(dataset: Dataset, name: str) -> float | None:
-    value = dataset.get(name)
-    return None if value in (None, "") else _finite(value)
+    names = [text for keyword in NAME_TAGS for text in texts(dataset, keyword)]
+    numbers = [one for keyword in NUMBER_TAGS for text in texts(dataset, keyword) for one in text.split("\\")]
+    for item in sequence_of(dataset, "OtherPatientIDsSequence"):
+        numbers += texts(item, "PatientID")
+    return Identity.of(names, numbers, [code_of(dataset, "PatientBirthDate")])
 
 
 def order_of(dataset: Dataset) -> tuple[float, ...]:
     """For images at one place, or at none: acquisition first, then the number within the series."""
-    return tuple(_number(dataset, name) or 0.0 for name in ("AcquisitionNumber", "InstanceNumber"))
-
-
-def slice_step(dataset: Dataset) -> float | None:
-    """The distance between slices as stated, for a slice that has no neighbour."""
-    for name in ("SpacingBetweenSlices", "SliceThickness"):
-        shared = (dataset.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
-        measures = (shared.get("PixelMeasuresSequence") or [dataset])[0]
-        step = _number(measures, name) or _number(dataset, name)
-        if step:
-            return abs(step)
-    return None
+    return tuple(number_of(dataset, name) or 0.0 for name in ("AcquisitionNumber", "InstanceNumber"))
 
 
 def padding_of(dataset: Dataset) -> tuple[int, int] | None:
-    """The range of stored values that mean "outside the scan", both ends included (DICOM PS3.3 C.7.5.1.1.2)."""
-    value = dataset.get("PixelPaddingValue")
-    if not isinstance(value, int):
+    """The range of stored values that mean "outside the scan", both ends included (DICOM PS3.3 C.7.5.1.1.2).
+
+    Writers mix up the signed and the unsigned spelling of one bit pattern (63536 and -2000): it is read as the pixels
+    are. A range over more than half of all values is no padding; then the one value counts.
+    """
+    bits = whole_of(dataset, "BitsAllocated", 16)
+    signed = whole_of(dataset, "PixelRepresentation", 0) == 1
+    values = [value for value in numbers_of(dataset, "PixelPaddingValue")[:1] if value is not None]
+    limits = [value for value in numbers_of(dataset, "PixelPaddingRangeLimit")[:1] if value is not None]
+    if not values or bits not in (8, 16, 32):
         return None
-    limit = dataset.get("PixelPaddingRangeLimit")
-    other = limit if isinstance(limit, int) else value
-    low, high = min(value, other), max(value, other)
-    if dataset.get("PixelRepresentation") == 1:
-        # Some writers store the value with the VR of an unsigned number: 63536 means -2000.
-        low, high = (part - 65536 if part > 32767 else part for part in (low, high))
-    return low, high
+    first = _as_pixels(values[0], bits, signed)
+    last = _as_pixels(limits[0], bits, signed) if limits else first
+    low, high = min(first, last), max(first, last)
+    return (low, high) if high - low <= 2 ** (bits - 1) else (first, first)
 
 
-def series_meta(dataset: Dataset, syntax: UID) -> SeriesMeta:
+def _as_pixels(value: float, bits: int, signed: bool) -> int:
+    pattern: int = int(value) % (1 << bits)
+    return pattern - (1 << bits) if signed and pattern >= 1 << (bits - 1) else pattern
+
+
+def series_meta(dataset: Dataset, syntax: UID, identity: Identity) -> SeriesMeta:
+    """The meta of a series. No text of it names the patient."""
+
+    def clean(text: str) -> str:
+        return identity.cleaned(without_korean_names(text))
+
+    def text(keyword: str) -> str:
+        return clean(text_in(dataset, keyword))
+
+    thickness = number_of(dataset, "SliceThickness")
     return SeriesMeta(
         source_kind="dicom",
-        modality=str(dataset.get("Modality", "") or "CT"),
-        patient_id=str(dataset.get("PatientID", "") or ""),
-        study_uid=str(dataset.get("StudyInstanceUID", "") or ""),
-        series_uid=str(dataset.get("SeriesInstanceUID", "") or ""),
-        description=_description(dataset),
+        modality=code_of(dataset, "Modality")[:16] or "CT",
+        patient_id=text_in(dataset, "PatientID"),
+        study_uid=uid_of(dataset, "StudyInstanceUID"),
+        series_uid=uid_of(dataset, "SeriesInstanceUID"),
+        description=text("SeriesDescription"),
         study_date=_study_date(dataset),
-        manufacturer=_text(dataset, "Manufacturer"),
-        model_name=_text(dataset, "ManufacturerModelName"),
-        kernel="\\".join(str(value) for value in values_of(dataset, "ConvolutionKernel")),
-        body_part=_text(dataset, "BodyPartExamined"),
-        patient_position=_text(dataset, "PatientPosition"),
-        slice_thickness_mm=_number(dataset, "SliceThickness"),
+        manufacturer=text("Manufacturer"),
+        model_name=text("ManufacturerModelName"),
+        kernel=clean("\\".join(str(value) for value in values_of(dataset, "ConvolutionKernel"))[:64]),
+        body_part=text("BodyPartExamined"),
+        patient_position=text("PatientPosition"),
+        slice_thickness_mm=thickness if thickness and thickness > 0 else None,
         encoding=syntax.name,
-        dtype=("int" if dataset.get("PixelRepresentation") == 1 else "uint") + str(dataset.get("BitsAllocated", "")),
-        bits_stored=int(dataset.get("BitsStored") or 0) or None,
+        dtype=_dtype(dataset),
+        bits_stored=whole_of(dataset, "BitsStored", 0) or None,
     )
 
 
-def _text(dataset: Dataset, name: str) -> str:
-    return str(dataset.get(name, "") or "").strip()[:64]
-
-
-def _description(dataset: Dataset) -> str:
-    """The series description, or nothing when it repeats a part of the patient's name or number."""
-    text = _text(dataset, "SeriesDescription")
-    identity = f"{dataset.get('PatientName', '')} {dataset.get('PatientID', '')}"
-    words = [word for word in identity.replace("^", " ").replace("=", " ").split() if len(word) > 2]
-    return "" if any(word.lower() in text.lower() for word in words) else text
+def _dtype(dataset: Dataset) -> str:
+    kind = "int" if whole_of(dataset, "PixelRepresentation", 0) == 1 else "uint"
+    return kind + str(whole_of(dataset, "BitsAllocated", 0) or "")
 
 
 def _study_date(dataset: Dataset) -> date | None:
     try:
-        return datetime.strptime(str(dataset.get("StudyDate", "") or "")[:8], "%Y%m%d").replace(tzinfo=UTC).date()
+        return datetime.strptime(code_of(dataset, "StudyDate")[:8], "%Y%m%d").replace(tzinfo=UTC).date()
     except ValueError:
         return None

@@ -1,4 +1,4 @@
-"""Decodes DICOM frames to Hounsfield units."""
+"""Decodes DICOM frames to Hounsfield units, each by itself: a file of many frames is read once, not once for each."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 import gdcm
 import numpy as np
 import numpy.typing as npt
-import pydicom
-from pydicom.dataset import Dataset
-from pydicom.encaps import encapsulate, get_frame
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID, JPEG2000TransferSyntaxes, JPEGExtended12Bit, RLELossless
 
-from spineml.dicom_header import Header, damage_as
+from spineml.dicom_encoding import NATIVE, damage_as
+from spineml.dicom_fragments import frame_content
+from spineml.dicom_header import Header
 from spineml.dicom_stack import Image
 from spineml.errors import UnreadableFile
 from spineml.jpeg_header import FRAMES as JPEG_FRAMES
@@ -25,7 +26,6 @@ from spineml.values import Intensity
 from spineml.volume import HounsfieldArray
 
 DAMAGED = message("The pixels could not be decoded: the file is damaged. Export the series again and resend it.")
-UNCOMPRESSED_PARTS = 1024 * 1024
 # These plugins raise errors on damaged data where others end the process (pylibjpeg-rle panics, GDCM aborts).
 PLUGINS = {RLELossless: "pydicom"} | dict.fromkeys(JPEG2000TransferSyntaxes, "pylibjpeg")
 
@@ -62,37 +62,51 @@ def to_hu(stored: npt.NDArray[Any], slope: float, intercept: float, padding: tup
 
 
 def pixel_digest(image: Image) -> bytes:
-    """SHA-256 of the stored pixel bytes of the image's file: equal bytes are equal images."""
+    """SHA-256 of the stored bytes of the frame and of how they are read: equal digests are equal images."""
     header = image.header
-    digest = hashlib.sha256(str(header.transfer_syntax).encode())
-    with header.file.path.open("rb") as stream:
-        left = header.pixels.length if header.pixels else -1
-        stream.seek(header.pixels.offset if header.pixels else 0)
-        while left and (part := stream.read(min(left, UNCOMPRESSED_PARTS) if left > 0 else UNCOMPRESSED_PARTS)):
-            digest.update(part)
-            left -= len(part) if left > 0 else 0
+    how = (str(header.syntax), header.form, header.padding, image.frame.slope, image.frame.intercept)
+    digest = hashlib.sha256(repr(how).encode())
+    digest.update(frame_content(header.path, header.frame_bytes[image.frame.index]))
     return digest.digest()
 
 
 def _stored_values(header: Header, index: int) -> npt.NDArray[Any]:
-    dataset = pydicom.dcmread(header.file.path, force=True)
-    # pydicom cannot find the transfer syntax of a data set that lost its file meta information.
-    syntax = dataset.file_meta.TransferSyntaxUID = header.transfer_syntax
-    several = len(header.frames) > 1
-    if syntax in JPEG_FRAMES or syntax in JPEG2000TransferSyntaxes:
-        encoded = _checked_frame(dataset, header, index)
-        if syntax == JPEGExtended12Bit and int(dataset.BitsStored) > 8:
-            return _jpeg_extended(dataset, encoded)
-        dataset.PixelData, dataset.NumberOfFrames, several = encapsulate([encoded]), 1, False
-    return pixel_array(dataset, index=index if several else None, decoding_plugin=PLUGINS.get(syntax, ""))
+    content = frame_content(header.path, header.frame_bytes[index])
+    dataset = _pixels_alone(header)
+    if header.syntax in NATIVE:
+        dataset.PixelData = content + bytes(len(content) % 2)
+        return _used_bits(pixel_array(dataset), header)
+    content = _checked(header, content)
+    if header.syntax == JPEGExtended12Bit and header.form.stored > 8:
+        return _jpeg_extended(dataset, content)
+    dataset.PixelData = encapsulate([content])
+    return pixel_array(dataset, decoding_plugin=PLUGINS.get(header.syntax, ""))
 
 
-def _checked_frame(dataset: Dataset, header: Header, index: int) -> bytes:
-    encoded = get_frame(dataset.PixelData, index, number_of_frames=len(header.frames))
+def _pixels_alone(header: Header) -> Dataset:
+    """A data set of one frame that holds nothing but how its pixels are written."""
+    dataset, form = Dataset(), header.form
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = header.syntax
+    dataset.Rows, dataset.Columns, dataset.SamplesPerPixel = header.rows, header.columns, 1
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = form.bits, form.high + 1, form.high
+    dataset.PixelRepresentation, dataset.PhotometricInterpretation = int(form.signed), form.photometric
+    implicit, little = header.syntax.is_implicit_VR, header.syntax.is_little_endian
+    dataset.set_original_encoding(implicit, little)
+    return dataset
+
+
+def _used_bits(stored: npt.NDArray[Any], header: Header) -> npt.NDArray[Any]:
+    """Old files keep their values in the upper bits of a word: the highest one is not the last one stored."""
+    return stored >> (header.form.high + 1 - header.form.stored)
+
+
+def _checked(header: Header, encoded: bytes) -> bytes:
     shape = (header.rows, header.columns)
-    if header.transfer_syntax in JPEG_FRAMES:
-        return checked_jpeg(encoded, header.transfer_syntax, shape, int(dataset.BitsAllocated))
-    check_jpeg_2000(encoded, shape)
+    if header.syntax in JPEG_FRAMES:
+        return checked_jpeg(encoded, header.syntax, shape, header.form.bits)
+    if header.syntax in JPEG2000TransferSyntaxes:
+        check_jpeg_2000(encoded, shape)
     return encoded
 
 

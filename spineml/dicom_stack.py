@@ -1,32 +1,32 @@
-"""Puts DICOM frames in order: by their place along the slice normal, never by file name or instance number."""
+"""Lays DICOM frames on a grid: ordered by their place along the slice normal, never by file name or instance number."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from spineml.dicom_fields import Frame
+from spineml.dicom_frames import Frame
 from spineml.dicom_header import Header
+from spineml.dicom_spacing import base_step, blocks, change_of_spacing, is_even, whole_steps
 from spineml.message import message
 from spineml.series import IntakeOptions, Notice
 from spineml.volume import Geometry, canonical_geometry, with_unknown_spacing
 
 SAME_PLACE_MM = 0.01
-SAME_ORIENTATION = 5e-3
-STEP_TOLERANCE = 0.1
 MAX_FILLED_GAP = 10
-LISTED_GAPS = 5
 TILT_TOLERANCE_DEG = 0.5
+SHIFT_MM = 1.0
+SPARSE = 3
+LISTED_GAPS = 5
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 Vector = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Image:
     """One frame and the header of the file it is in."""
 
@@ -36,6 +36,10 @@ class Image:
     @property
     def cosines(self) -> tuple[float, ...]:
         return self.frame.orientation or AXIAL
+
+    @property
+    def is_placed(self) -> bool:
+        return self.frame.position is not None
 
 
 @dataclass(frozen=True)
@@ -53,34 +57,31 @@ class Stack:
         return sorted(set(range(self.slots[-1] + 1)) - set(self.slots))
 
 
-def group(images: Sequence[Image]) -> list[list[Image]]:
-    """Keep together what can be one grid: same series, frame of reference, size, spacing and orientation."""
-    groups: dict[tuple[object, ...], list[list[Image]]] = {}
-    for image in images:
-        header, frame = image.header, image.frame
-        folder = "" if header.meta.series_uid else header.file.name.rpartition("/")[0]
-        key = (
-            *(header.meta.study_uid, header.meta.series_uid, folder, header.frame_of_reference),
-            *(header.rows, header.columns, frame.position is None, frame.orientation is None),
-            frame.spacing and tuple(round(value, 3) for value in frame.spacing),
-        )
-        alike = groups.setdefault(key, [])
-        for members in alike:
-            if np.allclose(members[0].cosines, image.cosines, atol=SAME_ORIENTATION):
-                members.append(image)
-                break
-        else:
-            alike.append([image])
-    return [members for alike in groups.values() for members in alike]
+def stack_normal(cosines: tuple[float, ...]) -> Vector:
+    """The slice normal, signed so that its largest component grows towards left, back or head."""
+    normal = np.cross(cosines[:3], cosines[3:])
+    normal = normal / np.linalg.norm(normal)
+    return normal if normal[np.abs(normal).argmax()] > 0 else -normal
+
+
+def places_of(images: Sequence[Image]) -> Vector:
+    """The corners of the images, (n, 3) LPS mm."""
+    return np.array([image.frame.position for image in images], dtype=float).reshape(len(images), 3)
+
+
+def depths_of(images: Sequence[Image]) -> Vector:
+    """The places along the normal of the first image, mm; zeros where no place is stated."""
+    if not images[0].is_placed:
+        return np.zeros(len(images))
+    return places_of(images) @ stack_normal(images[0].cosines)
 
 
 def same_place(images: Sequence[Image]) -> list[list[Image]]:
     """Sort along the normal and bundle images at one place; within a bundle, by acquisition and number."""
-    if images[0].frame.position is None:
+    if not images[0].is_placed:
         ordered = sorted(images, key=lambda image: (image.header.order, image.frame.index, image.header.file.name))
         return [[image] for image in ordered]
-    normal = stack_normal(images[0].cosines)
-    depth = {id(image): float(np.dot(image.frame.position or (), normal)) for image in images}
+    depth = dict(zip(map(id, images), map(float, depths_of(images)), strict=True))
     ordered = sorted(images, key=lambda image: (depth[id(image)], image.header.order, image.frame.index))
     bundles: list[list[Image]] = []
     for image in ordered:
@@ -91,34 +92,69 @@ def same_place(images: Sequence[Image]) -> list[list[Image]]:
     return [sorted(bundle, key=lambda image: (image.header.order, image.frame.index)) for bundle in bundles]
 
 
-def stack_normal(cosines: tuple[float, ...]) -> Vector:
-    """The slice normal, signed so that its largest component grows towards left, back or head."""
-    normal = np.cross(cosines[:3], cosines[3:])
-    normal = normal / np.linalg.norm(normal)
-    return normal if normal[np.abs(normal).argmax()] > 0 else -normal
+# --- one run of slices, or several ------------------------------------------------------------------------------------
+def on_one_grid(images: Sequence[Image]) -> bool:
+    """Whether ``images`` (sorted) lie evenly, with no two at one place and none missing."""
+    if not images[0].is_placed:
+        return True
+    return is_even(places_of(images), stack_normal(images[0].cosines))
 
 
-def split_at_wide_gaps(images: list[Image]) -> list[list[Image]]:
-    """Cut a sorted run where more than ``MAX_FILLED_GAP`` slices are missing: the parts are separate series."""
-    if len(images) < 3 or images[0].frame.position is None:
-        return [images]
-    distances = _distances(images)
-    step = base_step(distances)
-    cuts = [i + 1 for i, distance in enumerate(distances) if round(distance / step) - 1 > MAX_FILLED_GAP]
-    bounds = [0, *cuts, len(images)]
-    return [images[low:high] for low, high in itertools.pairwise(bounds)]
+def split_runs(images: list[Image]) -> list[tuple[list[Image], list[Notice]]]:
+    """Cut a sorted run where the distance of its slices changes, or where far too many are missing for one volume."""
+    if len(images) < 3 or not images[0].is_placed or on_one_grid(images):
+        return [(images, [])]
+    places, normal = places_of(images), stack_normal(images[0].cosines)
+    slots = whole_steps(places @ normal)
+    thickness = [image.frame.thickness for image in images]
+    on_a_line = slots is not None and _errors(images, slots)[2] <= SHIFT_MM
+    found = (change_of_spacing if on_a_line else blocks)(places, normal, thickness)
+    if found is not None:
+        parts = [images[part] for part in found]
+        return [(part, [_changes(parts, number)]) for number, part in enumerate(parts)]
+    cuts = _cuts(images, slots or list(range(len(images))))
+    parts = [images[low:high] for low, high in zip([0, *cuts], [*cuts, len(images)], strict=True)]
+    if len(parts) == 1:
+        return [(images, [])]
+    return [(part, [_wide_gap(number, len(parts))]) for number, part in enumerate(parts, 1)]
 
 
-def base_step(distances: Vector) -> float:
-    """The distance between neighbours: the smallest that recurs and divides the others, else the median."""
-    ratios = distances / distances.min()
-    single = ratios < 1.5
-    whole = np.abs(ratios - np.round(ratios)) < STEP_TOLERANCE * np.round(ratios)
-    if whole.all() and single.mean() >= 0.3:
-        return float(np.median(distances[single]))
-    return float(np.median(distances))
+def _cuts(images: Sequence[Image], slots: Sequence[int]) -> list[int]:
+    """Where too much is missing, or where a gap lies between slices of another thickness: there nothing is missing."""
+    depths = depths_of(images)
+    distances = np.diff(depths)
+    step = base_step(distances) if distances.min() > 0 else float(np.median(distances))
+    found = []
+    for i, distance in enumerate(distances):
+        one, other = images[i].frame.thickness, images[i + 1].frame.thickness
+        changes = bool(one and other) and abs((one or 0) - (other or 0)) > 0.1 * min(one or 0, other or 0)
+        is_gap = slots[i + 1] - slots[i] > 1
+        if (step > 0 and round(distance / step) - 1 > MAX_FILLED_GAP) or (is_gap and changes):
+            found.append(i + 1)
+    return found
 
 
+def _changes(parts: list[list[Image]], number: int) -> Notice:
+    steps = [float(np.diff(depths_of(part)).mean()) for part in parts]
+    text = message(
+        "The slices change their distance or place within the series ({steps} mm apart): it was made into {count} "
+        "series, each with its true places. This is part {number}, {here} mm apart.",
+        steps=[f"{step:.2f}" for step in steps],
+        count=len(parts),
+        number=number + 1,
+        here=f"{steps[number]:.2f}",
+    )
+    return Notice("spacing-changes", text)
+
+
+def _wide_gap(number: int, count: int) -> Notice:
+    text = message(
+        "The slices have a wide gap; this is part {number} of {count}, kept apart.", number=number, count=count
+    )
+    return Notice("wide-gap", text)
+
+
+# --- the grid ---------------------------------------------------------------------------------------------------------
 def build(images: list[Image], options: IntakeOptions) -> Stack:
     """Lay sorted images (one at each place) on a regular grid.
 
@@ -142,50 +178,63 @@ def build(images: list[Image], options: IntakeOptions) -> Stack:
     return Stack(images, slots, geometry, tilt if tilt > TILT_TOLERANCE_DEG else 0.0, notices)
 
 
-def _distances(images: Sequence[Image]) -> Vector:
-    normal = stack_normal(images[0].cosines)
-    return np.diff([float(np.dot(image.frame.position or (), normal)) for image in images])
-
-
 def _slots(images: Sequence[Image], notices: list[Notice]) -> list[int]:
     regular = list(range(len(images)))
-    if images[0].frame.position is None:
+    if not images[0].is_placed:
         if len(images) > 1:
             text = message(
-                "The files do not state where the slices lie; they are ordered by their number, the first lowest."
+                "The files do not state where the slices lie; they are ordered by their number, the first lowest. "
+                "Head and feet, left and right are assumed: check them."
             )
             notices.append(Notice("no-position", text))
         return regular
-    if len(images) < 3:
+    if len(images) < 3 or on_one_grid(images):
         return regular
-    distances = _distances(images)
-    step = base_step(distances)
-    steps = np.round(distances / step).astype(int)
-    uneven = np.abs(distances / step - steps) > STEP_TOLERANCE * np.maximum(steps, 1)
-    if uneven.any() or (steps < 1).any():
-        text = message(
-            "The slices are {low} to {high} mm apart; the volume uses the mean of {mean} mm, so lengths and "
-            "volumes along the body are approximate.",
-            low=f"{distances.min():.2f}",
-            high=f"{distances.max():.2f}",
-            mean=f"{distances.mean():.2f}",
-        )
-        notices.append(Notice("uneven-spacing", text))
+    slots = whole_steps(depths_of(images))
+    if slots is None:
+        notices.append(_uneven(images))
         return regular
-    if (steps > 1).any():
-        notices.append(_missing(images, steps))
-    return [0, *(int(slot) for slot in np.cumsum(steps))]
+    if slots[-1] > len(images) - 1:
+        notices.append(_missing(images, slots))
+    return slots
 
 
-def _missing(images: Sequence[Image], steps: npt.NDArray[np.int_]) -> Notice:
+def _errors(images: Sequence[Image], slots: Sequence[int]) -> tuple[float, float, float]:
+    """The largest distance (mm) from where a slice lies to where the grid puts it: whole, along and across."""
+    places, normal = places_of(images), stack_normal(images[0].cosines)
+    step = (places[-1] - places[0]) / slots[-1]
+    off = places - places[0] - np.outer(slots, step)
+    along = off @ normal
+    across = np.linalg.norm(off - np.outer(along, normal), axis=1)
+    return float(np.linalg.norm(off, axis=1).max()), float(np.abs(along).max()), float(across.max())
+
+
+def _uneven(images: Sequence[Image]) -> Notice:
+    distances = np.diff(depths_of(images))
+    largest, along, across = _errors(images, range(len(images)))
+    text = message(
+        "The slices are {low} to {high} mm apart; the volume uses the mean of {mean} mm. So a slice lies up to "
+        "{largest} mm from where it is shown ({along} mm along the body, {across} mm across), and lengths and volumes "
+        "along the body are approximate.",
+        low=f"{distances.min():.2f}",
+        high=f"{distances.max():.2f}",
+        mean=f"{distances.mean():.2f}",
+        largest=f"{largest:.1f}",
+        along=f"{along:.1f}",
+        across=f"{across:.1f}",
+    )
+    return Notice("uneven-spacing", text)
+
+
+def _missing(images: Sequence[Image], slots: Sequence[int]) -> Notice:
+    steps, depths = np.diff(slots), depths_of(images)
     gaps = [i for i, count in enumerate(steps) if count > 1]
-    normal = stack_normal(images[0].cosines)
     places = [
         message(
             "{count} after slice {slice} (at {place} mm)",
             count=int(steps[i] - 1),
             slice=i + 1,
-            place=f"{float(np.dot(images[i].frame.position or (), normal)):.1f}",
+            place=f"{depths[i]:.1f}",
         )
         for i in gaps[:LISTED_GAPS]
     ]
@@ -211,20 +260,23 @@ def _step_vector(
     """The vector (mm) from one slice to the next, and the corner of the first."""
     normal = stack_normal(images[0].cosines)
     corner = np.array(images[0].frame.position or (0.0, 0.0, 0.0))
-    if len(images) == 1 or images[0].frame.position is None:
-        return normal * (images[0].header.slice_step_mm or options.slice_spacing_mm or 1.0), corner
-    places = np.array([image.frame.position for image in images])
+    if len(images) == 1 or not images[0].is_placed:
+        stated = images[0].header.slice_step_mm or options.slice_spacing_mm
+        if stated is None and len(images) > 1:
+            text = message("The distance between the slices is not stated; 1 mm is assumed. Check lengths and volumes.")
+            notices.append(Notice("no-slice-spacing", text))
+        return normal * (stated or 1.0), corner
+    places = places_of(images)
     step = (places[-1] - places[0]) / slots[-1]
-    off = places - (places[0] + np.outer(slots, step))
-    aside = float(np.linalg.norm(off - np.outer(off @ normal, normal), axis=1).max())
-    if aside > 1.0:
+    _, _, across = _errors(images, slots)
+    if across > SHIFT_MM and not any(notice.code == "uneven-spacing" for notice in notices):
         text = message(
             "The slices are shifted against each other by up to {distance} mm; their places are approximate.",
-            distance=f"{aside:.1f}",
+            distance=f"{across:.1f}",
         )
         notices.append(Notice("shifted-slices", text))
-    thickness = images[0].header.meta.slice_thickness_mm
-    if thickness and np.dot(step, normal) > 3 * thickness:
+    thickness = images[0].frame.thickness
+    if thickness and np.dot(step, normal) > SPARSE * thickness:
         text = message(
             "The slices are {distance} mm apart but {thickness} mm thick: tissue lies between.",
             distance=f"{np.dot(step, normal):.1f}",
@@ -253,35 +305,9 @@ def _geometry(
     geometry = canonical_geometry(affine, (depth, header.rows, header.columns))
     if known:
         return geometry
-    notices.append(
-        Notice(
-            "no-spacing", message("The files state no pixel spacing: lengths, areas and volumes are given in pixels.")
-        )
-    )
+    text = message("The files state no pixel spacing: lengths, areas and volumes are given in pixels.")
+    notices.append(Notice("no-spacing", text))
     return with_unknown_spacing(geometry)
-
-
-def without_duplicates(
-    bundles: list[list[Image]], alike: Callable[[Image, Image], bool]
-) -> tuple[list[list[Image]], list[tuple[Image, Image]]]:
-    """Take out images that repeat another at their place; returns what is left and (repeat, original) pairs."""
-    left, repeats = [], []
-    for bundle in bundles:
-        kept: list[Image] = []
-        for image in bundle:
-            twin = next((other for other in kept if alike(other, image)), None)
-            if twin is None:
-                kept.append(image)
-            else:
-                repeats.append((image, twin))
-        left.append(kept)
-    return left, repeats
-
-
-def passes(bundles: list[list[Image]]) -> list[list[Image]]:
-    """Turn several images at each place into several series: the first of each place, then the second, and so on."""
-    count = max(len(bundle) for bundle in bundles)
-    return [[bundle[i] for bundle in bundles if len(bundle) > i] for i in range(count)]
 
 
 def with_notices(stack: Stack, notices: Sequence[Notice]) -> Stack:

@@ -1,0 +1,92 @@
+"""Doubts about a DICOM series that its headers or its values give rise to: each is said, none is decided in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from spineml.dicom_stack import Image
+from spineml.message import message
+from spineml.series import Notice
+from spineml.values import TWELVE_BIT_MAX, hounsfield_notices
+
+HU_TYPES = {"", "HU", "HOUNSFIELD", "HOUNSFIELD UNITS", "US", "UNSPECIFIED"}
+PROJECTIONS = {"MIP", "MINIP", "MINIMUM", "MAXIMUM", "PROJECTION IMAGE", "VOLUME", "AVERAGE", "SUM", "VRT", "3D"}
+HIGHEST = 32767
+
+
+def header_notices(images: Sequence[Image]) -> list[Notice]:
+    """Doubts that the headers give rise to."""
+    headers = [image.header for image in images]
+    found = [*_orientation(images), *_rescale(images)]
+    if any(header.places_worked_out for header in headers) and len(images) > 1:
+        text = message(
+            "The file holds several images but the place of one only: the places of the others are worked out from "
+            "the stated distance."
+        )
+        found.append(Notice("places-worked-out", text))
+    if any(header.burned_in for header in headers):
+        text = message(
+            "The header says that text is burned into the pixels (BurnedInAnnotation): it may name the patient. Look "
+            "at the images before you share them."
+        )
+        found.append(Notice("burned-in", text))
+    kinds = {kind for image in images for kind in image.frame.traits.get("kind", "").split("\\")}
+    if kinds & PROJECTIONS:
+        text = message(
+            "The images are projections of several slices ({kinds}), not slices.", kinds=sorted(kinds & PROJECTIONS)
+        )
+        found.append(Notice("projection", text))
+    return found
+
+
+def _orientation(images: Sequence[Image]) -> list[Notice]:
+    if not images[0].is_placed:
+        return []  # said where the order of the slices is
+    if images[0].frame.orientation is None:
+        text = message(
+            "The files do not state how the slices are oriented: axial slices are assumed, so left and right, front "
+            "and back are a guess. Check them."
+        )
+        return [Notice("no-orientation", text)]
+    if not images[0].header.meta.patient_position:
+        text = message(
+            "The files do not state how the patient lay (PatientPosition). Left and right are as the positions say; "
+            "check them."
+        )
+        return [Notice("no-patient-position", text)]
+    return []
+
+
+def _rescale(images: Sequence[Image]) -> list[Notice]:
+    notices = []
+    if not all(image.header.has_rescale for image in images):
+        text = message("The files do not state how to get CT values (no rescale); the stored values are taken as HU.")
+        notices.append(Notice("no-rescale", text))
+    kinds = {image.header.rescale_type for image in images} - HU_TYPES
+    if kinds:
+        text = message(
+            "The values are {units}, not Hounsfield units; they are used as they are.", units=", ".join(sorted(kinds))
+        )
+        notices.append(Notice("not-hu", text))
+    if not any(image.header.form.signed or image.frame.intercept < 0 for image in images):
+        notices += hounsfield_notices(0, TWELVE_BIT_MAX)
+    return notices
+
+
+def value_notices(images: Sequence[Image], low: int, high: int) -> list[Notice]:
+    """Doubts that the values give rise to; ``low`` and ``high`` are in HU, of all images."""
+    if high < low:
+        return []
+    said = {notice.code for notice in header_notices(images)}
+    notices = [notice for notice in hounsfield_notices(low, high) if notice.code not in said]
+    if low >= 0 and high <= TWELVE_BIT_MAX and high - low > TWELVE_BIT_MAX // 4:
+        text = message("They look like HU + 1024: the rescale intercept of -1024 was probably lost.")
+        notices.append(Notice("offset-lost", text))
+    if high >= HIGHEST:
+        text = message(
+            "Some values are above {most} and were cut there: a value that marks the outside of the scan may not have "
+            "been stated.",
+            most=HIGHEST,
+        )
+        notices.append(Notice("values-cut", text))
+    return notices
