@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
@@ -12,8 +13,10 @@ from accounts.models import Role
 
 
 def memberships(request: HttpRequest) -> dict[str, Any]:
-    """``person.institutions`` (names) and ``person.can`` (capability name in lower case to bool), read when used."""
-    return {"person": SimpleLazyObject(lambda: _person(request))}
+    """``person.institutions`` (names) and ``person.can`` (capability name in lower case to bool), read when used;
+    ``shared_computers``: whether logging out clears all that the browser keeps.
+    """
+    return {"person": SimpleLazyObject(lambda: _person(request)), "shared_computers": settings.SHARED_COMPUTERS}
 
 
 def _person(request: HttpRequest) -> dict[str, Any]:

@@ -19,7 +19,9 @@ def _logged_in(sender: Any, user: Any, **kwargs: Any) -> None:
 
 
 @receiver(user_logged_out, dispatch_uid="accounts.logged_out")
-def _logged_out(sender: Any, user: Any, **kwargs: Any) -> None:
+def _logged_out(sender: Any, user: Any, request: Any = None, **kwargs: Any) -> None:
+    if request is not None:
+        request.logged_out = True  # the browser is asked to forget, see spineplatform.shared.caching
     if user is not None:  # a session that had already ended
         audit.record(actor=user, action="user.logged-out", object_id=user.pk)
 

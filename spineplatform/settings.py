@@ -55,6 +55,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "spineplatform.shared.caching.KeptInBrowsersMiddleware",
     "csp.middleware.CSPMiddleware",
     "spineplatform.shared.incoming.StorableTextMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -145,6 +146,8 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
 SECURE_HSTS_PRELOAD = PRODUCTION
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# Several people at one browser: it keeps nothing, see shared/caching.py.
+SHARED_COMPUTERS = env.bool("SPINE_SHARED_COMPUTERS", default=False)
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
