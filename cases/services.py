@@ -16,14 +16,11 @@ from cases.models import Annotation, AnnotationSource, Case, Review, ReviewVerdi
 from cases.signals import mask_recorded
 from spineml import measure
 from spineml.mask_change import mask_change
-from spineml.series import PictureOrder, ReceivedFile
+from spineml.series import SPATIAL_KINDS, PictureOrder, ReceivedFile
 from spineml.slice_names import SourceNames
 from spineml.volume_file import SliceFileReader, write_mask
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import Conflict
-
-# Pictures and bare arrays have no position in space: only the shape of their masks can be checked.
-SPATIAL_KINDS = ("dicom", "nifti", "itk")
 
 
 class SameMask(Conflict):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from spineml import watched
 from spineml.errors import ArchiveRejected, ArchiveTooLarge
 from spineml.message import Message, message
 from spineml.series import FileNotUsed, FileVerdict, ReceivedFile, unique_names
@@ -150,6 +151,7 @@ class _Unpacking:
         try:
             with target.open("wb") as sink:
                 for part in self._timed(member_parts(self.stream, entry)):
+                    watched.alive()
                     sink.write(part)
         except BaseException:
             target.unlink()

@@ -13,6 +13,7 @@ from typing import cast
 
 import numpy as np
 
+from spineml import watched
 from spineml.dicom_encoding import Inflater
 from spineml.dicom_groups import Part, merged_series, parts_of, scan_key
 from spineml.dicom_header import Header, read_header
@@ -244,7 +245,7 @@ class DicomSlices:
         """(slot, pixels) for every slot; a few slices are decoded ahead of the reader."""
         header: Header = self.stack.images[0].header
         waiting: deque[Future[HounsfieldArray]] = deque()
-        pool = ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="dicom-decode")
+        pool = ThreadPoolExecutor(watched.threads(DECODE_THREADS), thread_name_prefix="dicom-decode")
         try:
             following = iter(self.stack.images)
             waiting.extend(pool.submit(decode_hu, image) for image in itertools.islice(following, AHEAD))

@@ -13,6 +13,7 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID, JPEG2000TransferSyntaxes, JPEGExtended12Bit, RLELossless
 
+from spineml import watched
 from spineml.dicom_encoding import NATIVE, damage_as
 from spineml.dicom_fragments import frame_content
 from spineml.dicom_header import Header
@@ -43,7 +44,7 @@ def decode_hu(image: Image) -> HounsfieldArray:
     header = image.header
     damaged = UnreadableFile(header.file.name, DAMAGED)
     try:
-        with damage_as(damaged):
+        with watched.reading(header.file.name), damage_as(damaged):
             stored = _stored_values(header, image.frame.index)
     except RuntimeError as error:  # what the decoders raise
         raise damaged from error

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from spineml import watched
 from spineml.errors import UnreadableFile
 from spineml.message import Message, message, sentences
 from spineml.series import (
@@ -160,7 +161,7 @@ def decode(page: Page) -> npt.NDArray[Any]:
         UnreadableFile: the picture is damaged.
     """
     try:
-        with Image.open(page.file.path) as image:
+        with watched.reading(page.file.name), Image.open(page.file.path) as image:
             if page.index:
                 image.seek(page.index)
             if page.kind == "8-bit":

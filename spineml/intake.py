@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from spineml.archive import Spent, Unpacked, ZipLimits, is_zip, unpack
+from spineml import watched
+from spineml.archive import ZIP_MAGIC, Spent, Unpacked, ZipLimits, unpack
 from spineml.dicom import scan_dicom
 from spineml.dicom_header import looks_like_dicom
 from spineml.images import is_image, scan_images
@@ -47,10 +49,17 @@ __all__ = [
 
 DEFAULT_OPTIONS = IntakeOptions()
 START_BYTES = 1024
+HASH_BYTES = 1024**2
 DICOM_SUFFIXES = {".dcm", ".dicom", ".ima"}
 ACCEPTED = "DICOM, NIfTI, NRRD, MHA, MHD, PNG, JPEG, TIFF, NPY"
 NO_PICTURE = {".gif", ".bmp", ".webp", ".dib", ".wmf", ".emf"}
+MOST_FAILURES = 20
 Progress = Callable[[int, int, str], None]
+ScanTogether = Callable[[list[ReceivedFile]], tuple[list[SeriesPlan], dict[str, FileVerdict]]]
+
+
+class TooManyFailures(Exception):
+    """The readers of too many files failed as none should: the rest is not tried."""
 
 
 @dataclass
@@ -93,7 +102,7 @@ class _Scan:
 
     def run(self) -> Intake:
         kinds = self._sort()
-        self._add(*scan_dicom(kinds["dicom"], self._work_dir, self._options, self._count))
+        self._scan_together(kinds["dicom"], lambda files: scan_dicom(files, self._work_dir, self._options, self._count))
         volumes = self._without_copies(kinds["nifti"] + kinds["itk"] + kinds["numpy"])
         unknown = {file.name: file for file in kinds["unknown"]}
         for file in volumes:
@@ -102,7 +111,7 @@ class _Scan:
         if beside:
             self._leave_out_pictures(kinds["image"])
         else:
-            self._add(*scan_images(kinds["image"], self._options, self._count))
+            self._scan_together(kinds["image"], lambda files: scan_images(files, self._options, self._count))
         for file in kinds["unknown"]:
             self._count(file)
             self._verdicts.setdefault(file.name, _unknown(file, beside=beside))
@@ -111,11 +120,14 @@ class _Scan:
     def _sort(self) -> dict[str, list[ReceivedFile]]:
         kinds: dict[str, list[ReceivedFile]] = {kind: [] for kind in KINDS}
         for file in self._files:
+            watched.begin(file.name)
             try:
                 kinds[kind_of(file)].append(file)
             except FileNotUsed as reason:
                 self._count(file)
                 self._verdicts[file.name] = reason.verdict(file.name)
+            except watched.FAILURES as error:
+                self._verdicts[file.name] = watched.failure(file.name, error)
         return kinds
 
     def _others_than_pictures(self, kinds: dict[str, list[ReceivedFile]]) -> bool:
@@ -136,8 +148,23 @@ class _Scan:
             self._count(file)
             self._verdicts[file.name] = FileVerdict(file.name, "skipped", "beside-ct", reason)
 
+    def _scan_together(self, files: list[ReceivedFile], scan_all: ScanTogether) -> None:
+        """Files that may be one series. One on which a reader fails unexpectedly is left out."""
+        for _ in range(MOST_FAILURES):
+            watched.end()
+            try:
+                return self._add(*scan_all(files))
+            except watched.FAILURES as error:
+                name = watched.blamed(error)
+                failed = [file for file in files if name in (None, file.name)]
+                self._verdicts |= {file.name: watched.failure(file.name, error) for file in failed}
+                files = [file for file in files if file.name not in self._verdicts]
+        self._verdicts |= {file.name: watched.failure(file.name, TooManyFailures()) for file in files}
+        return None
+
     def _count(self, file: ReceivedFile) -> None:
         self._looked_at += 1
+        watched.begin(file.name)
         self._progress(self._looked_at, len(self._files), file.name)
 
     def _add(self, series: list[SeriesPlan], verdicts: dict[str, FileVerdict]) -> None:
@@ -166,6 +193,8 @@ class _Scan:
             plan = self._plan_volume(file, unknown)
         except FileNotUsed as reason:
             verdict = reason.verdict(file.name)
+        except watched.FAILURES as error:
+            verdict = watched.failure(file.name, error)
         else:
             self._series.append(plan)
             code = plan.notices[0].code if plan.notices else "ok"
@@ -237,5 +266,9 @@ def _with_unique_names(files: Sequence[ReceivedFile]) -> list[ReceivedFile]:
 
 
 def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        while part := stream.read(HASH_BYTES):
+            watched.alive()
+            digest.update(part)
+    return digest.hexdigest()

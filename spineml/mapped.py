@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from spineml import watched
 from spineml.series import AIR_HU
 from spineml.volume import HounsfieldArray, SourceGrid
 
@@ -43,6 +44,7 @@ class MappedArray:
     def parts(self) -> Iterator[npt.NDArray[Any]]:
         """All values once, in storage order, as one-dimensional pieces."""
         for start in range(0, self._flat.size, PART):
+            watched.alive()
             yield self._flat[start : start + PART]
             self._release()
 

@@ -17,6 +17,8 @@ Status = Literal["imported", "warning", "skipped", "rejected"]
 PictureOrder = Literal["", "from-feet", "from-head"]
 SourceKind = Literal["dicom", "nifti", "itk", "image", "numpy"]
 
+# Pictures and bare arrays have no position in space: only the shape of their masks can be checked.
+SPATIAL_KINDS = ("dicom", "nifti", "itk")
 AIR_HU = -1024
 DEFAULT_WINDOW_CENTER = 400.0
 DEFAULT_WINDOW_WIDTH = 1800.0
