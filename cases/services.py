@@ -15,11 +15,12 @@ from cases.listing import cases_change
 from cases.models import Annotation, AnnotationSource, Case, Review, ReviewVerdict, Series
 from cases.signals import mask_recorded
 from spineml import measure
+from spineml.errors import MaskRejected
 from spineml.mask_change import mask_change
 from spineml.series import SPATIAL_KINDS, PictureOrder, ReceivedFile
 from spineml.slice_names import SourceNames
-from spineml.volume_file import SliceFileReader, write_mask
-from spineplatform.shared import audit, storage
+from spineml.volume_file import SliceFileReader
+from spineplatform.shared import audit, isolated, storage
 from spineplatform.shared.errors import Conflict
 
 
@@ -56,18 +57,23 @@ def annotation_upload(
         order: whether PNGs that are not named like the files of the series begin at the lowest slice or the highest.
 
     Raises:
-        MaskRejected: with what does not fit.
+        MaskRejected: with what does not fit, or that it could not be read.
+        Busy: too many masks are being read.
         Forbidden, NotFound: ``actor`` may not upload masks there.
     """
     require(actor, series.institution_id, Capability.UPLOAD_MASK)
-    from spineml import masks  # with nibabel: 50 MB that a web process needs only for this
-
-    spatial = series.source_kind in SPATIAL_KINDS
     names = SourceNames.of_meta(series.meta)
-    mask = masks.read_mask(files, series.geometry, every_label=every_label, spatial=spatial, names=names, order=order)
-    with storage.work_folder("mask") as folder, storage.stored_or_removed() as stored:
-        path = folder / "mask.h5"
-        pixel_hash = write_mask(path, mask)
+    with isolated.request_job() as job, storage.stored_or_removed() as stored:
+        arguments = {
+            "files": [[job.folder.add(file.path), file.name] for file in files],
+            "geometry": series.geometry.as_json(),
+            "every_label": every_label,
+            "spatial": series.source_kind in SPATIAL_KINDS,
+            "names": {"parts": names.parts, "check": names.check},
+            "order": order,
+        }
+        read = isolated.read_refusing(job, "mask", arguments, MaskRejected)
+        path, pixel_hash = job.folder.take(read["mask"]), read["pixel_hash"]
         with transaction.atomic():
             Series.objects.select_for_update(no_key=True).get(pk=series.pk)  # the same mask sent twice at once
             same = series.annotations.filter(author=actor, pixel_hash=pixel_hash).first()

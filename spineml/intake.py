@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from spineml.archive import Spent, Unpacked, ZipLimits, is_zip, unpack
 from spineml import watched
-from spineml.archive import ZIP_MAGIC, Spent, Unpacked, ZipLimits, unpack
+from spineml.archive import Spent, Unpacked, ZipLimits, is_zip, unpack
 from spineml.dicom import scan_dicom
 from spineml.dicom_header import looks_like_dicom
 from spineml.images import is_image, scan_images

@@ -140,23 +140,16 @@ def decompress(stream: Readable, work_dir: Path, size: int, packed_bytes: int) -
         )
     path = work_dir / f"{uuid.uuid4().hex}.raw"
     left = size
-<<<<<<< HEAD
     try:
         with path.open("wb") as sink:
             while left and (part := stream.read(min(left, COPY_BYTES))):
+                watched.alive()
                 sink.write(part)
                 left -= len(part)
         stream.read(1)  # only at its end does a stream check its sum
     except ValuesDamaged as error:
         path.unlink()
         raise truncated() from error
-=======
-    with path.open("wb") as sink:
-        while left and (part := stream.read(min(left, COPY_BYTES))):
-            watched.alive()
-            sink.write(part)
-            left -= len(part)
->>>>>>> 81650b1 (Isolation: read files of strangers in confined child processes)
     if left:
         path.unlink()
         raise truncated()

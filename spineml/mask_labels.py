@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spineml import watched
 from spineml.errors import MaskRejected
 from spineml.message import message
 from spineml.volume import Geometry, LabelArray, Mask
@@ -89,6 +90,7 @@ class LabelBuilder:
         if not self._every_label:
             self._remember(values, low, high)
         np.greater(values, 0, out=target, casting="unsafe")
+        watched.alive()
 
     def finish(self) -> Mask:
         """The mask, once every part was put.

@@ -29,7 +29,7 @@ import numpy.typing as npt
 from spineml.architecture import Architecture
 from spineml.errors import ModelFileRejected
 from spineml.hdf5_limits import plain_data_sets, text_attribute
-from spineml.message import message
+from spineml.message import Message, message
 from spineml.postprocess import Postprocess
 from spineml.preprocess import Preprocess
 
@@ -202,13 +202,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
     """
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
-        raise ModelFileRejected(
-            message(
-                "The file has {size} MB; a model may have {limit} MB. Save the weights only.",
-                size=f"{size / 1e6:.0f}",
-                limit=f"{MAX_FILE_BYTES / 1e6:.0f}",
-            )
-        )
+        raise ModelFileRejected(too_large(size))
     try:
         with h5py.File(path, "r") as file:
             yield file
@@ -216,6 +210,15 @@ def opened(path: Path) -> Iterator[h5py.File]:
         raise ModelFileRejected(
             message("The file is damaged or is not HDF5. Download or export it again and upload the complete file.")
         ) from error
+
+
+def too_large(size: int) -> Message:
+    """What is said of a file of ``size`` bytes, which is more than a model may have."""
+    return message(
+        "The file has {size} MB; a model may have {limit} MB. Save the weights only.",
+        size=f"{size / 1e6:.0f}",
+        limit=f"{MAX_FILE_BYTES / 1e6:.0f}",
+    )
 
 
 def load(path: Path, *, expected_sha256: str | None = None) -> tuple[keras.Model, ModelSpec]:

@@ -14,9 +14,11 @@ from pydicom.uid import UID, AllTransferSyntaxes
 
 from spineml import keras2_file, model_file
 from spineml.dicom_header import can_decode
+from spineml.isolation.plain import record_of
 from spineml.masks import read_mask
 from spineml.preprocess import Preprocess
 from spineml.series import ReceivedFile
+from spineml.slice_names import SourceNames
 from spineml.upload_reading import OUT, Reply, read_upload
 from spineml.volume import Geometry
 from spineml.volume_file import write_mask
@@ -30,14 +32,21 @@ def mask(arguments: Mapping[str, Any], _reply: Reply) -> dict[str, Any]:
     """Read a mask into the canonical file ``mask.h5``.
 
     Args:
-        arguments: ``files`` ([path, name] each), ``geometry``, ``every_label`` and ``spatial`` as `read_mask` has them.
+        arguments: ``files`` ([path, name] each), ``geometry``, and the rest as `read_mask` has it.
 
     Raises:
         MaskRejected: with what does not fit.
     """
     files = [ReceivedFile(Path(path), name) for path, name in arguments["files"]]
     geometry = Geometry.from_json(arguments["geometry"])
-    read = read_mask(files, geometry, every_label=arguments["every_label"], spatial=arguments["spatial"])
+    read = read_mask(
+        files,
+        geometry,
+        every_label=arguments["every_label"],
+        spatial=arguments["spatial"],
+        names=record_of(SourceNames, arguments["names"]),
+        order=arguments["order"],
+    )
     return {"mask": "mask.h5", "pixel_hash": write_mask(OUT / "mask.h5", read)}
 
 

@@ -209,6 +209,16 @@ DATA_UPLOAD_MAX_NUMBER_FILES = env.int("SPINE_MAX_UPLOAD_FILES", default=5_000)
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2 * DATA_UPLOAD_MAX_NUMBER_FILES + 100
 UPLOAD_MAX_BYTES = env.int("SPINE_MAX_UPLOAD_BYTES", default=8 * 1024**3)
 
+# --- readers: child processes that read what people sent (docs/adr/0013) ----------------------------------------------
+READER_STALL_SECONDS = env.float("SPINE_READER_STALL_SECONDS", default=20)
+READER_FILE_SECONDS = env.float("SPINE_READER_FILE_SECONDS", default=600)
+READER_UPLOAD_SECONDS = env.float("SPINE_READER_UPLOAD_SECONDS", default=7200)
+READER_REQUEST_SECONDS = env.float("SPINE_READER_REQUEST_SECONDS", default=120)
+READER_MEMORY_BYTES = env.int("SPINE_READER_MEMORY_BYTES", default=1536 * 1024**2)
+READER_FOLDER_BYTES = env.int("SPINE_READER_FOLDER_BYTES", default=48 * 1024**3)
+READERS_AT_ONCE = env.int("SPINE_READERS_AT_ONCE", default=2)
+READER_WAIT_SECONDS = env.float("SPINE_READER_WAIT_SECONDS", default=15)
+
 # --- background work --------------------------------------------------------------------------------------------------
 RUN_LEASE_SECONDS = env.float("SPINE_RUN_LEASE_SECONDS", default=30)
 RUN_MAX_ATTEMPTS = 3

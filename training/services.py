@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +13,12 @@ from django.db import connection, transaction
 from django.db.models import Max
 
 from accounts.access import Capability, require_anywhere
-from spineml import keras2_file, model_file
+from spineml import model_file
+from spineml.errors import ModelFileRejected
 from spineml.message import message
+from spineml.model_file import ModelSpec
 from spineml.preprocess import Preprocess
-from spineplatform.shared import audit, storage
+from spineplatform.shared import audit, isolated, storage
 from spineplatform.shared.errors import Conflict
 from spineplatform.shared.models import AuditEvent
 from training.models import SPINE_CT, ModelVersion, Promotion, PromotionKind, VersionStatus
@@ -40,29 +45,60 @@ def version_register(
     if actor is not None:
         require_anywhere(actor, Capability.MANAGE_MODELS)
     with (
-        storage.work_folder("import") as folder,
+        judged(path, preprocess) as (ours, judgement),
         storage.stored_or_removed() as stored,
         transaction.atomic(),
     ):
-        if keras2_file.is_foreign(path):
-            foreign, path = path, folder / "model.h5"
-            keras2_file.convert(foreign, path, preprocess=preprocess)
-        version = version_record(path=path, stored=stored, made_by=actor, notes=notes)
+        version = version_record(path=ours, stored=stored, made_by=actor, notes=notes, judgement=judgement)
         if activate:
             version_activate(version=version, actor=actor)
     return version
 
 
-def version_record(*, path: Path, stored: list[str], made_by: Any, notes: str = "") -> ModelVersion:
+@dataclass(frozen=True)
+class Judgement:
+    """What a reader found in a model file."""
+
+    spec: ModelSpec
+    sha256: str
+
+
+@contextmanager
+def judged(path: Path, preprocess: Preprocess | None = None) -> Iterator[tuple[Path, Judgement]]:
+    """Have a file judged outside of this process (ADR 13), and a foreign one translated.
+
+    Yields:
+        The file of this platform, which is removed at the end unless it is ``path`` itself, and what is in it.
+
+    Raises:
+        ModelFileRejected: with what is wrong with the file.
+        Busy: too many files are being read.
+    """
+    with isolated.request_job() as job:
+        if path.stat().st_size > model_file.MAX_FILE_BYTES:
+            raise ModelFileRejected(model_file.too_large(path.stat().st_size))
+        arguments = {
+            "path": job.folder.add(path, copy=True),  # it may be somebody's own file on this machine
+            "preprocess": preprocess.as_json() if preprocess else None,
+        }
+        found = isolated.read_refusing(job, "model", arguments, ModelFileRejected)
+        ours = job.folder.take(found["made"]) if found["made"] else path
+        yield ours, Judgement(ModelSpec.from_json(found["spec"]), found["sha256"])
+
+
+def version_record(
+    *, path: Path, stored: list[str], made_by: Any, notes: str = "", judgement: Judgement | None = None
+) -> ModelVersion:
     """The version of the file at ``path``, new unless this very file is known; to be called inside a transaction.
 
-    The name of its copy goes into ``stored`` (`spineplatform.shared.storage.stored_or_removed`).
+    The name of its copy goes into ``stored`` (`spineplatform.shared.storage.stored_or_removed`). A file that this
+    process has made itself needs no ``judgement``.
 
     Raises:
         ModelFileRejected: with what is wrong with the file.
     """
-    spec = model_file.inspect(path)
-    sha256 = model_file.sha256_of(path)
+    judgement = judgement or Judgement(model_file.inspect(path), model_file.sha256_of(path))
+    spec, sha256 = judgement.spec, judgement.sha256
     versions_lock()
     version = ModelVersion.objects.filter(task=spec.task, sha256=sha256).first()
     if version is not None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from cases.listing import cases_change
 from cases.models import (
@@ -22,20 +20,15 @@ from cases.models import (
     Series,
     Upload,
 )
-from cases.services import SPATIAL_KINDS, MaskOrigin, annotation_record
+from cases.services import MaskOrigin, annotation_record
 from cases.signals import splits_wanted
 from cases.states import state_of
-from spineml import masks as mask_files
-from spineml.errors import MaskRejected
 from spineml.message import message
-from spineml.pairs import Matched, Pair, match_pairs
-from spineml.series import FileNotUsed, FileVerdict, ReceivedFile, SeriesPlan
-from spineml.volume import Mask
-from spineml.volume_file import SliceFileReader, write_mask
+from spineml.series import FileVerdict, SeriesPlan
+from spineml.volume_file import SliceFileReader
 from spineplatform.shared import audit
 from spineplatform.shared.errors import UserError
 
-Report = Callable[[int, int, str], None]
 NO_IMAGE = message("Its image could not be read.")
 
 
@@ -60,85 +53,29 @@ class PairedMask:
     split: str
 
 
-@dataclass
-class Paired:
-    """Series that have a mask, the masks by the name of the image, and what became of the files of the masks."""
-
-    series: list[SeriesPlan] = field(default_factory=list)
-    masks: dict[str, PairedMask] = field(default_factory=dict)
-    verdicts: list[FileVerdict] = field(default_factory=list)
-
-
 # --- in the worker ----------------------------------------------------------------------------------------------------
-def pairs_of(files: Sequence[ReceivedFile], upload: Upload) -> Matched:
-    """Match the files of an upload of pairs.
+def pairs_asked(upload: Upload) -> dict[str, str] | None:
+    """How the reader shall match the files of an upload of pairs; None where it is none.
 
     Raises:
-        BadTable, PairsNeedASender: nothing can be imported.
+        PairsNeedASender: nothing can be imported.
     """
+    options = upload.options.get("pairs")
+    if not options:
+        return None
     if upload.created_by_id is None:
         raise PairsNeedASender
-    options = upload.options["pairs"]
-    try:
-        return match_pairs(files, options["patients"], options["separator"])
-    except FileNotUsed as error:
-        raise BadTable(error.reason) from error
+    return {"patients": options["patients"], "separator": options["separator"]}
 
 
-def masks_read(
-    plans: Sequence[SeriesPlan], pairs: Sequence[Pair], upload: Upload, folder: Path, report: Report
-) -> Paired:
-    """Read the mask of each series; a series whose mask does not fit it is left out, and both files say why."""
-    by_image = {pair.image.name: pair for pair in pairs}
-    found = Paired()
-    for number, plan in enumerate(plans, start=1):
-        report(number, len(plans), message("Reading masks"))
-        pair, path = by_image[plan.files[0].name], folder / f"mask{number}.h5"
-        try:
-            _read(pair, plan, path)
-        except MaskRejected as error:
-            found.verdicts += _refused(pair, plan, error)
-            continue
-        found.series.append(_of_patient(plan, pair, upload))
-        found.masks[pair.image.name] = PairedMask(pair.mask.name, path, pair.split)
-        found.verdicts.append(FileVerdict(pair.mask.name, "imported", "mask"))
-    read = {plan.files[0].name for plan in plans}
-    return replace(found, verdicts=[*found.verdicts, *_without_image(pairs, read)])
-
-
-def _read(pair: Pair, plan: SeriesPlan, path: Path) -> None:
-    """A mask that marks nothing is taken: an image without spine teaches too, and the label checks name it."""
-    if len(plan.files) > 1:
-        raise MaskRejected(
-            message("Its image belongs to a series of several files. Send the series first, then its mask.")
-        )
-    spatial = plan.meta.source_kind in SPATIAL_KINDS
-    try:
-        mask = mask_files.read_mask([pair.mask], plan.geometry, spatial=spatial)
-    except mask_files.MaskEmpty:
-        mask = Mask(np.zeros(plan.geometry.shape, np.uint8), plan.geometry)
-    write_mask(path, mask)
-
-
-def _refused(pair: Pair, plan: SeriesPlan, error: MaskRejected) -> list[FileVerdict]:
-    reason = f"Its mask cannot be used: {error}"
-    images = [FileVerdict(file.name, "rejected", "mask-rejected", reason) for file in plan.files]
-    return [FileVerdict(pair.mask.name, "rejected", error.code, str(error)), *images]
-
-
-def _without_image(pairs: Sequence[Pair], read: set[str]) -> list[FileVerdict]:
-    lost = [pair.mask.name for pair in pairs if pair.image.name not in read]
-    return [FileVerdict(name, "rejected", "no-image", NO_IMAGE) for name in lost]
-
-
-def _of_patient(plan: SeriesPlan, pair: Pair, upload: Upload) -> SeriesPlan:
+def of_patient(plan: SeriesPlan, patient: str, upload: Upload) -> SeriesPlan:
     """Names tell patients apart within a collection only: that of the title, or else this one upload.
 
     Where each image is a patient of its own, a DICOM file still says who it is.
     """
-    if not pair.patient:
+    if not patient:
         return plan
-    identity = f"pairs\0{upload.title or upload.pk}\0{pair.patient}"
+    identity = f"pairs\0{upload.title or upload.pk}\0{patient}"
     return replace(plan, meta=replace(plan.meta, patient_id=identity, study_uid=identity))
 
 

@@ -1,25 +1,32 @@
-"""The import itself, in a worker: judge every file, write canonical volumes, then record all of it at once."""
+"""The import itself, in a worker: a child process reads every file, and what it found is recorded at once.
+
+This process opens no file that a person sent (ADR 13). It keeps the database, the lease and the storage.
+"""
 
 from __future__ import annotations
 
-import zipfile
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from cases.intake.pairing import masks_read, pairs_of
+from cases.intake.pairing import BadTable, PairedMask, of_patient, pairs_asked
 from cases.intake.pseudonyms import keyed_hash
 from cases.intake.recording import Harvest, ImportedSeries, record, record_verdicts
 from cases.models import ImportRun, Series
-from spineml import deidentify, intake
-from spineml.archive import is_zip
-from spineml.errors import SpineError, UnreadableFile
+from spineml.isolation import ReaderFailed, Refused
+from spineml.isolation.client import Job
+from spineml.isolation.plain import record_of, values_of
 from spineml.message import message
-from spineml.pairs import Matched
-from spineml.series import unique_names
-from spineml.volume_file import SliceFileWriter
-from spineplatform.shared import storage
+from spineml.read_series import UNPACK, Failed, ReadSeries
+from spineml.series import FileVerdict, IntakeOptions, unique_names
+from spineplatform.shared import isolated, storage
 from spineplatform.shared.errors import UserError
 from spineplatform.shared.lease import Lease
+
+# How many readers one upload may have: each but the last was ended by a file.
+MOST_ATTEMPTS = 6
+GAVE_UP = message("Too many files of this upload ended the reader, so this one was not read. Send it without those.")
 
 
 class NothingImported(UserError):
@@ -30,8 +37,8 @@ class NothingImported(UserError):
 
 def run_import(lease: Lease[ImportRun]) -> None:
     """Work of one ImportRun: read, convert, record. Memory does not grow with the number of slices."""
-    with storage.work_folder("import") as folder, storage.stored_or_removed() as stored:
-        harvest = Importer(lease, folder, stored, Harvest()).run()
+    with isolated.upload_job() as job, storage.stored_or_removed() as stored:
+        harvest = Importer(lease, job, stored, Harvest()).run()
         if harvest.is_empty:
             with lease.writing() as run:
                 record_verdicts(run.upload, harvest, {})
@@ -48,128 +55,122 @@ def why(harvest: Harvest) -> str:
 
 @dataclass(frozen=True)
 class Importer:
-    """One import at work: its lease, its scratch folder, the names it has ``stored`` so far, and what it found."""
+    """One import at work: its lease, its reader, the names it has ``stored`` so far, and what it found."""
 
     lease: Lease[ImportRun]
-    folder: Path
+    job: Job
     stored: list[str]
     harvest: Harvest
 
     def run(self) -> Harvest:
-        """Read and convert everything; nothing is recorded yet."""
+        """Have everything read and converted, and keep it; nothing is recorded yet."""
         self.lease.report(0, 0, message("Reading the files"))
-        upload = self.lease.run.upload
-        files, matched = self._received(), None
-        if upload.options.get("pairs"):
-            matched = pairs_of(files, upload)
-            files = [pair.image for pair in matched.pairs]
-        found = intake.scan(
-            files,
-            self.folder,
-            _options(upload.options),
-            lambda done, total, _: self.lease.report(done, total, message("Reading headers")),
-        )
-        for verdict in (*found.verdicts, *(matched.verdicts if matched else ())):
+        read = Reading(self.lease, self.job)
+        for verdict in read.run():
             self.harvest.judge(verdict)
-        self._convert(self._with_masks(found.series, matched) if matched else found.series)
+        for series in read.series:
+            self.harvest.series.append(self._kept(series))
         return self.harvest
 
-    def _with_masks(self, plans: list[intake.SeriesPlan], matched: Matched) -> list[intake.SeriesPlan]:
-        paired = masks_read(plans, matched.pairs, self.lease.run.upload, self.folder, self.lease.report)
-        self.harvest.masks = paired.masks
-        for verdict in paired.verdicts:
-            self.harvest.judge(verdict)
-        return paired.series
-
-    def _received(self) -> list[intake.ReceivedFile]:
-        """The staged files with each zip replaced by its members; a zip that is refused gets its verdict."""
-        files: list[intake.ReceivedFile] = []
-        spent = intake.Spent()
-        rows = list(self.lease.run.upload.files.all())
-        for row, name in zip(rows, unique_names([row.name for row in rows]), strict=True):
-            path = storage.local_path(row.staged)
-            if not is_zip(path):
-                files.append(intake.ReceivedFile(path, name))
-                continue
-            try:
-                unpacked = intake.unpack(path, self.folder / f"zip{row.pk}", spent=spent)
-            except SpineError as error:
-                self.harvest.judge(intake.FileVerdict(name, "rejected", error.code, error.message))
-                continue
-            for verdict in unpacked.verdicts:
-                self.harvest.judge(replace(verdict, name=f"{name}/{verdict.name}"))
-            files += [intake.ReceivedFile(member.path, f"{name}/{member.name}") for member in unpacked.files]
-        return _with_unique_names(files)
-
-    def _convert(self, plans: list[intake.SeriesPlan]) -> None:
-        """Each series by itself: one damaged file spoils its series, and only that."""
-        total = sum(plan.geometry.shape[0] for plan in plans)
-        done = 0
-        for number, plan in enumerate(plans):
-            path = self.folder / f"volume{number}.h5"
-            try:
-                pixel_hash = self._write(plan, path, done, total)
-                self.harvest.series.append(self._kept(plan, path, pixel_hash))
-            except UnreadableFile as error:
-                self._reject(plan, error)
-            done += plan.geometry.shape[0]
-
-    def _write(self, plan: intake.SeriesPlan, path: Path, done: int, total: int) -> str:
-        with SliceFileWriter(path, plan.geometry, "volume") as writer:
-            for z, pixels in plan.slices():
-                writer.write(z, pixels)
-                self.lease.report(done + z + 1, total, message("Converting slices"))
-        return writer.pixel_hash
-
-    def _reject(self, plan: intake.SeriesPlan, error: UnreadableFile) -> None:
-        for file in plan.files:
-            reason = error.reason if file.name == error.name else f"Its series needs {error.name}: {error.reason}"
-            self.harvest.judge(intake.FileVerdict(file.name, "rejected", error.code, reason))
-
-    def _kept(self, plan: intake.SeriesPlan, path: Path, pixel_hash: str) -> ImportedSeries:
+    def _kept(self, read: ReadSeries) -> ImportedSeries:
         """The series with its files in the storage; a duplicate needs none."""
-        known = Series.objects.filter(institution=self.lease.run.institution, pixel_hash=pixel_hash).exists()
-        if known or any(other.pixel_hash == pixel_hash for other in self.harvest.series):
-            return ImportedSeries(plan, pixel_hash)
-        originals = self._originals(plan) if plan.meta.source_kind == "dicom" else None
+        plan, folder = read.plan, self.job.folder
+        if mask := read.mask:
+            self.harvest.masks[plan.files[0].name] = PairedMask(mask.name, folder.take(mask.mask), mask.split)
+            plan = of_patient(plan, mask.patient, self.lease.run.upload)
+        known = Series.objects.filter(institution=self.lease.run.institution, pixel_hash=read.pixel_hash).exists()
+        if known or any(other.pixel_hash == read.pixel_hash for other in self.harvest.series):
+            for name in filter(None, (read.volume, read.originals)):
+                folder.discard(name)
+            return ImportedSeries(plan, read.pixel_hash)
         return ImportedSeries(
             plan,
-            pixel_hash,
-            volume=self._store(path, "volumes", ".h5"),
-            originals=self._store(originals, "originals", ".zip") if originals else "",
+            read.pixel_hash,
+            volume=self._store(folder.take(read.volume), "volumes", ".h5"),
+            originals=self._store(folder.take(read.originals), "originals", ".zip") if read.originals else "",
         )
 
-    def _originals(self, plan: intake.SeriesPlan) -> Path:
-        """The DICOM files as received but de-identified, in one zip; other formats are already in the volume."""
-        salt = keyed_hash("uid", self.lease.run.institution_id, "")
-        archive_path, clean = self.folder / "originals.zip", self.folder / "clean.dcm"
-        with zipfile.ZipFile(archive_path, "w", zipfile.ZIP_STORED) as archive:
-            for number, file in enumerate(plan.files, start=1):
-                self.lease.report(number, len(plan.files), message("Removing identities"))
-                try:
-                    deidentify.deidentify_dicom(file.path, clean, uid_salt=salt)
-                except UnreadableFile as error:  # it knows the file by its staged name
-                    raise UnreadableFile(file.name, error.reason) from error
-                archive.write(clean, f"{number:05d}.dcm")
-        return archive_path
-
     def _store(self, path: Path, folder: str, suffix: str) -> str:
+        self.lease.check()
         name = storage.store(path, storage.unique_name(folder, suffix))
         self.stored.append(name)
         return name
 
 
-def _options(given: dict[str, object]) -> intake.IntakeOptions:
+class Reading:
+    """One upload read by as many readers as it takes: a file that ends one is left out of the next."""
+
+    def __init__(self, lease: Lease[ImportRun], job: Job) -> None:
+        self.lease, self.job = lease, job
+        self.series: list[ReadSeries] = []
+        self._failed: list[Failed] = []
+        self._step = UNPACK
+
+    def run(self) -> list[FileVerdict]:
+        """The verdicts; `series` has what was read.
+
+        Raises:
+            BadTable, PairsNeedASender: nothing of pairs can be imported.
+            ReaderFailed: a reader ended before it had begun any file.
+        """
+        upload = self.lease.run.upload
+        rows = list(upload.files.all())
+        files = [[self.job.folder.add(storage.local_path(row.staged)), row.name] for row in rows]
+        arguments = {
+            "files": files,
+            "options": values_of(_options(upload.options)),
+            "pairs": pairs_asked(upload),
+            "uid_salt": keyed_hash("uid", self.lease.run.institution_id, ""),
+        }
+        careful = False
+        for attempt in range(MOST_ATTEMPTS):
+            try:
+                return self._read(arguments, attempt, careful=careful)
+            except ReaderFailed as error:
+                careful = careful or len(error.names) > 1
+                if len(error.names) == 1:
+                    self._failed.append(Failed(error.names[0], self._step, error.code))
+                elif careful and not error.names:
+                    raise
+        return self._gave_up([row.name for row in rows])
+
+    def _read(self, arguments: dict[str, Any], attempt: int, *, careful: bool) -> list[FileVerdict]:
+        again = {
+            "attempt": attempt,
+            "failed": [values_of(one) for one in self._failed],
+            "done": [series.names for series in self.series],
+        }
+        try:
+            read = self.job.call(
+                "upload",
+                arguments | again,
+                progress=self.lease.report,
+                part=self._take,
+                tick=self.lease.check,
+                careful=careful,
+            )
+        except Refused as error:
+            raise BadTable(error.message) from error
+        return [record_of(FileVerdict, verdict) for verdict in read["verdicts"]]
+
+    def _take(self, part: Mapping[str, Any]) -> None:
+        self._step = part.get("step", self._step)
+        if "series" in part:
+            self.series.append(ReadSeries.from_plain(part["series"]))
+
+    def _gave_up(self, names: list[str]) -> list[FileVerdict]:
+        """Verdicts on what was sent, and on the files of what was read before."""
+        read = [FileVerdict(name, "imported", "ok") for series in self.series for name in series.names]
+        refused = [FileVerdict(name, "rejected", "reader-gave-up", GAVE_UP) for name in unique_names(names)]
+        failed = [one.verdict() for one in self._failed]
+        return list({verdict.name: verdict for verdict in (*refused, *read, *failed)}.values())
+
+
+def _options(given: Mapping[str, Any]) -> IntakeOptions:
     spacing, between = given.get("pixel_spacing_mm"), given.get("slice_spacing_mm")
-    return intake.IntakeOptions(
+    return IntakeOptions(
         pixel_spacing_mm=(float(spacing[0]), float(spacing[1])) if isinstance(spacing, list) else None,
         slice_spacing_mm=between if isinstance(between, float | int) else None,
         stack_images=bool(given.get("stack_images", True)) and not given.get("pairs"),
         paired=bool(given.get("pairs")),
     )
-
-
-def _with_unique_names(files: list[intake.ReceivedFile]) -> list[intake.ReceivedFile]:
-    """Verdicts go by name."""
-    names = unique_names([file.name for file in files])
-    return [intake.ReceivedFile(file.path, name) for file, name in zip(files, names, strict=True)]

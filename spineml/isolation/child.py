@@ -137,7 +137,7 @@ class _Teller:
 
     def progress(self, done: int, total: int, text: str) -> None:
         self.rearm()
-        self.send({"progress": [done, total, text]})
+        self.send({"progress": [done, total, as_plain(text)]})
 
     def part(self, value: Any) -> None:
         self.send({"part": as_plain(value)})

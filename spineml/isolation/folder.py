@@ -41,14 +41,15 @@ class JobFolder:
     def __exit__(self, *exc: object) -> None:
         os.close(self._out)
 
-    def add(self, path: Path) -> str:
-        """Let the reader read the file; returns its place there. Nothing is copied where a second name can be given."""
+    def add(self, path: Path, *, copy: bool = False) -> str:
+        """Let the reader read the file; returns its place there. By a second name unless it is to be a ``copy``.
+
+        With a second name the file itself becomes readable for the reader's account.
+        """
         self._inputs += 1
         name = f"{IN}/{self._inputs:06d}"
         place = self.root / name
-        try:
-            place.hardlink_to(path.resolve())
-        except OSError:  # on another disk
+        if copy or not _linked(path, place):
             shutil.copyfile(path, place)
         if self._reader is not None:
             os.chown(place, -1, self._reader[1])
@@ -76,6 +77,14 @@ class JobFolder:
     def discard(self, name: str) -> None:
         """Forget a file that the reader made."""
         self.take(name).unlink()
+
+
+def _linked(path: Path, place: Path) -> bool:
+    try:
+        place.hardlink_to(path.resolve())
+    except OSError:  # on another disk
+        return False
+    return True
 
 
 class Quota:

@@ -22,8 +22,8 @@ FILE_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16
 TCP_RIGHTS, TCP_VERSION = 0b11, 4
 SCOPES, SCOPE_VERSION = 0b11, 6  # abstract sockets and signals
 READ_RIGHTS = READ_FILE | READ_DIR
-# Read, write, make and remove files and folders; no devices, sockets or pipes, and nothing is executed.
-OUT_RIGHTS = READ_RIGHTS | WRITE_FILE | (1 << 4) | (1 << 5) | (1 << 7) | (1 << 8) | (1 << 12) | TRUNCATE
+# Read, write, make and remove files and folders; no devices, sockets, pipes or links, and nothing is executed.
+OUT_RIGHTS = READ_RIGHTS | WRITE_FILE | (1 << 4) | (1 << 5) | (1 << 7) | (1 << 8) | TRUNCATE
 OF_ONE_FILE = READ_FILE | WRITE_FILE | TRUNCATE
 
 

@@ -18,7 +18,6 @@ from cases.intake.uploads import EmptyFile, IncomingFile, NothingToImport, Uploa
 from cases.models import Case, ImportRun, Series, Upload
 from cases.worklist.selectors import list_version, lists_followed
 from inference.models import InferenceRun
-from spineml.errors import UnreadableFile
 from spineml.phantom import spine_phantom, write_dicom_series, write_nifti
 from spineml.volume_file import read_volume
 from spineplatform.shared.errors import Forbidden, NotFound
@@ -129,23 +128,6 @@ def test_one_bad_file_does_not_spoil_the_others(clinician: User, tmp_path: Path)
     assert upload.run.state == RunState.SUCCEEDED
     assert verdicts(upload)["ct0.nii.gz"][0] == "imported"
     assert verdicts(upload)["notes.dcm"][0] == "rejected"
-
-
-def test_a_series_that_cannot_be_deidentified_is_refused_by_name_and_the_others_are_kept(
-    clinician: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(src: Path, *args: Any, **options: Any) -> None:
-        raise UnreadableFile(src.name, "It is damaged.")
-
-    monkeypatch.setattr("cases.intake.runner.deidentify.deidentify_dicom", refuse)
-    volume, _ = spine_phantom(seed=3, **SMALL)
-    dicom = write_dicom_series(volume, tmp_path / "dicom")
-    upload = send(clinician, *dicom, nifti(tmp_path))
-    assert upload.run.state == RunState.SUCCEEDED
-    assert Series.objects.get().source_kind == "nifti"
-    assert [upload.verdicts.get(name=path.name).status for path in dicom] == ["rejected"] * 4
-    assert upload.verdicts.get(name=dicom[0].name).reason == "It is damaged."
-    assert dicom[0].name in upload.verdicts.get(name=dicom[1].name).reason
 
 
 def test_two_files_of_the_same_name_each_have_a_verdict(clinician: User, tmp_path: Path) -> None:
