@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -23,8 +24,14 @@ class AnotherPerson(Conflict):
 class ReadingDoor(APIView):
     """A door of the viewer: bodies are limited, and a page that was opened by one person never writes as another."""
 
+    takes_masks = False
+
+    @classmethod
+    def body_limit(cls) -> int:
+        return MAX_BODY if cls.takes_masks else int(settings.BODY_MAX_BYTES)
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        refuse_above(request, MAX_BODY)
+        refuse_above(request, self.body_limit())
         super().initial(request, *args, **kwargs)
         reader = request.headers.get("X-Reader", "")
         if reader and reader != str(request.user.pk):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
@@ -100,6 +101,10 @@ class MaskIn(serializers.Serializer[Any]):
 
 
 class MaskListView(ReceivingView):
+    @classmethod
+    def max_bytes(cls) -> int:
+        return int(settings.MASK_MAX_BYTES)
+
     @extend_schema(operation_id="mask_list", responses=MaskDetailOut(many=True))
     def get(self, request: Request, series_id: str) -> Response:
         """The masks of a series, newest first."""

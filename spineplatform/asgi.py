@@ -1,25 +1,24 @@
-"""The web process: HTTP by Django, WebSockets by Channels. TensorFlow is never imported here."""
+"""The web process: HTTP by Django, WebSockets by Channels. TensorFlow is never imported here.
+
+Its threads are counted and live on (ADR 15), so their database connections may, too: this is set before Django is.
+"""
 
 import os
 import tempfile
 
-from channels.auth import AuthMiddlewareStack
-from channels.routing import ProtocolTypeRouter, URLRouter
+import django
+from channels.routing import ProtocolTypeRouter
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spineplatform.settings")
-http = get_asgi_application()
+os.environ.setdefault("SPINE_CONN_MAX_AGE", "60")
+django.setup(set_prefix=False)
 
-from spineplatform.bodies import BodyLimit  # noqa: E402  (after Django is set up)
-from spineplatform.websockets import SameOrigin, websocket_urlpatterns  # noqa: E402
+from spineplatform.client_address import ClientAddress  # noqa: E402  (after Django is set up)
+from spineplatform.handler import PlatformHandler  # noqa: E402
+from spineplatform.websockets import websockets  # noqa: E402
 
-# Django keeps the body of a request in the temporary folder: a large upload belongs on the disk of the state folder.
+# The body of a request lies in the temporary folder: a large upload belongs on the disk of the state folder.
 tempfile.tempdir = str(settings.INCOMING_DIR)
 
-application = ProtocolTypeRouter(
-    {
-        "http": BodyLimit(http),
-        "websocket": SameOrigin(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
-    }
-)
+application = ClientAddress(ProtocolTypeRouter({"http": PlatformHandler(), "websocket": websockets}))

@@ -31,6 +31,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 # How many runs a worker of each queue does at once. A training takes all of the processor or of its GPU.
 QUEUES = {"import": 2, "inference": 2, "training": 1}
 READY_SECONDS = 120.0
+# Time limits for headers and answers; nobody sends much by a WebSocket; and no proxy is trusted that is not named.
+TRUSTED_PROXIES = os.environ.get("FORWARDED_ALLOW_IPS", "")
+WEB_OPTIONS = ("--http", "spineplatform.http_protocol:Connection", "--ws-max-size", "65536")
 RESTARTS, RESTARTS_WITHIN_SECONDS = 5, 600.0
 # A worker finishes its task on the first signal and drops it on the second; another worker then takes over its run.
 STOP_SIGNALS = ((signal.SIGTERM, 10.0), (signal.SIGQUIT, 5.0))
@@ -83,7 +86,8 @@ class Processes:
         chosen = port if port and is_free(port) else free_port()
         if port and chosen != port:
             self.say(f"Port {port} is taken: the pages are at port {chosen}")
-        options = ["--host", HOST, "--port", str(chosen), "--lifespan", "off", "--no-access-log"]
+        options = ["--host", HOST, "--port", str(chosen), "--lifespan", "off", "--no-access-log", *WEB_OPTIONS]
+        options += ["--forwarded-allow-ips", TRUSTED_PROXIES]
         module = ["uvicorn", "spineplatform.asgi:application", *options, "--timeout-graceful-shutdown", "5"]
         self._start(name, module, lambda: answers_http(chosen))
         self.web_address = f"http://{HOST}:{chosen}"

@@ -208,6 +208,24 @@ FILE_UPLOAD_PERMISSIONS = 0o640
 DATA_UPLOAD_MAX_NUMBER_FILES = env.int("SPINE_MAX_UPLOAD_FILES", default=5_000)
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2 * DATA_UPLOAD_MAX_NUMBER_FILES + 100
 UPLOAD_MAX_BYTES = env.int("SPINE_MAX_UPLOAD_BYTES", default=8 * 1024**3)
+MASK_MAX_BYTES = env.int("SPINE_MAX_MASK_BYTES", default=2 * 1024**3)
+
+# --- how much the web process takes on (ADR 15, docs/operations.md) ---------------------------------------------------
+WEB_THREADS = env.int("SPINE_WEB_THREADS", default=12)
+WEB_QUEUE = env.int("SPINE_WEB_QUEUE", default=256)
+WEB_WAIT_SECONDS = env.float("SPINE_WEB_WAIT_SECONDS", default=15)
+WEB_CONNECTIONS = env.int("SPINE_WEB_CONNECTIONS", default=4096)
+LIVE_THREADS = env.int("SPINE_LIVE_THREADS", default=4)
+HEADER_SECONDS = env.float("SPINE_HEADER_SECONDS", default=10)
+HEADER_BYTES = env.int("SPINE_HEADER_BYTES", default=64 * 1024)
+ANSWER_IDLE_SECONDS = env.float("SPINE_ANSWER_IDLE_SECONDS", default=60)
+BODY_MAX_BYTES = env.int("SPINE_MAX_BODY_BYTES", default=1024**2)
+BODY_SECONDS = env.float("SPINE_BODY_SECONDS", default=2 * 3600)
+BODY_IDLE_SECONDS = env.float("SPINE_BODY_IDLE_SECONDS", default=30)
+BODY_LEAST_RATE = env.int("SPINE_BODY_LEAST_RATE", default=16 * 1024)  # bytes a second
+INCOMING_PER_PERSON = env.int("SPINE_INCOMING_PER_PERSON", default=2 * UPLOAD_MAX_BYTES + 64 * 1024**2)
+INCOMING_PER_INSTITUTION = env.int("SPINE_INCOMING_PER_INSTITUTION", default=8 * UPLOAD_MAX_BYTES)
+KEEP_FREE_BYTES = env.int("SPINE_KEEP_FREE_BYTES", default=1024**3)
 
 # --- readers: child processes that read what people sent (docs/adr/0013) ----------------------------------------------
 READER_STALL_SECONDS = env.float("SPINE_READER_STALL_SECONDS", default=20)

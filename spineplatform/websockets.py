@@ -7,12 +7,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from channels.generic.websocket import AsyncWebsocketConsumer
+from channels.routing import URLRouter
 from django.conf import settings
+from django.http import parse_cookie
 from django.http.request import validate_host
 from django.urls import path
 
 from cases.consumers import AgreementRunConsumer, ImportRunConsumer, NoticeConsumer, PresenceConsumer, WorkListConsumer
 from inference.consumers import ComparisonRunConsumer, InferenceRunConsumer, ReportRunConsumer
+from spineplatform.identity import session_and_user
+from spineplatform.scopes import header
+from spineplatform.shared.errors import Unavailable
+from spineplatform.shared.failures import as_user_error
+from spineplatform.shared.pools import in_pool
 from training.consumers import DatasetRunConsumer, EvaluationRunConsumer, TrainingRunConsumer
 
 websocket_urlpatterns = [
@@ -39,6 +46,34 @@ class Refused(AsyncWebsocketConsumer):
         await self.close()
 
 
+class Known:
+    """Says in the scope whose session opens the WebSocket; where nobody can be asked, the handshake fails with 503."""
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        cookies = parse_cookie(header(scope, b"cookie"))
+        try:
+            session, user = await in_pool(session_and_user, cookies.get(settings.SESSION_COOKIE_NAME, ""))
+        except Exception as error:
+            if not isinstance(known := as_user_error(error), Unavailable):
+                raise
+            await deny(scope, known, send)
+            return
+        await self.application({**scope, "cookies": cookies, "session": session, "user": user}, receive, send)
+
+
+async def deny(scope: dict[str, Any], error: Unavailable, send: Any) -> None:
+    """Answer the handshake with the status, where the server can, else as one that is not allowed (403)."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close"})
+        return
+    headers = [(b"retry-after", str(error.retry_after).encode()), (b"content-type", b"text/plain; charset=utf-8")]
+    await send({"type": "websocket.http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": error.message.encode()})
+
+
 class SameOrigin:
     """Lets a page open a WebSocket only to the very host and port it came from, or from a trusted origin.
 
@@ -63,5 +98,4 @@ def is_allowed(origin: str, host: str) -> bool:
     return known and parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
 
-def header(scope: dict[str, Any], name: bytes) -> str:
-    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+websockets = SameOrigin(Known(URLRouter(websocket_urlpatterns)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -20,11 +21,12 @@ from cases.models import Verdict
 from cases.services import annotation_upload
 from spineml.errors import SpineError
 from spineplatform.shared.errors import UserError, describe
-from spineplatform.shared.http import run_action
+from spineplatform.shared.http import receives_files, run_action
 
 WORST_FIRST = list(reversed(Verdict))
 
 
+@receives_files(lambda: settings.UPLOAD_MAX_BYTES)
 @login_required
 @require_http_methods(["GET", "POST"])
 def upload_page(request: HttpRequest) -> HttpResponse:
@@ -96,6 +98,7 @@ def import_run_action(request: HttpRequest, run_id: str, action: str) -> HttpRes
     return redirect(run.upload)
 
 
+@receives_files(lambda: settings.MASK_MAX_BYTES)
 @login_required
 @require_http_methods(["GET", "POST"])
 def mask_upload_page(request: HttpRequest, series_id: str) -> HttpResponse:

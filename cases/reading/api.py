@@ -84,6 +84,8 @@ class CorrectionOut(MaskOut):
 
 
 class CorrectionListView(ReadingDoor):
+    takes_masks = True
+
     @extend_schema(
         operation_id="mask_correct",
         request=CorrectionIn,
@@ -135,6 +137,8 @@ class DraftOut(serializers.Serializer[Any]):
 
 
 class DraftView(ReadingDoor):
+    takes_masks = True
+
     @extend_schema(
         operation_id="draft_save",
         request=DraftIn,

@@ -15,6 +15,8 @@ from spineplatform.shared.words import said
 
 PROBLEM_JSON = "application/problem+json"
 API_PREFIX = "/api/"
+# What a form adds to its files: names, paths, boundaries.
+FORM_BYTES = 16 * 1024**2
 
 
 def problem_body(*, status: int, code: str, detail: str) -> dict[str, Any]:
@@ -30,15 +32,29 @@ def plain_problem(status: int, code: str, detail: str) -> JsonResponse:
 
 def error_answer(request: HttpRequest, error: UserError | SpineError) -> HttpResponse:
     """The error as a page, or below /api/ in the API's one shape; one of ours needs neither database nor session."""
-    code, message = describe(error)
-    status = error.status if isinstance(error, UserError) else 400
-    if request.path.startswith(API_PREFIX):
+    status, code, message = facts(error)
+    is_bare = status >= HTTPStatus.INTERNAL_SERVER_ERROR or not hasattr(request, "user")
+    if is_bare or request.path.startswith(API_PREFIX):
+        return bare_answer(request.path, error)
+    context = {"status": status, "code": code, "message": message}
+    return HttpResponse(render_to_string("error.html", context, request), status=status)
+
+
+def bare_answer(path: str, error: UserError | SpineError, *, wants_page: bool = True) -> HttpResponse:
+    """The same for nobody in particular: without a session, a database, or even a request."""
+    status, code, message = facts(error)
+    if path.startswith(API_PREFIX) or not wants_page:
         response: HttpResponse = plain_problem(status, code, message)
     else:
-        is_simple = status >= HTTPStatus.INTERNAL_SERVER_ERROR or not hasattr(request, "user")
-        template = "unavailable.html" if is_simple else "error.html"
-        context = {"status": status, "code": code, "message": message}
-        response = HttpResponse(render_to_string(template, context, None if is_simple else request), status=status)
+        response = HttpResponse(
+            render_to_string("unavailable.html", {"status": status, "message": message}), status=status
+        )
     if after := retry_after(error):
         response["Retry-After"] = after
     return response
+
+
+def facts(error: UserError | SpineError) -> tuple[int, str, str]:
+    """Status, code and sentence."""
+    code, message = describe(error)
+    return (error.status if isinstance(error, UserError) else 400), code, message

@@ -23,13 +23,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler, set_rollback
 
 from spineml.message import message
-from spineplatform.shared.answers import API_PREFIX, PROBLEM_JSON, error_answer, plain_problem, problem_body
+from spineplatform.shared.answers import API_PREFIX, FORM_BYTES, PROBLEM_JSON, error_answer, plain_problem, problem_body
 from spineplatform.shared.errors import UNEXPECTED, NotFound, TooLarge, UserError, describe
 from spineplatform.shared.failures import as_user_error, retry_after
 from spineplatform.shared.words import said
-
-# What a form adds to its files: names, paths, boundaries.
-FORM_BYTES = 16 * 1024**2
 
 
 # --- pages of a list --------------------------------------------------------------------------------------------------
@@ -77,13 +74,19 @@ class ReceivingView(ListView):
 
     parser_classes = (MultiPartParser,)
 
-    @property
-    def max_bytes(self) -> int:
+    @classmethod
+    def max_bytes(cls) -> int:
+        """What all its files may have together."""
         return int(settings.UPLOAD_MAX_BYTES)
+
+    @classmethod
+    def body_limit(cls) -> int:
+        """What a request may have; taken from people who are logged in only (spineplatform.bodies)."""
+        return cls.max_bytes() + FORM_BYTES
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Before authentication, whose CSRF check reads the body."""
-        refuse_above(request, self.max_bytes + FORM_BYTES)
+        refuse_above(request, self.body_limit())
         super().initial(request, *args, **kwargs)
 
 
@@ -123,7 +126,7 @@ def refuse_above(request: Request, limit: int) -> None:
         TooLarge: more than ``limit`` bytes are on their way.
     """
     announced = request.META.get("CONTENT_LENGTH") or "0"
-    if announced.isdigit() and int(announced) > limit:
+    if announced.isascii() and announced.isdigit() and int(announced) > limit:
         raise too_large(limit)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.contrib import messages
@@ -17,12 +18,13 @@ from django.http import (
 )
 from django_htmx.http import HttpResponseClientRefresh
 
-from spineplatform.shared.answers import error_answer
+from spineplatform.shared.answers import FORM_BYTES, error_answer
 from spineplatform.shared.errors import UserError
 from spineplatform.shared.failures import as_user_error
 from spineplatform.shared.runs import RUN_ACTIONS, Run
 
 BLOCK = 1 << 18
+V = TypeVar("V", bound=Callable[..., Any])
 
 
 class UserErrorMiddleware:
@@ -50,6 +52,16 @@ class WholePageMiddleware:
         if request.htmx and isinstance(response, HttpResponseRedirect):  # type: ignore[attr-defined]
             return HttpResponseClientRefresh()
         return response
+
+
+def receives_files(max_bytes: Callable[[], int]) -> Callable[[V], V]:
+    """Marks a page whose POST takes files of ``max_bytes`` together, from people who are logged in."""
+
+    def mark(view: V) -> V:
+        view.body_limit = lambda: max_bytes() + FORM_BYTES  # type: ignore[attr-defined]
+        return view
+
+    return mark
 
 
 def run_action(request: HttpRequest, run: Run, action: str) -> None:

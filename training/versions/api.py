@@ -112,8 +112,8 @@ class ModelNotesIn(serializers.Serializer[Any]):
 
 
 class ModelListView(ReceivingView):
-    @property
-    def max_bytes(self) -> int:
+    @classmethod
+    def max_bytes(cls) -> int:
         return MAX_FILE_BYTES
 
     @extend_schema(operation_id="model_list", parameters=[ModelListIn], responses=ModelOut(many=True))

@@ -19,6 +19,7 @@ from spineml.errors import SpineError
 from spineml.message import message
 from spineml.model_file import MAX_FILE_BYTES
 from spineplatform.shared.errors import Conflict, TooLarge, UserError, describe
+from spineplatform.shared.http import receives_files
 from training.access import version_get
 from training.evaluations.selectors import evaluations_seen
 from training.models import ModelVersion, VersionStatus
@@ -77,6 +78,7 @@ def may_manage(user: Any) -> bool:
     return institutions_with(user, Capability.MANAGE_MODELS).exists()
 
 
+@receives_files(lambda: MAX_FILE_BYTES)
 @login_required
 @require_POST
 def import_action(request: HttpRequest) -> HttpResponse:

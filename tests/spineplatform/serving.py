@@ -1,0 +1,34 @@
+"""A real uvicorn in this process, so that a test can choose the limits: ``with served(application) as address``."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+from spineplatform.http_protocol import Connection
+
+
+@contextmanager
+def served(application: Any, **options: Any) -> Iterator[tuple[str, int]]:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        address = listening.getsockname()
+        quiet = {"lifespan": "off", "log_config": None, "log_level": "critical"}
+        config = uvicorn.Config(application, http=Connection, **quiet, **options)
+        server = uvicorn.Server(config)
+        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        until = time.monotonic() + 20
+        while not server.started:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        yield address
+        server.should_exit = server.force_exit = True
+        thread.join(20)
