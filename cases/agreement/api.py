@@ -243,6 +243,7 @@ class ItemDetailOut(serializers.Serializer[ItemSeen]):
     project = serializers.UUIDField(source="item.project_id")
     series = serializers.UUIDField(source="item.series_id")
     state = serializers.ChoiceField(choices=ItemState.choices, source="item.state")
+    warnings = serializers.ListField(child=serializers.CharField(), source="item.series.warnings")
     blind = serializers.BooleanField()
     may_read = serializers.BooleanField()
     may_adjudicate = serializers.BooleanField()

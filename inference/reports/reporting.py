@@ -112,10 +112,13 @@ class _Told:
 
     def section(self, pictures: list[Picture]) -> Section:
         return Section(
-            warnings=[one["message"] for one in self.prediction.deviations] if self.prediction else [],
+            warnings=[*self.series.warnings, *self._deviations()],
             pictures=pictures,
             measurements=[_measurement_row(one) for one in self._measurements()],
         )
+
+    def _deviations(self) -> list[str]:
+        return [one["message"] for one in self.prediction.deviations] if self.prediction else []
 
     def facts(self) -> Iterator[tuple[str, str]]:
         series, grid, mask = self.series, self.series.geometry, self.mask
