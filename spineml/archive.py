@@ -160,6 +160,7 @@ class _Unpacking:
     def _timed(self, parts: Iterator[bytes]) -> Iterator[bytes]:
         begin = time.monotonic()
         for part in parts:
+            watched.alive()
             self.spent.seconds += time.monotonic() - begin
             if self.spent.seconds > self.limits.max_seconds:
                 raise ArchiveRejected(message("Unpacking the zip archive takes too long. Send it in parts."))

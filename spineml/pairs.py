@@ -1,48 +1,52 @@
 """A folder of images with their masks: which mask belongs to which image, and which images are of one patient.
 
 An image and its mask have one name. The mask lies in a folder of masks (``images/007.png``, ``masks/007.png``) or its
-name says so (``007.png``, ``007_mask.png``). Names are compared without endings and without case.
+name says so (``007.png``, ``007_mask.png``); `spineml.pair_names` has the other namings. Names are compared without
+endings and without case.
 """
 
 from __future__ import annotations
 
-import csv
+import json
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Literal
 
 from spineml.message import message
-from spineml.series import FileNotUsed, FileVerdict, ReceivedFile
+from spineml.pair_names import IMAGE_BEGIN, MASK_BEGIN, Place, expected_mask, place_of
+from spineml.pair_table import Placed, is_table, read_table, stem_of, table_of
+from spineml.series import FileVerdict, ReceivedFile
+
+__all__ = ["Matched", "Pair", "PatientRule", "match_pairs", "read_table", "stem_of"]
 
 PatientRule = Literal["each", "prefix", "table"]
-MASK_FOLDERS = {"mask", "masks", "label", "labels", "annotation", "annotations", "segmentation", "segmentations", "gt"}
-IMAGE_FOLDERS = {"image", "images", "ct", "img", "imgs", "slices"}
-MASK_NAME = re.compile(r"[-_. ](mask|label|seg|segmentation|gt)$")
-IMAGE_NAME = re.compile(r"[-_. ](image|img|ct)$")
-SPLITS = {"train": "train", "training": "train", "validation": "validation", "val": "validation", "test": "test"}
-MAX_TABLE_BYTES = 4 * 1024**2
+DATASET = "dataset.json"
+MAX_DATASET_BYTES = 1024**2
+OF_THE_SPINE = re.compile(r"(?:vertebra|sacrum|spine|[ctls][0-9]{1,2}$)")
 Key = tuple[str, str]  # folder and stem
 
 
 @dataclass(frozen=True)
-class Placed:
-    """What a table says of an image: the ``patient`` it calls so, and the split, empty where it says none."""
-
-    patient: str
-    split: str = ""
-
-
-@dataclass(frozen=True)
 class Pair:
-    """One image with its mask. ``patient`` is what the rule makes of the name; empty: a patient of its own."""
+    """One image with its mask. ``patient`` is what the rule makes of the name; empty: a patient of its own.
+
+    ``parts`` are further masks of the same image, one for each bone. ``every_label``: any value above 0 is spine.
+    """
 
     image: ReceivedFile
     mask: ReceivedFile
     patient: str = ""
     split: str = ""
+    parts: tuple[ReceivedFile, ...] = ()
+    every_label: bool = False
+
+    @property
+    def masks(self) -> tuple[ReceivedFile, ...]:
+        """All files of the mask."""
+        return self.mask, *self.parts
 
 
 @dataclass
@@ -53,28 +57,25 @@ class Matched:
     verdicts: list[FileVerdict] = field(default_factory=list)
 
 
-def match_pairs(files: Sequence[ReceivedFile], rule: PatientRule = "each", separator: str = "_") -> Matched:
+def match_pairs(
+    files: Sequence[ReceivedFile], rule: PatientRule = "each", separator: str = "_", *, every_label: bool = False
+) -> Matched:
     """Find the pairs in ``files``, in the order of the images.
 
     Args:
         rule: "each": every image is a patient of its own. "prefix": the name up to the first ``separator`` is the
             patient. "table": a CSV among the files with the columns name and patient, and split if it likes.
+        every_label: in all masks any value above 0 is spine, not only in those whose names say that they are label
+            maps of vertebrae.
 
     Raises:
         FileNotUsed: the table is missing or wrong; its reason says where.
     """
-    found = Matched()
-    tables = [file for file in files if PurePosixPath(file.name.lower()).suffix == ".csv"]
-    table = _table_of(tables) if rule == "table" else {}
-    members: dict[Key, dict[str, list[ReceivedFile]]] = defaultdict(lambda: {"image": [], "mask": []})
-    for file in files:
-        if file not in tables:
-            kind, key = _place(file.name)
-            members[key][kind].append(file)
-    for key, both in members.items():
-        _judge(found, key[1], both["image"], both["mask"], _Patients(rule, separator, table))
-    found.verdicts += [FileVerdict(file.name, "skipped", "table", "") for file in tables]
-    return found
+    tables = [file for file in files if is_table(file.name)]
+    table = table_of(tables) if rule == "table" else {}
+    every_label = every_label or any(_only_spine(file) for file in files if _is_dataset(file))
+    found = _Matching([file for file in files if file not in tables], _Patients(rule, separator, table), every_label)
+    return found.run(tables)
 
 
 @dataclass(frozen=True)
@@ -83,110 +84,145 @@ class _Patients:
     separator: str
     table: Mapping[str, Placed]
 
-    def of(self, stem: str) -> Placed | None:
+    def of(self, place: Place) -> Placed | None:
         """None: the table does not name the image."""
         if self.rule == "table":
-            return self.table.get(stem)
+            return next((self.table[name] for name in place.names if name in self.table), None)
         if self.rule == "prefix":
-            return Placed(stem.split(self.separator, maxsplit=1)[0] or stem)
+            return Placed(place.shown.split(self.separator, maxsplit=1)[0] or place.shown)
         return Placed("")
 
 
-def _judge(
-    found: Matched, stem: str, images: list[ReceivedFile], masks: list[ReceivedFile], patients: _Patients
-) -> None:
-    if not masks:
-        reason = message("No mask was sent for it. Name it masks/{stem}.png or {stem}_mask.png.", stem=stem)
-        found.verdicts += [FileVerdict(file.name, "rejected", "no-mask", reason) for file in images]
-    elif not images:
-        reason = message("No image was sent for this mask. Name it images/{stem}.png or {stem}.png.", stem=stem)
-        found.verdicts += [FileVerdict(file.name, "rejected", "no-image", reason) for file in masks]
-    elif len(images) > 1 or len(masks) > 1:
-        reason = message("Several images or masks have this name. Send one of each.")
-        found.verdicts += [FileVerdict(file.name, "rejected", "ambiguous", reason) for file in (*images, *masks)]
-    elif (placed := patients.of(stem)) is None:
-        reason = message("The table does not name this image. Add a line with its name and patient.")
-        found.verdicts += [FileVerdict(file.name, "rejected", "no-patient", reason) for file in (*images, *masks)]
-    else:
-        found.pairs.append(Pair(images[0], masks[0], placed.patient, placed.split))
+class _Matching:
+    """One pass over the files; a file that has found its other half is taken out of ``images`` and ``masks``."""
+
+    def __init__(self, files: Sequence[ReceivedFile], patients: _Patients, every_label: bool) -> None:
+        self._patients, self._every_label = patients, every_label
+        self._rank = {file: rank for rank, file in enumerate(files)}
+        places = {file: place_of(file.name) for file in files}
+        self._images = {file: place for file, place in places.items() if place.kind == "image"}
+        self._masks = {file: place for file, place in places.items() if place.kind == "mask"}
+        self._others = [file for file, place in places.items() if place.kind == "other"]
+        self._found = Matched()
+
+    def run(self, tables: Sequence[ReceivedFile]) -> Matched:
+        self._match(lambda place: (place.folder, place.stem))
+        self._match(lambda place: (place.folder, place.without_channel))
+        self._match(lambda place: (place.folder, IMAGE_BEGIN.sub("", place.stem)))
+        self._match_prefixed()
+        self._match(lambda place: ("", place.stem) if place.stem else None, _is_above)
+        self._match_parts()
+        self._reject_rest()
+        left_out = message("This is not an image: it was left out.")
+        self._found.verdicts += [FileVerdict(file.name, "skipped", "not-an-image", left_out) for file in self._others]
+        self._found.verdicts += [FileVerdict(file.name, "skipped", "table") for file in tables]
+        self._found.pairs.sort(key=lambda pair: self._rank[pair.image])
+        return self._found
+
+    def _match(
+        self, key: Callable[[Place], Key | None], fits: Callable[[Place, Place], bool] = lambda image, mask: True
+    ) -> None:
+        """Pair what has one key; where several have it, one name for several things is told."""
+        both: dict[Key, tuple[list[ReceivedFile], list[ReceivedFile]]] = defaultdict(lambda: ([], []))
+        for number, files in enumerate((self._images, self._masks)):
+            for file, place in files.items():
+                if (name := key(place)) is not None:
+                    both[name][number].append(file)
+        for images, masks in both.values():
+            if images and masks and fits(self._images[images[0]], self._masks[masks[0]]):
+                self._pair(images, masks)
+
+    def _pair(self, images: list[ReceivedFile], masks: list[ReceivedFile]) -> None:
+        vertebrae = [mask for mask in masks if self._masks[mask].vertebrae]
+        if len(images) == 1 and len(vertebrae) == 1 < len(masks):
+            reason = message("Another mask of this image is used: {name}.", name=vertebrae[0].name)
+            self._skip([mask for mask in masks if mask not in vertebrae], reason)
+            masks = vertebrae
+        if len(images) > 1 or len(masks) > 1:
+            reason = message("Several images or masks have this name. Send one of each.")
+            self._reject([*images, *masks], "ambiguous", reason)
+        else:
+            self._record(images[0], masks)
+
+    def _match_prefixed(self) -> None:
+        """``volume-0`` and ``segmentation-0``: what is left over, and begins like a mask, is one."""
+        begin_so = [file for file, place in self._images.items() if MASK_BEGIN.match(place.stem)]
+        stems = {file: (place.folder, IMAGE_BEGIN.sub("", place.stem)) for file, place in self._images.items()}
+        images: dict[Key, list[ReceivedFile]] = defaultdict(list)
+        for file, key in stems.items():
+            images[key].append(file)
+        for file in begin_so:
+            place = self._images[file]
+            found = images[place.folder, MASK_BEGIN.sub("", place.stem)]
+            if len(found) == 1 and found[0] in self._images and found[0] is not file:
+                self._masks[file] = self._images.pop(file)
+                self._record(found[0], [file])
+
+    def _match_parts(self) -> None:
+        """``s1/ct`` with ``s1/segmentations/vertebrae_L1`` and others: the bones of the spine are one mask."""
+        beside: dict[str, list[ReceivedFile]] = defaultdict(list)
+        for mask, place in self._masks.items():
+            beside[place.folder].append(mask)
+        for image, place in list(self._images.items()):
+            bones = [mask for mask in beside[place.folder] if self._masks[mask].spine_part] if not place.stem else []
+            if bones:
+                reason = message("It is no bone of the spine by its name: it was left out of the mask.")
+                self._skip([mask for mask in beside[place.folder] if not self._masks[mask].spine_part], reason)
+                self._record(image, bones)
+
+    def _reject_rest(self) -> None:
+        for image in list(self._images):
+            first, second = expected_mask(image.name)
+            reason = message("No mask was sent for it. Name it {first} or {second}.", first=first, second=second)
+            self._reject([image], "no-mask", reason)
+        for mask, place in list(self._masks.items()):
+            stem = place.stem or place.shown
+            reason = message("No image was sent for this mask. Its name would be {stem}, with its ending.", stem=stem)
+            self._reject([mask], "no-image", reason)
+
+    def _record(self, image: ReceivedFile, masks: list[ReceivedFile]) -> None:
+        placed = self._patients.of(self._images[image])
+        if placed is None:
+            reason = message("The table does not name this image. Add a line with its name and patient.")
+            self._reject([image, *masks], "no-patient", reason)
+            return
+        every_label = self._every_label or self._masks[masks[0]].vertebrae
+        pair = Pair(image, masks[0], placed.patient, placed.split, tuple(masks[1:]), every_label)
+        self._found.pairs.append(pair)
+        self._take([image, *masks])
+
+    def _reject(self, files: Sequence[ReceivedFile], code: str, reason: str) -> None:
+        self._found.verdicts += [FileVerdict(file.name, "rejected", code, reason) for file in files]
+        self._take(files)
+
+    def _skip(self, files: Sequence[ReceivedFile], reason: str) -> None:
+        self._found.verdicts += [FileVerdict(file.name, "skipped", "other-mask", reason) for file in files]
+        self._take(files)
+
+    def _take(self, files: Sequence[ReceivedFile]) -> None:
+        for file in files:
+            self._images.pop(file, None)
+            self._masks.pop(file, None)
 
 
-def _place(name: str) -> tuple[Literal["image", "mask"], Key]:
-    """Whether the file is an image or a mask, and under what key its other half is found."""
-    *parents, last = PurePosixPath(name.replace("\\", "/").casefold()).parts or ("",)
-    folders = [folder.removesuffix(".zip") for folder in parents]
-    stem = stem_of(last)
-    is_mask = any(folder in MASK_FOLDERS for folder in folders) or bool(MASK_NAME.search(stem))
-    stem = MASK_NAME.sub("", stem) if is_mask else IMAGE_NAME.sub("", stem)
-    kept = [folder for folder in folders if folder not in MASK_FOLDERS | IMAGE_FOLDERS]
-    return "mask" if is_mask else "image", ("/".join(kept), stem)
+def _is_above(image: Place, mask: Place) -> bool:
+    """Whether one of them lies in a folder above the other: files of different patients are no pair."""
+    above, below = sorted((image.folder, mask.folder), key=len)
+    return not above or below.startswith(f"{above}/")
 
 
-def stem_of(name: str) -> str:
-    """The file's name without folders and ending, ``.nii.gz`` included, in lower case."""
-    last = PurePosixPath(name.replace("\\", "/").casefold()).name
-    return PurePosixPath(last.removesuffix(".gz")).stem
+def _is_dataset(file: ReceivedFile) -> bool:
+    return PurePosixPath(file.name.casefold()).name == DATASET
 
 
-# --- the table --------------------------------------------------------------------------------------------------------
-def _table_of(tables: Sequence[ReceivedFile]) -> dict[str, Placed]:
-    if len(tables) != 1:
-        raise FileNotUsed(
-            "no-table", message("Send exactly one CSV with the columns name and patient along with the pictures.")
-        )
-    return read_table(tables[0].path)
-
-
-def read_table(path: Path) -> dict[str, Placed]:
-    """By stem of the image's name what the CSV says; columns ``name``, ``patient`` and, if it likes, ``split``.
-
-    Raises:
-        FileNotUsed: it is no such table; the reason names the line.
-    """
-    if path.stat().st_size > MAX_TABLE_BYTES:
-        raise FileNotUsed(
-            "bad-table", message("The table is larger than 4 MB. Keep the columns name, patient and split only.")
-        )
+def _only_spine(file: ReceivedFile) -> bool:
+    """Whether nnU-Net's description of a set names bones of the spine only: then any label is spine."""
+    if file.path.stat().st_size > MAX_DATASET_BYTES:
+        return False
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise FileNotUsed("bad-table", message("The table is not text in UTF-8. Save it as CSV (UTF-8).")) from None
-    delimiter = ";" if ";" in text.partition("\n")[0] else ","
-    rows = csv.DictReader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
-    columns = {(name or "").strip().casefold(): name for name in rows.fieldnames or ()}
-    if not {"name", "patient"} <= set(columns):
-        raise FileNotUsed("bad-table", message("The first line of the table must name the columns name and patient."))
-    found: dict[str, Placed] = {}
-    splits: dict[str, str] = {}
-    try:
-        for row in rows:
-            values = {name: (row.get(column) or "").strip() for name, column in columns.items()}
-            _take(values, rows.line_num, found, splits)
-    except csv.Error:
-        raise FileNotUsed(
-            "bad-table", message("Line {line} of the table cannot be read.", line=rows.line_num)
-        ) from None
-    return found
-
-
-def _take(values: Mapping[str, str], line: int, found: dict[str, Placed], splits: dict[str, str]) -> None:
-    stem, patient, word = stem_of(values["name"]), values["patient"], values.get("split", "").casefold()
-    if not (stem or patient):
-        return
-    if not stem or not patient:
-        raise FileNotUsed("bad-table", message("Line {line} of the table lacks the name or the patient.", line=line))
-    if word and word not in SPLITS:
-        raise FileNotUsed(
-            "bad-table", message("Line {line} of the table: the split is train, validation or test.", line=line)
-        )
-    split = SPLITS.get(word, "")
-    if splits.setdefault(patient, split) != split:
-        reason = message(
-            "Line {line} of the table gives a patient a second split. All images of a patient have one split.",
-            line=line,
-        )
-        raise FileNotUsed("bad-table", reason)
-    if found.setdefault(stem, Placed(patient, split)) != Placed(patient, split):
-        raise FileNotUsed(
-            "bad-table", message("Line {line} of the table names an image again, with another patient.", line=line)
-        )
+        labels = json.loads(file.path.read_bytes())["labels"]
+        names = [str(name if str(key).isdigit() else key).casefold() for key, name in labels.items()]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False
+    structures = [name for name in names if name != "background"]
+    return bool(structures) and all(OF_THE_SPINE.match(name) for name in structures)

@@ -14,14 +14,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from spineml import deidentify, intake, watched
 from spineml.archive import is_zip
 from spineml.errors import MaskRejected, SpineError, UnreadableFile
 from spineml.isolation.plain import record_of, values_of
-from spineml.masks import MaskEmpty, read_mask
-from spineml.message import message
+from spineml.mask_labels import MaskTooManyValues
+from spineml.message import message, sentences
+from spineml.pair_masks import read_pair_mask
 from spineml.pairs import Matched, Pair, match_pairs
 from spineml.read_series import CONVERT, MASK, SCAN, UNPACK, Failed, ReadMask, ReadSeries
 from spineml.series import (
@@ -32,10 +31,10 @@ from spineml.series import (
     SeriesPlan,
     unique_names,
 )
-from spineml.volume import Mask
 from spineml.volume_file import SliceFileWriter, write_mask
 
 OUT = Path("out")
+LABEL_MAP = message("For a label map, choose that every value above 0 is spine.")
 NO_IMAGE = message("Its image could not be read.")
 
 
@@ -51,9 +50,9 @@ def read_upload(arguments: Mapping[str, Any], reply: Reply) -> dict[str, Any]:
     """Read the files of an upload. Parts tell the step that begins (``step``) and each finished ``series``.
 
     Args:
-        arguments: ``files`` ([path, name] each), ``options`` (of `IntakeOptions`), ``pairs`` (None, or ``patients`` and
-            ``separator``), ``uid_salt``, ``attempt`` (a number that names files apart), ``failed`` (`Failed` each) and
-            ``done`` (the names of the files of each series that an earlier reader has finished).
+        arguments: ``files`` ([path, name] each), ``options`` (of `IntakeOptions`), ``pairs`` (None, or ``patients``,
+            ``separator`` and ``every_label``), ``uid_salt``, ``attempt`` (a number that names files apart), ``failed``
+            (`Failed` each) and ``done`` (the names of the files of each series that an earlier reader has finished).
 
     Returns:
         ``verdicts``, on every file.
@@ -82,7 +81,7 @@ class _Reading:
     def run(self) -> dict[str, Any]:
         files, matched = self._received(), None
         if pairs := self.arguments["pairs"]:
-            matched = match_pairs(files, pairs["patients"], pairs["separator"])
+            matched = match_pairs(files, pairs["patients"], pairs["separator"], every_label=pairs["every_label"])
             files = [pair.image for pair in matched.pairs]
         options = record_of(IntakeOptions, self.arguments["options"])
         self._begin(SCAN)
@@ -135,7 +134,12 @@ class _Reading:
     def _unpacked(self, file: ReceivedFile, number: int, spent: intake.Spent) -> list[ReceivedFile]:
         watched.begin(file.name)
         try:
-            unpacked = intake.unpack(file.path, self.folder / f"zip{number}", spent=spent)
+            unpacked = intake.unpack(
+                file.path,
+                self.folder / f"zip{number}",
+                spent=spent,
+                progress=lambda _done, _total, _member: watched.begin(file.name),
+            )
         except SpineError as error:
             self._judge(FileVerdict(file.name, "rejected", error.code, error.message))
             return []
@@ -164,24 +168,17 @@ class _Reading:
             else:
                 kept.append(plan)
                 self.masks[pair.image.name] = ReadMask(pair.mask.name, name, pair.patient, pair.split)
-                self._judge(FileVerdict(pair.mask.name, "imported", "mask"))
+                self._judge(*(FileVerdict(mask.name, "imported", "mask") for mask in pair.masks))
         read = {plan.files[0].name for plan in plans}
-        self._judge(*(_without_image(pair.mask.name) for pair in matched.pairs if pair.image.name not in read))
+        lost = [pair for pair in matched.pairs if pair.image.name not in read]
+        self._judge(*(_without_image(mask.name) for pair in lost for mask in pair.masks))
         return kept
 
     def _read_mask(self, pair: Pair, plan: SeriesPlan, path: Path) -> None:
-        """A mask that marks nothing is taken: an image without spine teaches too, and the label checks name it."""
         if failed := self._failure(MASK, pair.mask.name):
             raise MaskRejected(failed.verdict().reason)
-        if len(plan.files) > 1:
-            raise MaskRejected(
-                message("Its image belongs to a series of several files. Send the series first, then its mask.")
-            )
-        try:
-            mask = read_mask([pair.mask], plan.geometry, spatial=plan.meta.source_kind in SPATIAL_KINDS)
-        except MaskEmpty:
-            mask = Mask(np.zeros(plan.geometry.shape, np.uint8), plan.geometry)
-        write_mask(path, mask)
+        spatial = plan.meta.source_kind in SPATIAL_KINDS
+        write_mask(path, read_pair_mask(pair, plan, spatial=spatial))
 
     # --- volumes ------------------------------------------------------------------------------------------------------
     def _convert(self, plans: Sequence[SeriesPlan]) -> None:
@@ -252,4 +249,7 @@ def _without_image(name: str) -> FileVerdict:
 
 def _refused(pair: Pair, plan: SeriesPlan, of_mask: FileVerdict) -> list[FileVerdict]:
     reason = message("Its mask cannot be used: {reason}", reason=of_mask.reason)
-    return [of_mask, *(FileVerdict(file.name, "rejected", "mask-rejected", reason) for file in plan.files)]
+    if of_mask.code == MaskTooManyValues.code:
+        reason = sentences([reason, LABEL_MAP])
+    images = [FileVerdict(file.name, "rejected", "mask-rejected", reason) for file in plan.files]
+    return [*(replace(of_mask, name=mask.name) for mask in pair.masks), *images]

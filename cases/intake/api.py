@@ -63,7 +63,8 @@ class UploadIn(serializers.Serializer[Any]):
 
     pairs = serializers.BooleanField(
         default=False,
-        help_text="The files are images with their masks: images/7.png and masks/7.png, or 7.png and 7_mask.png.",
+        help_text="The files are images with their masks: images/7.png and masks/7.png, 7.png and 7_mask.png, or as in "
+        "VerSe, nnU-Net, the Medical Segmentation Decathlon or TotalSegmentator.",
     )
     patients = serializers.ChoiceField(
         choices=[(rule.value, rule.value) for rule in PatientRule],
@@ -80,6 +81,10 @@ class UploadIn(serializers.Serializer[Any]):
     approve = serializers.BooleanField(
         default=False, help_text="Sign the masks of pairs for training. For model admins."
     )
+    every_label = serializers.BooleanField(
+        default=False,
+        help_text="Every value above 0 of the masks of pairs is spine (label maps). VerSe's names say so themselves.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         pairs = PairOptions(
@@ -87,6 +92,7 @@ class UploadIn(serializers.Serializer[Any]):
             separator=attrs.pop("separator"),
             split=SplitWish(attrs.pop("split")),
             approve=attrs.pop("approve"),
+            every_label=attrs.pop("every_label"),
         )
         attrs["pairs"] = pairs if attrs["pairs"] else None
         if attrs.get("paths") and len(attrs["paths"]) != len(attrs["files"]):

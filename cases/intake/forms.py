@@ -52,7 +52,9 @@ class UploadForm(InstitutionForm):
     pairs = forms.BooleanField(
         label=_("The files are images with their masks"),
         required=False,
-        help_text=_("Such as images/7.png and masks/7.png, or 7.png and 7_mask.png. Nothing is segmented then."),
+        help_text=_(
+            "Such as images/7.png and masks/7.png, 7.png and 7_mask.png, VerSe or nnU-Net. Nothing is segmented then."
+        ),
     )
     patients = forms.ChoiceField(
         label=_("Patients"),
@@ -84,6 +86,12 @@ class UploadForm(InstitutionForm):
         help_text=_("For model admins. Your name stands under each of them."),
     )
 
+    every_label = forms.BooleanField(
+        label=_("Every value above 0 of these masks is spine"),
+        required=False,
+        help_text=_("For label maps with one value for each vertebra. VerSe's names say so themselves."),
+    )
+
     @property
     def max_files(self) -> int:
         return int(settings.DATA_UPLOAD_MAX_NUMBER_FILES)
@@ -111,6 +119,7 @@ class UploadForm(InstitutionForm):
             separator=given["separator"],
             split=SplitWish(given["split"]),
             approve=given["approve"],
+            every_label=given["every_label"],
         )
 
 

@@ -54,7 +54,7 @@ class PairedMask:
 
 
 # --- in the worker ----------------------------------------------------------------------------------------------------
-def pairs_asked(upload: Upload) -> dict[str, str] | None:
+def pairs_asked(upload: Upload) -> dict[str, Any] | None:
     """How the reader shall match the files of an upload of pairs; None where it is none.
 
     Raises:
@@ -65,7 +65,8 @@ def pairs_asked(upload: Upload) -> dict[str, str] | None:
         return None
     if upload.created_by_id is None:
         raise PairsNeedASender
-    return {"patients": options["patients"], "separator": options["separator"]}
+    every_label = bool(options.get("every_label"))
+    return {"patients": options["patients"], "separator": options["separator"], "every_label": every_label}
 
 
 def of_patient(plan: SeriesPlan, patient: str, upload: Upload) -> SeriesPlan:

@@ -59,12 +59,16 @@ class SplitWish(enum.StrEnum):
 
 @dataclass(frozen=True)
 class PairOptions:
-    """The files are images with their masks. ``approve``: the sender signs the masks for training."""
+    """The files are images with their masks. ``approve``: the sender signs the masks for training.
+
+    ``every_label``: the masks are label maps in which any value above 0 is spine.
+    """
 
     patients: PatientRule = PatientRule.EACH
     separator: str = "_"
     split: SplitWish = SplitWish.LATER
     approve: bool = False
+    every_label: bool = False
 
     @property
     def decides(self) -> bool:
@@ -84,11 +88,13 @@ class UploadOptions:
     pairs: PairOptions | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Without ``pairs`` where there are none: the same files must have the digest they always had."""
+        """Without what is not used: the same files must have the digest they always had."""
         values = asdict(self)
         if self.pairs is None:
             del values["pairs"]
             return values
+        if not self.pairs.every_label:
+            del values["pairs"]["every_label"]
         return values | {"segment": False}  # their masks are there
 
 

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -197,6 +198,67 @@ def test_only_model_admins_sign_or_decide_at_import(tmp_path: Path) -> None:
         send(factories.user(Role.CLINICIAN), tmp_path, paths)
 
 
+# --- public sets ------------------------------------------------------------------------------------------------------
+def nifti(path: Path, values: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nibabel.save(nibabel.Nifti1Image(values, np.diag([-0.8, -0.8, 2.0, 1.0])), path)
+    return path
+
+
+def ct_of(path: Path) -> Path:
+    return nifti(path, np.random.default_rng(0).integers(-1000, 900, (12, 16, 4)).astype(np.int16))
+
+
+def label_map(path: Path, values: tuple[int, ...] = (20, 21, 22)) -> Path:
+    labels = np.zeros((12, 16, 4), np.uint8)
+    for place, value in enumerate(values):
+        labels[3:6, 2 + place * 3 : 4 + place * 3, 1:3] = value
+    return nifti(path, labels)
+
+
+def test_a_folder_of_verse_is_a_series_with_its_mask(sender: User, tmp_path: Path) -> None:
+    image = ct_of(tmp_path / "rawdata/sub-verse9/sub-verse9_ct.nii.gz")
+    labels = label_map(tmp_path / "derivatives/sub-verse9/sub-verse9_seg-vert_msk.nii.gz")
+    centres = tmp_path / "derivatives/sub-verse9/sub-verse9_seg-vb_ctd.json"
+    centres.write_text("{}")
+    upload = send(sender, tmp_path, [image, labels, centres])
+    assert upload.run.state == RunState.SUCCEEDED
+    assert verdicts(upload)[str(centres.relative_to(tmp_path))] == ("skipped", "not-an-image")
+    assert (Series.objects.count(), Annotation.objects.get().voxels) == (1, 36)
+
+
+def test_a_folder_of_nnunet_is_a_series_with_its_mask(sender: User, tmp_path: Path) -> None:
+    image = ct_of(tmp_path / "D1/imagesTr/spine_001_0000.nii.gz")
+    labels = label_map(tmp_path / "D1/labelsTr/spine_001.nii.gz", (1,))
+    description = tmp_path / "D1/dataset.json"
+    description.write_text("{}")
+    send(sender, tmp_path, [image, labels, description])
+    assert (Series.objects.count(), Annotation.objects.get().voxels) == (1, 12)
+
+
+def test_a_folder_of_totalsegmentator_is_a_series_with_the_bones_of_the_spine(sender: User, tmp_path: Path) -> None:
+    folder = tmp_path / "s0001"
+    bones = [label_map(folder / f"segmentations/{bone}.nii.gz", (1,)) for bone in ("sacrum", "vertebrae_L5")]
+    empty = nifti(folder / "segmentations/vertebrae_C1.nii.gz", np.zeros((12, 16, 4), np.uint8))
+    liver = label_map(folder / "segmentations/liver.nii.gz", (1, 1, 1))
+    upload = send(sender, tmp_path, [ct_of(folder / "ct.nii.gz"), *bones, empty, liver])
+    assert (Series.objects.count(), Annotation.objects.get().voxels) == (1, 12)
+    codes = {name.rpartition("/")[2]: code for name, (_, code) in verdicts(upload).items()}
+    assert codes["liver.nii.gz"] == "other-mask"
+    assert codes["sacrum.nii.gz"] == codes["vertebrae_C1.nii.gz"] == "mask"
+
+
+def test_a_label_map_is_taken_when_asked_for_and_the_choice_is_told(sender: User, tmp_path: Path) -> None:
+    paths = [ct_of(tmp_path / "a.nii.gz"), label_map(tmp_path / "a_seg.nii.gz")]
+    upload = send(sender, tmp_path, paths)
+    assert upload.run.state == RunState.FAILED
+    image, mask_verdict = (upload.verdicts.get(name=path.name) for path in paths)
+    assert mask_verdict.code == "mask-too-many-values"
+    assert "every value above 0 is spine" in str(image.reason)
+    send(sender, tmp_path, paths, every_label=True)
+    assert Annotation.objects.get().voxels == 36
+
+
 # --- through the doors ------------------------------------------------------------------------------------------------
 def test_pairs_are_sent_by_rest(sender: User, tmp_path: Path) -> None:
     paths = folder_of(tmp_path, ["p1_1"])
@@ -207,10 +269,11 @@ def test_pairs_are_sent_by_rest(sender: User, tmp_path: Path) -> None:
         "patients": "prefix",
         "split": "test",
         "approve": True,
+        "every_label": True,
     }
     response = api(sender).post("/api/v1/uploads/", body, format="multipart")
     assert response.status_code == 201, response.json()
-    wished = {"patients": "prefix", "separator": "_", "split": "test", "approve": True}
+    wished = {"patients": "prefix", "separator": "_", "split": "test", "approve": True, "every_label": True}
     assert response.json()["options"]["pairs"] == wished
     execute(ImportRun, response.json()["run"]["id"], run_import)
     assert PatientSplit.objects.get().split == "test"
