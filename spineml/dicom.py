@@ -26,6 +26,7 @@ from spineml.identity import Identity
 from spineml.mapped import MappedArray
 from spineml.message import message, sentences, verbatim
 from spineml.series import AIR_HU, FileNotUsed, FileVerdict, IntakeOptions, Notice, ReceivedFile, SeriesPlan
+from spineml.slice_names import SourceNames
 from spineml.volume import HounsfieldArray
 
 DECODE_THREADS = 2
@@ -133,6 +134,7 @@ class _Scan:
             self._judge(file.name, stack.notices)
         first, patient = images[0].header.meta, self._patient(images[0])
         along_z = stack.geometry.source.axes[0] == 0 and not stack.geometry.source.flips[0]
+        names = SourceNames.of(_names_by_slice(stack))
         meta = replace(
             first,
             patient_id=patient.number,
@@ -140,6 +142,8 @@ class _Scan:
             slice_thickness_mm=images[0].frame.thickness,
             gantry_tilt_deg=round(stack.tilt_deg, 2),
             empty_slices=tuple(stack.empty_slots) if along_z else (),
+            slice_names=names.parts,
+            slice_names_check=names.check,
         )
         self.plans.append(SeriesPlan(stack.geometry, meta, files, DicomSlices(stack, self.work_dir), stack.notices))
 
@@ -154,6 +158,17 @@ class _Scan:
             return
         code = before.code if before is not None and before.status == "warning" else notices[0].code
         self.verdicts[name] = FileVerdict(name, "warning", code, sentences(said))
+
+
+def _names_by_slice(stack: Stack) -> list[str]:
+    """The name of the file of each slice, from the feet; none where slices of the file are no slices of the body."""
+    source, depth = stack.geometry.source, stack.geometry.shape[0]
+    if source.axes[0] != 0:
+        return []
+    names = [""] * depth
+    for slot, image in zip(stack.slots, stack.images, strict=True):
+        names[depth - 1 - slot if source.flips[0] else slot] = image.header.file.name
+    return names
 
 
 def _several_patients(patient: Patient, part: Part) -> Notice:
