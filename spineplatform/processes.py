@@ -15,7 +15,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import IO, Self
@@ -25,32 +24,22 @@ from spineplatform.embedded.account import NoAccount, ourselves
 from spineplatform.embedded.addresses import HOST, free_port, is_free
 from spineplatform.embedded.daemon import Daemon, Say, last_lines, run_to_end, undisturbed, wait_for
 from spineplatform.embedded.programs import ProgramsMissing
+from spineplatform.keeping import PROJECT, Guard, ServiceKeeper, Started, launch
 
 logger = logging.getLogger(__name__)
-PROJECT = Path(__file__).resolve().parent.parent
 # How many runs a worker of each queue does at once. A training takes all of the processor or of its GPU.
-QUEUES = {"import": 2, "inference": 2, "training": 1}
+QUEUES = {"import": 2, "inference": 2, "training": 1, "sweep": 1}
 READY_SECONDS = 120.0
 # Time limits for headers and answers; nobody sends much by a WebSocket; and no proxy is trusted that is not named.
 TRUSTED_PROXIES = os.environ.get("FORWARDED_ALLOW_IPS", "")
 WEB_OPTIONS = ("--http", "spineplatform.http_protocol:Connection", "--ws-max-size", "65536")
-RESTARTS, RESTARTS_WITHIN_SECONDS = 5, 600.0
+WATCH_SECONDS = 1.0
 # A worker finishes its task on the first signal and drops it on the second; another worker then takes over its run.
 STOP_SIGNALS = ((signal.SIGTERM, 10.0), (signal.SIGQUIT, 5.0))
 
 
 class AlreadyRunning(Exception):
     """The platform already runs from this state folder. Stop it first, or set SPINE_STATE_DIR to another folder."""
-
-
-@dataclass(frozen=True)
-class Started:
-    """A process, how it was started, and how to tell that it is ready."""
-
-    daemon: Daemon
-    command: Sequence[str]
-    environment: Mapping[str, str]
-    is_ready: Callable[[], bool]
 
 
 class Processes:
@@ -154,23 +143,18 @@ class Processes:
         return self._started[name].daemon.output()
 
     def watch(self) -> None:
-        """Stay until interrupted; start a process again that ended by itself.
+        """Stay until interrupted; start again what ended by itself, however often, and our own services as well.
 
-        Raises:
-            ServiceFailed: a process ended again and again within ten minutes.
+        One process that cannot run takes no other with it: whoever watches is told, each time it is tried again.
         """
-        ended: dict[str, list[float]] = {name: [] for name in self._started}
+        guards = [Guard(name, started, self.say) for name, started in self._started.items()]
+        keepers: list[Guard | ServiceKeeper] = []
+        if not services_are_given():
+            keepers.append(ServiceKeeper(EmbeddedServices(self.state_dir, say=self.say), self.say))
         while True:
-            time.sleep(1)
-            for name, started in self._started.items():
-                if started.daemon.process() is not None:
-                    continue
-                now = time.monotonic()
-                ended[name] = [*(at for at in ended[name] if now - at < RESTARTS_WITHIN_SECONDS), now]
-                if len(ended[name]) > RESTARTS:
-                    raise ServiceFailed(f"{name} ends again and again:\n{last_lines(started.daemon.output(), 30)}")
-                self.say(f"{name} ended: starting it again (log: {started.daemon.log})")
-                launch(started)
+            time.sleep(WATCH_SECONDS)
+            for keeper in (*keepers, *guards):
+                keeper.look()
 
     # --- stopping -----------------------------------------------------------------------------------------------------
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
@@ -191,11 +175,6 @@ class Processes:
                 daemon.forget()
             else:
                 daemon.stop(STOP_SIGNALS[1:], self.say)
-
-
-def launch(started: Started) -> None:
-    """Start the process (again) in the project's folder."""
-    started.daemon.launch(started.command, PROJECT, started.environment)
 
 
 def answers_http(port: int) -> bool:
@@ -235,7 +214,7 @@ def take(lock: IO[str]) -> None:
 @contextlib.contextmanager
 def running_services(state_dir: Path, say: Say) -> Iterator[dict[str, str]]:
     """Yield the environment with the services' addresses: those given, else the embedded ones, stopped at the end."""
-    if os.environ.get("DATABASE_URL") and os.environ.get("VALKEY_URL"):
+    if services_are_given():
         yield {}
         return
     with EmbeddedServices(state_dir, say=say) as services:
@@ -244,6 +223,11 @@ def running_services(state_dir: Path, say: Say) -> Iterator[dict[str, str]]:
             "DATABASE_URL": os.environ.get("DATABASE_URL") or addresses.database_url,
             "VALKEY_URL": os.environ.get("VALKEY_URL") or addresses.valkey_url,
         }
+
+
+def services_are_given() -> bool:
+    """Whether PostgreSQL and Valkey are somebody else's."""
+    return bool(os.environ.get("DATABASE_URL") and os.environ.get("VALKEY_URL"))
 
 
 def migrate(environment: Mapping[str, str], say: Say) -> None:

@@ -273,7 +273,8 @@ CELERY_TASK_ROUTES = {
     "training.tasks.evaluate": {"queue": "inference"},
     "training.tasks.train": {"queue": "training"},
     "training.tasks.prepare_dataset": {"queue": "import"},
-    "spineplatform.shared.tasks.*": {"queue": "import"},
+    # Of its own, so that it never waits for anything: it is what finds lost work.
+    "spineplatform.shared.tasks.*": {"queue": "sweep"},
 }
 CELERY_BEAT_SCHEDULE = {
     "sweep-runs": {

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from spineplatform.embedded.account import Account, choose_account
+from spineplatform.embedded.account import Account, choose_account, ourselves
 from spineplatform.embedded.addresses import (
     Addresses,
     Placement,
@@ -39,6 +39,7 @@ NAMES = ("postgres", "valkey")
 START_SECONDS = 120.0  # recovery after a crash reads what was written last
 RETRY_SECONDS = 10.0
 PORT_ATTEMPTS = 5
+PORT_SECONDS = 10.0
 SHARED_FOLDER = Path("/var/lib/spine-platform")
 
 
@@ -93,6 +94,30 @@ class EmbeddedServices:
         """Choose ports and passwords and return the addresses the services will have, without starting them."""
         with self._alone():
             return addresses_of(*self._reserve(choose_account()))
+
+    def ended(self) -> list[str]:
+        """The services that should run, since they have been started and not stopped, but have ended by themselves."""
+        return [name for name in NAMES if self._marked(name) and self._found(name).process() is None]
+
+    def start_again(self) -> None:
+        """Start what has ended, at the port it had, which others know, and with the data it had.
+
+        Raises:
+            ServiceFailed: it does not start, or another program has taken its port.
+            NoAccount, ProgramsMissing: as `start`.
+        """
+        with self._alone():
+            account = choose_account()
+            placement, passwords = self._reserve(account)
+            for service in self._services(account, placement, passwords, NAMES):
+                self._ensure_running(service, placement, keep_port=True)
+
+    def _marked(self, name: str) -> bool:
+        return (self.state_dir / f"{name}.pid").exists()
+
+    def _found(self, name: str) -> Daemon:
+        """To look whether it runs, for which no account is needed."""
+        return Daemon(name, self.state_dir / f"{name}.pid", self.state_dir / "logs" / f"{name}.log", ourselves())
 
     def stop(self, only: Sequence[str] = NAMES) -> None:
         """Stop the services and wait until they are gone."""
@@ -159,7 +184,9 @@ class EmbeddedServices:
         log = self.state_dir / "logs" / f"{name}.log"
         return self._daemons.setdefault(name, Daemon(name, self.state_dir / f"{name}.pid", log, account))
 
-    def _ensure_running(self, service: Postgres | Valkey, placement: Placement) -> Placement:
+    def _ensure_running(
+        self, service: Postgres | Valkey, placement: Placement, *, keep_port: bool = False
+    ) -> Placement:
         """Leave a service that answers alone; replace one that does not; return the placement with the port it has."""
         port = port_of(service, placement)
         if service.daemon.process() is not None:
@@ -168,9 +195,12 @@ class EmbeddedServices:
             self.say(f"{service.name} runs but does not answer: restarting it")
             service.daemon.stop(service.stop_signals, self.say)
         service.prepare(self.say)
-        port = port if is_free(port) else free_port()
+        if not (wait_for(lambda: is_free(port), PORT_SECONDS, lambda _: None) if keep_port else is_free(port)):
+            if keep_port:
+                raise ServiceFailed(f"Another program has taken port {port} of {service.name}.")
+            port = free_port()
         self.say(f"Starting {service.name}")
-        port = launch(service, port, self.say)
+        port = launch(service, port, self.say, keep_port=keep_port)
         placement = with_port(service, placement, port)
         write_placement(self.state_dir, placement)
         return placement
@@ -196,8 +226,10 @@ def with_port(service: Postgres | Valkey, placement: Placement, port: int) -> Pl
     return replace(placement, valkey_port=port)
 
 
-def launch(service: Postgres | Valkey, port: int, say: Say) -> int:
+def launch(service: Postgres | Valkey, port: int, say: Say, *, keep_port: bool = False) -> int:
     """Launch until it answers; return its port. Tries again after a crash's remains and when the port was just taken.
+
+    ``keep_port``: no other port is tried.
 
     Raises:
         ServiceFailed: with the end of the service's log.
@@ -211,7 +243,7 @@ def launch(service: Postgres | Valkey, port: int, say: Say) -> int:
         if has_any(output, service.retry_marks) and time.monotonic() < give_up_retrying:
             say(f"{service.name} waits for the remains of a crash to go away")
             time.sleep(0.5)
-        elif has_any(output, service.port_taken_marks) and ports_tried < PORT_ATTEMPTS:
+        elif not keep_port and has_any(output, service.port_taken_marks) and ports_tried < PORT_ATTEMPTS:
             port, ports_tried = free_port(), ports_tried + 1
         else:
             raise ServiceFailed(f"{service.name} did not start. The end of its log:\n{last_lines(output)}")

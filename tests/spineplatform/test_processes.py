@@ -1,11 +1,14 @@
 """Web, workers and beat as child processes: ready, killed, left over, stopped."""
 
 import http.client
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,7 +16,11 @@ import psutil
 import pytest
 from django.db import connection
 
-from spineplatform.embedded import ServiceFailed
+from spineplatform.embedded import EmbeddedServices, ServiceFailed
+from spineplatform.embedded.account import ourselves
+from spineplatform.embedded.addresses import read_addresses
+from spineplatform.embedded.daemon import Daemon
+from spineplatform.keeping import HEALTHY_SECONDS, Guard, Pauses, Started
 from spineplatform.processes import AlreadyRunning, Processes, alone
 from tests.plugins.services import TestServices
 
@@ -124,3 +131,75 @@ def test_ctrl_c_twice_stops_everything_that_run_has_started(services: TestServic
     assert last == "Stopped."
     assert running.returncode == 0
     assert not any(child.is_running() for child in children)
+
+
+def test_what_ends_again_and_again_is_started_again_each_time_later(tmp_path: Path) -> None:
+    said: list[str] = []
+    daemon = Daemon("broken", tmp_path / "broken.pid", tmp_path / "broken.log", ourselves())
+    guard = Guard("broken", Started(daemon, ["false"], {}, lambda: True), said.append)
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        guard.look()
+        time.sleep(0.05)
+    assert 2 <= len(said) <= 3
+    assert "ended: starting it again" in said[0]
+    assert said[1].endswith("the next attempt is in 2 s")
+
+
+def test_pauses_grow_to_a_minute_and_end_with_health() -> None:
+    pauses, now, waited = Pauses(), 0.0, []
+    for _ in range(9):
+        waited.append(pauses.attempt(now))
+        now = pauses.next_at
+    assert waited == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert pauses.attempt(now + HEALTHY_SECONDS + 61) == 1
+
+
+def test_services_that_were_stopped_on_purpose_stay_stopped(tmp_path: Path) -> None:
+    with EmbeddedServices(tmp_path, durable=False) as embedded:
+        assert embedded.ended() == []
+        embedded.kill("valkey")
+        assert EmbeddedServices(tmp_path).ended() == ["valkey"]
+        embedded.start_again()
+        assert embedded.ended() == []
+    assert embedded.ended() == []
+
+
+@pytest.mark.worker
+@pytest.mark.slow
+def test_run_brings_back_killed_services_and_workers_and_its_pages_stay(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    given = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "VALKEY_URL"}}
+    environment = {**given, "SPINE_STATE_DIR": str(state), "SPINE_PORT": "0"}
+    command = [sys.executable, "-m", "spineplatform.processes", "run"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        said = next(line for line in running.stdout if line.startswith("The platform runs:"))
+        address = next(word for word in said.split() if word.startswith("http"))
+        threading.Thread(target=running.stdout.read, daemon=True).start()
+        before = read_addresses(state)
+        web = int(json.loads((state / "run" / "web.pid").read_text())["pid"])
+        for marker in (state / "valkey.pid", state / "postgres.pid", state / "run" / "worker-import.pid"):
+            os.kill(int(json.loads(marker.read_text())["pid"]), signal.SIGKILL)
+        services = EmbeddedServices(state)
+        assert comes_true(lambda: services.ended() == [] and all(one.answers for one in services.status()))
+        assert comes_true(lambda: process_of(state / "run" / "worker-import.pid") is not None)
+        assert fetch(address) == 200
+        assert read_addresses(state) == before
+        assert process_of(state / "run" / "web.pid") == web
+        running.send_signal(signal.SIGINT)
+        assert running.wait(60) == 0
+
+
+def process_of(marker: Path) -> int | None:
+    process = Daemon(marker.stem, marker, marker.with_suffix(".log"), ourselves()).process()
+    return process.pid if process else None
+
+
+def comes_true(condition: Callable[[], bool], seconds: float = 90) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.2)
+    return False
