@@ -240,6 +240,7 @@ READER_WAIT_SECONDS = env.float("SPINE_READER_WAIT_SECONDS", default=15)
 # --- background work --------------------------------------------------------------------------------------------------
 RUN_LEASE_SECONDS = env.float("SPINE_RUN_LEASE_SECONDS", default=30)
 RUN_MAX_ATTEMPTS = 3
+RUN_STALL_SECONDS = env.float("SPINE_RUN_STALL_SECONDS", default=3600)
 RUN_REQUEUE_AFTER_SECONDS = env.float("SPINE_RUN_REQUEUE_AFTER_SECONDS", default=20)
 CELERY_BROKER_URL = VALKEY_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

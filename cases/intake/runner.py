@@ -5,6 +5,7 @@ This process opens no file that a person sent (ADR 13). It keeps the database, t
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,7 +124,10 @@ class Reading:
             "uid_salt": keyed_hash("uid", self.lease.run.institution_id, ""),
         }
         careful = False
+        end = time.monotonic() + self.job.limits.job_seconds
         for attempt in range(MOST_ATTEMPTS):
+            if time.monotonic() > end:
+                break
             try:
                 return self._read(arguments, attempt, careful=careful)
             except ReaderFailed as error:

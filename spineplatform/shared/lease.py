@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,11 +17,13 @@ from django.db import DatabaseError, InterfaceError, OperationalError, close_old
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from spineml.message import message
 from spineplatform.shared.errors import describe
 from spineplatform.shared.runs import Run, RunState, claim
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 0.5
+STALLED = message("Nothing went on for a long time, so the work was given up. Retry, or tell your administrator.")
 R = TypeVar("R", bound=Run)
 
 
@@ -33,7 +36,10 @@ class LeaseLost(Exception):
 
 
 class Lease(Generic[R]):
-    """Holds one claimed run. A heartbeat thread extends the lease, writes progress and reads the wish to cancel."""
+    """Holds one claimed run. A heartbeat thread extends the lease, writes progress and reads the wish to cancel.
+
+    Only as long as the work itself is heard of: one that stands still for RUN_STALL_SECONDS fails.
+    """
 
     def __init__(self, run: R) -> None:
         self.run = run
@@ -42,6 +48,7 @@ class Lease(Generic[R]):
         self._cancelled = threading.Event()
         self._lost = threading.Event()
         self._progress: tuple[int, int, str] | None = None
+        self._heard = time.monotonic()
         self._thread = threading.Thread(target=self._beat, name=f"lease-{run.pk}", daemon=True)
 
     def __enter__(self) -> Self:
@@ -64,7 +71,8 @@ class Lease(Generic[R]):
         self.check()
 
     def check(self) -> None:
-        """Raise when the work must stop."""
+        """Raise when the work must stop; the work goes on when this is called."""
+        self._heard = time.monotonic()
         if self._lost.is_set():
             raise LeaseLost
         if self._cancelled.is_set():
@@ -72,6 +80,7 @@ class Lease(Generic[R]):
 
     @property
     def should_stop(self) -> bool:
+        self._heard = time.monotonic()
         return self._lost.is_set() or self._cancelled.is_set()
 
     @property
@@ -112,7 +121,12 @@ class Lease(Generic[R]):
         """Every tick writes: it also reads the wish to cancel, for which nobody should wait a third of the lease."""
         try:
             while not self._stop.wait(TICK_SECONDS):
+                if time.monotonic() - self._heard > settings.RUN_STALL_SECONDS:
+                    self._lost.set()
+                    log.error("run_stalled kind=%s run=%s", self.run.kind, self.run.pk)
+                    return _end(self.run, RunState.FAILED, code="stalled", message=STALLED)
                 self._extend(self._progress)
+            return None
         finally:
             connection.close()
 

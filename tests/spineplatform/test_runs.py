@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -177,6 +178,23 @@ def test_the_heartbeat_writes_progress_and_extends_the_lease(run: ImportRun) -> 
     execute(ImportRun, run.pk, work)
     run.refresh_from_db()
     assert run.state == RunState.SUCCEEDED, run.error_message
+
+
+@pytest.mark.usefixtures("quick")
+def test_work_of_which_nothing_is_heard_fails_although_its_heart_beats(run: ImportRun, settings: Any) -> None:
+    settings.RUN_STALL_SECONDS = 0.2
+
+    def stand_still(lease: Lease[ImportRun]) -> None:
+        for _ in range(3):  # slow, but going on
+            time.sleep(0.1)
+            lease.report(1, 2)
+        lease._lost.wait(10)
+        lease.report(2, 2)
+
+    execute(ImportRun, run.pk, stand_still)
+    run.refresh_from_db()
+    assert (run.state, run.error_code) == (RunState.FAILED, "stalled")
+    assert sweep(at=timezone.now()) == 0
 
 
 @pytest.mark.usefixtures("quick")
