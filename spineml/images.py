@@ -8,8 +8,13 @@ number, else a window stretched over 16 bits. Signed and floating-point TIFF hol
 
 from __future__ import annotations
 
+import itertools
+import struct
+import warnings
+import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,7 +23,8 @@ from PIL import Image, UnidentifiedImageError
 
 from spineml import watched
 from spineml.errors import UnreadableFile
-from spineml.message import Message, message, sentences
+from spineml.message import message, sentences
+from spineml.picture_header import DAMAGED, EXPANDS, FREE_BYTES, MAX_RATIO, PictureHeader, read_header
 from spineml.series import (
     FileNotUsed,
     FileVerdict,
@@ -32,15 +38,21 @@ from spineml.series import (
 from spineml.values import HOUNSFIELD, Intensity, unsigned_16_bit, windowed, windowed_notice
 from spineml.volume import Geometry, HounsfieldArray, with_unknown_spacing
 
-MAX_SIDE = 8192
-MAX_PAGES = 5000
 SAMPLE_FORMAT_TAG = 339
 SIGNED_SAMPLES = 2
 EIGHT_BIT_MODES = {"1", "L", "P", "LA", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "La", "RGBa"}
 SIXTEEN_BIT_MODES = {"I;16", "I;16L", "I;16B", "I;16N"}
 WIDE_MODES = {"I", "F"}
-DECODE_ERRORS = (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError)
-BOMB_ERRORS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+ORIENTATION_TAG = 274
+# What Pillow and its decoders raise for damaged files.
+DECODE_ERRORS = (
+    *(UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, ArithmeticError),
+    *(AttributeError, AssertionError, RuntimeError, struct.error, zlib.error),
+    *(Image.DecompressionBombError, Image.DecompressionBombWarning),
+)
+
+
+STACK_TOO_LARGE = message("The pictures make a volume that is too large. Send them in parts.")
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,7 @@ class Page:
     kind: str
     lossy: bool
     colour: bool
+    turned: bool = False
 
 
 def is_image(start: bytes) -> bool:
@@ -67,76 +80,100 @@ def scan_images(
     looked_at: Callable[[ReceivedFile], None] = lambda file: None,
 ) -> tuple[list[SeriesPlan], dict[str, FileVerdict]]:
     """Read the headers and make series: pictures of one folder, size and kind are one stack, in natural order."""
-    verdicts: dict[str, FileVerdict] = {}
-    stacks: dict[tuple[object, ...], list[Page]] = {}
+    found = _Scan(options)
     for file in sorted(files, key=lambda file: natural_order(file.name)):
         looked_at(file)
         try:
-            pages = read_pages(file)
+            found.add(file)
         except FileNotUsed as reason:
-            verdicts[file.name] = reason.verdict(file.name)
-            continue
+            found.verdicts[file.name] = reason.verdict(file.name)
+    return found.plans(), found.verdicts
+
+
+@dataclass
+class _Scan:
+    """Pictures sorted into stacks; what all of them would unpack to is bounded together."""
+
+    options: IntakeOptions
+    verdicts: dict[str, FileVerdict] = field(default_factory=dict)
+    stacks: dict[tuple[object, ...], list[Page]] = field(default_factory=dict)
+    decoded_bytes: int = 0
+    file_bytes: int = 0
+
+    def add(self, file: ReceivedFile) -> None:
+        header = read_header(file.path)
+        decoded_bytes = self.decoded_bytes + header.decoded_bytes
+        file_bytes = self.file_bytes + file.path.stat().st_size
+        if header.decoded_bytes > self.options.max_volume_bytes:
+            raise FileNotUsed("too-large", STACK_TOO_LARGE)
+        if decoded_bytes > FREE_BYTES and decoded_bytes > MAX_RATIO * file_bytes:
+            raise FileNotUsed("expands-too-much", EXPANDS)
+        pages = _pages(file, header)
+        self.decoded_bytes, self.file_bytes = decoded_bytes, file_bytes
+        alone = len(pages) > 1 or not self.options.stack_images
+        together = file.name if alone else file.name.rpartition("/")[0]
         for page in pages:
-            together = file.name.rpartition("/")[0] if options.stack_images and len(pages) == 1 else file.name
-            alone = len(pages) > 1 or not options.stack_images
-            stacks.setdefault((alone, together, page.height, page.width, page.kind), []).append(page)
-    plans = []
-    for stack in stacks.values():
-        try:
-            plan = _plan(stack, options)
-        except UnreadableFile as error:
-            verdicts[error.name] = FileVerdict(error.name, "rejected", "damaged-image", error.reason)
-            if not (rest := [page for page in stack if page.file.name != error.name]):
-                continue
-            plan = _plan(rest, options)
-        plans.append(plan)
-        text = sentences(plan.warnings)
-        verdicts.update({file.name: FileVerdict(file.name, "warning", "picture", text) for file in plan.files})
-    return plans, verdicts
+            key = (alone, together, page.height, page.width, page.kind)
+            self.stacks.setdefault(key, []).append(page)
+
+    def plans(self) -> list[SeriesPlan]:
+        plans = []
+        for stack in self.stacks.values():
+            if plan := self._plan(stack):
+                plans.append(plan)
+                text = sentences(plan.warnings)
+                self.verdicts |= {file.name: FileVerdict(file.name, "warning", "picture", text) for file in plan.files}
+        return plans
+
+    def _plan(self, stack: list[Page]) -> SeriesPlan | None:
+        """One series of the pictures that can be read."""
+        if 2 * sum(page.height * page.width for page in stack) > self.options.max_volume_bytes:
+            names = {page.file.name for page in stack}
+            self.verdicts |= {name: FileVerdict(name, "rejected", "too-large", STACK_TOO_LARGE) for name in names}
+            return None
+        while stack:
+            try:
+                return _plan(stack, self.options)
+            except UnreadableFile as error:
+                self.verdicts[error.name] = FileVerdict(error.name, "rejected", "damaged-image", error.reason)
+                stack = [page for page in stack if page.file.name != error.name]
+        return None
 
 
 def read_pages(file: ReceivedFile) -> list[Page]:
     """The pages of a picture by its header; nothing is decoded.
 
     Raises:
-        FileNotUsed: not a picture, larger than 8192 pixels a side, or of a kind that is not read.
+        FileNotUsed: not a picture, larger than a slice can be, or of a kind that is not read.
     """
+    return _pages(file, read_header(file.path))
+
+
+def _pages(file: ReceivedFile, header: PictureHeader) -> list[Page]:
     try:
-        with Image.open(file.path) as image:
-            _check_size(image.size)
-            count = getattr(image, "n_frames", 1)
-            if count > MAX_PAGES:
-                raise FileNotUsed(
-                    "too-large",
-                    message(
-                        "The file holds {count} pages; at most {limit} are accepted.", count=count, limit=MAX_PAGES
-                    ),
-                )
-            return [_page(file, image, index) for index in range(count)]
-    except BOMB_ERRORS as error:
-        raise FileNotUsed("too-large", _too_large(message("The picture"))) from error
+        with _quiet(), Image.open(file.path, formats=(header.format,)) as image:
+            return [_page(file, image, index, size) for index, size in enumerate(header.pages)]
+    except UnidentifiedImageError as error:
+        reason = message("This kind of {format} is not read. Save it as 8- or 16-bit grey PNG.", format=header.format)
+        raise FileNotUsed("wrong-kind", reason) from error
     except DECODE_ERRORS as error:
-        reason = message("The picture is damaged or cut off. Export it again and resend it.")
-        raise FileNotUsed("damaged-image", reason) from error
+        raise FileNotUsed("damaged-image", DAMAGED) from error
 
 
-def _check_size(size: tuple[int, int]) -> None:
-    if max(size) > MAX_SIDE:
-        raise FileNotUsed(
-            "too-large", _too_large(message("The picture of {columns} x {rows} pixels", columns=size[0], rows=size[1]))
-        )
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Warnings about damage end nothing; one about a bomb does."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
 
 
-def _too_large(what: Message) -> Message:
-    return message(
-        "{what} is too large for a CT slice: at most {limit} pixels a side are accepted.", what=what, limit=MAX_SIDE
-    )
-
-
-def _page(file: ReceivedFile, image: Image.Image, index: int) -> Page:
+def _page(file: ReceivedFile, image: Image.Image, index: int, size: tuple[int, int]) -> Page:
     if index:
         image.seek(index)
-        _check_size(image.size)
+    if (image.height, image.width) != size:
+        raise FileNotUsed("damaged-image", DAMAGED)
     mode = image.mode
     tags = getattr(image, "tag_v2", {})
     if mode in EIGHT_BIT_MODES:
@@ -151,7 +188,8 @@ def _page(file: ReceivedFile, image: Image.Image, index: int) -> Page:
             message("Pictures of kind {mode} are not read. Save it as 8- or 16-bit grey PNG.", mode=repr(mode)),
         )
     colour = mode in ("RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "P")
-    return Page(file, index, image.height, image.width, kind, lossy=image.format == "JPEG", colour=colour)
+    turned = image.format != "PNG" and image.getexif().get(ORIENTATION_TAG, 1) not in (0, 1)
+    return Page(file, index, *size, kind, lossy=image.format in ("JPEG", "MPO"), colour=colour, turned=turned)
 
 
 def decode(page: Page) -> npt.NDArray[Any]:
@@ -160,22 +198,52 @@ def decode(page: Page) -> npt.NDArray[Any]:
     Raises:
         UnreadableFile: the picture is damaged.
     """
+    (samples,) = decoded([page])
+    return samples
+
+
+def decoded(pages: Sequence[Page]) -> Iterator[npt.NDArray[Any]]:
+    """The samples of each page; a file is opened once for all pages that follow one another.
+
+    Raises:
+        UnreadableFile: a picture is damaged.
+    """
+    for _, together in itertools.groupby(pages, key=lambda page: page.file):
+        yield from _of_one_file(list(together))
+
+
+def _of_one_file(pages: Sequence[Page]) -> Iterator[npt.NDArray[Any]]:
+    file = pages[0].file
+    image: Image.Image | None = None
     try:
-        with watched.reading(page.file.name), Image.open(page.file.path) as image:
-            if page.index:
-                image.seek(page.index)
-            if page.kind == "8-bit":
-                return np.asarray(image.convert("L"))
-            samples = np.asarray(image)
-    except (*DECODE_ERRORS, *BOMB_ERRORS) as error:
-        reason = message("The picture is damaged or cut off. Export it again and resend it.")
-        raise UnreadableFile(page.file.name, reason) from error
+        for page in pages:
+            with watched.reading(file.name), _quiet():
+                watched.alive()
+                image = image or Image.open(file.path, formats=(read_header(file.path).format,))
+                samples = _samples(image, page)
+            yield samples
+    except FileNotUsed as error:
+        raise UnreadableFile(file.name, error.reason) from error
+    except DECODE_ERRORS as error:
+        raise UnreadableFile(file.name, DAMAGED) from error
+    finally:
+        if image is not None:
+            image.close()
+
+
+def _samples(image: Image.Image, page: Page) -> npt.NDArray[Any]:
+    if page.index:
+        image.seek(page.index)
+    if (image.height, image.width) != (page.height, page.width):
+        raise UnreadableFile(page.file.name, DAMAGED)
+    if page.kind == "8-bit":
+        return np.asarray(image.convert("L"))
+    samples = np.asarray(image)
     if page.kind == "signed" and samples.dtype.kind == "u":
-        return samples.view(np.int16)
+        return samples.astype(np.uint16).view(np.int16)
     if samples.dtype.kind == "f" and not np.isfinite(samples).all():
-        raise UnreadableFile(
-            page.file.name, message("The picture holds values that are not numbers (NaN or infinite).")
-        )
+        reason = message("The picture holds values that are not numbers (NaN or infinite).")
+        raise UnreadableFile(page.file.name, reason)
     return samples
 
 
@@ -188,6 +256,9 @@ def _plan(pages: list[Page], options: IntakeOptions) -> SeriesPlan:
         notices.append(Notice("lossy", message("JPEG loses detail; send PNG or DICOM if you can.")))
     if any(page.colour for page in pages):
         notices.append(Notice("colour", message("Colours were turned to grey.")))
+    if any(page.turned for page in pages):
+        text = message("The picture says that it should be turned to be seen; it is taken as it is stored.")
+        notices.append(Notice("turned", text))
     if len(pages) > 1:
         notices.append(
             Notice("order-guessed", message("The pictures are stacked by name; the first is taken as the lowest."))
@@ -228,5 +299,5 @@ class PictureSlices:
     intensity: Intensity
 
     def slices(self) -> Iterator[tuple[int, HounsfieldArray]]:
-        for z, page in enumerate(self.pages):
-            yield z, self.intensity.to_hu(decode(page))
+        for z, samples in enumerate(decoded(self.pages)):
+            yield z, self.intensity.to_hu(samples)

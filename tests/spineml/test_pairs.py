@@ -195,7 +195,9 @@ def test_twenty_thousand_files_are_matched_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "/", "\0", "a" * 100_000, "seg-a_" * 5000, "\ud800.png", "7" * 4400 + ".png", "..", "._"]
+    "name",
+    ["", "/", "\0", "a" * 100_000, "seg-a_" * 5000, "\ud800.png", "7" * 4400 + ".png", "..", "._"],
+    ids=["empty", "slash", "NUL", "long", "words", "surrogate", "digits", "dots", "clutter"],
 )
 def test_any_name_is_matched_or_told(name: str) -> None:
     begin = time.process_time()
