@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
+import uuid
 from typing import Any
 
 from accounts.access import Capability, require_anywhere
-from cases.access import annotation_get, case_get, comment_get, import_run_get
+from cases.access import annotation_get, import_run_get
 from cases.agreement.access import agreement_run_get
-from cases.comments.selectors import comment_counts, new_mask_facts, notice_facts, notices_of, unread_count
-from cases.models import Presence
+from cases.comments.selectors import new_mask_facts, notice_facts, notices_of, unread_count
 from cases.models.presence import KEPT_EVERY_SECONDS
 from cases.telling import case_group, list_group, person_group
-from cases.worklist.presence import others_at, presence_begin, presence_end, presence_keep
-from cases.worklist.selectors import list_version, lists_followed
-from spineplatform.shared.errors import NotFound
+from cases.worklist.presence import presence_end
+from cases.worklist.watching import AT_CASES, COMMENTS_HEARD, LIST_VERSIONS, AtCase
+from spineplatform.shared.gathering import SOON
 from spineplatform.shared.live import LiveConsumer
 from spineplatform.shared.progress import RunConsumer
 from spineplatform.shared.runs import Run
@@ -71,22 +70,22 @@ class PresenceConsumer(LiveConsumer):
     """
 
     refresh_seconds = KEPT_EVERY_SECONDS
-    _presence: Presence | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._presence = uuid.uuid4()
 
     def group(self) -> str:
         return case_group(self.named["case_id"])
 
-    def look(self) -> dict[str, Any]:
-        case = case_get(self.user, self.named["case_id"])
-        if self._presence is None:
-            self._presence = presence_begin(case=case, actor=self.user)
-        else:
-            presence_keep(presence=self._presence)
-        return {"others": others_at(case, self.user), "comments": comment_counts(case, self.user)}
+    async def see(self, *, within: float = SOON) -> dict[str, Any] | None:
+        page = AtCase(uuid.UUID(str(self.named["case_id"])), self.user.pk, self._presence)
+        seen: dict[str, Any] | None = await self.join(AT_CASES, page, within=within)
+        return seen
 
     async def comment_made(self, event: dict[str, Any]) -> None:
         """Nothing at all is sent where a blind reading hides it: not even that somebody said something."""
-        if await self.ask(comment_get, self.user, event["comment"]) is not None:
+        if await self.join(COMMENTS_HEARD, (uuid.UUID(event["comment"]), self.user.pk)):
             await self._tell()
 
     async def mask_made(self, event: dict[str, Any]) -> None:
@@ -103,8 +102,7 @@ class PresenceConsumer(LiveConsumer):
 
     async def disconnect(self, code: int) -> None:
         await super().disconnect(code)
-        if self._presence is not None:
-            await self.in_thread(partial(presence_end, presence=self._presence))
+        await self.in_thread(presence_end, self._presence)
 
 
 class WorkListConsumer(LiveConsumer):
@@ -119,11 +117,10 @@ class WorkListConsumer(LiveConsumer):
     def group(self) -> str:
         return list_group(self.named["institution_id"])
 
-    def look(self) -> dict[str, Any]:
-        institution = lists_followed(self.user).filter(pk=self.named["institution_id"]).first()
-        if institution is None:
-            raise NotFound
-        return {"version": list_version(institution)}
+    async def see(self, *, within: float = SOON) -> dict[str, Any] | None:
+        asked = uuid.UUID(str(self.named["institution_id"])), self.user.pk
+        version = await self.join(LIST_VERSIONS, asked, within=within)
+        return None if version is None else {"version": version}
 
     async def live_changed(self, event: dict[str, Any]) -> None:
         if self._gathering is None or self._gathering.done():

@@ -26,12 +26,14 @@ from cases.models import (
     ImportRun,
     Measurement,
     Patient,
+    Presence,
     Series,
     Upload,
     UploadFile,
     Verdict,
 )
 from cases.services import MaskOrigin, annotation_record
+from cases.worklist.presence import presences_keep
 from inference.models import ComparisonRun, InferenceRun, Prediction
 from spineml import metrics, volume_file
 from spineml.architecture import Architecture
@@ -104,6 +106,13 @@ def case(*, institution: Institution | None = None, title: str = "", **fields: A
     person = fields.pop("patient", None) or patient(institution)
     title = title or f"{person.pseudonym} spine"
     return Case.objects.create(institution=person.institution, patient=person, title=title, **fields)
+
+
+def presence(of: Case, user: User) -> Presence:
+    """The person has opened a page of the case."""
+    page = Presence(case=of, user=user)
+    presences_keep([page])
+    return page
 
 
 def series(*, of: Case | None = None, image: Volume | None = None, **fields: Any) -> Series:

@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Prefetch
 from django.utils import timezone
 
-from accounts.access import Capability, require
 from cases.models import Case, Presence
 from cases.telling import case_group, list_group, tell_changed
 
 
-def presence_begin(*, case: Case, actor: Any) -> Presence:
-    """Somebody opened a page of the case: who has it open is told."""
-    require(actor, case.institution_id, Capability.VIEW_CASES)
-    Presence.objects.gone().delete()
-    presence = Presence.objects.create(case=case, user=actor)
-    _tell(presence)
-    return presence
+def presences_keep(pages: list[Presence]) -> None:
+    """These pages are open, of people who may see the cases: of those that are new, others are told.
+
+    A page may have been forgotten meanwhile, while the database was away; then it is new.
+    """
+    mine = Presence.objects.filter(pk__in=[one.pk for one in pages])
+    with transaction.atomic():
+        if mine.update(seen_at=timezone.now()) == len(pages):
+            return
+        known = set(mine.values_list("pk", flat=True))
+        new = [one for one in pages if one.pk not in known]
+        Presence.objects.gone().delete()
+        Presence.objects.bulk_create(new, ignore_conflicts=True)
+        for one in {presence.case_id: presence for presence in new}.values():
+            _tell(one)
 
 
-def presence_keep(*, presence: Presence) -> None:
-    """The page is still open; it may have been forgotten meanwhile, while the database was away."""
-    presence.seen_at = timezone.now()
-    presence.save()
-
-
-def presence_end(*, presence: Presence) -> None:
-    presence.delete()
-    _tell(presence)
+def presence_end(presence_id: uuid.UUID) -> None:
+    """The page was closed, if it was ever open."""
+    for presence in Presence.objects.filter(pk=presence_id).select_related("case"):
+        presence.delete()
+        _tell(presence)
 
 
 def _tell(presence: Presence) -> None:

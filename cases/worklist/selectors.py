@@ -83,7 +83,7 @@ def lists_followed(user: Any) -> QuerySet[Institution]:
     )
 
 
-def list_version(institution: Institution) -> str:
+def list_version(institution: Any) -> str:
     """Of an institution of `lists_followed`: it differs as soon as its work list may show something else."""
     facts = [getattr(institution, name) for name in ("changed_at", "here", "opened_at")]
     return hashlib.sha256(str(facts).encode()).hexdigest()[:16]

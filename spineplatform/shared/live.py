@@ -10,25 +10,28 @@ import asyncio
 import logging
 import os
 import threading
-from importlib import import_module
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from channels.layers import get_channel_layer
-from django.conf import settings
-from django.contrib.auth import get_user
-from django.db import close_old_connections
-from django.http import HttpRequest
 from django.utils import translation
 
-from spineplatform.shared.errors import NotFound, UserError
+from spineplatform.shared.errors import UserError
+from spineplatform.shared.gathering import SOON, Gathering, Once
+from spineplatform.shared.pools import in_pool
+from spineplatform.shared.sessions import SESSIONS
 from spineplatform.shared.words import language_of
 
 log = logging.getLogger(__name__)
 UNAUTHENTICATED, NOT_FOUND = 4401, 4404
 # Nothing to see any more by this session: the page opens the WebSocket again and is told why, or goes on by a new one.
 OPEN_AGAIN = 4000
+# An ended session ends its WebSockets within about so long, also where nothing is told.
+SESSION_SECONDS = 5.0
+# Which part of its pause a look that nobody waits for may be put off, to be shared.
+PATIENCE = 0.2
+LOOKS = Once()
 
 
 def send(group: str, message: dict[str, Any]) -> None:
@@ -121,7 +124,7 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channel
             return
         # Joined before the look, so that nothing is missed in between; its messages wait until this has ended.
         await self._join()
-        seen = await self.ask(self.look)
+        seen = await self.see()
         if seen is None:
             await self._leave()
             await self.close(code=NOT_FOUND)
@@ -153,15 +156,31 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channel
         await self._tell()
 
     async def _follow(self) -> None:
+        """Look again now and then, in no hurry; between the looks see whether the session has ended."""
+        waited = 0.0
         while True:
-            await asyncio.sleep(self.refresh_seconds)
-            if await self._tell():
+            pause = min(SESSION_SECONDS, self.refresh_seconds - waited)
+            await asyncio.sleep(pause)
+            waited += pause
+            if waited >= self.refresh_seconds:
+                waited = 0.0
+                if await self._tell(within=self.refresh_seconds * PATIENCE):
+                    return
+            elif await self._has_logged_out():
+                await self.close(code=OPEN_AGAIN)
                 return
 
-    async def _tell(self) -> bool:
+    async def _has_logged_out(self) -> bool:
+        try:
+            return not await self.is_signed_in(within=SESSION_SECONDS * PATIENCE)
+        except Exception as error:  # noqa: BLE001 - the database may be restarting: the next round sees it
+            log.info("live_not_read group=%s error=%s", self.group(), type(error).__name__)
+            return False
+
+    async def _tell(self, *, within: float = SOON) -> bool:
         """Look and send what there is to see; True once nothing more can come."""
         try:
-            seen = await self.ask(self.look)
+            seen = await self.see(within=within)
         except Exception as error:  # noqa: BLE001 - the database may be restarting: the next round sees it
             log.info("live_not_read group=%s error=%s", self.group(), type(error).__name__)
             return False
@@ -178,36 +197,46 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channel
             return True
         return self.is_over(seen)
 
+    # --- asking -------------------------------------------------------------------------------------------------------
+    async def see(self, *, within: float = SOON) -> dict[str, Any] | None:
+        """What `look` sees, through the door; several connections of one person share a look.
+
+        Args:
+            within: seconds it may take to begin, so that others can join.
+        """
+        key = type(self), self.group(), self.user.pk, language_of(self.scope)
+        look = self._in_language(self.look)
+        seen: dict[str, Any] | None = await self._through_the_door(lambda: LOOKS.ask(key, look), within)
+        return seen
+
+    async def join(self, gathering: Gathering[Any, Any], question: Any, *, within: float = SOON) -> Any:
+        """The answer to ``question`` by one look for all who ask; None as in `ask`."""
+        return await self._through_the_door(lambda: gathering.ask(question, within=within), within)
+
     async def ask(self, question: Any, *args: Any) -> Any:
         """What ``question`` answers in a thread; None where it raises a UserError or the person has logged out."""
+        return await self._through_the_door(lambda: self.in_thread(question, *args))
+
+    async def _through_the_door(self, answer: Callable[[], Awaitable[Any]], within: float = SOON) -> Any:
         try:
-            return await self.in_thread(self._answer, question, *args)
+            return await answer() if await self.is_signed_in(within) else None
         except UserError:
             return None
 
-    def _answer(self, question: Any, *args: Any) -> Any:
-        if not is_signed_in(self.scope):
-            raise NotFound
-        return question(*args)
+    async def is_signed_in(self, within: float = SOON) -> bool:
+        """Whether the session that opened the WebSocket is still the person's."""
+        session = self.scope.get("session")
+        if session is None:
+            return True  # the person did not come by a session
+        return bool(session.session_key) and await SESSIONS.ask((session.session_key, self.user.pk), within=within)
 
     async def in_thread(self, work: Any, *args: Any) -> Any:
         """Call ``work``, which may query the database, in the listener's language."""
-        return await sync_to_async(self._work)(work, *args)
+        return await in_pool(self._in_language(work), *args)
 
-    def _work(self, work: Any, *args: Any) -> Any:
-        close_old_connections()
-        try:
+    def _in_language(self, work: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any) -> Any:
             with translation.override(language_of(self.scope)):
                 return work(*args)
-        finally:
-            close_old_connections()
 
-
-def is_signed_in(scope: dict[str, Any]) -> bool:
-    """Whether the session that opened the WebSocket is still the person's: it ends by logging out, by a new password
-    and by its age."""
-    if "session" not in scope:
-        return True  # the person did not come by a session
-    request = HttpRequest()
-    request.session = import_module(settings.SESSION_ENGINE).SessionStore(scope["session"].session_key)
-    return bool(get_user(request).pk == scope["user"].pk)
+        return run

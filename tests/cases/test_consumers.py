@@ -26,7 +26,7 @@ from cases.models.presence import FORGOTTEN_AFTER_SECONDS
 from cases.states import case_mark_segmented
 from cases.telling import case_group, list_group, person_group, tell_changed
 from cases.worklist.assigning import To, cases_assign
-from cases.worklist.presence import others_at, presence_begin, presence_keep
+from cases.worklist.presence import others_at, presences_keep
 from cases.worklist.selectors import list_version, lists_followed
 from spineplatform.shared.live import NOT_FOUND, OPEN_AGAIN, UNAUTHENTICATED
 from spineplatform.shared.runs import RunState
@@ -224,9 +224,9 @@ def test_whoever_has_left_is_told_nothing_more(leave: Callable[[Client, User], N
 def test_a_page_that_was_forgotten_while_it_was_open_is_seen_again() -> None:
     case = factories.case()
     kim, anna = (factories.user(Role.CLINICIAN, institution=case.institution) for _ in range(2))
-    presence = presence_begin(case=case, actor=kim)
+    presence = factories.presence(case, kim)
     Presence.objects.all().delete()
-    presence_keep(presence=presence)
+    presences_keep([presence])
     assert others_at(case, anna) == [kim.display_name()]
 
 
@@ -356,19 +356,19 @@ def test_a_page_that_opens_while_the_broker_is_away_is_asked_to_open_its_connect
 def test_a_page_whose_process_died_is_forgotten_after_a_while() -> None:
     case = factories.case()
     kim, anna = (factories.user(Role.CLINICIAN, institution=case.institution) for _ in range(2))
-    presence_begin(case=case, actor=kim)
+    factories.presence(case, kim)
     assert others_at(case, anna) == [kim.display_name()]
     long_ago = timezone.now() - timedelta(seconds=FORGOTTEN_AFTER_SECONDS)
     Presence.objects.update(seen_at=long_ago)
     assert others_at(case, anna) == []
-    presence_begin(case=case, actor=anna)
+    factories.presence(case, anna)
     assert [one.user for one in Presence.objects.all()] == [anna]
 
 
 def test_the_work_list_says_who_has_a_case_open() -> None:
     case = factories.case()
     kim, anna = (factories.user(Role.CLINICIAN, institution=case.institution) for _ in range(2))
-    presence_begin(case=case, actor=kim)
+    factories.presence(case, kim)
     client = Client()
     client.force_login(anna, backend="django.contrib.auth.backends.ModelBackend")
     assert f"opened by {kim.display_name()}" in client.get(reverse("cases:list")).content.decode()

@@ -19,7 +19,7 @@ from cases.review.reviewing import NewReview, case_open, review_sign
 from cases.states import case_mark_segmented
 from cases.worklist.assigning import To, cases_assign
 from cases.worklist.grouping import group_change, group_create, group_delete
-from cases.worklist.presence import presence_begin, presence_end
+from cases.worklist.presence import presence_end
 from cases.worklist.selectors import list_version, lists_followed
 from tests import factories
 
@@ -95,7 +95,7 @@ def group_removed(case: Case, kim: User) -> None:
 
 
 def begun(case: Case, kim: User) -> None:
-    presence_begin(case=case, actor=kim)
+    factories.presence(case, kim)
 
 
 WRITES = [
@@ -137,9 +137,9 @@ def test_a_change_that_is_committed_after_a_later_one_makes_another_version(case
 
 
 def test_a_page_that_is_closed_again_makes_another_version_too(case: Case, kim: User, anna: User) -> None:
-    presence = presence_begin(case=case, actor=kim)
+    presence = factories.presence(case, kim)
     before = version(anna)
-    presence_end(presence=presence)
+    presence_end(presence.pk)
     assert version(anna) != before
 
 
@@ -150,7 +150,7 @@ def test_what_a_list_does_not_show_leaves_its_version(case: Case, kim: User, ann
     case_mark_segmented(case=case)
     comment_write(series=case.series.get(), actor=kim, text="Well drawn.")
     factories.annotation(of=case.series.get(), author=kim)
-    presence_begin(case=case, actor=anna)  # a list says only who else is there
+    factories.presence(case, anna)  # a list says only who else is there
     stranger = factories.case(state="imported")
     case_mark_segmented(case=stranger)
     assert version(anna) == before
