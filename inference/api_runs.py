@@ -26,7 +26,7 @@ from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
 from spineplatform.shared.runs import Run, RunState, run_cancel, run_retry
 from training.access import dataset_run_get, evaluation_get, training_get, version_get
-from training.models import ModelVersion
+from training.evaluations.api import VersionName
 
 
 @dataclass(frozen=True)
@@ -73,19 +73,11 @@ class RunDetailOut(RunOut):
         return reverse("api:run", args=[run.kind, run.pk])
 
 
-class VersionBrief(serializers.ModelSerializer[ModelVersion]):
-    name = serializers.CharField(source="__str__")
-
-    class Meta:
-        model = ModelVersion
-        fields = ["id", "number", "name"]
-
-
 class InferenceRunOut(RunDetailOut):
     """``mask`` is the mask that the run made, null until it has succeeded."""
 
     series = serializers.UUIDField(source="series_id")
-    model_version = VersionBrief()
+    model_version = VersionName()
     mask = serializers.SerializerMethodField()
 
     @extend_schema_field(serializers.UUIDField(allow_null=True))
@@ -94,15 +86,16 @@ class InferenceRunOut(RunDetailOut):
         return str(prediction.annotation_id) if prediction else None
 
 
-def run_answer(run: Run) -> dict[str, Any]:
-    return dict((InferenceRunOut if isinstance(run, InferenceRun) else RunDetailOut)(run).data)
+def run_answer(run: Run, request: Request) -> dict[str, Any]:
+    answer = InferenceRunOut if isinstance(run, InferenceRun) else RunDetailOut
+    return dict(answer(run, context={"request": request}).data)
 
 
 class RunView(APIView):
     @extend_schema(operation_id="run_get", parameters=[KIND], responses=RunDetailOut)
     def get(self, request: Request, kind: str, run_id: str) -> Response:
         """One run. A segmentation also tells its series, model version and mask."""
-        return Response(run_answer(_door(kind).get(request.user, run_id)))
+        return Response(run_answer(_door(kind).get(request.user, run_id), request))
 
 
 class RunCancelView(APIView):
@@ -117,7 +110,7 @@ class RunCancelView(APIView):
         door = _door(kind)
         run = door.get(request.user, run_id, door.starts)
         run_cancel(run=run, actor=request.user)
-        return Response(run_answer(run))
+        return Response(run_answer(run, request))
 
 
 class RunRetryView(APIView):
@@ -132,7 +125,7 @@ class RunRetryView(APIView):
         door = _door(kind)
         run = door.get(request.user, run_id, door.starts)
         run_retry(run=run, actor=request.user)
-        return Response(run_answer(run))
+        return Response(run_answer(run, request))
 
 
 # --- segmentations ----------------------------------------------------------------------------------------------------
@@ -173,6 +166,6 @@ class SegmentView(APIView):
         version = version_get(request.user, wanted) if wanted else None
         going = set(series.inference_runs.unfinished().values_list("pk", flat=True))
         run = inference_start(series=series, actor=request.user, model_version=version)
-        body = run_answer(run)
+        body = run_answer(run, request)
         answer = status.HTTP_200_OK if run.pk in going else status.HTTP_202_ACCEPTED
         return Response(body, status=answer, headers={"Location": body["url"]})

@@ -22,11 +22,12 @@ from cases.services import annotation_upload
 from cases.viewing import series_viewed
 from cases.worklist.api import SeriesOut
 from inference.api_comparisons import ComparisonOut
-from inference.api_runs import InferenceRunOut, VersionBrief
+from inference.api_runs import InferenceRunOut
 from inference.models import Prediction
 from inference.selectors import SeriesResults, series_results
 from spineplatform.shared.api import ReceivingView, checked
 from spineplatform.shared.api_schema import problems
+from training.evaluations.api import VersionName
 
 MADE_BY = ("author", "prediction__model_version")
 
@@ -39,7 +40,7 @@ class DeviationOut(serializers.Serializer[Any]):
 class PredictionOut(serializers.ModelSerializer[Prediction]):
     """``deviations``: in what the series is far outside of the images that the version learned from."""
 
-    model_version = VersionBrief()
+    model_version = VersionName()
     deviations = DeviationOut(many=True)
 
     class Meta:
@@ -58,7 +59,7 @@ class MaskDetailOut(MaskOut):
     @extend_schema_field(PredictionOut(allow_null=True))
     def get_prediction(self, mask: Annotation) -> Any:
         prediction = getattr(mask, "prediction", None)
-        return PredictionOut(prediction).data if prediction else None
+        return PredictionOut(prediction, context=self.context).data if prediction else None
 
 
 class SeriesDetailOut(serializers.Serializer[SeriesResults]):
@@ -76,7 +77,7 @@ class SeriesView(APIView):
         """Geometry and warnings of a series, its masks, runs and comparisons."""
         series = series_get(request.user, series_id)
         series_viewed(series, request.user)
-        return Response(SeriesDetailOut(series_results(series, request.user)).data)
+        return Response(SeriesDetailOut(series_results(series, request.user), context={"request": request}).data)
 
 
 # --- masks ------------------------------------------------------------------------------------------------------------
@@ -126,7 +127,7 @@ class MaskListView(ReceivingView):
         given = checked(MaskIn, request.data)
         files = received(given.pop("files"))
         mask = annotation_upload(series=series, actor=request.user, files=files, **given)
-        body = MaskDetailOut(mask).data
+        body = MaskDetailOut(mask, context={"request": request}).data
         return Response(body, status=status.HTTP_201_CREATED, headers={"Location": body["url"]})
 
 
@@ -134,4 +135,4 @@ class MaskView(APIView):
     @extend_schema(operation_id="mask_get", responses=MaskDetailOut)
     def get(self, request: Request, mask_id: str) -> Response:
         """One mask: how large it is, and who or what made it."""
-        return Response(MaskDetailOut(annotation_get(request.user, mask_id)).data)
+        return Response(MaskDetailOut(annotation_get(request.user, mask_id), context={"request": request}).data)

@@ -45,7 +45,7 @@ class DemoResult:
     case: str
     slices: int
     seconds: float
-    model_version: int
+    model_version: str
     dice: float | None
     dice_on_training_data: bool
     url: str
@@ -84,7 +84,7 @@ def demo_run(*, institution: Institution, clinician: User, annotator: User, case
         case=str(series.case_id),
         slices=series.depth,
         seconds=round(prediction.seconds, 2),
-        model_version=prediction.model_version.number,
+        model_version=str(prediction.model_version),
         dice=None if dice is None else round(dice, 4),
         dice_on_training_data=trained_on(comparison),
         url=f"/series/{series.pk}/view/",

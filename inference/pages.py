@@ -28,7 +28,7 @@ from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import Conflict, UserError
 from spineplatform.shared.http import run_action
 from training.access import version_get
-from training.selectors import versions_usable
+from training.selectors import version_active_or_none, versions_usable
 
 
 @login_required
@@ -36,7 +36,7 @@ from training.selectors import versions_usable
 def view_page(request: HttpRequest, series_id: str) -> HttpResponse:
     """The result page. Context: ``series``, ``case``, ``results`` (SeriesResults), ``mask`` (shown first, or None),
     ``to_compare`` (the reference and the predicted mask proposed), ``viewer`` (for json_script), ``versions`` (that may
-    segment), ``may_segment``, ``may_upload_mask``.
+    segment) with the ``active_version`` first, ``may_segment``, ``may_upload_mask``.
     """
     series = series_get(request.user, series_id)
     series_viewed(series, request.user)
@@ -51,7 +51,8 @@ def view_page(request: HttpRequest, series_id: str) -> HttpResponse:
         "mask": mask,
         "to_compare": _to_compare(results, mask),
         "viewer": viewer_config(series, [mask] if mask else []),
-        "versions": versions_usable(),
+        "versions": versions_usable(series.institution_id),
+        "active_version": version_active_or_none(series.institution_id),
         "may_segment": has_capability(request.user, series.institution_id, Capability.SEGMENT),
         "may_upload_mask": has_capability(request.user, series.institution_id, Capability.UPLOAD_MASK),
     }

@@ -30,10 +30,11 @@ from spineml.volume_file import SliceFileReader, SliceFileWriter
 from spineplatform.shared import storage
 from spineplatform.shared.lease import Lease
 from training.models import ModelVersion
-from training.selectors import NoActiveModel, version_active
+from training.selectors import versions_active
 
 log = logging.getLogger(__name__)
-KEPT = 2
+# Networks of so many versions stay loaded; institutions may have chosen different ones.
+KEPT = 4
 
 
 class Predictors:
@@ -81,12 +82,16 @@ predictors = Predictors()
 
 
 def warm_up() -> None:
-    """Called when the worker starts: load TensorFlow and the active model before the first run arrives."""
+    """Called when the worker starts: load TensorFlow and the active models before the first run arrives, the platform's
+    default first, as many as are kept.
+    """
     try:
-        with predictors.using(version_active()):
-            pass
-    except NoActiveModel:
-        log.warning("no_active_model")
+        active = versions_active()
+        if not active:
+            log.warning("no_active_model")
+        for version in active[:KEPT]:
+            with predictors.using(version):
+                pass
     except (DatabaseError, SpineError, OSError) as error:
         # The first run will load it, or tell a person why it cannot.
         log.warning("not_warm error=%s", type(error).__name__)
@@ -156,7 +161,7 @@ def _record(run: InferenceRun, path: Path, stored: list[str], made: Made, unlike
         series=run.series,
         path=path,
         stored=stored,
-        origin=MaskOrigin(AnnotationSource.MODEL, label=f"Model {version}"),
+        origin=MaskOrigin(AnnotationSource.MODEL, label=f"Model {version.name_at(run.institution_id)}"),
         summary=made.summary,
     )
     Prediction.objects.create(

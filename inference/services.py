@@ -13,14 +13,20 @@ from spineml.message import message
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, UserError
 from spineplatform.shared.runs import run_enqueue, run_retry
-from training.models import ModelVersion, VersionStatus
-from training.selectors import NoActiveModel, version_active
+from training.models import ModelVersion
+from training.selectors import is_usable, version_active, version_active_or_none
 
 
 class ModelRetired(Conflict):
     """This model version is retired. Choose another."""
 
     code = "version-retired"
+
+
+class ModelNotOffered(Conflict):
+    """This model version may not be used at the institution of the series. Choose one of its own or of the platform."""
+
+    code = "version-not-offered"
 
 
 class NotComparable(UserError):
@@ -30,16 +36,19 @@ class NotComparable(UserError):
 
 
 def inference_start(*, series: Series, actor: Any, model_version: ModelVersion | None = None) -> InferenceRun:
-    """Queue a segmentation with the named version, or the active one. A run that is already going is returned.
+    """Queue a segmentation with the named version, or the one that is active at the institution of the series. A run
+    that is already going is returned.
 
     Raises:
         Forbidden, NotFound: ``actor`` may not segment there.
-        NoActiveModel, ModelRetired: no usable version.
+        NoActiveModel, ModelRetired, ModelNotOffered: no usable version.
     """
     require(actor, series.institution_id, Capability.SEGMENT)
-    version = model_version or version_active()
-    if version.status == VersionStatus.RETIRED:
+    version = model_version or version_active(series.institution_id)
+    if version.retired:
         raise ModelRetired
+    if not is_usable(version, series.institution_id):
+        raise ModelNotOffered
     return _queue(series, version, actor)
 
 
@@ -72,11 +81,9 @@ def segment_imported(sender: Any, *, series: Series, run: ImportRun, **kwargs: A
     """Receiver of ``cases.signals.series_imported``: segment at once when the upload asked for it."""
     if not run.upload.options.get("segment", True):
         return
-    try:
-        version = version_active()
-    except NoActiveModel:
-        return
-    _queue(series, version, run.requested_by)
+    version = version_active_or_none(series.institution_id)
+    if version is not None:
+        _queue(series, version, run.requested_by)
 
 
 def comparison_start(*, reference: Annotation, predicted: Annotation, actor: Any) -> ComparisonRun:

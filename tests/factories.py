@@ -41,7 +41,7 @@ from spineml.model_file import SPEC_ATTRIBUTE, ModelSpec, stored_name
 from spineml.volume import Geometry, Mask, Volume
 from spineplatform.shared import storage
 from spineplatform.shared.runs import RunState
-from training.models import SPINE_CT, ModelVersion, VersionStatus
+from training.models import SPINE_CT, ActiveVersion, ModelVersion
 
 PASSWORD = "vertebra-prominens-7"
 DEPTH, HEIGHT, WIDTH = 5, 24, 32
@@ -198,24 +198,29 @@ def run_values(state: RunState) -> dict[str, Any]:
 
 
 # --- training ---------------------------------------------------------------------------------------------------------
-def model_version(*, status: VersionStatus = VersionStatus.CANDIDATE, **fields: Any) -> ModelVersion:
-    """The row of a version. Its file is not a model: tests that load one register a real file instead."""
+def model_version(**fields: Any) -> ModelVersion:
+    """The row of a version, the platform's unless ``owner`` says otherwise. Its file is not a model: tests that load
+    one register a real file instead.
+    """
     number = next(_numbers)
     content = f"model {number}".encode()
     values = {
         "task": SPINE_CT,
         "number": number,
-        "status": status,
         "file": staged(content),
         "size": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
         "spec": {"task": SPINE_CT, "data": {"pixel_hashes": []}},
+        "flaw": "",
     }
     return ModelVersion.objects.create(**{**values, **fields})
 
 
-def active_version() -> ModelVersion:
-    return model_version(status=VersionStatus.ACTIVE)
+def active_version(*, at: Institution | None = None, **fields: Any) -> ModelVersion:
+    """A version that segments at one institution, or as the platform's default at all."""
+    version = model_version(**fields)
+    ActiveVersion.objects.update_or_create(institution=at, task=version.task, defaults={"version": version})
+    return version
 
 
 def model_file(path: Path, **spec: Any) -> Path:

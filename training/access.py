@@ -1,4 +1,4 @@
-"""The door to model versions. They belong to the platform, not to an institution."""
+"""The door to model versions, and to what is made with them. A version belongs to an institution or to the platform."""
 
 from __future__ import annotations
 
@@ -12,22 +12,60 @@ from cases.models import Patient
 from spineml.message import message
 from spineplatform.shared.errors import Forbidden, NotFound
 from training.models import Dataset, DatasetRun, EvaluationRun, ModelVersion, TrainingRun
+from training.selectors import as_seen_by, known_to, places_of, versions_seen
+
+TRAINING = ("dataset", "base__owner", "version__owner", "requested_by")
 
 
 def version_get(
     user: Any, version_id: uuid.UUID | str, capability: Capability = Capability.VIEW_MODELS
 ) -> ModelVersion:
-    """Fetch a version.
+    """Fetch a version of the user's institutions, of the platform, or one that is shared with them, as they see it.
 
     Raises:
+        NotFound: no such version, or another institution's.
         Forbidden: no role of the user includes ``capability``.
-        NotFound: no such version.
     """
-    require_anywhere(user, capability)
     try:
-        return ModelVersion.objects.select_related("parent", "created_by", "training_run__dataset").get(pk=version_id)
+        found = versions_seen(user).select_related("training_run__dataset").get(pk=version_id)
     except (ModelVersion.DoesNotExist, ValidationError, ValueError):
         raise NotFound from None
+    if capability is not Capability.VIEW_MODELS:
+        require_anywhere(user, capability)
+    return as_seen_by(user, [found])[0]
+
+
+def version_get_kept(user: Any, version_id: uuid.UUID | str) -> ModelVersion:
+    """Fetch a version to write about it, which only its owner may (see `version_kept_by`)."""
+    version = version_get(user, version_id)
+    version_kept_by(user, version)
+    return version
+
+
+def version_kept_by(user: Any, version: ModelVersion) -> None:
+    """Raise Forbidden unless the user manages models at the version's institution, or runs the platform for its own."""
+    if version.owner_id is None:
+        if not user.is_superuser:
+            raise Forbidden(message("This version is the platform's. Ask whoever runs the platform to change it."))
+        return
+    if not institutions_with(user, Capability.MANAGE_MODELS).filter(pk=version.owner_id).exists():
+        if institutions_with(user, Capability.VIEW_MODELS).filter(pk=version.owner_id).exists():
+            require(user, version.owner_id, Capability.MANAGE_MODELS)
+        raise Forbidden(message("Only the institution that made this version may do this."))
+
+
+def version_get_file(user: Any, version_id: uuid.UUID | str) -> ModelVersion:
+    """Fetch a version whose file the user may have: one of their institution, or of the platform; not a shared one."""
+    version = version_get(user, version_id, Capability.MANAGE_MODELS)
+    if version.owner_id is not None:
+        version_kept_by(user, version)
+    return version
+
+
+def platform_required(user: Any) -> None:
+    """Raise Forbidden unless the user runs the platform."""
+    if not (user.is_active and user.is_superuser):
+        raise Forbidden(message("Only whoever runs the platform may do this."))
 
 
 def evaluation_get(
@@ -36,15 +74,16 @@ def evaluation_get(
     """Fetch an evaluation, for whoever has the right at one of its data set's institutions.
 
     Raises:
-        NotFound: no such evaluation, or the user belongs to none of these institutions.
+        NotFound: no such evaluation, or the user belongs to none of these institutions or may not see the version.
         Forbidden: a member whose roles do not include ``capability``.
     """
     try:
-        run = EvaluationRun.objects.select_related("version", "dataset", "requested_by").get(pk=run_id)
+        run = EvaluationRun.objects.select_related("version__owner", "dataset", "requested_by").get(pk=run_id)
     except (EvaluationRun.DoesNotExist, ValidationError, ValueError):
         raise NotFound from None
     places = {run.institution_id, *run.dataset.institutions.values_list("pk", flat=True)}
-    if not institutions_with(user, Capability.VIEW_MODELS).filter(pk__in=places).exists():
+    seen = institutions_with(user, Capability.VIEW_MODELS)
+    if not seen.filter(pk__in=places).exists() or not ModelVersion.objects.filter(known_to(seen), pk=run.version_id):
         raise NotFound
     if not institutions_with(user, capability).filter(pk__in=places).exists():
         raise Forbidden(
@@ -95,14 +134,14 @@ def dataset_run_get(user: Any, run_id: uuid.UUID | str, capability: Capability =
 
 
 def training_get(user: Any, run_id: uuid.UUID | str, capability: Capability = Capability.VIEW_MODELS) -> TrainingRun:
-    """Fetch a training through the door of its data set.
+    """Fetch a training of the user's institution, through the door of its data set.
 
     Raises:
-        NotFound: no such training, or the user belongs to none of the institutions of its data set.
+        NotFound: no such training, or the user does not belong to the institution whose version it makes.
         Forbidden: a member whose roles do not include ``capability`` at all of them.
     """
     try:
-        run = TrainingRun.objects.select_related("dataset", "base", "version", "requested_by").get(pk=run_id)
+        run = TrainingRun.objects.select_related(*TRAINING).get(pk=run_id, institution__in=places_of(user))
     except (TrainingRun.DoesNotExist, ValidationError, ValueError):
         raise NotFound from None
     dataset_get(user, run.dataset_id, capability)

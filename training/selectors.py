@@ -1,14 +1,20 @@
-"""Reads that span model versions."""
+"""Reads that span model versions: who may see and use which, and which one segments where."""
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Case, QuerySet, When
+from django.db.models import Case, F, Q, QuerySet, When
+from django.utils.translation import gettext as _
 
-from accounts.access import Capability, require_anywhere
+from accounts.access import Capability, institutions_with, require_anywhere
+from accounts.models import Institution
 from spineplatform.shared.errors import Conflict
-from training.models import SPINE_CT, ModelVersion, VersionStatus
+from training.models import SPINE_CT, ActiveVersion, ModelVersion, VersionShare
+
+Places = Iterable[uuid.UUID] | QuerySet[Institution]
 
 
 class NoActiveModel(Conflict):
@@ -17,25 +23,117 @@ class NoActiveModel(Conflict):
     code = "no-active-model"
 
 
+# --- who may see which ------------------------------------------------------------------------------------------------
+def offered_to(places: Places) -> Q:
+    """Versions that these institutions may choose: their own, the platform's, and those shared with them."""
+    shared = VersionShare.objects.filter(institution__in=places).values("version")
+    return Q(owner__isnull=True) | Q(owner__in=places) | Q(pk__in=shared)
+
+
+def known_to(places: Places) -> Q:
+    """The same, and what is active there although it is shared no longer: it goes on until another one is chosen."""
+    return offered_to(places) | Q(pk__in=ActiveVersion.objects.filter(institution__in=places).values("version"))
+
+
+def places_of(user: Any) -> list[uuid.UUID]:
+    """The institutions whose versions the user may see."""
+    return list(institutions_with(user, Capability.VIEW_MODELS).values_list("pk", flat=True))
+
+
 def versions_seen(user: Any) -> QuerySet[ModelVersion]:
-    """All versions, newest first, for whoever may see models."""
-    require_anywhere(user, Capability.VIEW_MODELS)
-    return ModelVersion.objects.select_related("parent", "created_by").order_by("-created_at", "-id")
-
-
-def version_active(task: str = SPINE_CT) -> ModelVersion:
-    """The version that segments unless another is named.
+    """The versions that the user may see, newest first. Whoever runs the platform sees the platform's.
 
     Raises:
-        NoActiveModel: none is active.
+        Forbidden: no role of the user includes it.
     """
-    active = ModelVersion.objects.filter(task=task, status=VersionStatus.ACTIVE).first()
+    if not user.is_superuser:
+        require_anywhere(user, Capability.VIEW_MODELS)
+    found = ModelVersion.objects.filter(known_to(places_of(user))).select_related("parent", "created_by", "owner")
+    return found.order_by("-created_at", "-id")
+
+
+def name_for(user: Any, version: ModelVersion) -> str:
+    """Without its owner where the user has one institution, and the version is that one's; asked for once a request."""
+    if not hasattr(user, "places_of_versions"):
+        user.places_of_versions = places_of(user)
+    places: list[uuid.UUID] = user.places_of_versions
+    return version.name_at(places[0] if len(places) == 1 else None)
+
+
+def as_seen_by(user: Any, versions: Iterable[ModelVersion]) -> list[ModelVersion]:
+    """The versions with what depends on who looks: where they are active, and whether they are another institution's.
+
+    Of such a version notes, people, trainings and parents are not shown, nor is a parent of somebody else's.
+    """
+    found = list(versions)
+    names = dict(institutions_with(user, Capability.VIEW_MODELS).values_list("pk", "name"))
+    chosen, defaults = _chosen(names)
+    parents = {one.parent_id for one in found if one.parent_id}
+    known = set(ModelVersion.objects.filter(known_to(names), pk__in=parents).values_list("pk", flat=True))
+    for one in found:
+        default = defaults.get(one.task)
+        one.is_default = default == one.pk
+        active = [name for pk, name in names.items() if chosen.get((pk, one.task), default) == one.pk]
+        one.active_at = tuple(sorted(active)) if names or not one.is_default else (_("the platform"),)
+        one.is_foreign = one.owner_id is not None and one.owner_id not in names
+        one.seen_parent = one.parent if one.parent_id in known and not one.is_foreign else None
+    return found
+
+
+def active_for(user: Any) -> set[uuid.UUID]:
+    """The versions that segment at the user's institutions."""
+    places = places_of(user)
+    chosen, defaults = _chosen(places)
+    tasks = {task for _place, task in chosen} | set(defaults)
+    found = {chosen.get((place, task), defaults.get(task)) for place in places for task in tasks}
+    return {one for one in found if one is not None}
+
+
+def _chosen(places: Iterable[uuid.UUID]) -> tuple[dict[tuple[uuid.UUID, str], uuid.UUID], dict[str, uuid.UUID]]:
+    """The active versions by institution and task, and the platform's default by task."""
+    rows = ActiveVersion.objects.filter(institution__in=list(places))
+    chosen = {(row.institution_id, row.task): row.version_id for row in rows if row.institution_id}
+    defaults = ActiveVersion.objects.filter(institution__isnull=True)
+    return chosen, {row.task: row.version_id for row in defaults}
+
+
+# --- which one segments -----------------------------------------------------------------------------------------------
+def version_active(institution_id: uuid.UUID | None, task: str = SPINE_CT) -> ModelVersion:
+    """The version that segments at the institution unless another is named: its choice, or the platform's default.
+
+    Raises:
+        NoActiveModel: there is neither.
+    """
+    rows = ActiveVersion.objects.filter(Q(institution=institution_id) | Q(institution__isnull=True), task=task)
+    own_first = rows.select_related("version__owner").order_by(F("institution").asc(nulls_last=True))
+    active = own_first.first()
     if active is None:
         raise NoActiveModel
-    return active
+    return active.version
 
 
-def versions_usable(task: str = SPINE_CT) -> QuerySet[ModelVersion]:
-    """The versions that may segment, the active one first."""
-    rank = Case(When(status=VersionStatus.ACTIVE, then=0), default=1)
-    return ModelVersion.objects.filter(task=task).exclude(status=VersionStatus.RETIRED).order_by(rank, "-number")
+def version_active_or_none(institution_id: uuid.UUID | None, task: str = SPINE_CT) -> ModelVersion | None:
+    try:
+        return version_active(institution_id, task)
+    except NoActiveModel:
+        return None
+
+
+def versions_active(task: str = SPINE_CT) -> list[ModelVersion]:
+    """Every version that segments somewhere, the platform's default first."""
+    rows = ActiveVersion.objects.filter(task=task).select_related("version")
+    found = {row.version_id: row.version for row in rows.order_by(F("institution").asc(nulls_first=True))}
+    return list(found.values())
+
+
+def versions_usable(institution_id: uuid.UUID, task: str = SPINE_CT) -> list[ModelVersion]:
+    """The versions that may segment at the institution, the active one first."""
+    active = version_active_or_none(institution_id, task)
+    rank = Case(When(pk=active.pk if active else None, then=0), default=1)
+    rows = ModelVersion.objects.filter(known_to([institution_id]), task=task, retired=False).select_related("owner")
+    return list(rows.order_by(rank, "-created_at", "-id"))
+
+
+def is_usable(version: ModelVersion, institution_id: uuid.UUID) -> bool:
+    """True when the version may be used at the institution, retired or not."""
+    return ModelVersion.objects.filter(known_to([institution_id]), pk=version.pk).exists()

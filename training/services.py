@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Q
+from django.utils import timezone
 
-from accounts.access import Capability, require_anywhere
+from accounts.access import Capability, institution_named_or_only, require
+from accounts.models import Institution
 from spineml import model_file
 from spineml.errors import ModelFileRejected
 from spineml.message import message
@@ -20,8 +23,15 @@ from spineml.model_file import ModelSpec
 from spineml.preprocess import Preprocess
 from spineplatform.shared import audit, isolated, storage
 from spineplatform.shared.errors import Conflict
-from spineplatform.shared.models import AuditEvent
-from training.models import SPINE_CT, ModelVersion, Promotion, PromotionKind, VersionStatus
+from training.models import (
+    SPINE_CT,
+    ActiveVersion,
+    ModelVersion,
+    Promotion,
+    PromotionKind,
+    VersionCounter,
+)
+from training.selectors import version_active_or_none
 
 REGISTER_LOCK = "LOCK TABLE training_modelversion IN SHARE ROW EXCLUSIVE MODE"
 
@@ -32,26 +42,53 @@ class VersionRetired(Conflict):
     code = "version-retired"
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Whose a new version is (None: the platform's), who brought it, and what people should know about it.
+
+    ``number`` is the one it should have, such as that of a shipped file; a number that was given before is not.
+    """
+
+    owner: Institution | None = None
+    made_by: Any = None
+    notes: str = ""
+    number: int | None = None
+
+
 def version_register(
-    *, path: Path, actor: Any = None, notes: str = "", activate: bool = False, preprocess: Preprocess | None = None
+    *,
+    path: Path,
+    actor: Any = None,
+    institution: Institution | None = None,
+    notes: str = "",
+    activate: bool = False,
+    preprocess: Preprocess | None = None,
 ) -> ModelVersion:
     """Check the HDF5 file at ``path`` without executing anything, keep a copy, and number it. Idempotent by hash.
 
-    A file that Keras 2 wrote is made into one of this platform; ``preprocess`` says how its images were prepared.
+    It belongs to ``institution``, or to the only one where ``actor`` manages models; without an actor to the platform,
+    and ``activate`` makes it the platform's default. A file that Keras 2 wrote is made into one of this platform;
+    ``preprocess`` says how its images were prepared.
 
     Raises:
         ModelFileRejected: with what is wrong with the file.
+        InstitutionNeeded, Forbidden, NotFound: ``actor`` may not register versions there.
     """
     if actor is not None:
-        require_anywhere(actor, Capability.MANAGE_MODELS)
+        chosen = institution.pk if institution else None
+        institution = institution_named_or_only(actor, chosen, Capability.MANAGE_MODELS)
+    return _register(path, Origin(institution, actor, notes), activate=activate, preprocess=preprocess)
+
+
+def _register(path: Path, origin: Origin, *, activate: bool, preprocess: Preprocess | None = None) -> ModelVersion:
     with (
         judged(path, preprocess) as (ours, judgement),
         storage.stored_or_removed() as stored,
         transaction.atomic(),
     ):
-        version = version_record(path=ours, stored=stored, made_by=actor, notes=notes, judgement=judgement)
+        version = version_record(path=ours, stored=stored, origin=origin, judgement=judgement)
         if activate:
-            version_activate(version=version, actor=actor)
+            version_activate(version=version, institution=origin.owner, actor=origin.made_by)
     return version
 
 
@@ -87,9 +124,10 @@ def judged(path: Path, preprocess: Preprocess | None = None) -> Iterator[tuple[P
 
 
 def version_record(
-    *, path: Path, stored: list[str], made_by: Any, notes: str = "", judgement: Judgement | None = None
+    *, path: Path, stored: list[str], origin: Origin, judgement: Judgement | None = None
 ) -> ModelVersion:
-    """The version of the file at ``path``, new unless this very file is known; to be called inside a transaction.
+    """The version of the file at ``path``, new unless its owner or the platform has this very file; to be called inside
+    a transaction.
 
     The name of its copy goes into ``stored`` (`spineplatform.shared.storage.stored_or_removed`). A file that this
     process has made itself needs no ``judgement``.
@@ -100,7 +138,7 @@ def version_record(
     judgement = judgement or Judgement(model_file.inspect(path), model_file.sha256_of(path))
     spec, sha256 = judgement.spec, judgement.sha256
     versions_lock()
-    version = ModelVersion.objects.filter(task=spec.task, sha256=sha256).first()
+    version = _known_file(spec.task, sha256, origin.owner)
     if version is not None:
         return version
     with storage.work_folder("model") as folder:
@@ -110,17 +148,30 @@ def version_record(
     stored.append(name)
     version = ModelVersion.objects.create(
         task=spec.task,
-        number=_next_number(spec.task),
+        owner=origin.owner,
+        number=_next_number(spec.task, origin),
         file=name,
         size=path.stat().st_size,
         sha256=sha256,
         spec=spec.as_json(),
-        parent=ModelVersion.objects.filter(task=spec.task, sha256=spec.parent_sha256 or "").first(),
-        notes=notes,
-        created_by=made_by,
+        parent=_known_file(spec.task, spec.parent_sha256 or "", origin.owner),
+        notes=origin.notes,
+        created_by=origin.made_by,
     )
-    audit.record(actor=made_by, action="model.registered", object_id=version.pk, number=version.number)
+    audit.record(
+        actor=origin.made_by,
+        action="model.registered",
+        object_id=version.pk,
+        institution_id=version.owner_id,
+        number=version.number,
+    )
     return version
+
+
+def _known_file(task: str, sha256: str, owner: Institution | None) -> ModelVersion | None:
+    """The owner's or the platform's version of a file, the owner's own first; nobody is told what others have."""
+    ours = ModelVersion.objects.filter(Q(owner=owner) | Q(owner__isnull=True), task=task, sha256=sha256)
+    return ours.order_by("owner").first()
 
 
 def versions_lock() -> None:
@@ -129,18 +180,25 @@ def versions_lock() -> None:
         cursor.execute(REGISTER_LOCK)
 
 
-def _next_number(task: str) -> int:
-    """Never one that was given before, even if that version was deleted; asked for under `versions_lock`."""
-    newest = ModelVersion.objects.filter(task=task).aggregate(Max("number"))["number__max"] or 0
-    deleted = AuditEvent.objects.filter(action="model.deleted", detail__task=task)
-    numbers: list[int] = [newest, *deleted.values_list("detail__number", flat=True)]
-    return max(numbers) + 1
+def _next_number(task: str, origin: Origin) -> int:
+    """Never one that this owner gave before, even if that version was deleted; asked for under `versions_lock`."""
+    counter, _ = VersionCounter.objects.get_or_create(owner=origin.owner, task=task)
+    counter.last = max(counter.last + 1, origin.number or 0)
+    counter.save(update_fields=["last"])
+    return counter.last
 
 
 def version_activate(
-    *, version: ModelVersion, actor: Any = None, kind: str = "", gate: dict[str, Any] | None = None, reason: str = ""
+    *,
+    version: ModelVersion,
+    institution: Institution | None,
+    actor: Any = None,
+    kind: str = "",
+    gate: dict[str, Any] | None = None,
+    reason: str = "",
 ) -> Promotion | None:
-    """The bare switch: make this the version that segments and record the promotion, or None when it is already.
+    """The bare switch: make this the version that segments at ``institution``, or the platform's default without one,
+    and record the promotion; None when it is already.
 
     People go through `training.promotions.services`, which asks the gate and says ``kind``. Without one it is whoever
     runs the server: the first version, or an override.
@@ -148,32 +206,53 @@ def version_activate(
     Raises:
         VersionRetired: it must not be used any more.
     """
-    if actor is not None:
-        require_anywhere(actor, Capability.MANAGE_MODELS)
+    if actor is not None and institution is not None:
+        require(actor, institution.pk, Capability.MANAGE_MODELS)
     with transaction.atomic():
         versions_lock()
         version.refresh_from_db()
-        if version.status == VersionStatus.RETIRED:
+        if version.retired:
             raise VersionRetired
-        if version.status == VersionStatus.ACTIVE:
+        place = institution.pk if institution else None
+        previous = version_active_or_none(place, version.task)
+        if previous == version:
             return None
-        previous = ModelVersion.objects.filter(task=version.task, status=VersionStatus.ACTIVE).first()
-        if previous is not None:
-            previous.status = VersionStatus.CANDIDATE
-            previous.save(update_fields=["status"])
-        version.status = VersionStatus.ACTIVE
-        version.save(update_fields=["status"])
+        ActiveVersion.objects.update_or_create(
+            institution=institution, task=version.task, defaults={"version": version, "since": timezone.now()}
+        )
         if not kind:
             kind = PromotionKind.OVERRIDE if previous else PromotionKind.FIRST
             reason = reason or message("By whoever runs the server.")
-        audit.record(actor=actor, action="model.activated", object_id=version.pk, number=version.number, kind=str(kind))
+        audit.record(
+            actor=actor,
+            action="model.activated",
+            object_id=version.pk,
+            institution_id=place,
+            number=version.number,
+            kind=str(kind),
+        )
         return Promotion.objects.create(
-            version=version, previous=previous, kind=kind, gate=gate, reason=reason, decided_by=actor
+            institution=institution,
+            version=version,
+            previous=previous,
+            kind=kind,
+            gate=gate,
+            reason=reason,
+            decided_by=actor,
         )
 
 
 def default_version_ensure(*, folder: Path) -> ModelVersion:
-    """Register the newest shipped default model; activate it when no version is active yet."""
-    path = max(folder.glob(f"{SPINE_CT}-v*.h5"))
-    first = not ModelVersion.objects.filter(task=SPINE_CT, status=VersionStatus.ACTIVE).exists()
-    return version_register(path=path, notes=f"Shipped default model {path.stem}", activate=first)
+    """Register the newest shipped model as the platform's, by the number of its file; make it the default when there is
+    none yet.
+    """
+    path = max(folder.glob(f"{SPINE_CT}-v*.h5"), key=_shipped_number)
+    first = not ActiveVersion.objects.filter(institution__isnull=True, task=SPINE_CT).exists()
+    origin = Origin(notes=f"Shipped default model {path.stem}", number=_shipped_number(path))
+    return _register(path, origin, activate=first)
+
+
+def _shipped_number(path: Path) -> int:
+    """3 of ``spine-ct-v3.h5``."""
+    found = re.search(r"-v(\d{1,6})$", path.stem)
+    return int(found[1]) if found else 0

@@ -33,8 +33,9 @@ from django.db.models import (
     When as Condition,
 )
 from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Cast, Coalesce, Least, Now, TruncMonth, TruncWeek
+from django.db.models.functions import Cast, Coalesce, Concat, Least, Now, TruncMonth, TruncWeek
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.access import Capability, institutions_with
 from accounts.models import Institution
@@ -172,12 +173,32 @@ def acceptances(scope: Scope) -> QuerySet[Acceptance]:
     return rows.annotate(dice=dice, maker=maker, month=TruncMonth("review__created_at"))
 
 
+VERSION = "prediction__model_version"
 GROUPS = {
-    "version": "prediction__model_version__number",
+    "version": VERSION,
     "institution": "review__institution__name",
     "scanner": "maker",
     "reader": "review__reader__username",
 }
+
+
+def _named(rows: QuerySet[Acceptance], scope: Scope, group: str) -> QuerySet[Acceptance]:
+    """With the ``name`` of the group. A version's is that of `training.models.ModelVersion.name_at`: it begins with the
+    owner where that is another one, and wherever several institutions are looked at.
+    """
+    if group != "version":
+        return rows.annotate(name=F(GROUPS[group]))
+    number = Cast(f"{VERSION}__number", TextField())
+    platform = Value(_("platform v%(number)s") % {"number": ""}, TextField())
+    owner = Cast(f"{VERSION}__owner__name", TextField())
+    only = scope.institutions if len(scope.institutions) == 1 else ()
+    name = When(
+        Condition(**{f"{VERSION}__owner__isnull": True}, then=Concat(platform, number)),
+        Condition(**{f"{VERSION}__owner__in": only}, then=Concat(Value("v", TextField()), number)),
+        default=Concat(owner, Value(" v", TextField()), number),
+        output_field=TextField(),
+    )
+    return rows.annotate(name=name)
 
 
 def accepted_by(scope: Scope, group: str) -> list[dict[str, Any]]:
@@ -185,12 +206,12 @@ def accepted_by(scope: Scope, group: str) -> list[dict[str, Any]]:
     rows = acceptances(scope)
     if group == "reader" and scope.reader is not None:
         rows = rows.filter(review__reader=scope.reader)
-    return _accepted(rows.annotate(name=F(GROUPS[group])), ["name"])
+    return _accepted(_named(rows, scope, group), ["name"])
 
 
 def accepted_by_month(scope: Scope) -> list[dict[str, Any]]:
     """The same by version and month."""
-    return _accepted(acceptances(scope).annotate(name=F(GROUPS["version"])), ["name", "month"])
+    return _accepted(_named(acceptances(scope), scope, "version"), ["name", "month"])
 
 
 def _accepted(rows: QuerySet[Acceptance], by: Iterable[str]) -> list[dict[str, Any]]:

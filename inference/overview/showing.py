@@ -46,19 +46,25 @@ def charts_of(scope: Scope) -> dict[str, Chart]:
 def _by_version(title: str, rows: list[dict[str, Any]], figure: str, *, digits: int) -> Chart:
     """A line for each of the newest versions over the months in which something was approved."""
     months = sorted({row["month"] for row in rows})
-    versions = sorted({row["name"] for row in rows})[-MOST_SERIES:]
+    versions = sorted({row["name"] for row in rows}, key=_by_number)[-MOST_SERIES:]
     values = {(row["name"], row["month"]): row[figure] for row in rows}
     known = [value for value in values.values() if value is not None]
     low = 0.0 if not known or min(known) < 0.5 else 0.5 if min(known) < 0.8 else 0.8
     return Chart(
         title,
         [_month(month) for month in months],
-        [Series(f"v{version}", [values.get((version, month)) for month in months]) for version in versions],
+        [Series(version, [values.get((version, month)) for month in months]) for version in versions],
         kind="lines",
         digits=digits,
         low=low,
         high=1.0,
     )
+
+
+def _by_number(name: str) -> tuple[str, int]:
+    """“v10” after “v9”."""
+    owner, _v, number = name.rpartition("v")
+    return owner, int(number)
 
 
 def _day(day: date) -> str:
@@ -87,8 +93,6 @@ def _rows(scope: Scope, group: str) -> list[dict[str, Any]]:
 
 
 def _names(group: str, names: Sequence[Any]) -> dict[Any, str]:
-    """What the page shows in place of a version's number and a reader's user name."""
-    if group == "version":
-        return {number: f"v{number}" for number in names}
+    """What the page shows in place of a reader's user name."""
     readers = User.objects.filter(username__in=names) if group == "reader" else ()
     return {one.username: one.display_name() for one in readers}

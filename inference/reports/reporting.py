@@ -140,7 +140,7 @@ class _Told:
 
     def _maker(self) -> str:
         if self.prediction:
-            return f"Model {self.prediction.model_version}"
+            return f"Model {self.prediction.model_version.name_at(self.series.institution_id)}"
         author = self.mask.author
         return author.display_name() if author else str(self.mask.get_source_display())
 

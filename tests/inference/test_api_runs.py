@@ -12,7 +12,7 @@ from inference.models import InferenceRun
 from spineplatform.shared.runs import RunState
 from tests import factories
 from tests.api_client import api, problem
-from training.models import ModelVersion, VersionStatus
+from training.models import ModelVersion
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +49,12 @@ def test_a_segmentation_is_queued_with_the_active_version(
     assert response.status_code == 202
     body = response.json()
     assert (body["kind"], body["state"], body["total"]) == ("inference", "queued", factories.DEPTH)
-    assert body["model_version"] == {"id": str(active.pk), "number": active.number, "name": str(active)}
+    assert body["model_version"] == {
+        "id": str(active.pk),
+        "number": active.number,
+        "name": str(active),
+        "owner": None,
+    }
     assert body["mask"] is None
     assert api(clinician).get(response["Location"]).json()["id"] == body["id"]
 
@@ -72,7 +77,7 @@ def test_without_an_active_version_nothing_starts(series: Series, clinician: Use
 
 
 def test_a_retired_version_is_refused(series: Series, clinician: User, active: ModelVersion) -> None:
-    retired = factories.model_version(status=VersionStatus.RETIRED)
+    retired = factories.model_version(retired=True)
     assert problem(segment(clinician, series, model_version=str(retired.pk))) == (409, "version-retired")
 
 

@@ -216,15 +216,14 @@ API = [
     Row("POST", "api:run-retry", members(200, CLINICIAN, ANNOTATOR, MODEL_ADMIN), run("inference", "failed_run")),
     # 409: let through, and told that it has succeeded.
     Row("POST", "api:run-retry", members(409), run("comparison", "comparison")),
-    # Model versions belong to the platform: a stranger with the role is no stranger here.
     Row("GET", "api:models", known(200)),
     Row("POST", "api:models", own(400, MODEL_ADMIN), data=no_model, form=True),
-    Row("GET", "api:model", known(200), version),
-    Row("GET", "api:model-download", own(200, MODEL_ADMIN), version),
+    Row("GET", "api:model", members(200), version),
+    Row("GET", "api:model-download", members(200, MODEL_ADMIN), version),
     # 409: let through, and refused by the gate.
-    Row("POST", "api:model-activate", own(409, MODEL_ADMIN), version),
-    Row("GET", "api:model-gate", known(200), version),
-    Row("POST", "api:model-promote", own(200, MODEL_ADMIN), version, data=override),
+    Row("POST", "api:model-activate", members(409, MODEL_ADMIN), version),
+    Row("GET", "api:model-gate", members(200), version),
+    Row("POST", "api:model-promote", members(200, MODEL_ADMIN), version, data=override),
     # 409: there is nothing before the active version.
     Row("POST", "api:model-rollback", own(409, MODEL_ADMIN)),
     Row("GET", "api:promotions", known(200)),

@@ -15,7 +15,7 @@ from tests import factories
 from tests.cases import projects
 from tests.inference import reports
 from tests.training import chosen, judged, learnable
-from training.models import DatasetRun, ModelVersion, Split
+from training.models import DatasetRun, ModelVersion, Split, VersionShare
 
 ANONYMOUS, STRANGER = "anonymous", "stranger"
 MEMBERS = tuple(role.value for role in Role)
@@ -43,7 +43,9 @@ def make() -> World:
     people = {role.value: factories.user(role, institution=home, username=role.value) for role in Role}
     people[STRANGER] = factories.user(*Role, institution=elsewhere, username=STRANGER)
     version = factories.active_version()
-    candidate = factories.model_version()
+    shared = factories.model_version(owner=home)
+    VersionShare.objects.create(version=shared, institution=factories.institution("Friendly hospital"))
+    candidate = factories.model_version(owner=home)
     case = factories.case(institution=home)
     series = factories.series(of=case)
     mask = factories.annotation(of=series, source=AnnotationSource.UPLOAD, author=people["annotator"])
@@ -97,7 +99,9 @@ def make() -> World:
         "measurement": factories.measurement(of=series, author=people["annotator"]),
         "version": version,
         "candidate": candidate,
-        "unused_version": factories.model_version(),
+        "unused_version": factories.model_version(owner=home),
+        "shared_version": shared,
+        "elsewhere": elsewhere,
     }
     return World(people, things | trainings(home, candidate))
 

@@ -26,7 +26,7 @@ def text(client: Client, name: str, *args: object, query: str = "") -> str:
 
 def trained(made: Dataset, *, base: ModelVersion | None = None, parent: ModelVersion | None = None) -> ModelVersion:
     """A version with the finished training that made it."""
-    version = factories.model_version(parent=parent)
+    version = factories.model_version(parent=parent, owner=made.institutions.get())
     now = timezone.now()
     values = {"state": RunState.SUCCEEDED, "started_at": now, "finished_at": now, "settings": {}}
     TrainingRun.objects.create(institution=made.institutions.get(), dataset=made, base=base, version=version, **values)

@@ -59,7 +59,7 @@ def test_a_training_leaves_a_candidate_its_curve_and_pictures(start: Any, admin:
     assert (run.state, run.error_message) == (RunState.SUCCEEDED, "")
     version = run.version
     assert version is not None
-    assert (version.status, version.created_by, version.parent) == ("candidate", admin, None)
+    assert (version.owner, version.created_by, version.parent) == (run.institution, admin, None)
     assert version.spec["training"]["run"] == str(run.pk)
     assert [epoch.epoch for epoch in run.epochs.all()] == [1, 2, 3]
     steps = run.epochs.all()[0].step

@@ -16,6 +16,7 @@ from tests.inference.test_faults import wait_for
 from tests.training import learnable
 from training.models import ModelVersion, TrainingRun
 from training.promotions.services import version_promote
+from training.selectors import version_active
 from training.services import default_version_ensure
 
 pytestmark = [pytest.mark.worker, pytest.mark.tensorflow, pytest.mark.slow]
@@ -77,9 +78,9 @@ def test_a_version_may_be_promoted_while_a_training_runs_and_the_training_is_not
     run = begin(client, home, epochs=40)
     wait_for(run.epochs.exists, "the first epoch")
     admin = factories.user(Role.MODEL_ADMIN, institution=home)
-    version_promote(version=other, actor=admin, reason="A test of promoting meanwhile.")
-    shipped.refresh_from_db()
-    assert shipped.status == "candidate"
+    version_promote(version=other, actor=admin, institution=home, reason="A test of promoting meanwhile.")
+    assert version_active(home.pk) == other
+    assert version_active(None) == shipped
     wait_for(lambda: ended(run), "the end of the training")
     assert run.state == RunState.SUCCEEDED
 

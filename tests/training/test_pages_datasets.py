@@ -149,7 +149,7 @@ def test_a_failed_freeze_says_why(place: Institution, browser: Client) -> None:
 
 def test_a_frozen_set_shows_its_file_and_what_rests_on_it(place: Institution, browser: Client) -> None:
     data = judged.dataset(place, patients=1)
-    judged.evaluation(factories.model_version(number=3), data, (0.9,))
+    judged.evaluation(factories.model_version(number=3, owner=place), data, (0.9,))
     training = TrainingRun.objects.create(institution=place, dataset=data, settings={})
     page = shown(browser, data.get_absolute_url())
     assert data.sha256 in page

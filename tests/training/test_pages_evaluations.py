@@ -11,7 +11,8 @@ from django.urls import reverse
 from accounts.models import Institution, Role, User
 from tests import factories
 from tests.training import judged
-from training.models import EvaluationRun, Promotion, VersionStatus
+from training.models import EvaluationRun, Promotion
+from training.selectors import version_active
 
 pytestmark = pytest.mark.django_db
 OLD = (0.90, 0.85, 0.95, 0.88, 0.92, 0.80)
@@ -168,8 +169,7 @@ def test_a_candidate_that_passes_is_promoted_by_one_button(place: Institution, c
     assert "Institution: Home" in page
     assert "id_reason" not in page
     client.post(reverse("training:promote", args=[new.pk]), {"dataset": data.pk})
-    new.refresh_from_db()
-    assert new.status == VersionStatus.ACTIVE
+    assert version_active(place.pk) == new
     page = text(client, "training:promote", new.pk)
     assert f"Roll back to {active}" in page
     assert "Passed the gate" in page
@@ -187,20 +187,19 @@ def test_a_refused_candidate_needs_a_written_reason(place: Institution, client: 
     assert Promotion.objects.get().reason == "New scanner."
 
 
-def test_the_button_of_the_list_leads_to_the_gate_when_it_refuses(client: Client) -> None:
+def test_the_button_of_the_list_leads_to_the_gate_when_it_refuses(place: Institution, client: Client) -> None:
     factories.active_version()
     new = factories.model_version()
     response = client.post(reverse("training:activate", args=[new.pk]))
-    assert response.url == reverse("training:promote", args=[new.pk])
+    assert response.url == reverse("training:promote", args=[new.pk]) + f"?institution={place.pk}"
 
 
-def test_one_click_rolls_back(client: Client) -> None:
+def test_one_click_rolls_back(place: Institution, client: Client) -> None:
     old, new = factories.model_version(), factories.model_version()
     for version in (old, new):
         client.post(reverse("training:promote", args=[version.pk]), {"reason": "Try."})
     client.post(reverse("training:rollback"))
-    old.refresh_from_db()
-    assert old.status == VersionStatus.ACTIVE
+    assert version_active(place.pk) == old
     again = client.post(reverse("training:rollback"), follow=True)
     assert b"no earlier version" in again.content
 

@@ -14,7 +14,7 @@ from spineplatform.shared.models import AuditEvent
 from spineplatform.shared.runs import RunState
 from tests import factories
 from tests.training import judged
-from training.models import ModelVersion, Promotion, PromotionKind, TrainingRun, VersionStatus
+from training.models import ActiveVersion, ModelVersion, Promotion, PromotionKind, TrainingRun
 from training.promotions.selectors import gate_view, rollback_target
 from training.promotions.services import (
     EvaluationMissing,
@@ -24,6 +24,7 @@ from training.promotions.services import (
     version_promote,
     version_rollback,
 )
+from training.selectors import version_active
 from training.services import VersionRetired, default_version_ensure
 
 pytestmark = pytest.mark.django_db
@@ -42,8 +43,12 @@ def admin(place: Institution) -> User:
     return factories.user(Role.MODEL_ADMIN, institution=place)
 
 
+def home(actor: User) -> Institution:
+    return actor.memberships.get().institution
+
+
 def promote(version: ModelVersion, actor: User, **options: Any) -> Promotion:
-    promotion = version_promote(version=version, actor=actor, **options)
+    promotion = version_promote(version=version, actor=actor, institution=home(actor), **options)
     assert promotion is not None
     return promotion
 
@@ -60,16 +65,15 @@ def judge(place: Institution, candidate: tuple[float, ...], **options: Any) -> t
 def test_the_first_version_needs_no_gate(admin: User) -> None:
     version = factories.model_version()
     promotion = promote(version, admin)
-    version.refresh_from_db()
-    assert (version.status, promotion.kind, promotion.previous) == (VersionStatus.ACTIVE, PromotionKind.FIRST, None)
+    assert (promotion.kind, promotion.previous) == (PromotionKind.FIRST, None)
+    assert version_active(home(admin).pk) == version
 
 
 def test_a_better_candidate_passes_and_its_figures_are_kept(place: Institution, admin: User) -> None:
     active, new = judge(place, BETTER)
     promotion = promote(new, admin)
-    active.refresh_from_db()
     assert (promotion.kind, promotion.previous, promotion.decided_by) == (PromotionKind.GATED, active, admin)
-    assert active.status == VersionStatus.CANDIDATE
+    assert version_active(place.pk) == new
     assert promotion.gate["passed"] is True
     assert promotion.gate["difference"]["mean"] == pytest.approx(0.02, abs=0.003)
     assert promotion.gate["dataset"]["sha256"] == "0" * 64
@@ -79,11 +83,10 @@ def test_a_better_candidate_passes_and_its_figures_are_kept(place: Institution, 
 def test_a_worse_candidate_is_refused_with_the_figures_and_nothing_changes(place: Institution, admin: User) -> None:
     active, new = judge(place, WORSE)
     with pytest.raises(GateRefused) as refused:
-        version_promote(version=new, actor=admin)
+        version_promote(version=new, actor=admin, institution=home(admin))
     assert "lower end" in refused.value.message
     assert refused.value.fields["gate"]["refusals"] == ["worse", "group-worse"]
-    active.refresh_from_db()
-    assert active.status == VersionStatus.ACTIVE
+    assert version_active(place.pk) == active
     assert not Promotion.objects.exists()
 
 
@@ -91,13 +94,13 @@ def test_a_group_that_falls_is_named(place: Institution, admin: User) -> None:
     groups = [{"maker": "A"}] * 5 + [{"maker": "B"}]
     _, new = judge(place, (*[value + 0.04 for value in OLD[:5]], 0.76), groups=groups)
     with pytest.raises(GateRefused, match="maker B"):
-        version_promote(version=new, actor=admin)
+        version_promote(version=new, actor=admin, institution=home(admin))
 
 
 def test_an_override_takes_a_reason_and_keeps_it_with_the_figures(place: Institution, admin: User) -> None:
     _, new = judge(place, WORSE)
     with pytest.raises(GateRefused):
-        version_promote(version=new, actor=admin, reason="   ")
+        version_promote(version=new, actor=admin, institution=home(admin), reason="   ")
     promotion = promote(new, admin, reason="The old one fails on the new scanner.")
     assert (promotion.kind, promotion.reason) == (PromotionKind.OVERRIDE, "The old one fails on the new scanner.")
     assert promotion.gate["passed"] is False
@@ -116,7 +119,7 @@ def test_without_test_patients_it_says_what_to_do_and_can_be_overridden(place: I
     judged.dataset(place, frozen=False)
     new = factories.model_version()
     with pytest.raises(NoTestPatients, match="Freeze one"):
-        version_promote(version=new, actor=admin)
+        version_promote(version=new, actor=admin, institution=home(admin))
     assert promote(new, admin, reason="Nothing else yet.").kind == PromotionKind.OVERRIDE
 
 
@@ -125,7 +128,7 @@ def test_a_missing_evaluation_is_named(place: Institution, admin: User) -> None:
     data = judged.dataset(place, name="Spine 2026")
     judged.evaluation(active, data, OLD)
     with pytest.raises(EvaluationMissing) as missing:
-        version_promote(version=new, actor=admin)
+        version_promote(version=new, actor=admin, institution=home(admin))
     assert str(new) in missing.value.message
     assert "Spine 2026" in missing.value.message
     assert missing.value.fields["missing"] == [str(new.pk)]
@@ -138,14 +141,14 @@ def test_the_newest_data_set_judges_unless_another_is_named(place: Institution, 
         judged.evaluation(active, data, OLD)
         judged.evaluation(new, data, dice)
     with pytest.raises(GateRefused):
-        version_promote(version=new, actor=admin)
+        version_promote(version=new, actor=admin, institution=home(admin))
     assert promote(new, admin, dataset=old).kind == PromotionKind.GATED
 
 
 def test_patients_whom_a_version_saw_do_not_decide(place: Institution, admin: User) -> None:
     _, new = judge(place, BETTER, seen=(0, 1))
     with pytest.raises(GateRefused, match="Only 4 unseen test patients"):
-        version_promote(version=new, actor=admin)
+        version_promote(version=new, actor=admin, institution=home(admin))
 
 
 def test_the_least_number_of_patients_is_a_setting(place: Institution, admin: User, settings: Any) -> None:
@@ -165,11 +168,11 @@ def test_one_step_rolls_back_and_two_go_two_versions_back(admin: User) -> None:
     for version in versions:
         promote(version, admin, reason="Try it.")
     for expected in (versions[1], versions[0]):
-        promotion = version_rollback(actor=admin)
+        promotion = version_rollback(actor=admin, institution=home(admin))
         assert promotion is not None
         assert (promotion.version, promotion.kind) == (expected, PromotionKind.ROLLBACK)
     with pytest.raises(NothingBefore):
-        version_rollback(actor=admin)
+        version_rollback(actor=admin, institution=home(admin))
 
 
 def test_making_a_version_active_that_was_so_before_is_a_rollback(place: Institution, admin: User) -> None:
@@ -182,22 +185,25 @@ def test_making_a_version_active_that_was_so_before_is_a_rollback(place: Institu
 def test_after_a_rollback_the_way_forward_is_free_again(place: Institution, admin: User) -> None:
     active, new = judge(place, BETTER)
     promote(new, admin)
-    version_rollback(actor=admin)
-    assert rollback_target() is None
+    version_rollback(actor=admin, institution=home(admin))
+    assert rollback_target(place) is None
     assert promote(new, admin).kind == PromotionKind.ROLLBACK
-    assert rollback_target() == active
+    assert rollback_target(place) == active
 
 
 def test_the_active_version_again_is_no_promotion(admin: User) -> None:
     active = factories.active_version()
-    assert version_promote(version=active, actor=admin) is None
+    assert version_promote(version=active, actor=admin, institution=home(admin)) is None
     assert not Promotion.objects.exists()
 
 
 def test_a_retired_version_cannot_be_promoted_not_even_with_a_reason(admin: User) -> None:
     with pytest.raises(VersionRetired):
         version_promote(
-            version=factories.model_version(status=VersionStatus.RETIRED), actor=admin, reason="I insist on it."
+            version=factories.model_version(retired=True),
+            actor=admin,
+            institution=home(admin),
+            reason="I insist on it.",
         )
 
 
@@ -205,9 +211,9 @@ def test_a_retired_version_cannot_be_promoted_not_even_with_a_reason(admin: User
 def test_only_model_admins_promote_and_roll_back(role: Role) -> None:
     person = factories.user(role)
     with pytest.raises(Forbidden):
-        version_promote(version=factories.model_version(), actor=person)
+        version_promote(version=factories.model_version(), actor=person, institution=home(person))
     with pytest.raises(Forbidden):
-        version_rollback(actor=person)
+        version_rollback(actor=person, institution=home(person))
 
 
 def test_a_version_is_promoted_while_a_training_runs(place: Institution, admin: User) -> None:
@@ -227,13 +233,13 @@ def test_a_version_is_promoted_while_a_training_runs(place: Institution, admin: 
 def test_the_shipped_model_is_the_first_promotion(tmp_path: Any) -> None:
     factories.model_file(tmp_path / "spine-ct-v1.h5")
     version = default_version_ensure(folder=tmp_path)
-    assert version.status == VersionStatus.ACTIVE
+    assert version_active(None) == version
     assert Promotion.objects.get().kind == PromotionKind.FIRST
 
 
 def test_the_gate_can_be_looked_at_without_deciding(place: Institution) -> None:
     _, new = judge(place, BETTER)
-    view = gate_view(new)
+    view = gate_view(new, place)
     assert view.passed
     assert not view.is_free
     assert not Promotion.objects.exists()
@@ -248,7 +254,7 @@ def test_two_promotions_at_once_end_with_one_active_version_and_a_history_withou
 
     def race(version: ModelVersion) -> None:
         barrier.wait()
-        version_promote(version=version, actor=admin, reason="At once.")
+        version_promote(version=version, actor=admin, institution=home(admin), reason="At once.")
         connection.close()
 
     threads = [threading.Thread(target=race, args=(version,)) for version in versions]
@@ -256,7 +262,7 @@ def test_two_promotions_at_once_end_with_one_active_version_and_a_history_withou
         thread.start()
     for thread in threads:
         thread.join()
-    assert ModelVersion.objects.filter(status=VersionStatus.ACTIVE).count() == 1
+    assert ActiveVersion.objects.filter(institution=home(admin)).count() == 1
     history = list(Promotion.objects.order_by("decided_at", "id"))
     assert len(history) == 4
     assert {one.previous_id for one in history[1:]} == {one.version_id for one in history[:-1]}

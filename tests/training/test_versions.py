@@ -17,7 +17,7 @@ from tests import factories
 from tests.api_client import api, problem
 from tests.training import judged
 from tests.training.registry import signed_in, text, trained
-from training.models import ModelVersion, Promotion, Split
+from training.models import ActiveVersion, ModelVersion, Promotion, Split, VersionShare
 from training.services import version_register
 from training.versions import selectors as selectors_versions
 from training.versions import services as services_versions
@@ -42,8 +42,8 @@ def client(admin: User) -> Client:
 
 
 # --- notes, retiring, deleting ----------------------------------------------------------------------------------------
-def test_notes_are_changed_and_the_trail_keeps_the_old_ones(admin: User, client: Client) -> None:
-    version = factories.model_version(notes="first")
+def test_notes_are_changed_and_the_trail_keeps_the_old_ones(admin: User, client: Client, place: Institution) -> None:
+    version = factories.model_version(owner=place, notes="first")
     answer = api(admin).patch(f"{MODELS}{version.pk}/", {"notes": "second"}, format="json")
     assert answer.json()["notes"] == "second"
     client.post(reverse("training:version_notes", args=[version.pk]), {"notes": "third"})
@@ -53,35 +53,37 @@ def test_notes_are_changed_and_the_trail_keeps_the_old_ones(admin: User, client:
     assert [event.detail["before"] for event in events] == ["first", "second"]
 
 
-def test_a_retired_version_is_hidden_until_asked_for_and_comes_back(admin: User, client: Client) -> None:
-    version = factories.model_version()
+def test_a_retired_version_is_hidden_until_asked_for_and_comes_back(
+    admin: User, client: Client, place: Institution
+) -> None:
+    version = factories.model_version(owner=place)
     assert api(admin).post(f"{MODELS}{version.pk}/retire/").json()["status"] == "retired"
     assert api(admin).get(f"{MODELS}?status=in-use").json()["results"] == []
-    assert f'id="v{version.number}"' not in text(client, "training:versions")
-    assert f'id="v{version.number}"' in text(client, "training:versions", query="?status=retired")
+    assert f'id="version-{version.pk}"' not in text(client, "training:versions")
+    assert f'id="version-{version.pk}"' in text(client, "training:versions", query="?status=retired")
     assert api(admin).post(f"{MODELS}{version.pk}/restore/").json()["status"] == "candidate"
 
 
-def test_the_active_version_is_neither_retired_nor_deleted(admin: User) -> None:
-    active = factories.active_version()
+def test_the_active_version_is_neither_retired_nor_deleted(admin: User, place: Institution) -> None:
+    active = factories.active_version(at=place, owner=place)
     assert problem(api(admin).post(f"{MODELS}{active.pk}/retire/")) == (409, "version-active")
     assert problem(api(admin).delete(f"{MODELS}{active.pk}/")) == (409, "version-active")
 
 
-def test_restoring_a_version_in_use_changes_nothing(admin: User) -> None:
-    active = factories.active_version()
+def test_restoring_a_version_in_use_changes_nothing(admin: User, place: Institution) -> None:
+    active = factories.active_version(at=place, owner=place)
     assert api(admin).post(f"{MODELS}{active.pk}/restore/").json()["status"] == "active"
 
 
 def test_a_version_is_deleted_with_its_file_and_its_number_is_never_given_again(
     admin: User, tmp_path: Path, django_capture_on_commit_callbacks: Any
 ) -> None:
-    first = version_register(path=factories.model_file(tmp_path / "a.h5"))
+    first = version_register(path=factories.model_file(tmp_path / "a.h5"), actor=admin)
     with django_capture_on_commit_callbacks(execute=True):
         assert api(admin).delete(f"{MODELS}{first.pk}/").status_code == 204
     assert not ModelVersion.objects.exists()
     assert not default_storage.exists(str(first.file))
-    assert str(version_register(path=factories.model_file(tmp_path / "b.h5"))) == "v2"
+    assert str(version_register(path=factories.model_file(tmp_path / "b.h5"), actor=admin)) == "v2"
 
 
 def mask(version: ModelVersion, place: Institution) -> str:
@@ -114,11 +116,21 @@ def queued(version: ModelVersion, place: Institution) -> str:
     return "inferencerun"
 
 
-@pytest.mark.parametrize("depend", [mask, child, evaluated, promoted, based, queued])
+def active(version: ModelVersion, place: Institution) -> str:
+    ActiveVersion.objects.create(institution=place, version=version)
+    return "activeversion"
+
+
+def shared(version: ModelVersion, place: Institution) -> str:
+    VersionShare.objects.create(institution=factories.institution(), version=version)
+    return "versionshare"
+
+
+@pytest.mark.parametrize("depend", [mask, child, evaluated, promoted, based, queued, shared])
 def test_a_version_on_which_something_depends_is_not_deleted(
     admin: User, client: Client, place: Institution, depend: Any
 ) -> None:
-    version = factories.model_version()
+    version = factories.model_version(owner=place)
     code = depend(version, place)
     refused = api(admin).delete(f"{MODELS}{version.pk}/")
     assert problem(refused) == (409, "version-in-use")
@@ -132,15 +144,15 @@ def test_a_version_on_which_something_depends_is_not_deleted(
 def test_what_begins_to_depend_at_the_last_moment_is_found_by_the_database(
     admin: User, place: Institution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    version = factories.model_version()
+    version = factories.model_version(owner=place)
     mask(version, place)
     monkeypatch.setattr(services_versions, "dependants", lambda version: [])
     assert problem(api(admin).delete(f"{MODELS}{version.pk}/")) == (409, "version-in-use")
 
 
 def test_every_kind_of_row_that_can_depend_on_a_version_has_a_name_and_is_protected(place: Institution) -> None:
-    version = factories.model_version()
-    for depend in (mask, child, evaluated, promoted, based, queued):
+    version = factories.model_version(owner=place)
+    for depend in (mask, child, evaluated, promoted, based, queued, shared, active):
         assert depend(version, place) in selectors_versions.DEPENDANTS
     assert {one.code for one in selectors_versions.dependants(version)} == set(selectors_versions.DEPENDANTS)
     with pytest.raises(ProtectedError):
@@ -221,7 +233,7 @@ def test_a_long_registry_asks_no_more_of_the_database_than_a_short_one(
     for _ in range(12):
         parent = trained(judged.dataset(place, patients=1, split=Split.TRAIN), base=parent, parent=parent)
     client.get(reverse("training:versions"))
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(28):
         client.get(reverse("training:versions"))
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(15):
         api(admin).get(MODELS)

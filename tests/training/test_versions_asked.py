@@ -58,9 +58,9 @@ def test_a_version_knows_a_patient_by_its_training_its_lineage_and_its_evaluatio
     second = factories.model_version(parent=first)
     third = trained(judged.dataset(place, patients=1, split=Split.TRAIN), base=second)
     factories.model_version()  # knows nobody
-    assert versions_that_saw(patient) == [
-        Sight(third, through=first),
-        Sight(second, through=first),
+    assert versions_that_saw(patient, admin) == [
+        Sight(third, inherited=True, through=first),
+        Sight(second, inherited=True, through=first),
         Sight(first, trained=True),
     ]
     case = patient.cases.get()
@@ -72,19 +72,19 @@ def test_a_version_knows_a_patient_by_its_training_its_lineage_and_its_evaluatio
     assert "was trained on this patient" in page
 
 
-def test_the_same_image_under_another_name_is_found_by_its_pixels(place: Institution) -> None:
+def test_the_same_image_under_another_name_is_found_by_its_pixels(admin: User, place: Institution) -> None:
     series = factories.series(institution=place)
     version = factories.model_version(spec={"data": {"pixel_hashes": [series.pixel_hash, "ab" * 32]}})
-    assert versions_that_saw(series.case.patient) == [Sight(version, trained=True)]
+    assert versions_that_saw(series.case.patient, admin) == [Sight(version, trained=True)]
 
 
-def test_validation_and_evaluation_are_said_too(place: Institution) -> None:
+def test_validation_and_evaluation_are_said_too(admin: User, place: Institution) -> None:
     made = judged.dataset(place, patients=1, split=Split.VALIDATION)
     patient = DatasetItem.objects.get().patient
     version = trained(made)
     judged.evaluation(version, made, (0.9,))
     judged.waiting(factories.model_version(), made)  # not finished: has seen nothing yet
-    assert versions_that_saw(patient) == [Sight(version, tuned=True, judged=True)]
+    assert versions_that_saw(patient, admin) == [Sight(version, tuned=True, judged=True)]
 
 
 def test_a_patient_nobody_knows_is_said_to_be_so(client: Client, place: Institution) -> None:

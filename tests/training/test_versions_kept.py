@@ -16,7 +16,7 @@ from spineplatform.shared.runs import RunState
 from tests import factories
 from tests.api_client import api
 from tests.training import judged
-from training.models import ModelVersion, Promotion, Split, TrainingRun, VersionStatus
+from training.models import ActiveVersion, ModelVersion, Promotion, Split, TrainingRun
 
 pytestmark = pytest.mark.django_db
 MODELS = "/api/v1/models/"
@@ -32,17 +32,13 @@ def admin(place: Institution) -> User:
     return factories.user(Role.MODEL_ADMIN, institution=place)
 
 
-def test_the_database_allows_one_active_version_for_each_task() -> None:
+def test_the_database_allows_one_default_for_each_task() -> None:
     factories.active_version()
     other = factories.model_version()
-    with (
-        pytest.raises(IntegrityError, match="training_version_one_active"),
-        transaction.atomic(),
-        connection.cursor() as cursor,
-    ):
-        cursor.execute("UPDATE training_modelversion SET status = 'active' WHERE id = %s", [other.pk])
-    elsewhere = factories.model_version(task="knee", status=VersionStatus.ACTIVE)
-    assert ModelVersion.objects.filter(status=VersionStatus.ACTIVE).count() == 2
+    with pytest.raises(IntegrityError, match="training_one_default_version"), transaction.atomic():
+        ActiveVersion.objects.create(version=other)
+    elsewhere = factories.active_version(task="knee")
+    assert ActiveVersion.objects.count() == 2
     with refused("training_version_is_its_file"), connection.cursor() as cursor:
         cursor.execute("UPDATE training_modelversion SET task = 'spine-ct' WHERE id = %s", [elsewhere.pk])
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -41,7 +43,8 @@ from training.datasets.services import (
     masks_leave_out,
     masks_take_back,
 )
-from training.models import Dataset, Split
+from training.models import Dataset, EvaluationRun, ModelVersion, Split
+from training.selectors import known_to, places_of
 from training.splits.selectors import NO_SPLIT
 
 PER_PAGE = 25
@@ -98,6 +101,7 @@ def dataset_page(request: HttpRequest, dataset_id: str) -> HttpResponse:
     ``evaluations``, ``choice``, ``masks`` (page) and their ``mask_rows``, ``may_manage``.
     """
     dataset = dataset_get(request.user, dataset_id)
+    places = places_of(request.user)
     held = held_by(dataset)
     findings = findings_seen(request.user, dataset)
     masks = Paginator(masks_of(dataset), PER_PAGE).get_page(request.GET.get("masks"))
@@ -111,8 +115,8 @@ def dataset_page(request: HttpRequest, dataset_id: str) -> HttpResponse:
         "left_out": len(dataset.decisions.get("left_out", {})),
         "run": dataset.runs.first(),
         "used_by": dependants(dataset),
-        "trainings": dataset.training_runs.select_related("version"),
-        "evaluations": dataset.evaluations.select_related("version").defer("result"),
+        "trainings": dataset.training_runs.filter(institution__in=places).select_related("version__owner"),
+        "evaluations": evaluations_on(dataset, places),
         "choice": Choice.from_json(dataset.filters),
         "masks": masks,
         "mask_rows": masks_seen(request.user, masks.object_list),
@@ -120,6 +124,12 @@ def dataset_page(request: HttpRequest, dataset_id: str) -> HttpResponse:
         "may_manage": _may_manage(request, dataset),
     }
     return render(request, "training/dataset.html", context)
+
+
+def evaluations_on(dataset: Dataset, places: list[uuid.UUID]) -> QuerySet[EvaluationRun]:
+    """The evaluations on the data set of versions that these institutions may see."""
+    known = ModelVersion.objects.filter(known_to(places))
+    return dataset.evaluations.filter(version__in=known).select_related("version__owner").defer("result")
 
 
 def _rows(counts: dict[str, dict[str, int]]) -> list[dict[str, Any]]:

@@ -38,16 +38,24 @@ from training.evaluations.selectors import (
 )
 from training.evaluations.services import evaluation_start
 from training.models import Dataset, EvaluationRun, ModelVersion, Split
+from training.selectors import name_for
 
 RUNS = OpenApiParameter("run", OpenApiTypes.UUID, many=True, required=True, description="Two or more evaluations.")
 
 
 class VersionName(serializers.ModelSerializer[ModelVersion]):
-    name = serializers.CharField(source="__str__")
+    """``owner`` is the institution whose version it is, null for the platform's."""
+
+    name = serializers.SerializerMethodField()
+    owner = serializers.UUIDField(source="owner_id", allow_null=True)
 
     class Meta:
         model = ModelVersion
-        fields = ["id", "number", "name"]
+        fields = ["id", "number", "name", "owner"]
+
+    def get_name(self, version: ModelVersion) -> str:
+        request = self.context.get("request")
+        return name_for(request.user, version) if request else str(version)
 
 
 class DatasetName(serializers.ModelSerializer[Dataset]):
@@ -173,7 +181,7 @@ class EvaluationListView(ListView):
             raise NotFound(message("There is no frozen data set with this id at your institutions."))
         known = set(EvaluationRun.objects.filter(version=version, dataset=dataset).values_list("pk", flat=True))
         run = evaluation_start(version=version, dataset=dataset, split=given["split"], actor=request.user)
-        body = EvaluationOut(run).data
+        body = EvaluationOut(run, context={"request": request}).data
         answer = status.HTTP_200_OK if run.pk in known else status.HTTP_202_ACCEPTED
         return Response(body, status=answer, headers={"Location": body["url"]})
 

@@ -40,7 +40,7 @@ from training.evaluations.selectors import (
 )
 from training.evaluations.services import evaluation_start
 from training.models import EvaluatedSeries, EvaluationRun, Split
-from training.selectors import versions_seen
+from training.selectors import as_seen_by, versions_seen
 
 PICTURES = {"svg": "image/svg+xml", "png": "image/png"}
 CSV = "text/csv; charset=utf-8"
@@ -59,7 +59,7 @@ def evaluations_page(request: HttpRequest) -> HttpResponse:
     context = {
         "page": Paginator(evaluations_seen(request.user).defer("result"), PER_PAGE).get_page(request.GET.get("page")),
         "may_manage": institutions_with(request.user, Capability.MANAGE_MODELS).exists(),
-        "versions": versions_seen(request.user).exclude(status="retired"),
+        "versions": as_seen_by(request.user, versions_seen(request.user).filter(retired=False)),
         "datasets": datasets_to_judge_by(request.user),
         "splits": [Split.TEST, Split.VALIDATION, Split.TRAIN],
         "chosen": {name: request.GET.get(name, "") for name in ("version", "dataset", "split")},
@@ -163,7 +163,10 @@ def plot_response(run: EvaluationRun, name: str, kind: str) -> HttpResponse:
     if plot is None or kind not in PICTURES:
         raise NotFound
     return attachment(
-        storage.local_path(plot[kind]).read_bytes(), f"{name}-{run.version}.{kind}", PICTURES[kind], lasting=True
+        storage.local_path(plot[kind]).read_bytes(),
+        f"{name}-{run.version.file_name}.{kind}",
+        PICTURES[kind],
+        lasting=True,
     )
 
 
@@ -212,7 +215,7 @@ def csv_response(request: HttpRequest, run: EvaluationRun, scope: str) -> HttpRe
         institution_id=run.institution_id,
         scope=scope,
     )
-    return attachment(text, f"evaluation-{run.version}-{run.split}-{scope}.csv", CSV)
+    return attachment(text, f"evaluation-{run.version.file_name}-{run.split}-{scope}.csv", CSV)
 
 
 def _rows_csv(user: Any, run: EvaluationRun, scope: str) -> str:
@@ -242,7 +245,7 @@ def report_response(request: HttpRequest, run: EvaluationRun) -> HttpResponseBas
         scope="report",
     )
     return file_download(
-        request, path, name=f"evaluation-{run.version}-{run.split}.pdf", content_type="application/pdf"
+        request, path, name=f"evaluation-{run.version.file_name}-{run.split}.pdf", content_type="application/pdf"
     )
 
 
@@ -291,7 +294,7 @@ def runs_to_compare(user: Any, ids: Sequence[str]) -> list[EvaluationRun]:
     Raises:
         NotComparable: fewer than two, or not of one data set and split, or one is not ready.
     """
-    runs = sorted({evaluation_get(user, one) for one in ids}, key=lambda run: run.version.number)
+    runs = sorted({evaluation_get(user, one) for one in ids}, key=lambda run: run.version.created_at)
     alike = {(run.dataset_id, run.split) for run in runs}
     if len(runs) < 2 or len(alike) > 1 or not all(run.result for run in runs):
         raise NotComparable

@@ -17,13 +17,16 @@ from spineml.metrics import COUNTS, Confusion
 from spineml.version_comparison import VersionComparison, compare_versions
 from spineplatform.shared.runs import RunState
 from training.models import Dataset, DatasetItem, EvaluatedSeries, EvaluationRun, ModelVersion, Split, TrainingRun
+from training.selectors import known_to, places_of
 
 
 def evaluations_seen(user: Any) -> QuerySet[EvaluationRun]:
-    """The evaluations on data of the user's institutions, newest first, without their long results."""
-    places = list(institutions_with(user, Capability.VIEW_MODELS).values_list("pk", flat=True))
+    """The evaluations on data of the user's institutions of versions that they may see, newest first."""
+    places = places_of(user)
     mine = Q(institution__in=places) | Q(dataset__in=Dataset.objects.filter(institutions__in=places))
-    found = EvaluationRun.objects.filter(mine).select_related("version", "dataset", "requested_by")
+    known = ModelVersion.objects.filter(known_to(places))
+    found = EvaluationRun.objects.filter(mine, version__in=known)
+    found = found.select_related("version__owner", "dataset", "requested_by")
     return found.order_by("-created_at", "-id")
 
 
@@ -103,8 +106,15 @@ def evaluation_finished(version: ModelVersion, dataset: Dataset, split: str) -> 
     return found.first()
 
 
+def version_names(versions: Sequence[ModelVersion]) -> dict[uuid.UUID, str]:
+    """What to call versions beside each other: two of different owners never bear one name."""
+    owners = {one.owner_id for one in versions if one.owner_id}
+    return {one.pk: str(one) if len(owners) < 2 else one.full_name for one in versions}
+
+
 def evaluations_compared(user: Any, runs: Sequence[EvaluationRun]) -> tuple[VersionComparison, dict[str, str]]:
     """The versions of ``runs`` side by side, and what the patients are called for this user."""
-    stored = {str(run.version): list(evaluated_rows(run)) for run in runs}
+    names = version_names([run.version for run in runs])
+    stored = {names[run.version_id]: list(evaluated_rows(run)) for run in runs}
     rows = {version: [as_series_row(row) for row in mine] for version, mine in stored.items()}
     return compare_versions(rows), patient_names(user, next(iter(stored.values())))

@@ -13,6 +13,7 @@ from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, Forbidden
 from spineplatform.shared.runs import RunState, run_enqueue
 from training.models import Dataset, EvaluationRun, ModelVersion, Split
+from training.selectors import is_usable
 
 
 class DatasetNotFrozen(Conflict):
@@ -31,10 +32,10 @@ def evaluation_start(*, version: ModelVersion, dataset: Dataset, split: str, act
     """Queue the evaluation of ``version`` on a split of ``dataset``; one that is going or has succeeded is returned.
 
     Raises:
-        Forbidden: ``actor`` manages models at none of the data set's institutions.
+        Forbidden: ``actor`` manages models at none of the data set's institutions that may use the version.
         DatasetNotFrozen, SplitEmpty: there is nothing to evaluate on.
     """
-    place = _place(actor, dataset)
+    place = _place(actor, dataset, version)
     if not dataset.is_frozen:
         raise DatasetNotFrozen
     if not dataset.items.filter(split=Split(split)).exists():
@@ -65,13 +66,15 @@ def evaluation_start(*, version: ModelVersion, dataset: Dataset, split: str, act
     return run
 
 
-def _place(actor: Any, dataset: Dataset) -> Institution:
-    """The institution in whose name the run is: the first of the data set's where the actor manages models."""
+def _place(actor: Any, dataset: Dataset, version: ModelVersion) -> Institution:
+    """The institution in whose name the run is: the first of the data set's where the actor manages models and that may
+    use the version.
+    """
     places = institutions_with(actor, Capability.MANAGE_MODELS)
-    place = places.filter(pk__in=dataset.institutions.values("pk")).order_by("name", "pk").first()
-    if place is None:
-        manage = Capability.MANAGE_MODELS.value
-        raise Forbidden(
-            message("Your role does not allow you to {action} at an institution of this data set.", action=manage)
-        )
-    return place
+    for place in places.filter(pk__in=dataset.institutions.values("pk")).order_by("name", "pk"):
+        if is_usable(version, place.pk):
+            return place
+    manage = Capability.MANAGE_MODELS.value
+    raise Forbidden(
+        message("Your role does not allow you to {action} at an institution of this data set.", action=manage)
+    )

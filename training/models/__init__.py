@@ -1,5 +1,6 @@
 """Model versions, the data sets and runs they come from, how they were judged, and who promoted them."""
 
+from training.models.choices import ActiveVersion, VersionCounter, VersionShare
 from training.models.datasets import Dataset, DatasetItem, DatasetRun
 from training.models.evaluations import EvaluatedSeries, EvaluationRun
 from training.models.promotions import Promotion, PromotionKind
@@ -9,6 +10,7 @@ from training.models.versions import SPINE_CT, ModelVersion, VersionStatus
 
 __all__ = [
     "SPINE_CT",
+    "ActiveVersion",
     "Dataset",
     "DatasetItem",
     "DatasetRun",
@@ -23,5 +25,7 @@ __all__ = [
     "TrainingEpoch",
     "TrainingRun",
     "TrainingSample",
+    "VersionCounter",
+    "VersionShare",
     "VersionStatus",
 ]

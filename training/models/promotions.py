@@ -1,4 +1,4 @@
-"""Who made which version the active one, with the figures it was decided by. Kept for ever."""
+"""Who made which version the active one where, with the figures it was decided by. Kept for ever."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Institution
 from training.models.versions import ModelVersion
 
 
@@ -22,12 +23,14 @@ class PromotionKind(models.TextChoices):
 
 
 class Promotion(models.Model):
-    """One decision. ``gate`` is `spineml.gate.GateResult` as JSON; an override has a reason.
+    """One decision of an institution, or of the platform about its default. ``gate`` is `spineml.gate.GateResult` as
+    JSON; an override has a reason.
 
     A trigger refuses to change or delete one, whoever asks.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    institution = models.ForeignKey(Institution, null=True, on_delete=models.PROTECT, related_name="+")
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="promotions")
     previous = models.ForeignKey(ModelVersion, null=True, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=16, choices=PromotionKind)

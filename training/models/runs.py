@@ -40,6 +40,13 @@ class TrainingRun(Run):
         """A run that was stopped and made a version of its best weights is done."""
         return super().can_retry and self.version_id is None
 
+    @property
+    def seen_base(self) -> ModelVersion | None:
+        """The base, unless it is another institution's: trainings from before versions had owners may have such."""
+        if self.base is None or self.base.owner_id in (None, self.institution_id):
+            return self.base
+        return None
+
     def fresh_values(self) -> dict[str, Any]:
         return {"keep_best_on_cancel": False}
 

@@ -11,7 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.access import Capability, require_anywhere
+from accounts.access import Capability, institution_named_or_only, require_anywhere
+from accounts.models import Institution
 from spineml.message import message
 from spineplatform.shared.api import ListView, NewestFirstPagination, checked
 from spineplatform.shared.api_schema import problems
@@ -28,9 +29,15 @@ from training.promotions.selectors import (
 from training.promotions.services import refusal_of, version_promote, version_rollback
 
 
-class GateIn(serializers.Serializer[Any]):
+class InstitutionIn(serializers.Serializer[Any]):
+    institution = serializers.UUIDField(
+        required=False, allow_null=True, help_text="Where; needed where you manage models at several institutions."
+    )
+
+
+class GateIn(InstitutionIn):
     dataset = serializers.UUIDField(
-        required=False, allow_null=True, help_text="A frozen data set; else the newest with test patients."
+        required=False, allow_null=True, help_text="A frozen data set of it; else the newest with test patients."
     )
 
 
@@ -40,13 +47,16 @@ class PromoteIn(GateIn):
     )
 
 
-class RollbackIn(serializers.Serializer[Any]):
+class RollbackIn(InstitutionIn):
     reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=2000)
 
 
 class GateOut(serializers.Serializer[Any]):
-    """``gate`` holds the figures, null while an evaluation is missing; ``refusal`` says what stands in the way."""
+    """What the gate of one institution says: it compares with the version that is ``active`` there. ``gate`` holds the
+    figures, null while an evaluation is missing; ``refusal`` says what stands in the way.
+    """
 
+    institution = serializers.UUIDField(source="institution.pk")
     version = VersionName()
     active = VersionName(allow_null=True)
     dataset = DatasetName(allow_null=True)
@@ -68,8 +78,9 @@ class GateOut(serializers.Serializer[Any]):
 
 
 class PromotionOut(serializers.ModelSerializer[Promotion]):
-    """Who made which version the active one, and by which figures."""
+    """Who made which version the active one at ``institution`` (null: the platform's default), and by which figures."""
 
+    institution = serializers.UUIDField(source="institution_id", allow_null=True)
     version = VersionName()
     previous = VersionName(allow_null=True)
     kind = serializers.ChoiceField(choices=PromotionKind.choices)
@@ -77,22 +88,32 @@ class PromotionOut(serializers.ModelSerializer[Promotion]):
 
     class Meta:
         model = Promotion
-        fields = ["id", "version", "previous", "kind", "gate", "reason", "decided_by", "decided_at"]
+        fields = ["id", "institution", "version", "previous", "kind", "gate", "reason", "decided_by", "decided_at"]
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_decided_by(self, promotion: Promotion) -> str | None:
         return str(promotion.decided_by.display_name()) if promotion.decided_by else None
 
 
-def dataset_named(wanted: Any) -> Dataset | None:
-    """The data set with test patients of this id, or None when none is named.
+def institution_given(request: Request, capability: Capability = Capability.MANAGE_MODELS) -> Institution:
+    """The institution that the body or the query names, or the only one where the user has the right.
+
+    Raises:
+        InstitutionNeeded, Forbidden, NotFound: there are several, or it is not theirs.
+    """
+    data = request.query_params if request.method == "GET" else request.data
+    return institution_named_or_only(request.user, checked(InstitutionIn, data).get("institution"), capability)
+
+
+def dataset_named(wanted: Any, institution: Institution) -> Dataset | None:
+    """The data set of the institution with test patients of this id, or None when none is named.
 
     Raises:
         NotFound: it has no test patients, or is not there.
     """
     if wanted is None:
         return None
-    found = datasets_with_test_patients().filter(pk=wanted).first()
+    found = datasets_with_test_patients(institution).filter(pk=wanted).first()
     if found is None:
         raise NotFound(message("There is no frozen data set with test patients of this id."))
     return found
@@ -101,10 +122,12 @@ def dataset_named(wanted: Any) -> Dataset | None:
 class GateApiView(APIView):
     @extend_schema(operation_id="model_gate", parameters=[GateIn], responses=GateOut)
     def get(self, request: Request, version_id: str) -> Response:
-        """What the gate says of this version, without promoting it."""
+        """What the gate of your institution says of this version, without promoting it."""
         version = version_get(request.user, version_id)
         given = checked(GateIn, request.query_params)
-        return Response(GateOut(gate_view(version, dataset_named(given.get("dataset")))).data)
+        place = institution_given(request, Capability.VIEW_MODELS)
+        view = gate_view(version, place, dataset_named(given.get("dataset"), place))
+        return Response(GateOut(view, context={"request": request}).data)
 
 
 class PromoteView(APIView):
@@ -114,12 +137,21 @@ class PromoteView(APIView):
         responses={200: PromotionOut, 204: None, **problems(s409="The gate refuses: the figures are in `gate`.")},
     )
     def post(self, request: Request, version_id: str) -> Response:
-        """Promote through the gate, or past it with a reason. 204: it is the active version already."""
+        """Promote at your institution through the gate, or past it with a reason. Other institutions keep theirs.
+        204: it is the active version already."""
         version = version_get(request.user, version_id, Capability.MANAGE_MODELS)
         given = checked(PromoteIn, request.data)
-        dataset = dataset_named(given.get("dataset"))
-        promotion = version_promote(version=version, actor=request.user, dataset=dataset, reason=given["reason"])
-        return Response(PromotionOut(promotion).data) if promotion else Response(status=204)
+        place = institution_given(request)
+        promotion = version_promote(
+            version=version,
+            actor=request.user,
+            institution=place,
+            dataset=dataset_named(given.get("dataset"), place),
+            reason=given["reason"],
+        )
+        return (
+            Response(PromotionOut(promotion, context={"request": request}).data) if promotion else Response(status=204)
+        )
 
 
 class RollbackView(APIView):
@@ -129,11 +161,14 @@ class RollbackView(APIView):
         responses={200: PromotionOut, 204: None, **problems(s409="There is no earlier version.")},
     )
     def post(self, request: Request) -> Response:
-        """Make the version active again that was so before the present one was promoted."""
+        """Make the version active again that was so at your institution before the present one was promoted."""
         require_anywhere(request.user, Capability.MANAGE_MODELS)
         given = checked(RollbackIn, request.data)
-        promotion = version_rollback(actor=request.user, reason=given["reason"])
-        return Response(PromotionOut(promotion).data) if promotion else Response(status=204)
+        place = institution_given(request)
+        promotion = version_rollback(actor=request.user, institution=place, reason=given["reason"])
+        return (
+            Response(PromotionOut(promotion, context={"request": request}).data) if promotion else Response(status=204)
+        )
 
 
 class NewestDecisionFirst(NewestFirstPagination):
@@ -145,5 +180,5 @@ class PromotionListView(ListView):
 
     @extend_schema(operation_id="promotion_list", responses=PromotionOut(many=True))
     def get(self, request: Request) -> Response:
-        """Every promotion, override and roll-back, newest first."""
+        """Every promotion, override and roll-back of your institutions and of the platform's default, newest first."""
         return self.page(promotions_seen(request.user), PromotionOut)

@@ -1,4 +1,6 @@
-"""Reads for the gate: what a candidate would be judged by, what was promoted before, where a roll-back leads."""
+"""Reads for the gate of an institution: what a candidate would be judged by, what was promoted there before, and where
+a roll-back leads.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from accounts.access import Capability, require_anywhere
+from accounts.models import Institution
 from spineml.gate import GateResult, GateSettings, decide
 from training.evaluations.selectors import as_score, evaluation_finished
 from training.models import (
@@ -19,14 +22,17 @@ from training.models import (
     Promotion,
     PromotionKind,
     Split,
-    VersionStatus,
 )
+from training.selectors import offered_to, places_of, version_active_or_none
 
 
 @dataclass(frozen=True)
 class GateView:
-    """Candidate and active version before the gate. ``result`` is None while something that it needs is missing."""
+    """Candidate and active version before the gate of an institution. ``result`` is None while something that it needs
+    is missing.
+    """
 
+    institution: Institution
     version: ModelVersion
     active: ModelVersion | None
     dataset: Dataset | None
@@ -59,6 +65,8 @@ class GateView:
             "dataset": {"id": str(self.dataset.pk), "name": self.dataset.name, "sha256": self.dataset.sha256},
             "candidate_version": self.version.number,
             "active_version": self.active.number,
+            "candidate": self.version.name_at(self.institution.pk),
+            "active_name": self.active.name_at(self.institution.pk),
         }
 
 
@@ -66,10 +74,12 @@ def gate_settings() -> GateSettings:
     return GateSettings(settings.GATE_MARGIN, settings.GATE_GROUP_MARGIN, settings.GATE_LEAST_PATIENTS)
 
 
-def gate_view(version: ModelVersion, dataset: Dataset | None = None) -> GateView:
-    """Judge ``version`` against the active one on the test patients of ``dataset``, or of the newest that has some."""
-    active = ModelVersion.objects.filter(task=version.task, status=VersionStatus.ACTIVE).first()
-    dataset = dataset or datasets_with_test_patients().first()
+def gate_view(version: ModelVersion, institution: Institution, dataset: Dataset | None = None) -> GateView:
+    """Judge ``version`` against the one that is active at ``institution`` on the test patients of ``dataset``, or of
+    the newest one there that has some.
+    """
+    active = version_active_or_none(institution.pk, version.task)
+    dataset = dataset or datasets_with_test_patients(institution).first()
     runs: list[EvaluationRun | None] = [None, None]
     if dataset is not None:
         runs = [evaluation_finished(one, dataset, Split.TEST) if one else None for one in (version, active)]
@@ -80,32 +90,44 @@ def gate_view(version: ModelVersion, dataset: Dataset | None = None) -> GateView
             [as_score(row) for row in run.series.defer("images").order_by("pk")] for run in (candidate_run, active_run)
         ]
         result = decide(scores[0], scores[1], gate_settings())
-    before = was_active(version)
-    return GateView(version, active, dataset, candidate_run, active_run, result, before)
+    before = was_active(version, institution)
+    return GateView(institution, version, active, dataset, candidate_run, active_run, result, before)
 
 
-def datasets_with_test_patients() -> QuerySet[Dataset]:
-    """The frozen data sets that a candidate can be judged by, newest first."""
-    frozen = Dataset.objects.filter(frozen_at__isnull=False, items__split=Split.TEST)
+def datasets_with_test_patients(institution: Institution) -> QuerySet[Dataset]:
+    """The frozen data sets of the institution that a candidate can be judged by, newest first."""
+    frozen = Dataset.objects.filter(frozen_at__isnull=False, items__split=Split.TEST, institutions=institution)
     return frozen.distinct().order_by("-frozen_at", "-id")
 
 
-def was_active(version: ModelVersion) -> bool:
-    """True when the version has segmented before, so that making it active again is a roll-back."""
-    return Promotion.objects.filter(Q(version=version) | Q(previous=version)).exists()
+def was_active(version: ModelVersion, institution: Institution) -> bool:
+    """True when the version has segmented there before, so that making it active again is a roll-back."""
+    decided = Promotion.objects.filter(institution=institution)
+    return decided.filter(Q(version=version) | Q(previous=version)).exists()
+
+
+def is_offered(version: ModelVersion, institution: Institution | None) -> bool:
+    """True when the institution may choose the version; without one, whether it may be the platform's default."""
+    places = [institution.pk] if institution else []
+    return ModelVersion.objects.filter(offered_to(places), pk=version.pk).exists()
 
 
 def promotions_seen(user: Any) -> QuerySet[Promotion]:
-    """Every decision, newest first, for whoever may see models."""
-    require_anywhere(user, Capability.VIEW_MODELS)
-    found = Promotion.objects.select_related("version", "previous", "decided_by")
-    return found.order_by("-decided_at", "-id")
+    """The decisions of the user's institutions, and of the platform about its default; newest first."""
+    if not user.is_superuser:
+        require_anywhere(user, Capability.VIEW_MODELS)
+    ours = Q(institution__in=places_of(user)) | Q(institution__isnull=True, version__owner__isnull=True)
+    related = ("version__owner", "previous__owner", "decided_by", "institution")
+    return Promotion.objects.filter(ours).select_related(*related).order_by("-decided_at", "-id")
 
 
-def rollback_target(task: str = SPINE_CT) -> ModelVersion | None:
-    """The version that was active before the present one was promoted; rolling back twice goes two versions back."""
-    promoted = Promotion.objects.filter(
-        version__task=task, version__status=VersionStatus.ACTIVE, previous__isnull=False
-    ).exclude(kind=PromotionKind.ROLLBACK)
-    last = promoted.select_related("previous").order_by("-decided_at", "-id").first()
+def rollback_target(institution: Institution | None, task: str = SPINE_CT) -> ModelVersion | None:
+    """The version that was active there before the present one was promoted; rolling back twice goes two versions back.
+
+    Without an institution, of the platform's default.
+    """
+    active = version_active_or_none(institution.pk if institution else None, task)
+    promoted = Promotion.objects.filter(institution=institution, version=active, previous__isnull=False)
+    promoted = promoted.exclude(kind=PromotionKind.ROLLBACK).select_related("previous__owner")
+    last = promoted.order_by("-decided_at", "-id").first() if active else None
     return last.previous if last else None

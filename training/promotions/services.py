@@ -6,12 +6,15 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts.access import Capability, require_anywhere
+from accounts.access import Capability, require
+from accounts.models import Institution
 from spineml.gate import GateResult, Refusal
 from spineml.message import Message, message, sentences
-from spineplatform.shared.errors import Conflict
-from training.models import SPINE_CT, Dataset, ModelVersion, Promotion, PromotionKind, VersionStatus
-from training.promotions.selectors import GateView, gate_view, rollback_target
+from spineplatform.shared.errors import Conflict, UserError
+from training.access import platform_required
+from training.models import SPINE_CT, Dataset, ModelVersion, Promotion, PromotionKind
+from training.promotions.selectors import GateView, gate_view, is_offered, rollback_target
+from training.selectors import version_active_or_none
 from training.services import VersionRetired, version_activate, versions_lock
 
 
@@ -40,46 +43,110 @@ class NothingBefore(Conflict):
     code = "nothing-before"
 
 
-def version_promote(
-    *, version: ModelVersion, actor: Any, dataset: Dataset | None = None, reason: str = ""
-) -> Promotion | None:
-    """Make ``version`` the one that segments, if the gate lets it pass or ``reason`` overrides it.
+class VersionNotOffered(Conflict):
+    """This version is not the institution's own, and is not shared with it any more. Choose another."""
 
-    Free of the gate are the first version and one that was active before (a roll-back). None: it is active already.
+    code = "version-not-offered"
+
+
+class OnlyPlatformVersions(Conflict):
+    """The default of every institution is one of the platform's versions. Choose one of those."""
+
+    code = "only-platform-versions"
+
+
+class ReasonNeeded(UserError):
+    """Changing the version of every institution that has not chosen one takes a written reason."""
+
+    code = "reason-needed"
+
+
+def version_promote(
+    *, version: ModelVersion, actor: Any, institution: Institution, dataset: Dataset | None = None, reason: str = ""
+) -> Promotion | None:
+    """Make ``version`` the one that segments at ``institution``, if the gate lets it pass or ``reason`` overrides it.
+
+    Free of the gate are the first version and one that was active there before (a roll-back). None: it is active
+    already. Nothing changes at other institutions.
 
     Raises:
         GateRefused, NoTestPatients, EvaluationMissing: with the figures, and without a reason to override.
-        VersionRetired: it must not be used any more.
+        VersionRetired, VersionNotOffered: it must not be used there.
     """
-    require_anywhere(actor, Capability.MANAGE_MODELS)
+    require(actor, institution.pk, Capability.MANAGE_MODELS)
     reason = reason.strip()
     with transaction.atomic():
         versions_lock()  # what is active stays so until this is decided
         version.refresh_from_db()
-        if version.status == VersionStatus.RETIRED:
-            raise VersionRetired
-        view = gate_view(version, dataset)
+        view = gate_view(version, institution, dataset)
+        if view.active == version:
+            return None
+        _check_usable(version, institution)
         if not view.passed and not reason:
             raise refusal_of(view)
         return version_activate(
-            version=version, actor=actor, kind=_kind(view), gate=None if view.is_free else view.as_json(), reason=reason
+            version=version,
+            institution=institution,
+            actor=actor,
+            kind=_kind(view),
+            gate=None if view.is_free else view.as_json(),
+            reason=reason,
         )
 
 
-def version_rollback(*, actor: Any, task: str = SPINE_CT, reason: str = "") -> Promotion | None:
-    """Make the version active again that was so before the present one was promoted.
+def _check_usable(version: ModelVersion, institution: Institution | None) -> None:
+    if version.retired:
+        raise VersionRetired
+    if not is_offered(version, institution):
+        raise VersionNotOffered
+
+
+def version_rollback(
+    *, actor: Any, institution: Institution, task: str = SPINE_CT, reason: str = ""
+) -> Promotion | None:
+    """Make the version active again that was so at ``institution`` before the present one was promoted.
 
     Raises:
         NothingBefore: the present one is the first.
-        VersionRetired: that version must not be used any more.
+        VersionRetired, VersionNotOffered: that version must not be used there any more.
     """
-    require_anywhere(actor, Capability.MANAGE_MODELS)
+    require(actor, institution.pk, Capability.MANAGE_MODELS)
     with transaction.atomic():
         versions_lock()
-        target = rollback_target(task)
+        target = rollback_target(institution, task)
         if target is None:
             raise NothingBefore
-        return version_activate(version=target, actor=actor, kind=PromotionKind.ROLLBACK, reason=reason.strip())
+        _check_usable(target, institution)
+        return version_activate(
+            version=target,
+            institution=institution,
+            actor=actor,
+            kind=PromotionKind.ROLLBACK,
+            reason=reason.strip(),
+        )
+
+
+def default_choose(*, version: ModelVersion, actor: Any, reason: str) -> Promotion | None:
+    """Make a version of the platform the default: it segments at every institution that has not chosen one of its own.
+
+    None: it is the default already.
+
+    Raises:
+        Forbidden: ``actor`` does not run the platform.
+        OnlyPlatformVersions, VersionRetired, ReasonNeeded: it cannot be, or nobody says why.
+    """
+    platform_required(actor)
+    if version.owner_id is not None:
+        raise OnlyPlatformVersions
+    if not reason.strip():
+        raise ReasonNeeded
+    with transaction.atomic():
+        versions_lock()
+        version.refresh_from_db()
+        _check_usable(version, None)
+        active = version_active_or_none(None, version.task)
+        kind = PromotionKind.OVERRIDE if active else PromotionKind.FIRST
+        return version_activate(version=version, institution=None, actor=actor, kind=kind, reason=reason.strip())
 
 
 def _kind(view: GateView) -> PromotionKind:
@@ -95,7 +162,7 @@ def refusal_of(view: GateView) -> Conflict:
     if view.dataset is None:
         return NoTestPatients()
     if view.result is None:
-        names = [str(version) for version in view.missing]
+        names = [version.name_at(view.institution.pk) for version in view.missing]
         return EvaluationMissing(
             message(
                 "Evaluate {names} on the test patients of “{dataset}” first, then promote again.",

@@ -53,7 +53,9 @@ class SampleOut(serializers.Serializer[Any]):
 
 class TrainingOut(RunOut):
     dataset = serializers.UUIDField(source="dataset_id")
-    base = serializers.UUIDField(source="base_id", allow_null=True, help_text="Null: from scratch.")
+    base = serializers.UUIDField(
+        source="seen_base.pk", default=None, allow_null=True, help_text="Null: from scratch, or another institution's."
+    )
     version = serializers.UUIDField(source="version_id", allow_null=True, help_text="What it made.")
     notes = serializers.CharField()
     settings = serializers.JSONField()
@@ -71,7 +73,11 @@ class TrainingDetailOut(TrainingOut):
 
 class TrainingIn(serializers.Serializer[Any]):
     dataset = serializers.UUIDField(help_text="A frozen data set.")
-    base = serializers.UUIDField(required=False, allow_null=True, help_text="Any version; left out: from scratch.")
+    base = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        help_text="A version of your institution or the platform; left out: from scratch.",
+    )
     settings = serializers.JSONField(required=False, help_text="Those left out are chosen to suit the data set.")
     notes = serializers.CharField(required=False, allow_blank=True, max_length=2000, default="")
 
@@ -107,11 +113,14 @@ class TrainingListView(ListView):
         request=TrainingIn,
         responses={
             202: TrainingOut,
-            **problems(s400="A setting cannot work; “field” names it.", s409="The data set cannot teach."),
+            **problems(
+                s400="A setting cannot work; “field” names it.",
+                s409="The data set cannot teach, or the base is another institution's.",
+            ),
         },
     )
     def post(self, request: Request) -> Response:
-        """Train a new version on a frozen data set, from any version or from scratch."""
+        """Train a new version on a frozen data set, from a version of your own or of the platform, or from scratch."""
         require_anywhere(request.user, Capability.MANAGE_MODELS)
         given = checked(TrainingIn, request.data)
         dataset, base = _chosen(request, given)

@@ -24,7 +24,7 @@ from spineplatform.shared import storage
 from spineplatform.shared.lease import Lease, RunCancelled
 from spineplatform.shared.runs import RunState
 from training.models import ModelVersion, TrainingEpoch, TrainingRun, TrainingSample
-from training.services import version_record
+from training.services import Origin, version_record
 
 log = logging.getLogger(__name__)
 FOLDER = "training"
@@ -77,7 +77,8 @@ def _record(lease: Lease[TrainingRun], job: Job, folder: Path, state: RunState) 
         path = work / f"training-{str(lease.run.pk)[:8]}.h5"
         write(job, path, keep_in=folder)
         with lease.finishing(state) as row:
-            row.version = version_record(path=path, stored=stored, made_by=row.requested_by, notes=row.notes)
+            origin = Origin(row.institution, row.requested_by, row.notes)
+            row.version = version_record(path=path, stored=stored, origin=origin)
             row.live = {}
     version: ModelVersion = row.version
     log.info("version_trained version=%s run=%s", version.number, lease.run.pk)

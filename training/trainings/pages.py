@@ -19,10 +19,11 @@ from spineplatform.shared.errors import UserError
 from spineplatform.shared.http import run_action
 from training.access import dataset_get, training_get, version_get
 from training.models import Dataset, ModelVersion, TrainingRun
-from training.selectors import versions_seen
+from training.selectors import as_seen_by
 from training.trainings.api import sample_response
 from training.trainings.selectors import (
     Setting,
+    bases_of,
     datasets_to_learn_from,
     settings_explained,
     settings_for,
@@ -59,7 +60,7 @@ def training_new_page(request: HttpRequest) -> HttpResponse:
     if dataset is None:
         return render(request, "training/training_new.html", {"datasets": datasets})
     settings = settings_explained(settings_for(dataset, base))
-    context: dict[str, Any] = {"datasets": datasets, "versions": versions_seen(request.user).exclude(status="retired")}
+    context: dict[str, Any] = {"datasets": datasets, "versions": as_seen_by(request.user, bases_of(request.user))}
     if request.method == "POST" and "start" in given:
         values = {one.name: _given(one, request) for one in settings}
         try:

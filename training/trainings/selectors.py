@@ -14,13 +14,13 @@ from spineml.model_file import ModelSpec
 from spineml.training_settings import EXPLANATIONS, TrainingSettings, defaults_for, possible_values
 from spineplatform.shared import storage
 from training.models import Dataset, ModelVersion, TrainingRun
+from training.selectors import places_of, versions_seen
 
 
 def trainings_seen(user: Any) -> QuerySet[TrainingRun]:
-    """The trainings on data of the user's institutions, newest first."""
-    places = list(institutions_with(user, Capability.VIEW_MODELS).values_list("pk", flat=True))
-    mine = Q(institution__in=places) | Q(dataset__in=Dataset.objects.filter(institutions__in=places))
-    found = TrainingRun.objects.filter(mine).select_related("dataset", "base", "version", "requested_by")
+    """The trainings of the user's institutions, newest first."""
+    found = TrainingRun.objects.filter(institution__in=places_of(user))
+    found = found.select_related("dataset", "base__owner", "version__owner", "requested_by")
     return found.order_by("-created_at", "-id")
 
 
@@ -30,6 +30,12 @@ def datasets_to_learn_from(user: Any) -> QuerySet[Dataset]:
     foreign = Dataset.institutions.through.objects.exclude(institution__in=managed).values("dataset")
     frozen = Dataset.objects.filter(frozen_at__isnull=False).exclude(pk__in=foreign)
     return frozen.order_by("-frozen_at", "-id")
+
+
+def bases_of(user: Any) -> QuerySet[ModelVersion]:
+    """The versions that a training may start from: those of the user's institutions and of the platform."""
+    owners = Q(owner__isnull=True) | Q(owner__in=institutions_with(user, Capability.MANAGE_MODELS))
+    return versions_seen(user).filter(owners, retired=False)
 
 
 def settings_for(dataset: Dataset, base: ModelVersion | None) -> TrainingSettings:

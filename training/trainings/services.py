@@ -7,6 +7,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from accounts.access import Capability, institutions_with
+from accounts.models import Institution
 from spineml.message import message
 from spineml.model_file import ModelSpec
 from spineml.training_settings import SettingRejected, TrainingSettings
@@ -37,6 +38,14 @@ class WouldTouchTestPatient(Conflict):
     code = "would-touch-test-patient"
 
 
+class BaseNotOwn(Conflict):
+    """A training starts from a version of the institution that trains, or of the platform. A shared version only
+    segments: choose another one.
+    """
+
+    code = "base-not-own"
+
+
 class NothingKept(Conflict):
     """This training has not finished one epoch, so there is nothing to make a version of. Start another one."""
 
@@ -62,6 +71,7 @@ def training_start(
     Raises:
         SettingRefused: with ``field`` and what would work.
         DatasetNotFrozen, NoTrainingPatients, NoSpineToLearn, WouldTouchTestPatient: this data set cannot teach.
+        BaseNotOwn: ``base`` is another institution's.
         Forbidden: ``actor`` does not manage models at every institution of the data set.
     """
     datasets_manage(actor, dataset)
@@ -69,11 +79,11 @@ def training_start(
     if not dataset.is_frozen:
         raise DatasetNotFrozen
     _check_teaches(dataset)
-    place = institutions_with(actor, Capability.MANAGE_MODELS).filter(pk__in=dataset.institutions.values("pk"))
+    place = _place(actor, dataset, base)
     try:
         with transaction.atomic():
             run = TrainingRun.objects.create(
-                institution=place.order_by("name", "pk")[0],
+                institution=place,
                 requested_by=actor,
                 dataset=dataset,
                 base=base,
@@ -93,6 +103,17 @@ def training_start(
     except IntegrityError as error:
         raise _as_refusal(error) from error
     return run
+
+
+def _place(actor: Any, dataset: Dataset, base: ModelVersion | None) -> Institution:
+    """The institution that the version will belong to: the base's own, or the first of the data set's."""
+    places = institutions_with(actor, Capability.MANAGE_MODELS).filter(pk__in=dataset.institutions.values("pk"))
+    if base is not None and base.owner_id is not None:
+        places = places.filter(pk=base.owner_id)
+    found = places.order_by("name", "pk").first()
+    if found is None:
+        raise BaseNotOwn
+    return found
 
 
 def settings_checked(values: dict[str, Any], base: ModelVersion | None = None) -> TrainingSettings:

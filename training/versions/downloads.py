@@ -6,10 +6,9 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_safe
 
-from accounts.access import Capability
 from spineplatform.shared import audit, storage
 from spineplatform.shared.http import file_download
-from training.access import version_get
+from training.access import version_get_file
 from training.models import ModelVersion
 
 HDF5 = "application/x-hdf5"
@@ -18,11 +17,11 @@ HDF5 = "application/x-hdf5"
 @login_required
 @require_safe
 def version_download(request: HttpRequest, version_id: str) -> HttpResponseBase:
-    return version_file(request, version_get(request.user, version_id, Capability.MANAGE_MODELS))
+    return version_file(request, version_get_file(request.user, version_id))
 
 
 def version_file(request: HttpRequest, version: ModelVersion) -> HttpResponseBase:
     """The HDF5 file of a version the caller was let through to."""
-    audit.record(actor=request.user, action="model.downloaded", object_id=version.pk)
+    audit.record(actor=request.user, action="model.downloaded", object_id=version.pk, institution_id=version.owner_id)
     path = storage.local_path(version.file)
-    return file_download(request, path, name=f"{version.task}-v{version.number}.h5", content_type=HDF5)
+    return file_download(request, path, name=f"{version.task}-{version.file_name}.h5", content_type=HDF5)

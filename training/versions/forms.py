@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Institution
 from spineml.preprocess import Preprocess
 from spineplatform.shared.errors import UserError
 
@@ -21,6 +23,9 @@ class WindowUnusable(UserError):
 
 
 class ImportForm(forms.Form):
+    """``institution`` is asked for where the person manages models at several."""
+
+    institution = forms.ModelChoiceField(label=_("Institution"), queryset=Institution.objects.none(), empty_label=None)
     file = forms.FileField(
         label=_("Model file (.h5)"),
         help_text=_("Of this platform, or a U-Net that Keras 2 wrote. It is checked first; nothing in it is executed."),
@@ -39,6 +44,13 @@ class ImportForm(forms.Form):
         required=False,
         widget=forms.NumberInput(attrs={"placeholder": f"{USUAL.window_width:g}", "step": "any"}),
     )
+
+    def __init__(self, *args: Any, institutions: QuerySet[Institution], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if institutions.count() > 1:
+            self.fields["institution"].queryset = institutions  # type: ignore[attr-defined]
+        else:
+            del self.fields["institution"]
 
 
 def preprocess_of(given: Mapping[str, Any]) -> Preprocess | None:

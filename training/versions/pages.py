@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,13 @@ from cases.access import case_get
 from spineml.errors import SpineError
 from spineml.message import message
 from spineml.model_file import MAX_FILE_BYTES
-from spineplatform.shared.errors import Conflict, TooLarge, UserError, describe
+from spineplatform.shared.errors import Conflict, Forbidden, TooLarge, UserError, describe
 from spineplatform.shared.http import receives_files
-from training.access import version_get
+from training.access import version_get, version_get_kept, version_kept_by
 from training.evaluations.selectors import evaluations_seen
 from training.models import ModelVersion, VersionStatus
 from training.promotions.selectors import promotions_seen
-from training.selectors import versions_seen
+from training.selectors import as_seen_by, places_of, versions_seen
 from training.services import version_register
 from training.versions.forms import ImportForm, preprocess_of
 from training.versions.selectors import (
@@ -35,10 +36,12 @@ from training.versions.selectors import (
     lineage_drawing,
     own_dice,
     spec_sections,
+    spec_shown,
     versions_narrowed,
     versions_that_saw,
 )
 from training.versions.services import version_delete, version_note, version_restore, version_retire
+from training.versions.sharing import shares_of, version_share, version_unshare
 
 PER_PAGE = 50
 ACTIONS = {"retire": version_retire, "restore": version_restore}
@@ -49,27 +52,30 @@ ACTIONS = {"retire": version_retire, "restore": version_restore}
 @require_safe
 def versions_page(request: HttpRequest) -> HttpResponse:
     """Context: see `_registry`."""
-    return _registry(request, ImportForm())
+    return _registry(request, import_form(request))
 
 
 def _registry(request: HttpRequest, form: ImportForm, status: int = 200) -> HttpResponse:
     """Context: ``page`` of versions, ``rows`` (version, judged, own), ``chosen`` status of ``statuses``, ``drawing`` of
-    the lineage with ``boxes`` (Box, version, judged), ``form`` (ImportForm) and ``may_manage``.
+    the lineage with ``boxes`` (Box, version, judged), ``form`` (ImportForm), ``may_manage``, and whether the user has
+    ``several`` institutions.
     """
     chosen = request.GET.get("status", IN_USE)
     page = Paginator(versions_narrowed(request.user, chosen), PER_PAGE).get_page(request.GET.get("page"))
-    every = {one.pk: one for one in versions_seen(request.user).defer("spec", "parent__spec")}
+    listed = as_seen_by(request.user, page.object_list)
+    every = {one.pk: one for one in as_seen_by(request.user, versions_seen(request.user).defer("spec", "parent__spec"))}
     judged = judged_by_version(request.user, every.values())
-    drawing = lineage_drawing()
+    drawing = lineage_drawing(every.values())
     context = {
         "page": page,
-        "rows": [(one, judged.get(one.pk), own_dice(one)) for one in page.object_list],
+        "rows": [(one, judged.get(one.pk), own_dice(one)) for one in listed],
         "chosen": chosen,
         "statuses": [(IN_USE, _("In use")), *VersionStatus.choices, ("all", _("All"))],
         "drawing": drawing,
-        "boxes": [(box, every[box.key], judged.get(box.key)) for box in drawing.boxes if box.key in every],
+        "boxes": [(box, every[box.key], judged.get(box.key)) for box in drawing.boxes],
         "form": form,
         "may_manage": may_manage(request.user),
+        "several": len(places_of(request.user)) > 1,
     }
     return render(request, "training/versions.html", context, status=status)
 
@@ -78,13 +84,22 @@ def may_manage(user: Any) -> bool:
     return institutions_with(user, Capability.MANAGE_MODELS).exists()
 
 
+def may_keep(user: Any, version: ModelVersion) -> bool:
+    """Whether the user may write about the version, share it and delete it."""
+    try:
+        version_kept_by(user, version)
+    except Forbidden:
+        return False
+    return True
+
+
 @receives_files(lambda: MAX_FILE_BYTES)
 @login_required
 @require_POST
 def import_action(request: HttpRequest) -> HttpResponse:
     """Bring a file in. What is wrong with it stands beside the form, with everything else still filled in."""
     require_anywhere(request.user, Capability.MANAGE_MODELS)
-    form = ImportForm(request.POST, request.FILES)
+    form = import_form(request)
     if not form.is_valid():
         return _registry(request, form, 400)
     try:
@@ -93,6 +108,13 @@ def import_action(request: HttpRequest) -> HttpResponse:
         form.add_error("file", describe(error)[1])
         return _registry(request, form, error.status if isinstance(error, UserError) else 400)
     return redirect(version)
+
+
+def import_form(request: HttpRequest) -> ImportForm:
+    managed = institutions_with(request.user, Capability.MANAGE_MODELS)
+    if request.method == "POST":
+        return ImportForm(request.POST, request.FILES, institutions=managed)
+    return ImportForm(institutions=managed)
 
 
 def _register(request: HttpRequest, given: dict[str, Any]) -> ModelVersion:
@@ -105,10 +127,11 @@ def _register(request: HttpRequest, given: dict[str, Any]) -> ModelVersion:
                 limit=f"{MAX_FILE_BYTES / 1e6:.0f}",
             )
         )
-    known = set(ModelVersion.objects.values_list("pk", flat=True))
+    known = set(versions_seen(request.user).values_list("pk", flat=True))
     version = version_register(
         path=Path(file.temporary_file_path()),
         actor=request.user,
+        institution=given.get("institution"),
         notes=given["notes"],
         preprocess=preprocess_of(given),
     )
@@ -123,21 +146,26 @@ def _register(request: HttpRequest, given: dict[str, Any]) -> ModelVersion:
 @login_required
 @require_safe
 def version_page(request: HttpRequest, version_id: str) -> HttpResponse:
-    """Context: ``version``, ``run`` (TrainingRun or None), ``children``, ``sections`` of its spec, ``evaluations``,
-    ``promotions``, ``others`` to compare with, ``dependants`` and ``may_manage``.
+    """Context: ``version``, ``run`` (TrainingRun or None), ``children``, its ``spec`` and the ``sections`` of it,
+    ``evaluations``, ``promotions``, ``others`` to compare with, ``may_manage`` (promote it), ``may_keep`` (write about
+    it) with ``dependants`` and ``shares``.
     """
     version = version_get(request.user, version_id)
     family = versions_seen(request.user).filter(task=version.task).defer("spec", "parent__spec")
+    kept = may_keep(request.user, version)
     context = {
         "version": version,
-        "run": version.trained_by,
+        "run": None if version.is_foreign else version.trained_by,
         "children": family.filter(parent=version) | family.filter(training_run__base=version),
+        "spec": spec_shown(version),
         "sections": spec_sections([version]),
         "evaluations": evaluations_seen(request.user).filter(version=version).defer("result"),
         "promotions": promotions_seen(request.user).filter(version=version),
-        "others": family.exclude(pk=version.pk),
-        "dependants": dependants(version),
+        "others": as_seen_by(request.user, family.exclude(pk=version.pk)),
+        "dependants": dependants(version) if kept else [],
+        "shares": shares_of(version) if kept else [],
         "may_manage": may_manage(request.user),
+        "may_keep": kept,
     }
     return render(request, "training/version.html", context)
 
@@ -145,7 +173,7 @@ def version_page(request: HttpRequest, version_id: str) -> HttpResponse:
 @login_required
 @require_POST
 def notes_action(request: HttpRequest, version_id: str) -> HttpResponse:
-    version = version_get(request.user, version_id, Capability.MANAGE_MODELS)
+    version = version_get_kept(request.user, version_id)
     version_note(version=version, actor=request.user, notes=request.POST.get("notes", "").strip()[:2000])
     messages.success(request, _("The notes are kept."))
     return redirect(version)
@@ -154,7 +182,7 @@ def notes_action(request: HttpRequest, version_id: str) -> HttpResponse:
 @login_required
 @require_POST
 def version_action(request: HttpRequest, version_id: str, action: str) -> HttpResponse:
-    version = version_get(request.user, version_id, Capability.MANAGE_MODELS)
+    version = version_get_kept(request.user, version_id)
     try:
         ACTIONS[action](version=version, actor=request.user)
     except Conflict as error:
@@ -166,10 +194,33 @@ def version_action(request: HttpRequest, version_id: str, action: str) -> HttpRe
 @require_POST
 def delete_action(request: HttpRequest, version_id: str) -> HttpResponse:
     """What stands in the way is an error page with status 409, and its list."""
-    version = version_get(request.user, version_id, Capability.MANAGE_MODELS)
+    version = version_get_kept(request.user, version_id)
     version_delete(version=version, actor=request.user)
     messages.success(request, _("%(version)s is deleted.") % {"version": version})
     return redirect("training:versions")
+
+
+@login_required
+@require_POST
+def share_action(request: HttpRequest, version_id: str) -> HttpResponse:
+    version = version_get_kept(request.user, version_id)
+    try:
+        share = version_share(version=version, name=request.POST.get("institution", "")[:120], actor=request.user)
+    except UserError as error:
+        messages.error(request, error.message)
+    else:
+        said = _("%(institution)s may use %(version)s now.")
+        messages.success(request, said % {"institution": share.institution, "version": version})
+    return redirect(f"{version.get_absolute_url()}#sharing")
+
+
+@login_required
+@require_POST
+def unshare_action(request: HttpRequest, version_id: str, institution_id: uuid.UUID) -> HttpResponse:
+    version = version_get_kept(request.user, version_id)
+    version_unshare(version=version, institution_id=institution_id, actor=request.user)
+    messages.success(request, _("%(version)s is no longer offered there.") % {"version": version})
+    return redirect(f"{version.get_absolute_url()}#sharing")
 
 
 # --- two side by side -------------------------------------------------------------------------------------------------
@@ -180,7 +231,7 @@ def compare_page(request: HttpRequest) -> HttpResponse:
     ids = list(dict.fromkeys(request.GET.getlist("version")))
     if len(ids) < 2:
         raise TooFew
-    versions = sorted((version_get(request.user, one) for one in ids), key=lambda one: one.number)
+    versions = sorted((version_get(request.user, one) for one in ids), key=lambda one: one.created_at)
     context = {
         "versions": versions,
         "sections": spec_sections(versions),
@@ -201,5 +252,5 @@ class TooFew(UserError):
 def case_versions(request: HttpRequest, case_id: str) -> HttpResponse:
     """Context: ``sights``, the versions that know the patient of the case."""
     case = case_get(request.user, case_id)
-    context = {"case": case, "sights": versions_that_saw(case.patient)}
+    context = {"case": case, "sights": versions_that_saw(case.patient, request.user)}
     return render(request, "training/_case_versions.html", context)

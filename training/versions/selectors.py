@@ -15,7 +15,7 @@ from cases.models import Patient, Series
 from spineplatform.shared.runs import RunState
 from training.evaluations.selectors import evaluations_seen
 from training.models import SPINE_CT, DatasetItem, EvaluationRun, ModelVersion, Split, VersionStatus
-from training.selectors import versions_seen
+from training.selectors import active_for, as_seen_by, known_to, versions_seen
 from training.versions.lineage import Drawing, draw
 
 IN_USE = "in-use"
@@ -25,6 +25,8 @@ DEPENDANTS: dict[str, Promise | str] = {
     "inferencerun": _("segmentations"),
     "evaluationrun": _("evaluations"),
     "modelversion": _("versions made from it"),
+    "activeversion": _("institutions where it is active"),
+    "versionshare": _("institutions that it is shared with"),
     "promotion": _("promotions"),
     "trainingrun": _("trainings"),
 }
@@ -36,8 +38,38 @@ def versions_narrowed(user: Any, status: str) -> QuerySet[ModelVersion]:
     """The versions of one status, newest first; ``in-use`` are those that are not retired, anything else is all."""
     rows = versions_seen(user).select_related("training_run__dataset").defer("parent__spec")
     if status == IN_USE:
-        return rows.exclude(status=VersionStatus.RETIRED)
-    return rows.filter(status=status) if status in VersionStatus.values else rows
+        return rows.filter(retired=False)
+    if status == VersionStatus.RETIRED:
+        return rows.filter(retired=True)
+    if status not in VersionStatus.values:
+        return rows
+    active = active_for(user)
+    if status == VersionStatus.ACTIVE:
+        return rows.filter(pk__in=active)
+    return rows.filter(retired=False).exclude(pk__in=active)
+
+
+# What a shared version tells of itself: enough to judge it by, nothing of the patients and runs that made it.
+SHARED_SPEC = (
+    "format",
+    "task",
+    "architecture",
+    "preprocess",
+    "postprocess",
+    "classes",
+    "metrics",
+    "software",
+    "card",
+    "fingerprint",
+)
+
+
+def spec_shown(version: ModelVersion) -> dict[str, Any]:
+    """What the file says of itself, or of a shared version the part that its owner offers."""
+    if not version.is_foreign:
+        return dict(version.spec)
+    shown = {name: version.spec[name] for name in SHARED_SPEC if name in version.spec}
+    return {**shown, "data": {"patients": version.spec.get("data", {}).get("patients", 0)}}
 
 
 @dataclass(frozen=True)
@@ -93,7 +125,7 @@ def dependants(version: ModelVersion) -> list[Dependant]:
 # --- lineage ----------------------------------------------------------------------------------------------------------
 def parents_of_all(task: str = SPINE_CT) -> dict[uuid.UUID, list[uuid.UUID]]:
     """Every version with those it was made from, oldest first: its parent, and the base of its training."""
-    rows = ModelVersion.objects.filter(task=task).order_by("number")
+    rows = ModelVersion.objects.filter(task=task).order_by("created_at", "pk")
     found: dict[uuid.UUID, list[uuid.UUID]] = {}
     for row in rows.values("pk", "parent", "training_run__base"):
         above: tuple[uuid.UUID | None, ...] = (row["parent"], row["training_run__base"])
@@ -101,14 +133,18 @@ def parents_of_all(task: str = SPINE_CT) -> dict[uuid.UUID, list[uuid.UUID]]:
     return found
 
 
-def lineage_drawing(task: str = SPINE_CT) -> Drawing[uuid.UUID]:
-    return draw(parents_of_all(task))
+def lineage_drawing(versions: Iterable[ModelVersion], task: str = SPINE_CT) -> Drawing[uuid.UUID]:
+    """The lineage of ``versions``, which `as_seen_by` has filled in; of a shared one no parents are drawn."""
+    seen = {one.pk: one for one in versions if one.task == task}
+    parents = parents_of_all(task)
+    return draw({pk: [] if seen[pk].is_foreign else above for pk, above in parents.items() if pk in seen})
 
 
 # --- who saw a patient ------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Sight:
-    """How a version knows a patient. ``through``: the version it descends from that was trained on the patient.
+    """How a version knows a patient. ``inherited``: one that it descends from was trained on the patient; ``through``
+    names that one where it may be seen.
 
     ``trained`` on the patient's images, ``tuned``: they decided when its training was best, ``judged`` on them.
     """
@@ -117,11 +153,14 @@ class Sight:
     trained: bool = False
     tuned: bool = False
     judged: bool = False
+    inherited: bool = False
     through: ModelVersion | None = None
 
 
-def versions_that_saw(patient: Patient) -> list[Sight]:
-    """Every version that knows the patient, newest first, by training data, pixel hashes, lineage and evaluations."""
+def versions_that_saw(patient: Patient, user: Any) -> list[Sight]:
+    """Every version that knows the patient and that the institution of the patient may see, newest first, by training
+    data, pixel hashes, lineage and evaluations.
+    """
     hashes = list(Series.objects.filter(case__patient=patient).values_list("pixel_hash", flat=True))
     items = DatasetItem.objects.filter(Q(patient=patient) | Q(pixel_hash__in=hashes))
     trained = _ids(Q(training_run__dataset__items__in=items.filter(split=Split.TRAIN))) | _recorded(hashes)
@@ -130,9 +169,21 @@ def versions_that_saw(patient: Patient) -> list[Sight]:
     judged = _ids(Q(evaluations__in=finished))
     through = _inherited(trained)
     wanted = trained | tuned | judged | set(through)
-    versions = {one.pk: one for one in ModelVersion.objects.filter(pk__in=wanted).defer("spec").order_by("-number")}
+    rows = ModelVersion.objects.filter(known_to([patient.institution_id]), pk__in=wanted).select_related(
+        "owner", "parent"
+    )
+    versions = {
+        one.pk: one for one in as_seen_by(user, rows.defer("spec", "parent__spec").order_by("-created_at", "-pk"))
+    }
     return [
-        Sight(one, pk in trained, pk in tuned, pk in judged, versions.get(through[pk]) if pk in through else None)
+        Sight(
+            one,
+            pk in trained,
+            pk in tuned,
+            pk in judged,
+            pk in through,
+            versions.get(through[pk]) if pk in through else None,
+        )
         for pk, one in versions.items()
     ]
 
@@ -196,7 +247,7 @@ def spec_sections(versions: Sequence[ModelVersion]) -> list[Section]:
     """The specs side by side, section by section; long lists, such as curves, are left out."""
     found = []
     for key, title in SECTIONS.items():
-        flat = [_flat(version.spec.get(key) or {}) for version in versions]
+        flat = [_flat(spec_shown(version).get(key) or {}) for version in versions]
         names = sorted({name for one in flat for name in one})
         facts = tuple(Fact(name, tuple(one.get(name) for one in flat)) for name in names)
         if facts:

@@ -8,17 +8,19 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import ProtectedError
 
-from accounts.access import Capability, require_anywhere
 from spineml.message import message
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict
-from training.models import ModelVersion, VersionStatus
+from training.access import version_kept_by
+from training.models import ActiveVersion, ModelVersion
 from training.services import versions_lock
 from training.versions.selectors import dependants
 
 
 class VersionActive(Conflict):
-    """This version segments new cases. Make another one active first."""
+    """This version segments new cases, here or at an institution that it is shared with. Make another one active
+    first.
+    """
 
     code = "version-active"
 
@@ -31,7 +33,7 @@ class VersionInUse(Conflict):
 
 def version_note(*, version: ModelVersion, actor: Any, notes: str) -> ModelVersion:
     """Write what people should know about the version; the trail keeps what was there before."""
-    require_anywhere(actor, Capability.MANAGE_MODELS)
+    version_kept_by(actor, version)
     with transaction.atomic():
         locked = _locked(version)
         if locked.notes != notes:
@@ -45,28 +47,26 @@ def version_retire(*, version: ModelVersion, actor: Any) -> ModelVersion:
     """Take the version out of use: it segments nothing new, its masks and figures stay. Twice does no harm.
 
     Raises:
-        VersionActive: it is the one that segments.
+        VersionActive: it is the one that segments, at whichever institution.
     """
-    return _switch(version, actor, VersionStatus.RETIRED, "retired")
+    return _switch(version, actor, "retired", retired=True)
 
 
 def version_restore(*, version: ModelVersion, actor: Any) -> ModelVersion:
     """Make a retired version a candidate again. Others stay as they are."""
-    if version.status != VersionStatus.RETIRED:
-        return version
-    return _switch(version, actor, VersionStatus.CANDIDATE, "restored")
+    return _switch(version, actor, "restored", retired=False)
 
 
-def _switch(version: ModelVersion, actor: Any, status: VersionStatus, deed: str) -> ModelVersion:
-    require_anywhere(actor, Capability.MANAGE_MODELS)
+def _switch(version: ModelVersion, actor: Any, deed: str, *, retired: bool) -> ModelVersion:
+    version_kept_by(actor, version)
     with transaction.atomic():
         versions_lock()
         locked = _locked(version)
-        if locked.status == VersionStatus.ACTIVE:
+        if retired and _is_active(locked):
             raise VersionActive
-        if locked.status != status:
-            locked.status = status
-            locked.save(update_fields=["status"])
+        if locked.retired != retired:
+            locked.retired = retired
+            locked.save(update_fields=["retired"])
             _record(actor, deed, locked)
     return locked
 
@@ -78,11 +78,11 @@ def version_delete(*, version: ModelVersion, actor: Any) -> None:
         VersionActive: it is the one that segments.
         VersionInUse: with what depends on it, in ``depends``.
     """
-    require_anywhere(actor, Capability.MANAGE_MODELS)
+    version_kept_by(actor, version)
     with transaction.atomic():
         versions_lock()
         locked = _locked(version)
-        if locked.status == VersionStatus.ACTIVE:
+        if _is_active(locked):
             raise VersionActive
         found = dependants(locked)
         if found:
@@ -104,9 +104,21 @@ def version_delete(*, version: ModelVersion, actor: Any) -> None:
         transaction.on_commit(lambda: default_storage.delete(name), robust=True)
 
 
+def _is_active(version: ModelVersion) -> bool:
+    """At whichever institution, or as the platform's default."""
+    return ActiveVersion.objects.filter(version=version).exists()
+
+
 def _locked(version: ModelVersion) -> ModelVersion:
     return ModelVersion.objects.select_for_update().get(pk=version.pk)
 
 
 def _record(actor: Any, deed: str, version: ModelVersion, **detail: Any) -> None:
-    audit.record(actor=actor, action=f"model.{deed}", object_id=version.pk, number=version.number, **detail)
+    audit.record(
+        actor=actor,
+        action=f"model.{deed}",
+        object_id=version.pk,
+        institution_id=version.owner_id,
+        number=version.number,
+        **detail,
+    )

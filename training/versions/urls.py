@@ -15,4 +15,6 @@ urlpatterns = [
     path("<uuid:version_id>/retire/", pages.version_action, {"action": "retire"}, name="version_retire"),
     path("<uuid:version_id>/restore/", pages.version_action, {"action": "restore"}, name="version_restore"),
     path("<uuid:version_id>/delete/", pages.delete_action, name="version_delete"),
+    path("<uuid:version_id>/share/", pages.share_action, name="version_share"),
+    path("<uuid:version_id>/share/<uuid:institution_id>/end/", pages.unshare_action, name="version_unshare"),
 ]

@@ -110,7 +110,7 @@ class Command(BaseCommand):
 
     def _show(self, shown: dict[str, Any], address: str, seconds: float) -> None:
         self.say("")
-        self.say(f"  {shown['slices']} slices segmented in {shown['seconds']} s by model v{shown['model_version']}")
+        self.say(f"  {shown['slices']} slices segmented in {shown['seconds']} s by model {shown['model_version']}")
         if shown["dice"] is not None:
             trained = (
                 ", but the model was trained on this case: it proves little" if shown["dice_on_training_data"] else ""
@@ -139,8 +139,8 @@ class Command(BaseCommand):
         self.say("Creating one user for each role")
         people_ensure(self._passwords())
         version = default_version_ensure(folder=settings.MODEL_DIR)
-        self.say(f"The default model is version {version.number}")
-        return {"model_version": version.number}
+        self.say(f"The default model is {version}")
+        return {"model_version": str(version)}
 
     def _case(self) -> dict[str, Any]:
         institution, people = people_ensure(self._passwords())

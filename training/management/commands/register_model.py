@@ -10,15 +10,16 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from spineml.errors import ModelFileRejected
+from training.selectors import version_active_or_none
 from training.services import default_version_ensure, version_register
 
 
 class Command(BaseCommand):
-    help = "Check an HDF5 model file and register it as a new version; without a path, the shipped default model."
+    help = "Check an HDF5 model file and register it as the platform's version; without a path, the shipped default."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("path", nargs="?", type=Path)
-        parser.add_argument("--activate", action="store_true", help="make it the version that segments")
+        parser.add_argument("--activate", action="store_true", help="make it the platform's default")
 
     def handle(self, *args: Any, path: Path | None, activate: bool, **options: Any) -> None:
         try:
@@ -28,4 +29,6 @@ class Command(BaseCommand):
                 version = version_register(path=path, activate=activate)
         except (ModelFileRejected, FileNotFoundError) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"{version.task} {version} is {version.status} ({version.sha256[:12]})")
+        default = version_active_or_none(None, version.task) == version
+        state = "the default" if default else "retired" if version.retired else "a candidate"
+        self.stdout.write(f"{version.task} {version} is {state} ({version.sha256[:12]})")
