@@ -42,8 +42,8 @@ def view_page(request: HttpRequest, series_id: str) -> HttpResponse:
     series_viewed(series, request.user)
     results = series_results(series, request.user)
     wanted = request.GET.get("mask", "")
-    mask = next((one for one in results.masks if str(one.pk) == wanted), None) or results.newest_prediction
-    mask = mask or next(iter(results.masks), None)
+    asked = next((one for one in results.masks if str(one.pk) == wanted), None)
+    mask = asked or results.approved or results.newest_prediction or next(iter(results.masks), None)
     context = {
         "series": series,
         "case": series.case,

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from accounts.access import Capability, institutions_with
+from cases.approved import approved_masks
 from cases.exposures import masks_shown
 from cases.models import Annotation, Series
 from inference.models import ComparisonRun, InferenceRun, Prediction
@@ -21,6 +22,7 @@ class SeriesResults:
     masks: list[Annotation]
     runs: list[InferenceRun]
     comparisons: list[ComparisonRun]
+    approved: Annotation | None = None
 
     @property
     def newest_prediction(self) -> Annotation | None:
@@ -37,7 +39,9 @@ def series_results(series: Series, user: Any) -> SeriesResults:
         reference__in=seen.order_by(), predicted__in=seen.order_by()
     ).select_related("reference", "predicted")
     comparisons = comparisons.defer("result")  # one row for each slice
-    return SeriesResults(series, masks, list(runs), list(comparisons))
+    approved = approved_masks([series.pk], user).get(series.pk)
+    signed = next((mask for mask in masks if mask.pk == approved), None)
+    return SeriesResults(series, masks, list(runs), list(comparisons), signed)
 
 
 def runs_seen(user: Any) -> QuerySet[InferenceRun]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -13,6 +13,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from cases.access import annotation_get
+from cases.approved import approved_masks
 from cases.imaging.api_slices import SLICE_ANSWERS
 from cases.imaging.downloads import FILES, KINDS, PICTURES, download
 from cases.imaging.slices import slice_response
@@ -34,6 +35,7 @@ class MaskOut(serializers.ModelSerializer[Annotation]):
     """A mask; ``areas_px[z]`` is the number of marked pixels of slice z. Never changed: a correction is new."""
 
     author = serializers.CharField(source="author.username", default=None, allow_null=True)
+    approved = serializers.SerializerMethodField(help_text="The last word on its series approves this mask.")
     url = serializers.SerializerMethodField()
 
     class Meta:
@@ -44,6 +46,7 @@ class MaskOut(serializers.ModelSerializer[Annotation]):
             "source",
             "label",
             "author",
+            "approved",
             "parent",
             "change",
             "voxels",
@@ -58,6 +61,14 @@ class MaskOut(serializers.ModelSerializer[Annotation]):
     change = MaskChangeOut(allow_null=True, help_text="What the correction did to its parent; null without one.")
     areas_px = serializers.ListField(child=serializers.IntegerField())
     slices_with_mask = serializers.IntegerField()
+
+    def get_approved(self, mask: Annotation) -> bool:
+        """Asked once for each series of a list."""
+        context = cast("dict[str, Any]", self.context)
+        known = context.setdefault("approved", {})
+        if mask.series_id not in known:
+            known[mask.series_id] = approved_masks([mask.series_id], self.context["request"].user).get(mask.series_id)
+        return bool(known[mask.series_id] == mask.pk)
 
     def get_url(self, mask: Annotation) -> str:
         return reverse("api:mask", args=[mask.pk])

@@ -9,6 +9,7 @@ from typing import Literal
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 
+from cases.approved import is_approved
 from cases.imaging.slices import check_slice
 from cases.models import Annotation
 from spineml import export, render
@@ -122,7 +123,7 @@ def download(request: HttpRequest, annotation: Annotation, kind: str) -> HttpRes
         )
     response: HttpResponseBase
     if kind in PICTURES:
-        response = _picture_response(annotation, kind, PictureOptions.from_query(request.GET))
+        response = _picture_response(request, annotation, kind)
     else:
         response = _file_response(request, annotation, kind)
     audit.record(
@@ -135,13 +136,16 @@ def download(request: HttpRequest, annotation: Annotation, kind: str) -> HttpRes
     return response
 
 
-def _picture_response(annotation: Annotation, kind: str, options: PictureOptions) -> HttpResponse:
+def _picture_response(request: HttpRequest, annotation: Annotation, kind: str) -> HttpResponse:
+    options = PictureOptions.from_query(request.GET)
     content_type, draw = PICTURES[kind]
     z = _largest(annotation) if options.z is None else options.z
     check_slice(annotation.series.depth, z)
     response = HttpResponse(draw(annotation, z, options), content_type=content_type)
     stem, _, suffix = kind.rpartition(".")
-    response["Content-Disposition"] = f'attachment; filename="{_name(annotation)}-{stem}-slice-{z + 1}.{suffix}"'
+    response["Content-Disposition"] = (
+        f'attachment; filename="{_name(request, annotation)}-{stem}-slice-{z + 1}.{suffix}"'
+    )
     return response
 
 
@@ -157,9 +161,10 @@ def _file_response(request: HttpRequest, annotation: Annotation, kind: str) -> H
         with SliceFileReader(storage.local_path(annotation.mask)) as reader:
             write(annotation, reader, path)
         # The answer keeps the file open after its folder is gone.
-        return file_download(request, path, name=f"{_name(annotation)}-{kind}", content_type=content_type)
+        return file_download(request, path, name=f"{_name(request, annotation)}-{kind}", content_type=content_type)
 
 
-def _name(annotation: Annotation) -> str:
-    """Tells masks apart in a folder of downloads, and nothing about the patient."""
-    return f"spine-{str(annotation.pk)[:8]}"
+def _name(request: HttpRequest, annotation: Annotation) -> str:
+    """Tells masks apart in a folder of downloads, the approved one from others, and nothing about the patient."""
+    word = "approved" if is_approved(annotation, request.user) else "not-approved"
+    return f"spine-{str(annotation.pk)[:8]}-{word}"

@@ -41,7 +41,7 @@ class CaseReportIn(serializers.Serializer[Any]):
 
 
 class ReportIn(CaseReportIn):
-    mask = serializers.UUIDField(required=False, allow_null=True, help_text="Else the newest.")
+    mask = serializers.UUIDField(required=False, allow_null=True, help_text="Else the approved one, else the newest.")
 
 
 class ReportListView(ListView):
@@ -83,7 +83,7 @@ class CaseReportListView(ListView):
         responses={202: ReportOut, **problems(s409="No series of the case has a mask.")},
     )
     def post(self, request: Request, case_id: str) -> Response:
-        """Write one report of all series of a case, each with its newest mask. By pseudonym only."""
+        """Write one report of all series of a case, each with its approved mask, else its newest. By pseudonym only."""
         case = case_get(request.user, case_id)
         given = checked(CaseReportIn, request.data)
         return _started(case_report_start(case=case, actor=request.user, with_title=given["with_title"]))

@@ -29,7 +29,7 @@ class ReportNotReady(Conflict):
 @login_required
 @require_POST
 def report_action(request: HttpRequest, series_id: str) -> HttpResponse:
-    """Asks for a report of ``mask`` (else the newest), with the case's title when ``with_title`` is sent."""
+    """Asks for a report of ``mask`` (else the approved one, else the newest); ``with_title``: of the case."""
     series = series_get(request.user, series_id)
     wanted = request.POST.get("mask", "")
     try:

@@ -10,6 +10,7 @@ from typing import Any
 from django.utils import timezone, translation
 
 from cases.agreement.selectors import measurements_for
+from cases.approved import approved_masks
 from cases.models import Annotation, Measurement, Review
 from inference.models import Prediction, ReportRun
 from spineml.case_report import CaseReport, Picture, Section, as_pdf, key_pictures
@@ -112,10 +113,16 @@ class _Told:
 
     def section(self, pictures: list[Picture]) -> Section:
         return Section(
-            warnings=[*self.series.warnings, *self._deviations()],
+            warnings=[*self._unapproved(), *self.series.warnings, *self._deviations()],
             pictures=pictures,
             measurements=[_measurement_row(one) for one in self._measurements()],
         )
+
+    def _unapproved(self) -> list[str]:
+        approved = approved_masks([self.series.pk], self.run.requested_by).get(self.series.pk)
+        if approved in (None, self.mask.pk):
+            return []
+        return [message("This is not the approved mask of the series.")]
 
     def _deviations(self) -> list[str]:
         return [one["message"] for one in self.prediction.deviations] if self.prediction else []

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import get_language
 
 from accounts.access import Capability, require
+from cases.approved import mask_handed_out
 from cases.models import Annotation, Case, Series
 from inference.models import ReportRun
 from spineml.message import message
@@ -27,7 +28,7 @@ class NothingToReport(Conflict):
 def report_start(
     *, series: Series, actor: Any, annotation: Annotation | None = None, with_title: bool = False
 ) -> ReportRun:
-    """Queue the report of the named mask, or the newest, in the active language.
+    """Queue the report of the named mask, else of the approved one, else of the newest, in the active language.
 
     The same that is already going for ``actor`` is returned.
 
@@ -36,7 +37,7 @@ def report_start(
         Forbidden, NotFound: ``actor`` may not see the series.
     """
     require(actor, series.institution_id, Capability.VIEW_CASES)
-    mask = annotation or series.annotations.seen_by(actor).first()
+    mask = annotation or mask_handed_out(Annotation.objects.seen_by(actor), series.pk, actor)
     if mask is None or mask.series_id != series.pk:
         raise NothingToReport
     wanted = {"case": series.case, "series": series, "annotation": mask, "with_title": with_title}
@@ -44,7 +45,7 @@ def report_start(
 
 
 def case_report_start(*, case: Case, actor: Any, with_title: bool = False) -> ReportRun:
-    """Queue the report of all series of a case, each with its newest mask; of the only series that of the series.
+    """Queue the report of all series of a case, each with its approved or newest mask; of one alone that of it.
 
     Raises:
         NothingToReport: no series has a mask that ``actor`` sees.
@@ -54,17 +55,14 @@ def case_report_start(*, case: Case, actor: Any, with_title: bool = False) -> Re
     series = list(case.series.select_related("case"))
     if len(series) == 1:
         return report_start(series=series[0], actor=actor, with_title=with_title)
-    masks = _newest_masks(case, actor)
+    seen = Annotation.objects.seen_by(actor)
+    found = (mask_handed_out(seen, one.pk, actor) for one in series)
+    masks = [mask for mask in found if mask is not None]
     if not masks:
         raise NothingToReport(
             message("No series of this case has a mask to report on yet. Segment one or upload a mask first.")
         )
     return _queue({"case": case, "series": None, "annotation": None, "with_title": with_title}, masks, actor)
-
-
-def _newest_masks(case: Case, actor: Any) -> list[Annotation]:
-    seen = Annotation.objects.filter(series__case=case).seen_by(actor)
-    return list(seen.order_by("series_id", "-created_at", "-id").distinct("series_id"))
 
 
 def _queue(wanted: dict[str, Any], masks: Sequence[Annotation], actor: Any) -> ReportRun:
