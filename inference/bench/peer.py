@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from inference.bench import viewer
-from spineplatform.processes import PROJECT
+from spineplatform.keeping import PROJECT
 
 SOURCE = PROJECT / "frontend" / "bench" / "cornerstone"
 FOLDER = "cornerstone"

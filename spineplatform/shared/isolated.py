@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from django.conf import settings
 
 from spineml.errors import SpineError
 from spineml.isolation import Limits, ReaderFailed, Readers, Refused
-from spineml.isolation.client import Job
+from spineml.isolation.client import Job, ReadersUnavailable
 from spineplatform.shared import storage
 from spineplatform.shared.errors import Busy
 
@@ -52,7 +52,7 @@ def request_job() -> Iterator[Job]:
         raise Busy
     try:
         allowed = limits(job_seconds=settings.READER_REQUEST_SECONDS)
-        with storage.work_folder("reading") as root, READERS.job(_inside(root), allowed) as job:
+        with storage.work_folder("reading") as root, _job(root, allowed) as job:
             yield job
     finally:
         slots.release()
@@ -71,6 +71,14 @@ def read_refusing(job: Job, reader: str, arguments: Mapping[str, Any], refusal: 
         refused = refusal(error.message)
         refused.code = error.code  # type: ignore[misc]  # as the class has it whose instance the reader raised
         raise refused from error
+
+
+def _job(root: Path, allowed: Limits) -> AbstractContextManager[Job]:
+    try:
+        READERS.start()
+    except ReadersUnavailable as error:
+        raise Busy from error
+    return READERS.job(_inside(root), allowed)
 
 
 @cache

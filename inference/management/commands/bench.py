@@ -19,7 +19,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from inference.bench import peer, platform, viewer, worklist
 from inference.bench.report import peer_table, table
-from spineplatform.processes import PROJECT, Processes, migrate, running_services
+from spineplatform.keeping import PROJECT
+from spineplatform.processes import Processes, migrate, running_services
 from training.services import default_version_ensure
 
 # The folder of the model card; what needs it is left out where it is not there.

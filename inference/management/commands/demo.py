@@ -26,16 +26,8 @@ from inference.demo_data import demo_case
 from spineplatform.embedded import ServiceFailed
 from spineplatform.embedded.account import NoAccount
 from spineplatform.embedded.programs import ProgramsMissing
-from spineplatform.processes import (
-    PROJECT,
-    QUEUES,
-    AlreadyRunning,
-    Processes,
-    alone,
-    interrupt,
-    migrate,
-    running_services,
-)
+from spineplatform.keeping import PROJECT
+from spineplatform.processes import QUEUES, AlreadyRunning, Processes, alone, interrupt, migrate, running_services
 from training.services import default_version_ensure
 
 DEFAULT_PORT = 8000
