@@ -25,9 +25,11 @@ from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, CTImageStorage, generate_uid
 
-from spineml.dicom_encoding import NATIVE, Inflater, Opened, damage_as, open_dicom
-from spineml.dicom_text import text_in
+from spineml.dicom_encoding import NATIVE, Inflater, Opened, damage_as, open_dicom, quiet
+from spineml.dicom_fields import identity_of
+from spineml.dicom_text import charsets_of, readings, text_in
 from spineml.errors import UnreadableFile
+from spineml.identity import Identity, holds_korean_name
 from spineml.message import message
 from spineml.series import FileNotUsed
 
@@ -45,6 +47,7 @@ ACTIONS = {
     "X_Z_U_STAR_TAGS": "walk",
 }
 DUMMY = "REMOVED"
+FREE_TEXT_VRS = {"LO", "SH", "LT", "ST", "UT", "UC", "PN"}
 TEXT_VRS = {"CS", "LO", "LT", "PN", "SH", "ST", "UC", "UT", "AE"}
 
 
@@ -58,14 +61,16 @@ def deidentify_dicom(src: Path, dst: Path, *, uid_salt: str) -> None:
         UnreadableFile: ``src`` is no DICOM file, or is damaged.
     """
     damaged = UnreadableFile(src.name, message("The DICOM file is damaged and cannot be de-identified."))
-    with damage_as(damaged):
+    with damage_as(damaged), quiet():
         opened = _opened(src, dst.parent)
         dataset = opened.dataset
         if opened.syntax not in NATIVE:
             _make_explicit(dataset)
         patient = patient_pseudonym(text_in(dataset, "PatientID"), uid_salt)
         _complete_identity(opened)
+        identity, charsets = identity_of(dataset), charsets_of(dataset)
         _clean(dataset, uid_salt)
+        _clear_names(dataset, identity, charsets)
         _sign(dataset, patient)
         dataset.preamble = b"\0" * 128
         dataset.file_meta = _file_meta(dataset, opened.sent_as)
@@ -147,6 +152,22 @@ def _clean(dataset: Dataset, salt: str) -> None:
         elif _is_sequence(dataset, tag):
             for item in dataset[tag].value:
                 _clean(item, salt)
+
+
+def _clear_names(dataset: Dataset, identity: Identity, charsets: list[str]) -> None:
+    """Empty what the profile keeps although somebody wrote the patient's name or number into it."""
+    for tag in list(dataset.keys()):
+        if _is_sequence(dataset, tag):
+            for item in dataset[tag].value:
+                _clear_names(item, identity, charsets)
+            continue
+        element = dataset.get_item(tag)
+        vr = element.VR or (dictionary_VR(tag) if dictionary_has_tag(tag) else "")
+        if vr not in FREE_TEXT_VRS or not element.value:
+            continue
+        raw = element.value if isinstance(element.value, bytes) else str(element.value).encode()
+        if any(identity.is_in(text) or holds_korean_name(text) for text in dict.fromkeys(readings(raw, charsets))):
+            dataset[tag].value = dataset[tag].empty_value
 
 
 def _complete_identity(opened: Opened) -> None:

@@ -50,11 +50,9 @@ def scan_dicom(
     for file in files:
         looked_at(file)
         try:
-            headers.append(read_header(file, inflater))
+            headers.append(read_header(file, inflater, identities))
         except FileNotUsed as reason:
             scan.verdicts[file.name] = reason.verdict(file.name)
-    if identities is not None:
-        identities.update(header.identity for header in headers)
     return scan.run(headers), scan.verdicts
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import uuid
+import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -68,6 +69,14 @@ def damage_as(error: Exception) -> Iterator[None]:
         if cause.errno is not None:
             raise
         raise error from cause
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without pydicom's warnings, which quote values of the header: a patient's name does not belong in a log."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @dataclass
@@ -131,11 +140,12 @@ class Opened:
     syntax: UID
     stated: UID
     place: int
+    deflated: bool = False
 
     @property
     def sent_as(self) -> UID:
         """The transfer syntax in which the file was really sent."""
-        return self.stated if self.stated == DeflatedExplicitVRLittleEndian else self.syntax
+        return DeflatedExplicitVRLittleEndian if self.deflated else self.syntax
 
 
 def open_dicom(path: Path, inflater: Inflater, keywords: Sequence[str] | None = None) -> Opened:
@@ -144,6 +154,7 @@ def open_dicom(path: Path, inflater: Inflater, keywords: Sequence[str] | None = 
     Raises:
         FileNotUsed: a deflated file unpacks to too much. One of ``PARSE_ERRORS``: the file is damaged.
     """
+    deflated = False
     with path.open("rb") as stream:
         meta, start = _file_meta(stream)
         stated = UID(meta.get(0x00020010, ""))
@@ -153,7 +164,7 @@ def open_dicom(path: Path, inflater: Inflater, keywords: Sequence[str] | None = 
             size = stream.tell() - start
             stream.seek(start)
             path, start, real = inflater.inflate(stream, size), 0, ExplicitVRLittleEndian
-            stated = DeflatedExplicitVRLittleEndian
+            stated, deflated = DeflatedExplicitVRLittleEndian, True
     with path.open("rb") as stream:
         stream.seek(start)
         implicit, little = real == ImplicitVRLittleEndian, real != ExplicitVRBigEndian
@@ -161,9 +172,10 @@ def open_dicom(path: Path, inflater: Inflater, keywords: Sequence[str] | None = 
         if keywords is not None:
             tags = [tag for keyword in keywords if (tag := tag_for_keyword(keyword)) is not None]
         stop = None if keywords is None else _at_pixels
-        dataset = read_dataset(stream, implicit, little, stop_when=stop, specific_tags=tags)
+        with quiet():
+            dataset = read_dataset(stream, implicit, little, stop_when=stop, specific_tags=tags)
         place = stream.tell()
-    return Opened(dataset, meta, path, real, stated or real, place)
+    return Opened(dataset, meta, path, real, stated or real, place, deflated)
 
 
 def _at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:

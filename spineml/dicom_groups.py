@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -176,9 +176,25 @@ def _apart(part: Part, trait: str, what: Message) -> list[Part]:
     if unknown and len(sets) > 1 and len(unknown) <= max(1, STRAY_SHARE * len(part.images)):
         del sets[""]  # a few files leave it out: they belong to the most
         max(sets.values(), key=len).extend(unknown)
+    if len(sets) > 1 and _is_clean(part.images):
+        sets = _without_strays(sets, len(part.images))
     if len(sets) < 2:
         return [part]
     return [Part(images, [*part.notices, _mixed("mixed-series", what, len(sets), images)]) for images in sets.values()]
+
+
+def _without_strays(sets: dict[str, list[Image]], count: int) -> dict[str, list[Image]]:
+    """Leave a few images of another value in an even stack that would have holes without them; they are named."""
+    most = max(sets, key=lambda value: len(sets[value]))
+    kept = {most: list(sets[most])}
+    for value, images in sets.items():
+        if value == most:
+            continue
+        if len(images) <= max(1, STRAY_SHARE * count) and not _is_clean(sets[most]):
+            kept[most] += images
+        else:
+            kept[value] = images
+    return kept
 
 
 def _by_value(images: Sequence[Image], trait: str) -> dict[str, list[Image]]:
@@ -321,20 +337,29 @@ def _still_mixed(images: Sequence[Image]) -> list[Notice]:
     if len(images) < 2 or not images[0].is_placed:
         return []
     order = [bundle[0] for bundle in same_place(images)]
-    for rule in SOMETIMES:
-        sets = _sets(order, rule) if rule.trait in SURE else []
-        if len(sets) < 2 or not _overlap(sets):
+    for trait, what, sets in _mixtures(order):
+        if trait in SURE and not _overlap(sets):
             continue
         most = max(sets, key=len)
         others = [number for number, image in enumerate(order, 1) if image not in most]
         text = message(
             "The volume holds images of {count} {what}: slices {slices} are of another one than the rest.",
             count=len(sets),
-            what=rule.what,
+            what=what,
             slices=_listed(others),
         )
         return [Notice("mixed-acquisitions", text)]
     return []
+
+
+def _mixtures(order: Sequence[Image]) -> Iterator[tuple[str, Message, list[list[Image]]]]:
+    for trait, what in ALWAYS.items():
+        sets = [images for value, images in _by_value(order, trait).items() if value]
+        if len(sets) > 1:
+            yield trait, what, sets
+    for rule in SOMETIMES:
+        if rule.trait in SURE and len(sets := _sets(order, rule)) > 1:
+            yield rule.trait, rule.what, sets
 
 
 def _listed(numbers: Sequence[int]) -> str:

@@ -31,10 +31,10 @@ from spineml.series import FileNotUsed, ReceivedFile, SeriesMeta
 
 __all__ = ["Header", "damage_as", "looks_like_dicom", "read_header"]
 
-# Values that break a rule of the standard are common in real files and judged here, not by pydicom's warnings, which
+# Values that break a rule of the standard are common in real files and judged here, not by pydicom's messages, which
 # quote values of the header: a patient's name does not belong in a log.
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
-logging.getLogger("pydicom").setLevel(logging.ERROR)
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 warnings.filterwarnings("ignore", module=r"pydicom\.")
 
 CT_CLASSES = {
@@ -135,18 +135,25 @@ def looks_like_dicom(start: bytes) -> bool:
     return start[128:132] == b"DICM" or (start[:2] in (b"\x08\x00", b"\x02\x00") and start[3:4] == b"\x00")
 
 
-def read_header(file: ReceivedFile, inflater: Inflater | None = None) -> Header:
+def read_header(
+    file: ReceivedFile, inflater: Inflater | None = None, identities: set[Identity] | None = None
+) -> Header:
     """Read and judge the header of a file. A deflated one is unpacked by ``inflater``.
+
+    What names the patient is added to ``identities``, also if the file is not used.
 
     Raises:
         FileNotUsed: it is not a CT image we can read; the reason says why.
     """
     with damage_as(FileNotUsed("damaged-dicom", DAMAGED)):
         opened = open_dicom(file.path, inflater or Inflater(file.path.parent), TAGS)
+        identity = identity_of(opened.dataset)
+        if identities is not None:
+            identities.add(identity)
         _check_kind(opened)
         rows, columns = _check_image(opened)
         frame_bytes = _find_pixels(opened)
-        return _describe(file, opened, (rows, columns), frame_bytes)
+        return _describe(file, opened, identity, (rows, columns), frame_bytes)
 
 
 def _check_kind(opened: Opened) -> None:
@@ -274,10 +281,16 @@ def can_decode(syntax: UID) -> bool:
         return False
 
 
-def _describe(file: ReceivedFile, opened: Opened, size: tuple[int, int], frame_bytes: tuple[FrameBytes, ...]) -> Header:
+def _describe(
+    file: ReceivedFile,
+    opened: Opened,
+    identity: Identity,
+    size: tuple[int, int],
+    frame_bytes: tuple[FrameBytes, ...],
+) -> Header:
     dataset, (rows, columns) = opened.dataset, size
     frames, has_rescale = read_frames(dataset, len(frame_bytes))
-    identity, step = identity_of(dataset), stated_step(dataset)
+    step = stated_step(dataset)
     return Header(
         file=file,
         path=opened.path,

@@ -55,6 +55,9 @@ def _vr(stated: str | None, keyword: str) -> str:
 
 
 def _from_bytes(raw: bytes, vr: str, little_endian: bool) -> list[Any]:
+    if vr == "AT" and len(raw) % 4 == 0:
+        parts = struct.unpack(f"{'<' if little_endian else '>'}{len(raw) // 2}H", raw)
+        return [group << 16 | element for group, element in zip(parts[::2], parts[1::2], strict=True)]
     code = BINARY.get(vr)
     if code and raw and len(raw) % struct.calcsize(code) == 0:
         count = len(raw) // struct.calcsize(code)

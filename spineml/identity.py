@@ -62,6 +62,14 @@ class Identity:
             frozenset().union(*(one.numbers for one in known)),
         )
 
+    def as_plain(self) -> dict[str, list[str]]:
+        """Plain values, for the process that waits for a reader."""
+        return {"anywhere": sorted(self.anywhere), "words": sorted(self.words), "numbers": sorted(self.numbers)}
+
+    @classmethod
+    def from_plain(cls, values: Mapping[str, Iterable[str]]) -> Identity:
+        return cls(*(frozenset(values[name]) for name in ("anywhere", "words", "numbers")))
+
     def __bool__(self) -> bool:
         return bool(self.anywhere or self.words or self.numbers)
 
@@ -198,24 +206,29 @@ def _is_korean_name(word: str) -> bool:
     return len(word) == 3 and bool(_HANGUL.fullmatch(word)) and word[0] in KOREAN_SURNAMES and _may_be_name(word)
 
 
+def holds_korean_name(text: str) -> bool:
+    """Whether a word of ``text`` looks like a Korean name."""
+    return any(map(_is_korean_name, _WORD.findall(_plain(text[:LONGEST_TEXT]))))
+
+
 def without_korean_names(text: str) -> str:
     """A description without words that look like a Korean name: headers often state the name in Latin letters only."""
-    return " ".join(word for word in text.split() if not any(map(_is_korean_name, _WORD.findall(_plain(word)))))
+    return " ".join(word for word in text.split() if not holds_korean_name(word))
 
 
-def renamed(sentence: str, shown: Mapping[str, str]) -> str:
-    """A sentence with the names of files in its gaps replaced; a plain string is searched for them."""
+def renamed(sentence: str, shown: Mapping[str, str], identity: Identity) -> str:
+    """A sentence with the names of files in its gaps replaced; whatever else names a patient goes from them too."""
     if isinstance(sentence, Message):
-        return Message(sentence.text, {gap: _renamed_value(value, shown) for gap, value in sentence.values.items()})
-    for name, plain in shown.items():
-        if name != plain and name in sentence:
-            sentence = sentence.replace(name, plain)
-    return sentence
+        values = {gap: _renamed_value(value, shown, identity) for gap, value in sentence.values.items()}
+        return Message(sentence.text, values)
+    return str(_renamed_value(sentence, shown, identity))
 
 
-def _renamed_value(value: object, shown: Mapping[str, str]) -> object:
+def _renamed_value(value: object, shown: Mapping[str, str], identity: Identity) -> object:
     if isinstance(value, Message):
-        return renamed(value, shown)
+        return renamed(value, shown, identity)
     if isinstance(value, list | tuple):
-        return [_renamed_value(one, shown) for one in value]
-    return shown.get(value, value) if isinstance(value, str) else value
+        return [_renamed_value(one, shown, identity) for one in value]
+    if not isinstance(value, str):
+        return value
+    return shown.get(value) or (shown_name(value, identity) if identity.is_in(value) else value)

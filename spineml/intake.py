@@ -12,6 +12,7 @@ from spineml import watched
 from spineml.archive import Spent, Unpacked, ZipLimits, is_zip, unpack
 from spineml.dicom import scan_dicom
 from spineml.dicom_header import looks_like_dicom
+from spineml.identity import Identity
 from spineml.images import is_image, scan_images
 from spineml.itk import is_itk, scan_itk
 from spineml.left_out import archive_of, is_clutter, is_document, why_not_opened
@@ -70,6 +71,7 @@ class Intake:
 
     series: list[SeriesPlan] = field(default_factory=list)
     verdicts: list[FileVerdict] = field(default_factory=list)
+    identity: Identity = field(default_factory=Identity)  # what names the patients, for taking it out of names
 
 
 def scan(
@@ -101,7 +103,12 @@ class _Scan:
 
     def run(self) -> Intake:
         kinds = self._sort()
-        self._scan_together(kinds["dicom"], lambda files: scan_dicom(files, self._work_dir, self._options, self._count))
+        known: set[Identity] = set()
+
+        def scan_them(files: list[ReceivedFile]) -> tuple[list[SeriesPlan], dict[str, FileVerdict]]:
+            return scan_dicom(files, self._work_dir, self._options, self._count, known)
+
+        self._scan_together(kinds["dicom"], scan_them)
         volumes = self._without_copies(kinds["nifti"] + kinds["itk"] + kinds["numpy"])
         unknown = {file.name: file for file in kinds["unknown"]}
         for file in volumes:
@@ -114,7 +121,8 @@ class _Scan:
         for file in kinds["unknown"]:
             self._count(file)
             self._verdicts.setdefault(file.name, _unknown(file, beside=beside))
-        return Intake(self._series, [self._verdicts[file.name] for file in self._files])
+        verdicts = [self._verdicts[file.name] for file in self._files]
+        return Intake(self._series, verdicts, Identity.union(known))
 
     def _sort(self) -> dict[str, list[ReceivedFile]]:
         kinds: dict[str, list[ReceivedFile]] = {kind: [] for kind in KINDS}

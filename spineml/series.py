@@ -175,3 +175,8 @@ class SeriesPlan:
             UnreadableFile: a file turned out to be damaged.
         """
         return self.producer.slices()
+
+    def doubts(self) -> list[Notice]:
+        """What the values themselves give rise to say, once all slices were read."""
+        doubts = getattr(self.producer, "doubts", None)
+        return doubts() if doubts is not None else []

@@ -47,7 +47,8 @@ class Reply(Protocol):
 
 
 def read_upload(arguments: Mapping[str, Any], reply: Reply) -> dict[str, Any]:
-    """Read the files of an upload. Parts tell the step that begins (``step``) and each finished ``series``.
+    """Read the files of an upload. Parts tell the step that begins (``step``), what names the
+    patients (``identity``) and each finished ``series``.
 
     Args:
         arguments: ``files`` ([path, name] each), ``options`` (of `IntakeOptions`), ``pairs`` (None, or ``patients``,
@@ -91,6 +92,7 @@ class _Reading:
             options,
             lambda done, total, _: self.reply.progress(done, total, message("Reading headers")),
         )
+        self.reply.part({"identity": found.identity.as_plain()})
         self._judge(*found.verdicts, *(matched.verdicts if matched else ()))
         self._convert(self._with_masks(found.series, matched) if matched else found.series)
         return {"verdicts": [values_of(verdict) for verdict in self.verdicts.values()]}
@@ -216,7 +218,9 @@ class _Reading:
         originals = self._originals(plan, f"originals{made}.zip") if plan.meta.source_kind == "dicom" else ""
         names = [file.name for file in plan.files]
         mask = self.masks.get(names[0])
-        read = ReadSeries(plan.geometry, plan.meta, names, plan.notices, writer.pixel_hash, volume, originals, mask)
+        read = ReadSeries(
+            plan.geometry, plan.meta, names, [*plan.notices, *plan.doubts()], writer.pixel_hash, volume, originals, mask
+        )
         self.reply.part({"series": read.as_plain()})
 
     def _originals(self, plan: SeriesPlan, name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -16,7 +17,7 @@ from rest_framework.views import APIView
 from accounts.access import Capability, institution_named_or_only, require_anywhere
 from cases.access import upload_get
 from cases.intake.uploads import PairOptions, PatientRule, SplitWish, UploadOptions, incoming, upload_create
-from cases.models import FileVerdict, Upload
+from cases.models import Case, FileVerdict, Upload
 from spineplatform.shared.api import ReceivingView, RunOut, checked
 from spineplatform.shared.api_schema import problems
 
@@ -101,9 +102,11 @@ class UploadIn(serializers.Serializer[Any]):
 
 
 class VerdictOut(serializers.ModelSerializer[FileVerdict]):
+    """``series`` is the first of ``all_series``: a file may hold several."""
+
     class Meta:
         model = FileVerdict
-        fields = ["name", "status", "code", "reason", "series"]
+        fields = ["name", "status", "code", "reason", "series", "all_series"]
 
 
 class UploadOut(serializers.ModelSerializer[Upload]):
@@ -120,16 +123,21 @@ class UploadOut(serializers.ModelSerializer[Upload]):
 
 
 class UploadDetailOut(UploadOut):
-    verdicts = VerdictOut(many=True)
+    verdicts = serializers.SerializerMethodField()
     cases = serializers.SerializerMethodField(help_text="The cases that the files are in now.")
 
     class Meta(UploadOut.Meta):
         fields = [*UploadOut.Meta.fields, "verdicts", "cases"]
 
+    @extend_schema_field(VerdictOut(many=True))
+    def get_verdicts(self, upload: Upload) -> Any:
+        return VerdictOut(upload.verdicts.prefetch_related("all_series"), many=True).data
+
     @extend_schema_field(serializers.ListField(child=serializers.UUIDField()))
     def get_cases(self, upload: Upload) -> list[str]:
-        found = upload.verdicts.exclude(series=None).order_by("series__case").values_list("series__case", flat=True)
-        return [str(case) for case in found.distinct()]
+        verdicts = upload.verdicts.all()
+        made = Q(series__in=verdicts.values("series")) | Q(series__in=verdicts.values("all_series"))
+        return [str(case) for case in Case.objects.filter(made).order_by("pk").values_list("pk", flat=True).distinct()]
 
 
 class UploadListView(ReceivingView):

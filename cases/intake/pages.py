@@ -76,9 +76,10 @@ def upload_detail_page(request: HttpRequest, upload_id: str) -> HttpResponse:
     ``cases`` (made or found by it), ``may_change``.
     """
     upload = upload_get(request.user, upload_id)
-    verdicts = list(upload.verdicts.select_related("series__case"))
+    verdicts = list(upload.verdicts.select_related("series").prefetch_related("all_series__case"))
     counts = Counter(verdict.status for verdict in verdicts)
-    cases = list({verdict.series.case_id: verdict.series.case for verdict in verdicts if verdict.series}.values())
+    made = [series for verdict in verdicts for series in verdict.all_series.all()]
+    cases = list({series.case_id: series.case for series in made}.values())
     context = {
         "upload": upload,
         "run": upload.run,

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from django.core.files.storage import default_storage
 from django.db import transaction
 
 from accounts.models import Institution
+from cases.intake.duplicates import Twin, content_hash, twin_of
 from cases.intake.pairing import PairedMask, pairs_record
 from cases.intake.pseudonyms import keyed_hash, patient_for
 from cases.listing import cases_change
 from cases.models import Case, FileVerdict, ImportRun, Series, Upload
 from cases.signals import series_imported
 from spineml import intake
-from spineml.message import message
+from spineml.identity import Identity, renamed, shown_names
+from spineml.message import message, sentences, verbatim
 from spineplatform.shared import audit
 
 
@@ -36,6 +39,7 @@ class Harvest:
     series: list[ImportedSeries] = field(default_factory=list)
     verdicts: dict[str, intake.FileVerdict] = field(default_factory=dict)
     masks: dict[str, PairedMask] = field(default_factory=dict)  # by the name of the image
+    identity: Identity = field(default_factory=Identity)  # what names the patients: never stored
 
     @property
     def is_empty(self) -> bool:
@@ -52,24 +56,28 @@ class Harvest:
         self.verdicts[verdict.name] = verdict
 
 
+Rows = dict[str, list[Series]]  # by the name of a file: a file may give several series
+
+
 def record(run: ImportRun, harvest: Harvest, stored: list[str]) -> None:
     """Write everything of one import. Imports into one institution take turns here, so none records the same twice."""
     # Not "for update": that would make every upload to the institution wait, whose rows refer to it.
     Institution.objects.select_for_update(no_key=True).get(pk=run.institution_id)
-    rows: dict[str, Series] = {}
+    rows: Rows = defaultdict(list)
     for imported in harvest.series:
-        known = Series.objects.filter(institution=run.institution, pixel_hash=imported.pixel_hash).first()
-        if known is not None:
-            _judge_duplicate(harvest, imported, known)
-        series = known or _record_series(run, imported, alone=harvest.studies == 1)
-        rows |= {file.name: series for file in imported.plan.files}
+        _tell(harvest, imported.plan, imported.plan.notices)
+        series = _series_of(run, harvest, imported)
+        for file in imported.plan.files:
+            rows[file.name].append(series)
     if harvest.masks:
-        of_masks, kept = pairs_record(run, harvest.masks, rows, stored)
-        rows |= of_masks
+        of_masks, kept = pairs_record(run, harvest.masks, {name: several[0] for name, several in rows.items()}, stored)
+        for name, series in of_masks.items():
+            rows[name].append(series)
         for verdict in kept:
             harvest.judge(verdict)
-    cases_change(Case.objects.filter(pk__in={series.case_id for series in rows.values()}))
+    cases_change(Case.objects.filter(pk__in={series.case_id for several in rows.values() for series in several}))
     record_verdicts(run.upload, harvest, rows)
+    _rename_files(run.upload, harvest.identity)
     _clear_staged(run.upload)
     audit.record(
         actor=run.requested_by,
@@ -78,6 +86,17 @@ def record(run: ImportRun, harvest: Harvest, stored: list[str]) -> None:
         institution_id=run.institution_id,
         series=len(harvest.series),
     )
+
+
+def _series_of(run: ImportRun, harvest: Harvest, imported: ImportedSeries) -> Series:
+    """The series that is already here, or a new one; what has the same values but differs is told so."""
+    twin = twin_of(run.institution, imported.plan, imported.pixel_hash)
+    if twin is not None and not twin.differs:
+        _judge_duplicate(harvest, imported, twin.series)
+        return twin.series
+    if twin is not None:
+        imported = _told_apart(harvest, imported, twin)
+    return _record_series(run, harvest, imported, twin)
 
 
 def _judge_duplicate(harvest: Harvest, imported: ImportedSeries, known: Series) -> None:
@@ -90,9 +109,29 @@ def _judge_duplicate(harvest: Harvest, imported: ImportedSeries, known: Series) 
     transaction.on_commit(lambda: _delete(unneeded), robust=True)
 
 
-def _record_series(run: ImportRun, imported: ImportedSeries, *, alone: bool) -> Series:
+def _told_apart(harvest: Harvest, imported: ImportedSeries, twin: Twin) -> ImportedSeries:
+    notice = twin.notice()
+    _tell(harvest, imported.plan, [notice])
+    return replace(imported, plan=replace(imported.plan, notices=[*imported.plan.notices, notice]))
+
+
+def _tell(harvest: Harvest, plan: intake.SeriesPlan, notices: Sequence[intake.Notice]) -> None:
+    """Say what is said of a series in the verdicts on its files, too; some of it is known late."""
+    for file in plan.files:
+        before = harvest.verdicts.get(file.name)
+        if not notices or (before is not None and before.status not in ("imported", "warning")):
+            continue
+        said = [*(verbatim(before.reason).sentences if before else []), *(notice.text for notice in notices)]
+        code = before.code if before and before.status == "warning" else notices[0].code
+        harvest.judge(intake.FileVerdict(file.name, "warning", code, sentences(list(dict.fromkeys(said)))))
+
+
+def _record_series(run: ImportRun, harvest: Harvest, imported: ImportedSeries, twin: Twin | None) -> Series:
     plan = imported.plan
-    case = _case_for(run, plan.meta, alone=alone)
+    if twin is not None and not twin.other_patient and not plan.meta.patient_id:
+        case = twin.series.case  # a header put right: no second patient, whose images could be learned and tested on
+    else:
+        case = _case_for(run, harvest, plan.meta)
     series = Series.objects.create(
         institution=run.institution,
         case=case,
@@ -104,6 +143,7 @@ def _record_series(run: ImportRun, imported: ImportedSeries, *, alone: bool) -> 
         volume=imported.volume,
         originals=imported.originals,
         pixel_hash=imported.pixel_hash,
+        content_hash=content_hash(plan, imported.pixel_hash, str(case.patient_id)),
         warnings=list(plan.warnings),
         meta=plan.meta.as_json() | {"study_date": None},  # a date can point at a person
     )
@@ -111,7 +151,7 @@ def _record_series(run: ImportRun, imported: ImportedSeries, *, alone: bool) -> 
     return series
 
 
-def _case_for(run: ImportRun, meta: intake.SeriesMeta, *, alone: bool) -> Case:
+def _case_for(run: ImportRun, harvest: Harvest, meta: intake.SeriesMeta) -> Case:
     """The case of this study; DICOM of a study that is already here joins its case."""
     institution = run.institution
     study_hash = keyed_hash("study", institution.pk, f"{meta.patient_id}\0{meta.study_uid}") if meta.study_uid else None
@@ -122,28 +162,47 @@ def _case_for(run: ImportRun, meta: intake.SeriesMeta, *, alone: bool) -> Case:
     patient = patient_for(institution=institution, patient_id=meta.patient_id)
     number = patient.cases.count() + 1
     title = patient.pseudonym if number == 1 else f"{patient.pseudonym} / {number}"
-    if run.upload.title:
-        title = run.upload.title if alone else f"{run.upload.title[:80]} · {title}"
+    if given := harvest.identity.without(run.upload.title):
+        title = given if harvest.studies == 1 else f"{given[:80]} · {title}"
     return Case.objects.create(
         institution=institution, patient=patient, title=title, study_hash=study_hash, created_by=run.requested_by
     )
 
 
-def record_verdicts(upload: Upload, harvest: Harvest, rows: dict[str, Series]) -> None:
-    """Replace the verdicts of an earlier attempt."""
+def record_verdicts(upload: Upload, harvest: Harvest, rows: Mapping[str, Sequence[Series]]) -> None:
+    """Replace the verdicts of an earlier attempt. No name of a patient stays in the names of the files."""
+    shown = shown_names(harvest.verdicts, harvest.identity)
+    made: list[tuple[FileVerdict, Sequence[Series]]] = []
+    for verdict in harvest.verdicts.values():
+        several = list(dict.fromkeys(rows.get(verdict.name, ())))
+        row = FileVerdict(
+            upload=upload,
+            series=several[0] if several else None,
+            name=shown[verdict.name][-500:],
+            status=verdict.status,
+            code=verdict.code,
+            reason=renamed(verdict.reason, shown, harvest.identity),
+        )
+        made.append((row, several))
+    through = FileVerdict.all_series.through
     with transaction.atomic():
         upload.verdicts.all().delete()
-        FileVerdict.objects.bulk_create(
-            FileVerdict(
-                upload=upload,
-                series=rows.get(verdict.name),
-                name=verdict.name[-500:],
-                status=verdict.status,
-                code=verdict.code,
-                reason=verdict.reason,
-            )
-            for verdict in harvest.verdicts.values()
+        FileVerdict.objects.bulk_create([row for row, _ in made])
+        through.objects.bulk_create(
+            through(fileverdict=row, series=series) for row, several in made for series in several
         )
+
+
+def _rename_files(upload: Upload, identity: Identity) -> None:
+    """Keep the names of the received files, and the title, without what names a patient."""
+    files = list(upload.files.all())
+    shown = shown_names([file.name for file in files], identity)
+    changed = [file for file in files if shown[file.name] != file.name]
+    for file in changed:
+        file.name = shown[file.name][-500:]
+    upload.files.bulk_update(changed, ["name"])
+    if upload.title and (title := identity.without(upload.title)) != upload.title:
+        Upload.objects.filter(pk=upload.pk).update(title=title[:120])
 
 
 def _clear_staged(upload: Upload) -> None:

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cases.intake.duplicates import twin_of
 from cases.intake.pairing import BadTable, PairedMask, of_patient, pairs_asked
 from cases.intake.pseudonyms import keyed_hash
 from cases.intake.recording import Harvest, ImportedSeries, record, record_verdicts
-from cases.models import ImportRun, Series
+from cases.models import ImportRun
+from spineml.identity import Identity, renamed, shown_names
 from spineml.isolation import ReaderFailed, Refused
 from spineml.isolation.client import Job
 from spineml.isolation.plain import record_of, values_of
@@ -51,7 +53,9 @@ def run_import(lease: Lease[ImportRun]) -> None:
 def why(harvest: Harvest) -> str:
     """The one reason when there is just one; else that the list has them."""
     reasons = {verdict.reason for verdict in harvest.verdicts.values() if verdict.status == "rejected"}
-    return reasons.pop() if len(reasons) == 1 else str(NothingImported())
+    if len(reasons) != 1:
+        return str(NothingImported())
+    return renamed(reasons.pop(), shown_names(harvest.verdicts, harvest.identity), harvest.identity)
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class Importer:
         read = Reading(self.lease, self.job)
         for verdict in read.run():
             self.harvest.judge(verdict)
+        self.harvest.identity = read.identity
         for series in read.series:
             self.harvest.series.append(self._kept(series))
         return self.harvest
@@ -79,8 +84,8 @@ class Importer:
         if mask := read.mask:
             self.harvest.masks[plan.files[0].name] = PairedMask(mask.name, folder.take(mask.mask), mask.split)
             plan = of_patient(plan, mask.patient, self.lease.run.upload)
-        known = Series.objects.filter(institution=self.lease.run.institution, pixel_hash=read.pixel_hash).exists()
-        if known or any(other.pixel_hash == read.pixel_hash for other in self.harvest.series):
+        twin = twin_of(self.lease.run.institution, plan, read.pixel_hash)
+        if twin is not None and not twin.differs:
             for name in filter(None, (read.volume, read.originals)):
                 folder.discard(name)
             return ImportedSeries(plan, read.pixel_hash)
@@ -106,6 +111,7 @@ class Reading:
         self.series: list[ReadSeries] = []
         self._failed: list[Failed] = []
         self._step = UNPACK
+        self.identity = Identity()
 
     def run(self) -> list[FileVerdict]:
         """The verdicts; `series` has what was read.
@@ -159,6 +165,8 @@ class Reading:
 
     def _take(self, part: Mapping[str, Any]) -> None:
         self._step = part.get("step", self._step)
+        if "identity" in part:
+            self.identity = Identity.from_plain(part["identity"])
         if "series" in part:
             self.series.append(ReadSeries.from_plain(part["series"]))
 

@@ -136,6 +136,8 @@ class Series(models.Model):
     volume = models.FileField(max_length=200)
     originals = models.FileField(max_length=200, blank=True)
     pixel_hash = models.CharField(max_length=64)
+    # Of the values, the grid and the patient: see cases.intake.duplicates.
+    content_hash = models.CharField(max_length=64, null=True, editable=False)  # noqa: DJ001 - unique where it is known
     warnings = models.JSONField(default=list, blank=True)
     meta = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -147,8 +149,9 @@ class Series(models.Model):
         verbose_name_plural = "series"
         constraints = [
             models.UniqueConstraint(fields=["case", "number"], name="cases_series_number"),
-            models.UniqueConstraint(fields=["institution", "pixel_hash"], name="cases_series_pixels_once"),
+            models.UniqueConstraint(fields=["institution", "content_hash"], name="cases_series_once"),
         ]
+        indexes = [models.Index(fields=["institution", "pixel_hash"], name="cases_series_pixels")]
 
     def __str__(self) -> str:
         return self.description or self._size()

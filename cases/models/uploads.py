@@ -67,7 +67,9 @@ class FileVerdict(models.Model):
     """What became of one file, also of each file inside a zip, with a reason a person can act on."""
 
     upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="verdicts")
+    # The first of the series that the file is in, and all of them: a file may hold several.
     series = models.ForeignKey(Series, null=True, on_delete=models.SET_NULL, related_name="+")
+    all_series = models.ManyToManyField(Series, related_name="+", blank=True)
     name = models.CharField(max_length=500)
     status = models.CharField(max_length=16, choices=Verdict)
     code = models.CharField(max_length=64, blank=True)
@@ -90,7 +92,9 @@ class ImportRun(Run):
 
     def result_url(self) -> str:
         """The case, when there is just one; else the upload with its list."""
-        cases = set(Case.objects.filter(series__in=self.upload.verdicts.values("series")).values_list("pk", flat=True))
+        cases = set(
+            Case.objects.filter(series__in=self.upload.verdicts.values("all_series")).values_list("pk", flat=True)
+        )
         if len(cases) == 1:
             return reverse("cases:detail", args=[cases.pop()])
         return self.upload.get_absolute_url()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.tag import Tag
-from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import UID, CTImageStorage, ExplicitVRBigEndian, ExplicitVRLittleEndian, generate_uid
 
 ROWS, COLUMNS = 12, 10
 Values = Mapping[str, Any]
@@ -94,12 +96,12 @@ def raw_value(path: Path, keyword: str, value: bytes) -> None:
 
 def in_syntax(path: Path, syntax: UID, stated: UID | None = None) -> None:
     """Write the file anew in ``syntax``; its meta information says ``stated``."""
-    from io import BytesIO
-
-    import pydicom
-
-    dataset = pydicom.dcmread(path)
+    read = pydicom.dcmread(path)
+    dataset = Dataset({tag: read[tag] for tag in read.keys()})  # noqa: SIM118 - of no encoding
+    dataset.file_meta = read.file_meta
     dataset.file_meta.TransferSyntaxUID = syntax
+    if syntax == ExplicitVRBigEndian:
+        dataset.PixelData = np.frombuffer(dataset.PixelData, "<u2").astype(">u2").tobytes()
     buffer = BytesIO()
     dataset.save_as(buffer, enforce_file_format=True)
     raw = buffer.getvalue()
