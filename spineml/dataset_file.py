@@ -19,6 +19,7 @@ import h5py
 import numpy as np
 
 from spineml.errors import SpineError
+from spineml.hdf5_limits import OLDEST_FORM, form_of
 from spineml.message import message
 from spineml.model_file import sha256_of
 from spineml.volume import HounsfieldArray, LabelArray
@@ -160,6 +161,8 @@ class DatasetReader:
                 )
             )
         self._lock = threading.Lock()
+        if form_of(path) != OLDEST_FORM:
+            raise DatasetFileRejected
         try:
             self._file = h5py.File(path, "r")
         except OSError as error:
@@ -173,7 +176,9 @@ class DatasetReader:
             raise DatasetFileRejected from error
 
     def _read_facts(self) -> dict[str, Any]:
-        stored = self._file[ATTRIBUTE]
+        stored = _own(self._file, ATTRIBUTE)
+        if stored.id.get_create_plist().get_nfilters():
+            raise ValueError("the facts are packed")
         if stored.dtype != np.uint8 or stored.ndim != 1 or stored.size > MAX_FACTS_BYTES:
             raise ValueError("the facts are not text")
         facts: dict[str, Any] = json.loads(stored[()].tobytes())
@@ -183,7 +188,9 @@ class DatasetReader:
 
     def _arrays(self, entry: Entry) -> tuple[h5py.Dataset, h5py.Dataset]:
         group = self._file[f"series/{entry.index}"]
-        hu, mask = group["hu"], group["mask"]
+        hu, mask = _own(group, "hu"), _own(group, "mask")
+        if hu.chunks != (1, *entry.shape[1:]) or mask.chunks != hu.chunks:
+            raise ValueError(f"series {entry.index} is not stored by slices")
         if hu.shape != entry.shape or mask.shape != entry.shape or hu.dtype != np.int16 or mask.dtype != np.uint8:
             raise ValueError(f"series {entry.index} is not what the facts say")
         return hu, mask
@@ -205,6 +212,21 @@ class DatasetReader:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _own(group: h5py.Group, name: str) -> h5py.Dataset:
+    """A data set of the file itself.
+
+    Raises:
+        TypeError, ValueError: a group, a link, or kept in another file.
+    """
+    link = group.get(name, getlink=True)
+    found = group[name] if isinstance(link, h5py.HardLink) else None
+    if not isinstance(found, h5py.Dataset):
+        raise TypeError(f"{name} is a link, or no data set")
+    if found.external or found.is_virtual:
+        raise ValueError(f"{name} is kept elsewhere")
+    return found
 
 
 def _create(group: h5py.Group, name: str, shape: tuple[int, int, int], dtype: str) -> h5py.Dataset:

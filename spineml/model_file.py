@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from spineml.architecture import Architecture
 from spineml.errors import ModelFileRejected
-from spineml.hdf5_limits import plain_data_sets, text_attribute
+from spineml.hdf5_limits import check_form, plain_data_sets, text_attribute
 from spineml.message import Message, message
 from spineml.postprocess import Postprocess
 from spineml.preprocess import Preprocess
@@ -203,6 +203,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise ModelFileRejected(too_large(size))
+    check_form(path)
     try:
         with h5py.File(path, "r") as file:
             yield file

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -119,3 +120,14 @@ def test_numbers_of_a_spec_are_finite(tmp_path: Path, number: str) -> None:
 
     with pytest.raises(ModelFileRejected, match="no number"):
         model_file.read(tmp_path / "m.h5")
+
+
+@pytest.mark.parametrize("options", [{"libver": "latest"}, {"libver": ("v108", "v108")}, {"userblock_size": 512}])
+def test_newer_forms_of_hdf5_are_refused_before_the_library_opens_them(tmp_path: Path, options: dict[str, Any]) -> None:
+    with h5py.File(tmp_path / "m.h5", "w", **options) as file:
+        file.create_dataset("a", data=np.zeros(3, np.float32))
+        file.attrs["layer_names"] = [b"a"]
+
+    for read in (model_file.read, keras2_file.is_foreign):
+        with pytest.raises(ModelFileRejected, match=r"newer form|not HDF5"):
+            read(tmp_path / "m.h5")
