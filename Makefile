@@ -6,6 +6,7 @@ BIN := $(SPINE_VENV)/bin
 DEMO_ARGS ?=
 RUN_ARGS ?=
 BENCH_ARGS ?=
+FUZZ_ARGS ?= --count 10000
 MODEL_DATA ?= ../shared/data
 PYTEST_ARGS ?=
 # What production would set; `check --deploy` is run with it. Nothing listens at these addresses and nothing has to.
@@ -15,7 +16,7 @@ PRODUCTION_LIKE := SPINE_PRODUCTION=1 SPINE_DEBUG=0 SPINE_ALLOWED_HOSTS=spine.ex
 	DATABASE_URL=postgres://spine@127.0.0.1:1/spine VALKEY_URL=redis://127.0.0.1:1/0
 
 .DEFAULT_GOAL := help
-.PHONY: messages help demo run worker test test-fast check format frontend default-model bench gpu clean environment test-environment
+.PHONY: messages help demo run worker test test-fast check format frontend default-model bench fuzz gpu clean environment test-environment
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -60,6 +61,9 @@ format: test-environment  ## put the code in shape
 default-model: environment  ## train the shipped model again, judge it on unseen patients (about an hour); needs the CT of its card
 	$(BIN)/python -m spineml.default_model --data $(MODEL_DATA) --out models/spine-ct-v2.h5 \
 		--start-from models/spine-ct-v1.h5 --all-patients
+
+fuzz: test-environment  ## odd files through every reader, each in a child process; FUZZ_ARGS="--count 10000 --seed 2 --kind nifti --keep DIR"
+	@$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
 
 bench: test-environment  ## the figures of docs/performance.md; the last line is JSON
 	@$(BIN)/python manage.py bench $(BENCH_ARGS)

@@ -26,7 +26,6 @@ MOST_PARTS = 1000
 _WORD = re.compile(r"[^\W_]+")
 _DIGITS = re.compile(r"\d+")
 _HANGUL = re.compile(r"[가-힣]{2,4}")
-_ONLY_GONE = re.compile(rf"[\W_]*{GONE}[\W_{GONE}]*")
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class Identity:
         if self._joined(_WORD.sub(lambda word: self._in_word(word[0]), text)):
             return GONE
         text = _WORD.sub(lambda word: self._in_word(word[0]), text)
-        return GONE if _ONLY_GONE.fullmatch(text) else text
+        return GONE if GONE in text and not _WORD.search(text) else text
 
     def _joined(self, text: str) -> bool:
         """A long part that is spread over several words, such as ``Gil-Dong`` for ``gildong``."""
