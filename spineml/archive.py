@@ -22,6 +22,7 @@ from spineml.zip_directory import DAMAGED, END_MAGIC, Entry, read_directory
 from spineml.zip_members import DEFLATE64, LOCAL_MAGIC, METHODS, READ, MemberDamaged, member_parts
 
 ZIP_MAGIC = (LOCAL_MAGIC, END_MAGIC, b"PK\x07\x08PK", b"PK00PK")
+END_REACH = 22 + 65_535
 KEEP_FREE_BYTES = 512 * 1024**2
 Progress = Callable[[int, int, str], None]
 
@@ -64,10 +65,18 @@ class Unpacked:
     verdicts: list[FileVerdict] = field(default_factory=list)
 
 
-def is_zip(path: Path) -> bool:
-    """True when the content begins like a zip archive, whatever the file is called."""
+def is_zip(path: Path, name: str = "") -> bool:
+    """True when the content begins like a zip archive, whatever the file is called.
+
+    A file that is called a zip may have other bytes before the archive: it is one if it ends like one.
+    """
     with path.open("rb") as stream:
-        return stream.read(6).startswith(ZIP_MAGIC)
+        if stream.read(6).startswith(ZIP_MAGIC):
+            return True
+        if not name.casefold().endswith(".zip"):
+            return False
+        stream.seek(max(0, stream.seek(0, io.SEEK_END) - END_REACH))
+        return END_MAGIC in stream.read()
 
 
 def unpack(

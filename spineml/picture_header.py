@@ -256,7 +256,9 @@ class _Tiff:
         if length > len(inline):
             self._notes += length
             _need(self._notes <= MAX_NOTES_BYTES + 2 * self._size, TOO_MANY_NOTES, "too-large")
-            self._stream.seek(self._unpack("Q" if self._big else "I", inline))
+            place = self._unpack("Q" if self._big else "I", inline)
+            _need(place < self._size)
+            self._stream.seek(place)
             inline = self._stream.read(TYPE_BYTES.get(kind, 1))
         if code is None or not number or len(inline) < TYPE_BYTES[kind]:
             return 0

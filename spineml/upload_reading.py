@@ -129,7 +129,7 @@ class _Reading:
         paths = [Path(path) for path, _ in self.arguments["files"]]
         sent = [ReceivedFile(path, name) for path, name in zip(paths, names, strict=True)]
         for number, file in enumerate(self._without(sent, UNPACK)):
-            files += self._unpacked(file, number, spent) if is_zip(file.path) else [file]
+            files += self._unpacked(file, number, spent) if is_zip(file.path, file.name) else [file]
         names = unique_names([file.name.replace("\\", "/") for file in files])
         return [ReceivedFile(file.path, name) for file, name in zip(files, names, strict=True)]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 UTF8 = 0x800
 ENCRYPTED = 0x1
+FULL = 0xFFFFFFFF
 STORED, DEFLATED, BZIP2, LZMA, XZ = 0, 8, 12, 14, 95
 
 
@@ -60,7 +61,7 @@ def zip_bytes(members: list[Member], *, before: bytes = b"", comment: bytes = b"
         packed = len(raw) if member.packed_size is None else member.packed_size
         crc = zlib.crc32(member.content) if member.crc is None else member.crc
         offset = len(body) if member.offset is None else member.offset
-        sums = (0, 0, 0) if member.described or wide else (crc, packed, size)
+        sums = (0, 0, 0) if member.described or wide else (crc, packed & FULL, size & FULL)
         flags = member.flags | (8 if member.described else 0)
         if member.offset is None:
             body += struct.pack("<4s5H3L2H", b"PK\3\4", 45, flags, member.method, 0, 33, *sums, len(member.name), 0)
@@ -70,9 +71,9 @@ def zip_bytes(members: list[Member], *, before: bytes = b"", comment: bytes = b"
         extra = member.extra
         if wide:
             extra = struct.pack("<2H3Q", 1, 24, size, packed, offset) + extra
-            size = packed = offset = 0xFFFFFFFF
+            size = packed = offset = FULL
         lengths = (len(member.name), len(extra), 0, 0, 0)
-        fields = (member.made_by, 45, flags, member.method, 0, 33, crc, packed, size, *lengths)
+        fields = (member.made_by, 45, flags, member.method, 0, 33, crc, packed & FULL, size & FULL, *lengths)
         table += struct.pack("<4s6H3L5H2L", b"PK\1\2", *fields, member.attributes, offset) + member.name + extra
     start, count = len(body), min(len(members), 0xFFFF)
     end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, len(table), start, len(comment))

@@ -196,6 +196,14 @@ def test_zip64_descriptors_comments_and_bytes_before_the_archive_are_read(tmp_pa
             assert [file.path.read_bytes() for file in found.files] == [b"one" * 99, b"two"]
 
 
+def test_a_file_that_is_called_a_zip_and_ends_like_one_is_one(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "stored", [Member(b"a", b"x")], before=b"#!/bin/sh")
+    assert is_zip(path, "Study.ZIP")
+    assert not is_zip(path, "study.dcm")
+    path.write_bytes(b"#!/bin/sh")
+    assert not is_zip(path, "study.zip")
+
+
 def test_folders_are_no_files(tmp_path: Path) -> None:
     folders = [Member(b"a/"), Member(b"b\\"), Member(b"c", attributes=0x10)]
     assert names(unpacked(tmp_path, [*folders, Member(b"a/1", b"x")])) == ["a/1"]

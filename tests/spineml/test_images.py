@@ -216,6 +216,13 @@ def test_an_odd_picture_is_told_and_taken_for_nothing_else(tmp_path: Path, conte
     assert intake.verdicts[0].reason
 
 
+def test_a_place_that_no_file_has_is_damage(tmp_path: Path) -> None:
+    content = tiff([grey_page(4, 4, t282=(4, [1, 2, 3]))], data=bytes(16), big=True)
+    at = content.index(struct.pack("<HHQ", 282, 4, 3)) + 12
+    odd = content[:at] + b"\xff" * 8 + content[at + 8 :]
+    assert only_verdict(scan_bytes(tmp_path, odd)) == ("rejected", "damaged-image")
+
+
 def test_notes_that_share_bytes_do_not_fill_memory(tmp_path: Path) -> None:
     data = bytes(2_000_000)
     fields: dict[int, Field] = {30_000 + n: (1, [0]) for n in range(400)}
