@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID, JPEGExtended12Bit
 
-from spineml.dicom_encoding import PIXEL_TAGS, Inflater, Opened, damage_as, open_dicom
+from spineml.dicom_encoding import NATIVE, PIXEL_TAGS, Inflater, Opened, damage_as, open_dicom
 from spineml.dicom_fields import (
     PatientWords,
     identity_of,
@@ -262,8 +262,11 @@ def _find_pixels(opened: Opened) -> tuple[FrameBytes, ...]:
             raise FileNotUsed("truncated", TRUNCATED)
         offset = opened.place + (12 if explicit else 8)
         (length,) = struct.unpack(order + "I", head[8:12] if explicit else head[4:8])
-        if length == 0xFFFFFFFF:
-            found = encoded_frames(stream, offset, size, dataset, count)
+        if opened.syntax not in NATIVE:
+            end = size if length == 0xFFFFFFFF else min(size, offset + length)
+            found = encoded_frames(stream, offset, end, dataset, count)
+        elif length == 0xFFFFFFFF:
+            raise FileNotUsed("damaged-dicom", DAMAGED)
         else:
             each = whole_of(dataset, "Rows", 0) * whole_of(dataset, "Columns", 0)
             each = each * whole_of(dataset, "BitsAllocated", 16) // 8

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pydicom.charset import TEXT_VR_DELIMS, decode_bytes
 from pydicom.dataset import Dataset
 
+from spineml.dicom_encoding import quiet
 from spineml.dicom_values import PADDING, bytes_of, values_of
 
 ESCAPE = b"\x1b"
@@ -100,7 +101,8 @@ def decoded(raw: bytes, charsets: list[str]) -> str:
 def _escaped(raw: bytes, charsets: list[str]) -> str:
     first = next((codec for codec in charsets if codec not in ("ascii", "cp949")), "latin_1")
     try:
-        text = decode_bytes(raw, [first, *ESCAPED], TEXT_VR_DELIMS)
+        with quiet():
+            text = decode_bytes(raw, [first, *ESCAPED], TEXT_VR_DELIMS)
     except (UnicodeError, LookupError, ValueError):
         return ""
     return "" if "\x1b" in text or "\ufffd" in text else text
