@@ -29,6 +29,7 @@ from accounts.services import (
     user_create,
 )
 from spineplatform.shared.errors import UserError
+from spineplatform.shared.messages import sentence
 
 
 @never_cache  # it shows a password
@@ -53,7 +54,7 @@ def people_page(request: SignedInRequest) -> HttpResponse:
                 )
                 form, status = PersonForm(institutions=institutions), 200
             except UserError as error:
-                form.add_error("username", error.message)
+                form.add_error("username", sentence(error.message))
     context = {"people": people(request.user), "form": form, "roles": Role, "created": created, "password": password}
     return render(request, "accounts/people.html", context, status=status)
 
@@ -74,7 +75,7 @@ def roles_page(request: SignedInRequest, institution_id: str, user_id: int) -> H
             )
             messages.success(request, _("The roles of %(name)s were saved.") % {"name": person.display_name()})
         except UserError as error:
-            messages.error(request, error.message)
+            messages.error(request, sentence(error.message))
     return redirect("accounts:people")
 
 

@@ -15,6 +15,7 @@ from knox.models import AuthToken
 
 from accounts.access import Capability, require
 from accounts.models import Institution, Membership, Role, User
+from spineml.message import sentences
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, NotFound, UserError
 
@@ -74,7 +75,7 @@ def user_create(
     try:
         validate_password(person.password, user)
     except ValidationError as error:
-        raise WeakPassword(" ".join(error.messages)) from None
+        raise WeakPassword(sentences(error.messages)) from None
     user.set_password(person.password)
     try:
         with transaction.atomic():

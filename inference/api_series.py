@@ -25,7 +25,7 @@ from inference.api_comparisons import ComparisonOut
 from inference.api_runs import InferenceRunOut
 from inference.models import Prediction
 from inference.selectors import SeriesResults, series_results
-from spineplatform.shared.api import ReceivingView, checked
+from spineplatform.shared.api import ReceivingView, SentenceField, ValuesField, checked
 from spineplatform.shared.api_schema import problems
 from training.evaluations.api import VersionName
 
@@ -34,7 +34,8 @@ MADE_BY = ("author", "prediction__model_version")
 
 class DeviationOut(serializers.Serializer[Any]):
     code = serializers.CharField()
-    message = serializers.CharField()
+    message = SentenceField()
+    values = ValuesField(source="message")
 
 
 class PredictionOut(serializers.ModelSerializer[Prediction]):

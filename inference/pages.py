@@ -27,6 +27,7 @@ from spineml.volume_file import SliceFileReader
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import Conflict, UserError
 from spineplatform.shared.http import run_action
+from spineplatform.shared.messages import sentence
 from training.access import version_get
 from training.selectors import version_active_or_none, versions_usable
 
@@ -102,7 +103,7 @@ def start_action(request: HttpRequest, series_id: str) -> HttpResponse:
         version = version_get(request.user, wanted) if wanted else None
         inference_start(series=series, actor=request.user, model_version=version)
     except Conflict as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
     return redirect("inference:view", series.pk)
 
 
@@ -125,7 +126,7 @@ def compare_action(request: HttpRequest, series_id: str) -> HttpResponse:
             actor=request.user,
         )
     except UserError as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
         return redirect("inference:view", series.pk)
     return redirect("inference:comparison", run.pk)
 

@@ -61,8 +61,14 @@ class CaseReport:
     summary: Sequence[Sequence[str]] = ()
 
 
-SUMMARY_HEAD = ("Series", "Mask by", "Volume", "Slices with mask", "Sign-off")
-MEASUREMENT_HEAD = ("Measurement", "View", "Slice", "Value", "By")
+SUMMARY_HEAD = (
+    message("Series"),
+    message("Mask by"),
+    message("Volume"),
+    message("Slices with mask"),
+    message("Sign-off"),
+)
+MEASUREMENT_HEAD = (message("Measurement"), message("View"), message("Slice"), message("Value"), message("By"))
 
 
 # --- key images -------------------------------------------------------------------------------------------------------
@@ -82,11 +88,19 @@ def key_pictures(volume: SliceSource, mask: SliceSource, geometry: Geometry) -> 
         sagittal.take(z, hu[:, x], labels[:, x])
         coronal.take(z, hu[y], labels[y])
         if z in wanted:
-            pictures.append(_picture(f"Axial, slice {z + 1} of {depth}", hu, labels, geometry.spacing[1:]))
+            pictures.append(
+                _picture(
+                    message("Axial, slice {place} of {all}", place=z + 1, all=depth), hu, labels, geometry.spacing[1:]
+                )
+            )
     if depth > 1:
         across, down, along = geometry.spacing[2], geometry.spacing[1], geometry.spacing[0]
-        pictures.append(sagittal.picture(f"Sagittal, column {x + 1} of {width}", (along, down)))
-        pictures.append(coronal.picture(f"Coronal, row {y + 1} of {height}", (along, across)))
+        pictures.append(
+            sagittal.picture(message("Sagittal, column {place} of {all}", place=x + 1, all=width), (along, down))
+        )
+        pictures.append(
+            coronal.picture(message("Coronal, row {place} of {all}", place=y + 1, all=height), (along, across))
+        )
     return pictures
 
 
@@ -156,7 +170,7 @@ def _story(report: CaseReport, write: Writer) -> Iterator[Flowable]:
     yield write.text(report.title, "Title")
     yield write.facts(report.facts)
     if report.summary:
-        yield write.text("Summary", "Heading2")
+        yield write.text(message("Summary"), "Heading2")
         yield write.table([SUMMARY_HEAD, *report.summary], widths=(18, 52, 24, 24, 56))
     for section in report.sections:
         yield from _section(section, write)
@@ -169,12 +183,12 @@ def _section(section: Section, write: Writer) -> Iterator[Flowable]:
         yield write.facts(section.facts)
     for warning in section.warnings:
         yield write.note(warning)
-    yield write.text("Measurements", "Heading2")
+    yield write.text(message("Measurements"), "Heading2")
     if section.measurements:
         yield write.table([MEASUREMENT_HEAD, *section.measurements], widths=(36, 24, 18, 62, 34))
     else:
         yield write.text(message("Nothing was measured."), "BodyText")
-    yield write.text("Key images", "Heading2")
+    yield write.text(message("Key images"), "Heading2")
     for index in range(0, len(section.pictures), 2):
         yield _beside_each_other(write, section.pictures[index : index + 2])
 

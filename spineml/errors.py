@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from spineml.message import message, message_of
+from spineml.message import Message, message, message_of
+
+NOTHING = Message("")
 
 
 class SpineError(Exception):
@@ -12,7 +14,7 @@ class SpineError(Exception):
 
     code: ClassVar[str] = "spine-error"
 
-    def __init__(self, message: str = "") -> None:
+    def __init__(self, message: Message = NOTHING) -> None:
         super().__init__(message)
         self.message = message or message_of(type(self))
 
@@ -25,7 +27,7 @@ class UnreadableFile(SpineError):
 
     code = "unreadable-file"
 
-    def __init__(self, name: str, reason: str) -> None:
+    def __init__(self, name: str, reason: Message) -> None:
         super().__init__(message("{name}: {reason}", name=name, reason=reason))
         self.args = (name, reason)
         self.name = name

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spineml.evaluation import MEASURES
 from spineml.evaluation_summary import Pooled, Summary
-from spineml.evaluation_tables import DASH, ends, label, number, table_one
+from spineml.evaluation_tables import DASH, label, number, table_one, with_ends
 from spineml.message import message
 from spineml.pdf import ENGLISH, Language, Writer, build
-from spineml.plots import SIZE_LABELS, Plot
+from spineml.plots import Plot, size_label
 from spineml.statistics import BlandAltman, Spread
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Report:
     title: str
     facts: Sequence[tuple[str, str]]
     warnings: Sequence[str]
-    summaries: dict[str, Summary]
+    summaries: Mapping[str, Summary]
     worst: Sequence[tuple[str, int, float]]
     plots: Sequence[Plot]
 
@@ -73,12 +73,12 @@ def _story(report: Report, write: Writer) -> Iterator[Flowable]:
     for title, summary in report.summaries.items():
         yield write.text(title, "Heading2")
         yield from _figures(write, summary)
-    yield write.text("Images with the lowest Dice", "Heading2")
+    yield write.text(message("Images with the lowest Dice"), "Heading2")
     worst = [[name, str(place), number(dice)] for name, place, dice in report.worst]
-    yield write.table([["Series", "Slice", "Dice"], *worst], widths=(110, 32, 32))
-    yield write.text("Plots", "Heading2")
+    yield write.table([[message("Series"), message("Slice"), "Dice"], *worst], widths=(110, 32, 32))
+    yield write.text(message("Plots"), "Heading2")
     yield from write.pictures([plot.files["png"] for plot in report.plots])
-    yield write.text("How to read it", "Heading2")
+    yield write.text(message("How to read it"), "Heading2")
     for line in DEFINITIONS:
         yield write.text(line, "BodyText")
 
@@ -97,34 +97,36 @@ def _figures(write: Writer, summary: Summary) -> Iterator[Flowable]:
         ),
         "BodyText",
     )
-    head = ["", "Mean (95 % interval)", "SD", "Median", "Worst"]
-    for title, spreads in (("per patient", summary.per_patient), ("per image", summary.per_image)):
+    head = [message("Mean (95 % interval)"), "SD", message("Median"), message("Worst")]
+    for title, spreads in ((message("per patient"), summary.per_patient), (message("per image"), summary.per_image)):
         rows = [[label(name, summary.unit), *_spread(spreads[name])] for name in MEASURES]
-        yield write.table([[title, *head[1:]], *rows], widths=(54, 54, 22, 22, 22))
+        yield write.table([[title, *head], *rows], widths=(54, 54, 22, 22, 22))
     pooled = [[label(name, summary.unit), _pooled(summary.pooled[name])] for name in MEASURES]
-    yield write.table([["pooled", "Value (95 % interval)"], *pooled], widths=(54, 120))
+    yield write.table([[message("pooled"), message("Value (95 % interval)")], *pooled], widths=(54, 120))
     paper = [
         [row.name, _mean_sd(row.mean, row.sd), number(row.paper)]
         for row in table_one(summary.per_image, summary.f1_of_means)
     ]
-    yield write.table([["Table 1 (mean of images)", "Mean (SD)", "Kim et al. 2020"], *paper], widths=(54, 60, 60))
+    yield write.table(
+        [[message("Table 1 (mean of images)"), message("Mean (SD)"), "Kim et al. 2020"], *paper], widths=(54, 60, 60)
+    )
     rows = [
-        [f"{SIZE_LABELS[name]} per {scope}", *_agreement(found)]
+        [size_label(name, scope), *_agreement(found)]
         for scope, quantities in summary.agreement.items()
         for name, found in quantities.items()
     ]
-    head = ["Bland-Altman", "n", "Bias", "Lower limit", "Upper limit"]
-    yield write.table([head, *rows], widths=(42, 12, 40, 40, 40))
+    agreement = ["Bland-Altman", "n", message("Bias"), message("Lower limit"), message("Upper limit")]
+    yield write.table([agreement, *rows], widths=(42, 12, 40, 40, 40))
 
 
 def _spread(found: Spread | None) -> list[str]:
     if found is None:
         return [DASH] * 4
-    return [f"{number(found.mean)}{ends(found.interval)}", *map(number, (found.sd, found.median, found.worst))]
+    return [with_ends(found.mean, found.interval), *map(number, (found.sd, found.median, found.worst))]
 
 
 def _pooled(found: Pooled) -> str:
-    return f"{number(found.value)}{ends(found.interval)}"
+    return with_ends(found.value, found.interval)
 
 
 def _mean_sd(mean: float | None, sd: float | None) -> str:
@@ -139,4 +141,4 @@ def _agreement(found: BlandAltman | None) -> list[str]:
         (found.lower, found.lower_interval),
         (found.upper, found.upper_interval),
     )
-    return [str(found.n), *(f"{number(value)}{ends(interval)}" for value, interval in limits)]
+    return [str(found.n), *(with_ends(value, interval) for value, interval in limits)]

@@ -8,37 +8,40 @@ from dataclasses import dataclass
 from spineml.csv_text import csv_text
 from spineml.evaluation import MEASURES, QUANTITIES, SeriesRow, Unit, patients_of
 from spineml.evaluation_summary import PAPER, Pooled, Summary
+from spineml.message import Message, message, verbatim
 from spineml.metrics import COUNTS, DISTANCES
 from spineml.statistics import Interval, Spread
 
 DECIMALS = 6
 DASH = "\u2013"
 LABELS = {
-    "dice": "Dice",
-    "sensitivity": "Sensitivity (recall)",
-    "precision": "Precision",
-    "specificity": "Specificity",
-    "f1": "F1",
-    "iou": "IoU",
-    "hd95": "Hausdorff 95",
-    "mean_surface_distance": "Mean surface distance",
-    "area_px_difference": "Area difference (px)",
-    "area_mm2_difference": "Area difference (mm\u00b2)",
-    "volume_ml_difference": "Volume difference (ml)",
+    "dice": verbatim("Dice"),
+    "sensitivity": message("Sensitivity (recall)"),
+    "precision": message("Precision"),
+    "specificity": message("Specificity"),
+    "f1": verbatim("F1"),
+    "iou": verbatim("IoU"),
+    "area_px_difference": message("Area difference (px)"),
+    "area_mm2_difference": message("Area difference (mm²)"),
+    "volume_ml_difference": message("Volume difference (ml)"),
 }
 Label = Callable[[str], str]
 
 
-def label(name: str, unit: Unit) -> str:
+def label(name: str, unit: Unit) -> Message:
     """The name of a measure with its unit."""
-    return f"{LABELS[name]} ({unit})" if name in DISTANCES else LABELS[name]
+    if name == "hd95":
+        return message("Hausdorff 95 ({unit})", unit=unit)
+    if name == "mean_surface_distance":
+        return message("Mean surface distance ({unit})", unit=unit)
+    return LABELS[name]
 
 
 @dataclass(frozen=True)
 class PaperRow:
     """One line of the paper's Table 1: the mean over the test images here, and in the paper where it states it."""
 
-    name: str
+    name: Message
     mean: float | None
     sd: float | None
     paper: float | None
@@ -47,16 +50,16 @@ class PaperRow:
 def table_one(per_image: Mapping[str, Spread | None], f1_of_means: float | None) -> list[PaperRow]:
     """Kim et al. 2020, Table 1: means over the images; F1 from the mean precision and the mean recall."""
 
-    def row(name: str, title: str) -> PaperRow:
+    def row(name: str, title: Message) -> PaperRow:
         found = per_image[name]
         return PaperRow(title, found.mean if found else None, found.sd if found else None, PAPER.get(name))
 
     return [
-        row("dice", "Dice coefficient"),
-        row("sensitivity", "Sensitivity"),
-        row("precision", "Precision"),
-        row("sensitivity", "Recall"),
-        PaperRow("F1-score", f1_of_means, None, PAPER["f1_of_means"]),
+        row("dice", message("Dice coefficient")),
+        row("sensitivity", message("Sensitivity")),
+        row("precision", message("Precision")),
+        row("sensitivity", message("Recall")),
+        PaperRow(message("F1-score"), f1_of_means, None, PAPER["f1_of_means"]),
     ]
 
 
@@ -67,9 +70,20 @@ def number(value: float | None) -> str:
     return f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"
 
 
-def ends(interval: Interval | None) -> str:
+def ends(interval: Interval | None) -> Message:
     """The interval in brackets behind its figure, or nothing."""
-    return f" ({number(interval.low)} to {number(interval.high)})" if interval else ""
+    if interval is None:
+        return Message("")
+    return message(" ({low} to {high})", low=number(interval.low), high=number(interval.high))
+
+
+def with_ends(value: float | str | None, interval: Interval | None) -> Message:
+    """A figure, and behind it its interval in brackets where it has one."""
+    shown = value if isinstance(value, str) else number(value)
+    if interval is None:
+        return verbatim(shown)
+    low, high = number(interval.low), number(interval.high)
+    return message("{value} ({low} to {high})", value=shown, low=low, high=high)
 
 
 # --- CSV --------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spineml.message import message
+from spineml.message import Message, message
 
 # Air, lung, fat, water, muscle and contrast, spongy bone, cortical bone, metal. Edges in HU.
 HU_EDGES = (-900, -500, -150, -20, 30, 100, 200, 400, 800, 1600)
@@ -42,7 +42,7 @@ class Deviation:
     """In what a series differs from everything the version was trained on, for a person to read."""
 
     code: str
-    message: str
+    message: Message
 
 
 @dataclass(frozen=True)

@@ -215,12 +215,10 @@ def without_korean_names(text: str) -> str:
     return " ".join(word for word in text.split() if not holds_korean_name(word))
 
 
-def renamed(sentence: str, shown: Mapping[str, str], identity: Identity) -> str:
-    """A sentence with the names of files in its gaps replaced; whatever else names a patient goes from them too."""
-    if isinstance(sentence, Message):
-        values = {gap: _renamed_value(value, shown, identity) for gap, value in sentence.values.items()}
-        return Message(sentence.text, values)
-    return str(_renamed_value(sentence, shown, identity))
+def renamed(told: Message, shown: Mapping[str, str], identity: Identity) -> Message:
+    """A message with the names of files in its gaps replaced; whatever else names a patient goes from them too."""
+    values = {gap: _renamed_value(value, shown, identity) for gap, value in told.values.items()}
+    return Message(told.text, values)
 
 
 def _renamed_value(value: object, shown: Mapping[str, str], identity: Identity) -> object:

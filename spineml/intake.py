@@ -21,6 +21,7 @@ from spineml.nifti import scan_nifti
 from spineml.nifti_header import nifti_start
 from spineml.numpy_file import is_npy, scan_npy
 from spineml.series import (
+    NOTHING,
     FileNotUsed,
     FileVerdict,
     IntakeOptions,
@@ -230,7 +231,7 @@ def kind_of(file: ReceivedFile) -> str:
         FileNotUsed: empty, or what systems leave in folders.
     """
     if is_clutter(file.name):
-        raise FileNotUsed("not-an-image", "", "skipped")
+        raise FileNotUsed("not-an-image", NOTHING, "skipped")
     with file.path.open("rb") as stream:
         start = stream.read(START_BYTES)
     if not start:

@@ -6,6 +6,7 @@ sentence when it is shown, in the language of the reader. Values are never trans
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
@@ -52,15 +53,16 @@ class Message(str):
 
     def to_json(self) -> Json:
         """``{"text", "values"}``; a message in a gap is written likewise."""
-        return {"text": self.text, "values": {name: _to_json(value) for name, value in self.values.items()}}
+        return {"text": self.text, "values": dump(self.values)}
 
     @classmethod
     def from_json(cls, stored: Json | str | None) -> Message:
         """What `to_json` wrote; a plain sentence, as older rows hold it, becomes a message without values."""
+        if isinstance(stored, Message):
+            return stored
         if not isinstance(stored, dict):
             return cls(stored or "")
-        values = {name: _from_json(value) for name, value in stored.get("values", {}).items()}
-        return cls(stored.get("text", ""), values)
+        return cls(stored.get("text", ""), load(stored.get("values", {})))
 
 
 def message(text: str, /, **values: Any) -> Message:
@@ -81,7 +83,9 @@ def message_of(kind: type[BaseException]) -> Message:
 
 def verbatim(text: str) -> Message:
     """``text`` as a message: unchanged if it is one, else text that nobody translates."""
-    return text if isinstance(text, Message) else message("{text}", text=text)
+    if isinstance(text, Message):
+        return text
+    return message("{text}", text=text) if text else Message("")
 
 
 def sentences(several: Sequence[str]) -> Message:
@@ -94,12 +98,13 @@ def sentences(several: Sequence[str]) -> Message:
 
 
 def _clean(value: Any) -> Any:
-    if isinstance(value, Message) or value is None or isinstance(value, bool | int | float):
+    if isinstance(value, Message) or value is None or isinstance(value, bool | int):
         return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)  # JSON has no other numbers
     if isinstance(value, list | tuple):
         return [_clean(one) for one in value]
-    text = _NOT_TEXT.sub("\ufffd", str(value))
-    return text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 1] + "…"
+    return shortened(_NOT_TEXT.sub("\ufffd", str(value)))
 
 
 def _fill(text: str, values: Mapping[str, Any], show: Callable[[Message], str]) -> str:
@@ -113,16 +118,27 @@ def _fill(text: str, values: Mapping[str, Any], show: Callable[[Message], str]) 
     return _GAP.sub(lambda gap: shown(values[gap[1]]) if gap[1] in values else gap[0], text)
 
 
-def _to_json(value: Any) -> Any:
+def shortened(text: str, longest: int = MAX_VALUE) -> str:
+    """At most ``longest`` characters of foreign text; a mark says that it was cut."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def dump(value: Any) -> Any:
+    """``value``, any JSON in which messages stand, with each of them as `Message.to_json` writes it."""
     if isinstance(value, Message):
         return value.to_json()
-    return [_to_json(one) for one in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, Mapping):
+        return {name: dump(one) for name, one in value.items()}
+    return [dump(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def _from_json(value: Any) -> Any:
+def load(value: Any) -> Any:
+    """What `dump` wrote, with the messages in it."""
     if isinstance(value, dict):
-        return Message.from_json(value)
-    return [_from_json(one) for one in value] if isinstance(value, list) else value
+        if value.keys() == {"text", "values"}:
+            return Message.from_json(value)
+        return {name: load(one) for name, one in value.items()}
+    return [load(one) for one in value] if isinstance(value, list) else value
 
 
 def messages_to_json(several: Sequence[str]) -> list[Json]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
 
-from spineml.message import message
+from spineml.message import Message, message
 from spineml.pair_names import IMAGE_BEGIN, MASK_BEGIN, Place, expected_mask, place_of
 from spineml.pair_table import Placed, is_table, read_table, stem_of, table_of
 from spineml.series import FileVerdict, ReceivedFile
@@ -191,11 +191,11 @@ class _Matching:
         self._found.pairs.append(pair)
         self._take([image, *masks])
 
-    def _reject(self, files: Sequence[ReceivedFile], code: str, reason: str) -> None:
+    def _reject(self, files: Sequence[ReceivedFile], code: str, reason: Message) -> None:
         self._found.verdicts += [FileVerdict(file.name, "rejected", code, reason) for file in files]
         self._take(files)
 
-    def _skip(self, files: Sequence[ReceivedFile], reason: str) -> None:
+    def _skip(self, files: Sequence[ReceivedFile], reason: Message) -> None:
         self._found.verdicts += [FileVerdict(file.name, "skipped", "other-mask", reason) for file in files]
         self._take(files)
 

@@ -1,6 +1,6 @@
 """The frame of every PDF: A4, footer, styles, tables. Only workers draw one: reportlab is imported when it is needed.
 
-reportlab lays it out without a browser or system libraries. Its text is English, and becomes another language by the
+reportlab lays it out without a browser or system libraries. Its messages become sentences of the
 `Language` that is handed over. Runs of Hangul and Han are set in HYGothic-Medium, one of the Adobe CID fonts: the file
 holds Unicode (so it can be searched and copied) and no glyphs, which the viewer takes from a Korean font of its own
 system. Whoever asks for a Korean report has one; embedding would take a font of 5 MB among our dependencies.
@@ -30,7 +30,7 @@ NOT_A_DEVICE = message("Research software: not a medical device.")
 
 @dataclass(frozen=True)
 class Language:
-    """``code`` of a language, and ``say``: what makes of a sentence of ours one of it."""
+    """``code`` of a language, and ``say``: what makes of a message a sentence of it; other text stays."""
 
     code: str = "en"
     say: Callable[[str], str] = str
@@ -65,7 +65,7 @@ def build(title: str, story: Callable[[Writer], Iterable[Flowable]], language: L
 
 
 class Writer:
-    """Styles, and what is made with them. All words are English; ``say`` makes of them words of the language."""
+    """Styles, and what is made with them. ``say`` makes of messages sentences of the language; other text stays."""
 
     def __init__(self, language: Language = ENGLISH) -> None:
         from reportlab.lib.styles import ParagraphStyle, getSampleStyleSheet
@@ -90,7 +90,7 @@ class Writer:
         return Paragraph(korean, self._styles[style])
 
     def note(self, warning: str) -> Flowable:
-        return self.text(f"{self.say('Note')}: {self.say(warning)}", "Warning")
+        return self.text(f"{self.say(message('Note'))}: {self.say(warning)}", "Warning")
 
     def facts(self, facts: Sequence[tuple[str, str]]) -> Flowable:
         """Lines of (name, value)."""

@@ -20,6 +20,7 @@ import numpy as np
 
 from spineml.evaluation import QUANTITIES, SeriesRow, patients_of
 from spineml.evaluation_summary import SCOPES, Curve, Summary, paired_sizes
+from spineml.message import Message, message
 from spineml.statistics import BlandAltman
 
 if TYPE_CHECKING:
@@ -45,6 +46,18 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "spine",
 }
 SIZE_LABELS = {"area_px": "area (px)", "area_mm2": "area (mm\u00b2)", "volume_ml": "volume (ml)"}
+SIZES_PER = {
+    "patient": {
+        "area_px": message("area (px) per patient"),
+        "area_mm2": message("area (mm²) per patient"),
+        "volume_ml": message("volume (ml) per patient"),
+    },
+    "image": {
+        "area_px": message("area (px) per image"),
+        "area_mm2": message("area (mm²) per image"),
+        "volume_ml": message("volume (ml) per image"),
+    },
+}
 BOXED = {"dice": "Dice", "sensitivity": "Sensitivity", "precision": "Precision", "iou": "IoU"}
 
 _style_lock = threading.Lock()
@@ -55,7 +68,7 @@ class Plot:
     """A plot under the ``name`` that its file and address carry, with what it shows in words."""
 
     name: str
-    title: str
+    title: Message
     files: Mapping[Kind, bytes]
 
 
@@ -67,13 +80,19 @@ def evaluation_plots(rows: Sequence[SeriesRow], summary: Summary) -> Iterator[Pl
         for quantity in QUANTITIES:
             found = summary.agreement[scope][quantity]
             if found is not None:
-                title = f"Bland-Altman, {SIZE_LABELS[quantity]} per {scope}"
+                title = message("Bland-Altman, {quantity}", quantity=size_label(quantity, scope))
                 figure = bland_altman_figure(*paired_sizes(sizes, quantity), found, quantity, title)
                 yield _plot(f"bland-altman-{scope}-{quantity.replace('_', '-')}", title, figure)
-    yield _plot("boxes", "Distribution over images and patients", boxes_figure(rows))
-    yield _plot("level", "Dice against slice level", level_figure(rows, summary))
+    yield _plot("boxes", message("Distribution over images and patients"), boxes_figure(rows))
+    yield _plot("level", message("Dice against slice level"), level_figure(rows, summary))
     if summary.curve is not None:
-        yield _plot("precision-recall", "Precision and recall over the threshold", curve_figure(summary.curve))
+        title = message("Precision and recall over the threshold")
+        yield _plot("precision-recall", title, curve_figure(summary.curve))
+
+
+def size_label(quantity: str, scope: str) -> Message:
+    """What is measured of each patient or image."""
+    return SIZES_PER[scope][quantity]
 
 
 def bland_altman_figure(
@@ -236,7 +255,7 @@ def _styled() -> Iterator[None]:
         yield
 
 
-def _plot(name: str, title: str, figure: Figure) -> Plot:
+def _plot(name: str, title: Message, figure: Figure) -> Plot:
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once for both files
     return Plot(name, title, {kind: render(figure, kind) for kind in KINDS})

@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from spineml.message import Message
 from spineml.volume import Geometry, HounsfieldArray
 
 Status = Literal["imported", "warning", "skipped", "rejected"]
@@ -22,6 +23,7 @@ SPATIAL_KINDS = ("dicom", "nifti", "itk")
 AIR_HU = -1024
 DEFAULT_WINDOW_CENTER = 400.0
 DEFAULT_WINDOW_WIDTH = 1800.0
+NOTHING = Message("")
 IDENTIFYING = ("patient_id", "study_uid", "series_uid")
 
 
@@ -66,13 +68,13 @@ class FileVerdict:
     name: str
     status: Status
     code: str
-    reason: str = ""
+    reason: Message = NOTHING
 
 
 class FileNotUsed(Exception):
     """Raised by a reader while it scans: this file gives no series. Becomes the file's verdict."""
 
-    def __init__(self, code: str, reason: str, status: Status = "rejected") -> None:
+    def __init__(self, code: str, reason: Message, status: Status = "rejected") -> None:
         super().__init__(reason)
         self.code, self.reason, self.status = code, reason, status
 
@@ -85,7 +87,7 @@ class Notice:
     """A remark about a series that a person should see: a stable code and a sentence."""
 
     code: str
-    text: str
+    text: Message
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ class SeriesPlan:
     notices: list[Notice] = field(default_factory=list)
 
     @property
-    def warnings(self) -> list[str]:
+    def warnings(self) -> list[Message]:
         """The notices as sentences."""
         return [notice.text for notice in self.notices]
 

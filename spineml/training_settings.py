@@ -11,7 +11,7 @@ from typing import Any
 
 from spineml.architecture import Architecture
 from spineml.dataset_file import Entry
-from spineml.message import message
+from spineml.message import Message, message
 from spineml.model_file import ModelSpec
 from spineml.preprocess import Preprocess
 
@@ -64,7 +64,7 @@ WANTED_IMAGES, FEWEST_EPOCHS, MOST_EPOCHS = 6000, 10, 60
 class SettingRejected(ValueError):
     """A setting that cannot work; ``field`` says which, the message what to do."""
 
-    def __init__(self, field: str, message: str) -> None:
+    def __init__(self, field: str, message: Message) -> None:
         super().__init__(message)
         self.field, self.message = field, message
 

@@ -18,7 +18,7 @@ from spineplatform.scopes import wants_page
 from spineplatform.shared.answers import bare_answer
 from spineplatform.shared.errors import UserError
 from spineplatform.shared.failures import NotUnderstood, as_user_error
-from spineplatform.shared.words import language_of
+from spineplatform.shared.messages import language_of
 
 log = logging.getLogger(__name__)
 

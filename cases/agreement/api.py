@@ -34,6 +34,7 @@ from spineml.message import message
 from spineplatform.shared.api import ListView, RunOut, checked
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
+from spineplatform.shared.messages import sentence
 
 PARTS = ("readers", "adjudicators")
 PROPOSALS = [(job.value, job.label) for job in AgreementJob if job != AgreementJob.FIGURES]
@@ -262,7 +263,11 @@ class ItemDetailOut(serializers.Serializer[ItemSeen]):
         decision = getattr(seen.item, "decision", None)
         if decision is None:
             return None
-        return {"mask": str(decision.annotation_id), "kind": DecisionKind(decision.kind).value, "note": decision.note}
+        return {
+            "mask": str(decision.annotation_id),
+            "kind": DecisionKind(decision.kind).value,
+            "note": sentence(decision.note),
+        }
 
 
 class ItemView(APIView):

@@ -31,8 +31,9 @@ from cases.agreement.showing import pair_rows, summary_shown, variation_shown
 from cases.comments.commenting import notices_followed
 from cases.models import ReadingItem, ReadingProject
 from cases.models.agreement import BEING_READ, AgreementJob, ProjectRole
+from spineml.message import message
 from spineplatform.shared.errors import UserError
-from spineplatform.shared.words import said
+from spineplatform.shared.messages import sentence
 
 
 # --- projects ---------------------------------------------------------------------------------------------------------
@@ -52,7 +53,7 @@ def projects_page(request: HttpRequest) -> HttpResponse:
             )
             return redirect(project)
         except UserError as error:
-            form.add_error(None, said(error.message))
+            form.add_error(None, sentence(error.message))
     context = {"projects": projects_seen(request.user), "form": form}
     return render(request, "agreement/projects.html", context, status=400 if request.method == "POST" else 200)
 
@@ -100,7 +101,7 @@ def change_page(request: HttpRequest, project_id: str) -> HttpResponse:
             messages.success(request, _("The project is changed. What is settled stays as it is."))
             return redirect(project)
         except UserError as error:
-            form.add_error(None, said(error.message))
+            form.add_error(None, sentence(error.message))
     context = {"project": project, "form": form, "have_read": have_read(project)}
     return render(request, "agreement/change.html", context, status=400 if request.method == "POST" else 200)
 
@@ -115,7 +116,7 @@ def series_action(request: HttpRequest, project_id: str) -> HttpResponse:
     try:
         project_add_series(project=project, series=form.cleaned_data["series"], actor=request.user)
     except UserError as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
     return redirect(project)
 
 
@@ -163,7 +164,7 @@ def _do(request: HttpRequest, item: ReadingItem, deed: Callable[[], Any], done: 
     except UserError as error:
         if error.status in (403, 404):
             raise
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
     return redirect(item)
 
 
@@ -195,7 +196,7 @@ def _job(request: HttpRequest) -> AgreementJob:
     try:
         return known[request.POST.get("method", "")]
     except KeyError:
-        raise UserError(_("Choose how to make the proposal.")) from None
+        raise UserError(message("Choose how to make the proposal.")) from None
 
 
 @login_required
@@ -216,6 +217,6 @@ def remove_action(request: HttpRequest, item_id: str) -> HttpResponse:
     try:
         item_remove(item=item, actor=request.user)
     except UserError as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
         return redirect(item)
     return redirect(project)

@@ -18,7 +18,7 @@ from accounts.access import Capability, institution_named_or_only, require_anywh
 from cases.access import upload_get
 from cases.intake.uploads import PairOptions, PatientRule, SplitWish, UploadOptions, incoming, upload_create
 from cases.models import Case, FileVerdict, Upload
-from spineplatform.shared.api import ReceivingView, RunOut, checked
+from spineplatform.shared.api import MessageOut, ReceivingView, RunOut, SentenceField, ValuesField, checked
 from spineplatform.shared.api_schema import problems
 
 LONGEST_SPACING_MM = 100.0
@@ -102,11 +102,18 @@ class UploadIn(serializers.Serializer[Any]):
 
 
 class VerdictOut(serializers.ModelSerializer[FileVerdict]):
-    """``series`` is the first of ``all_series``: a file may hold several."""
+    """``reason`` says everything; ``messages`` are its sentences, each with its text and values.
+
+    ``series`` is the first of ``all_series``: a file may hold several.
+    """
+
+    reason = SentenceField()
+    values = ValuesField(source="reason")
+    messages = MessageOut(source="reason.sentences", many=True)
 
     class Meta:
         model = FileVerdict
-        fields = ["name", "status", "code", "reason", "series", "all_series"]
+        fields = ["name", "status", "code", "reason", "values", "messages", "series", "all_series"]
 
 
 class UploadOut(serializers.ModelSerializer[Upload]):

@@ -22,6 +22,7 @@ from cases.services import annotation_upload
 from spineml.errors import SpineError
 from spineplatform.shared.errors import UserError, describe
 from spineplatform.shared.http import receives_files, run_action
+from spineplatform.shared.messages import sentence
 
 WORST_FIRST = list(reversed(Verdict))
 
@@ -48,7 +49,7 @@ def upload_page(request: HttpRequest) -> HttpResponse:
             options=form.options(),
         )
     except UserError as error:
-        return _refused(request, form, error.status, error.code, error.message)
+        return _refused(request, form, error.status, error.code, sentence(error.message))
     if not is_new:
         messages.info(request, _("These files were uploaded before: here is what became of them."))
     if request.accepts("text/html"):
@@ -121,7 +122,7 @@ def mask_upload_page(request: HttpRequest, series_id: str) -> HttpResponse:
                     order=form.cleaned_data["order"],
                 )
             except (UserError, SpineError) as error:
-                form.add_error("files", describe(error)[1])
+                form.add_error("files", sentence(describe(error)[1]))
             else:
                 messages.success(request, _("The mask was added."))
                 return redirect(f"{reverse('inference:view', args=[series.pk])}?mask={annotation.pk}")

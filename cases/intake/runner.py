@@ -20,7 +20,7 @@ from spineml.identity import Identity, renamed, shown_names
 from spineml.isolation import ReaderFailed, Refused
 from spineml.isolation.client import Job
 from spineml.isolation.plain import record_of, values_of
-from spineml.message import message
+from spineml.message import Message, message
 from spineml.read_series import UNPACK, Failed, ReadSeries
 from spineml.series import FileVerdict, IntakeOptions, unique_names
 from spineplatform.shared import isolated, storage
@@ -50,11 +50,11 @@ def run_import(lease: Lease[ImportRun]) -> None:
             record(run, harvest, stored)
 
 
-def why(harvest: Harvest) -> str:
+def why(harvest: Harvest) -> Message:
     """The one reason when there is just one; else that the list has them."""
     reasons = {verdict.reason for verdict in harvest.verdicts.values() if verdict.status == "rejected"}
     if len(reasons) != 1:
-        return str(NothingImported())
+        return NothingImported().message
     return renamed(reasons.pop(), shown_names(harvest.verdicts, harvest.identity), harvest.identity)
 
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Institution
+from spineplatform.shared.message_fields import MessageField
 from spineplatform.shared.runs import Run
 
 DEFAULT_MARGIN = 0.02
@@ -167,7 +168,7 @@ class Decision(models.Model):
     annotation = models.OneToOneField("cases.Annotation", on_delete=models.PROTECT, related_name="decision")
     kind = models.CharField(max_length=16, choices=DecisionKind)
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
-    note = models.TextField(blank=True)
+    note = MessageField()
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

@@ -18,6 +18,7 @@ from accounts.access import Capability, institutions_with
 from accounts.models import Institution
 from cases.models.agreement import BEING_READ, ProjectRole
 from spineml.volume import Geometry
+from spineplatform.shared.message_fields import MessageListField
 
 M = TypeVar("M", bound=models.Model)
 
@@ -138,7 +139,7 @@ class Series(models.Model):
     pixel_hash = models.CharField(max_length=64)
     # Of the values, the grid and the patient: see cases.intake.duplicates.
     content_hash = models.CharField(max_length=64, null=True, editable=False)  # noqa: DJ001 - unique where it is known
-    warnings = models.JSONField(default=list, blank=True)
+    warnings = MessageListField()
     meta = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

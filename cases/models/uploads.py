@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Institution
 from cases.models.cases import Case, InstitutionRowQuerySet, Series
+from spineplatform.shared.message_fields import MessageField
 from spineplatform.shared.runs import Run
 
 
@@ -73,7 +74,7 @@ class FileVerdict(models.Model):
     name = models.CharField(max_length=500)
     status = models.CharField(max_length=16, choices=Verdict)
     code = models.CharField(max_length=64, blank=True)
-    reason = models.TextField(blank=True)
+    reason = MessageField()
 
     class Meta:
         ordering = ["id"]

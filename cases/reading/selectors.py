@@ -14,6 +14,7 @@ from cases.comments.selectors import comment_facts, comments_of
 from cases.exposures import masks_shown
 from cases.models import Annotation, AnnotationSource, Draft, Measurement, ReviewVerdict, Series, ViewerSettings
 from spineml.csv_text import csv_text
+from spineplatform.shared.messages import sentence
 
 NO_ID = uuid.UUID(int=0)
 MOST_DIGITS = 9
@@ -82,7 +83,7 @@ def _series(series: Series) -> dict[str, Any]:
         "affine": geometry.affine_lps().ravel().tolist(),
         "pixel_area_mm2": geometry.pixel_area_mm2,
         "voxel_volume_mm3": geometry.voxel_volume_mm3,
-        "warnings": list(series.warnings),
+        "warnings": [sentence(one) for one in series.warnings],
     }
 
 
@@ -102,10 +103,15 @@ def mask_facts(mask: Annotation) -> dict[str, Any]:
         "created_at": mask.created_at.isoformat(),
         "areas_px": mask.areas_px,
         "confidence": mask.prediction.confidence if hasattr(mask, "prediction") else [],
-        "deviations": mask.prediction.deviations if hasattr(mask, "prediction") else [],
+        "deviations": _deviations(mask),
         "slices": _without_last(reverse("api:mask-slices", args=[mask.pk])),
         "nifti": reverse("cases:mask_download", args=[mask.pk, "mask.nii.gz"]),
     }
+
+
+def _deviations(mask: Annotation) -> list[dict[str, str]]:
+    found = mask.prediction.deviations if hasattr(mask, "prediction") else []
+    return [{**one, "message": sentence(one["message"])} for one in found]
 
 
 def _last_word(series: Series, user: Any) -> dict[str, Any] | None:

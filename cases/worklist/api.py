@@ -20,7 +20,7 @@ from cases.worklist.filtering import DUE, ORDERS, SORTS, STATES, CaseFilter
 from cases.worklist.presence import names, others_at
 from cases.worklist.selectors import case_counts, cases_listed
 from cases.worklist.sent_back import senders
-from spineplatform.shared.api import ListView, checked
+from spineplatform.shared.api import ListView, MessageOut, SentenceField, checked
 
 
 class CaseFilterIn(serializers.Serializer[Any]):
@@ -82,7 +82,8 @@ class SeriesOut(serializers.ModelSerializer[Series]):
     """``geometry``: shape and spacing (mm) are in the order z, y, x; origin and direction are LPS."""
 
     geometry = serializers.JSONField(source="geometry_json")
-    warnings = serializers.ListField(child=serializers.CharField())
+    warnings = serializers.ListField(child=SentenceField())
+    notices = MessageOut(source="warnings", many=True)
     url = serializers.SerializerMethodField()
     page = serializers.CharField(source="get_absolute_url")
 
@@ -97,6 +98,7 @@ class SeriesOut(serializers.ModelSerializer[Series]):
             "source_kind",
             "geometry",
             "warnings",
+            "notices",
             "meta",
             "pixel_hash",
             "created_at",

@@ -33,6 +33,7 @@ from cases.worklist.selectors import (
     sent_back_count,
 )
 from spineplatform.shared.errors import UserError
+from spineplatform.shared.messages import sentence
 
 MOST_SHOWN = 200
 
@@ -128,7 +129,7 @@ def filter_page(request: HttpRequest) -> HttpResponse:
     try:
         filter_save(actor=request.user, name=named.cleaned_data["name"], query=form.query())
     except UserError as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
     else:
         messages.success(request, _("The filter was saved."))
     return redirect(address)
@@ -187,7 +188,7 @@ def _assign(request: HttpRequest, cases: Sequence[Case], form: AssignForm) -> No
     try:
         cases_assign(cases=cases, actor=request.user, to=to, due_on=form.cleaned_data["due_on"])
     except UserError as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
         return
     count = len(cases)
     if to.is_nobody:

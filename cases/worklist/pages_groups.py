@@ -21,6 +21,7 @@ from cases.worklist.forms import GroupForm
 from cases.worklist.grouping import group_change, group_create, group_delete
 from cases.worklist.queue import readers_at
 from spineplatform.shared.errors import UserError
+from spineplatform.shared.messages import sentence
 
 
 @login_required
@@ -88,7 +89,7 @@ def _write(request: HttpRequest, action: Any) -> bool:
     try:
         action(**form.cleaned_data)
     except UserError as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
         return False
     messages.success(request, _("The group was saved."))
     return True

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
+from spineplatform.shared.message_fields import MessagesJSONField
 from spineplatform.shared.runs import Run
 
 
@@ -28,7 +29,7 @@ class ReportRun(Run):
     masks = models.ManyToManyField("cases.Annotation", related_name="reports")
     with_title = models.BooleanField(default=False)
     language = models.CharField(max_length=12, default=settings.LANGUAGE_CODE)
-    result = models.JSONField(null=True)
+    result = MessagesJSONField(null=True)
 
     class Meta(Run.Meta):
         constraints = [

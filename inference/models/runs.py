@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from cases.models import Annotation, Review, Series
+from spineplatform.shared.message_fields import MessagesJSONField
 from spineplatform.shared.runs import Run
 from training.models import ModelVersion
 
@@ -52,7 +53,7 @@ class Prediction(models.Model):
     seconds = models.FloatField()
     timings = models.JSONField(default=dict)
     confidence = models.JSONField(default=list)
-    deviations = models.JSONField(default=list)
+    deviations = MessagesJSONField(default=list)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

@@ -18,6 +18,7 @@ from inference.reports.services import case_report_start, report_start
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import Conflict, NotFound
 from spineplatform.shared.http import file_download, run_action
+from spineplatform.shared.messages import sentence
 
 
 class ReportNotReady(Conflict):
@@ -40,7 +41,7 @@ def report_action(request: HttpRequest, series_id: str) -> HttpResponse:
             with_title="with_title" in request.POST,
         )
     except Conflict as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
         return redirect("inference:view", series.pk)
     return redirect("inference:report", run.pk)
 
@@ -53,7 +54,7 @@ def case_report_action(request: HttpRequest, case_id: str) -> HttpResponse:
     try:
         run = case_report_start(case=case, actor=request.user, with_title="with_title" in request.POST)
     except Conflict as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
         return redirect(case)
     return redirect("inference:report", run.pk)
 

@@ -7,25 +7,64 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from django.utils import timezone, translation
+from django.utils import timezone
 
 from cases.agreement.selectors import measurements_for
 from cases.approved import approved_masks
-from cases.models import Annotation, Measurement, Review
+from cases.models import (
+    Annotation,
+    AnnotationSource,
+    Measurement,
+    MeasurementKind,
+    Review,
+    ReviewVerdict,
+)
 from inference.models import Prediction, ReportRun
 from spineml.case_report import CaseReport, Picture, Section, as_pdf, key_pictures
-from spineml.message import message
+from spineml.message import Message, message
 from spineml.volume_file import SliceFileReader
 from spineplatform.shared import storage
 from spineplatform.shared.lease import Lease
-from spineplatform.shared.words import language_named
+from spineplatform.shared.messages import language_named
 
 FOLDER = "reports"
+SOURCES = {
+    AnnotationSource.MODEL: message("Model"),
+    AnnotationSource.UPLOAD: message("Uploaded"),
+    AnnotationSource.EDIT: message("Edited"),
+}
+VERDICTS = {
+    ReviewVerdict.APPROVED: message("Approved"),
+    ReviewVerdict.REJECTED: message("Rejected"),
+    ReviewVerdict.SENT_BACK: message("Sent back"),
+}
+KINDS = {
+    MeasurementKind.LENGTH: message("Length"),
+    MeasurementKind.ANGLE: message("Angle"),
+    MeasurementKind.COBB: message("Cobb angle"),
+    MeasurementKind.RECTANGLE: message("Rectangle"),
+    MeasurementKind.ELLIPSE: message("Ellipse"),
+    MeasurementKind.HEIGHT_RATIO: message("Vertebral height ratio"),
+}
+PLANES = {"axial": message("axial"), "sagittal": message("sagittal"), "coronal": message("coronal")}
+# By the name of a measured value without its unit.
+VALUES = {
+    "": message("{value}"),
+    "length": message("length {value}"),
+    "anterior": message("anterior {value}"),
+    "posterior": message("posterior {value}"),
+    "ratio": message("ratio {value}"),
+    "mean": message("mean {value}"),
+    "sd": message("sd {value}"),
+    "min": message("min {value}"),
+    "max": message("max {value}"),
+    "area": message("area {value}"),
+}
 UNITS = {"mm": "mm", "mm2": "mm\u00b2", "hu": "HU", "degrees": "\u00b0"}
 
 
 def run_report(lease: Lease[ReportRun]) -> None:
-    """Work of one ReportRun: key images, facts and measurements, stored in English for the page, and as PDF."""
+    """Work of one ReportRun: key images, facts and measurements, stored as messages for the page, and as PDF."""
     run = lease.run
     masks = list(run.masks.select_related("series__case__patient", "author").order_by("series__number"))
     pictures = []
@@ -34,8 +73,7 @@ def run_report(lease: Lease[ReportRun]) -> None:
         pictures.append(_pictures(mask))
         lease.check()
     lease.report(0, 0, message("Writing the report"))
-    with translation.override("en"):  # whatever the process speaks: what is kept is translated when it is shown
-        report = _report(run, [_Told(run, mask) for mask in masks], pictures)
+    report = _report(run, [_Told(run, mask) for mask in masks], pictures)
     with storage.work_folder("report") as folder, storage.stored_or_removed() as stored:
         result = _store(report, run.language, folder, stored)
         with lease.finishing() as row:
@@ -70,14 +108,14 @@ def _store(report: CaseReport, language: str, folder: Path, stored: list[str]) -
 
 # --- what it says -----------------------------------------------------------------------------------------------------
 def _report(run: ReportRun, told: list[_Told], pictures: list[list[Picture]]) -> CaseReport:
-    title = f"Spine CT report, {run.case.patient.pseudonym}"
+    title = message("Spine CT report, {patient}", patient=run.case.patient.pseudonym)
     if run.series_id:
         (one,), (drawn,) = told, pictures
         facts = [*_case_facts(run), *one.facts(), *_closing_facts(run)]
         return CaseReport(title, facts, [one.section(drawn)])
     facts = [*_case_facts(run), *_series_facts(run, told), *_closing_facts(run)]
     sections = [
-        replace(one.section(drawn), title=f"Series {one.series.number}", facts=list(one.facts()))
+        replace(one.section(drawn), title=message("Series {number}", number=one.series.number), facts=list(one.facts()))
         for one, drawn in zip(told, pictures, strict=True)
     ]
     return CaseReport(title, facts, sections, [one.summary() for one in told])
@@ -85,23 +123,23 @@ def _report(run: ReportRun, told: list[_Told], pictures: list[list[Picture]]) ->
 
 def _case_facts(run: ReportRun) -> Iterator[tuple[str, str]]:
     """Names that people or scanners gave may tell who the patient is: only the case's, and only when it is wished."""
-    yield "Patient", run.case.patient.pseudonym
+    yield message("Patient"), run.case.patient.pseudonym
     if run.with_title:
-        yield "Case", run.case.title
+        yield message("Case"), run.case.title
 
 
 def _series_facts(run: ReportRun, told: list[_Told]) -> Iterator[tuple[str, str]]:
     numbers = list(run.case.series.order_by("number").values_list("number", flat=True))
-    yield "Series", str(len(numbers))
+    yield message("Series"), str(len(numbers))
     bare = set(numbers) - {one.series.number for one in told}
     if bare:
-        yield "Series without a mask", ", ".join(map(str, sorted(bare)))
+        yield message("Series without a mask"), ", ".join(map(str, sorted(bare)))
 
 
 def _closing_facts(run: ReportRun) -> Iterator[tuple[str, str]]:
     if run.requested_by:
-        yield "Reported by", run.requested_by.display_name()
-    yield "Reported", f"{timezone.now():%Y-%m-%d %H:%M} UTC"
+        yield message("Reported by"), run.requested_by.display_name()
+    yield message("Reported"), f"{timezone.now():%Y-%m-%d %H:%M} UTC"
 
 
 class _Told:
@@ -129,30 +167,37 @@ class _Told:
 
     def facts(self) -> Iterator[tuple[str, str]]:
         series, grid, mask = self.series, self.series.geometry, self.mask
-        yield "Series", str(series.number)
-        yield "Size", f"{series.width} x {series.height} x {series.depth}"
+        yield message("Series"), str(series.number)
+        yield message("Size"), f"{series.width} x {series.height} x {series.depth}"
         along, down, across = grid.spacing
         known = f"{across:.2f} x {down:.2f} x {along:.2f} mm"
-        yield "Spacing", known if grid.spacing_known else "not stated: lengths are in pixels"
-        checksum = f", SHA-256 {self.prediction.model_version.sha256}" if self.prediction else ""
-        yield "Mask by", f"{self._maker()}{checksum}"
-        yield "Mask made", f"{mask.created_at:%Y-%m-%d %H:%M} UTC"
-        yield "Volume", self._volume()
-        yield "Slices with mask", self._slices()
-        yield "Sign-off", self._signature()
+        yield message("Spacing"), known if grid.spacing_known else message("not stated: lengths are in pixels")
+        yield message("Mask by"), self._maker(with_checksum=True)
+        yield message("Mask made"), f"{mask.created_at:%Y-%m-%d %H:%M} UTC"
+        yield message("Volume"), self._volume()
+        yield message("Slices with mask"), self._slices()
+        yield message("Sign-off"), self._signature()
 
     def summary(self) -> list[str]:
         """One row, as ``SUMMARY_HEAD`` names it."""
         return [str(self.series.number), self._maker(), self._volume(), self._slices(), self._signature()]
 
-    def _maker(self) -> str:
+    def _maker(self, *, with_checksum: bool = False) -> str:
         if self.prediction:
-            return f"Model {self.prediction.model_version.name_at(self.series.institution_id)}"
+            version = self.prediction.model_version
+            name = version.name_at(self.series.institution_id)
+            if with_checksum:
+                return message("Model {version}, SHA-256 {checksum}", version=name, checksum=version.sha256)
+            return message("Model {version}", version=name)
         author = self.mask.author
-        return author.display_name() if author else str(self.mask.get_source_display())
+        return author.display_name() if author else SOURCES[AnnotationSource(self.mask.source)]
 
     def _volume(self) -> str:
-        return f"{self.mask.volume_ml:.1f} ml" if self.mask.volume_ml is not None else f"{self.mask.voxels} voxels"
+        return (
+            f"{self.mask.volume_ml:.1f} ml"
+            if self.mask.volume_ml is not None
+            else message("{voxels} voxels", voxels=self.mask.voxels)
+        )
 
     def _slices(self) -> str:
         return f"{self.mask.slices_with_mask} / {len(self.mask.areas_px)}"
@@ -162,10 +207,15 @@ class _Told:
         reviews, person = self.series.reviews.select_related("reader"), self.run.requested_by
         review: Review | None = (reviews.seen_by(person) if person else reviews).first()
         if review is None:
-            return "Not signed off"
-        verdict, reader = review.get_verdict_display(), review.reader.display_name()
-        said = f"{verdict} by {reader}, {review.created_at:%Y-%m-%d %H:%M} UTC"
-        return said if review.annotation_id == self.mask.pk else f"{said} (not this mask)"
+            return message("Not signed off")
+        signed: dict[str, Any] = {
+            "verdict": VERDICTS[ReviewVerdict(review.verdict)],
+            "reader": review.reader.display_name(),
+            "time": f"{review.created_at:%Y-%m-%d %H:%M}",
+        }
+        if review.annotation_id == self.mask.pk:
+            return message("{verdict} by {reader}, {time} UTC", **signed)
+        return message("{verdict} by {reader}, {time} UTC (not this mask)", **signed)
 
     def _measurements(self) -> list[Measurement]:
         person = self.run.requested_by
@@ -175,12 +225,17 @@ class _Told:
 
 
 def _measurement_row(one: Measurement) -> list[str]:
-    values = ", ".join(_value(name, value) for name, value in one.values.items())
-    return [str(one.get_kind_display()), one.plane, str(one.index + 1), values, one.author.display_name()]
+    values = message("{values}", values=[_value(name, value) for name, value in one.values.items()])
+    kind, plane = KINDS[MeasurementKind(one.kind)], PLANES[one.plane]
+    return [kind, plane, str(one.index + 1), values, one.author.display_name()]
 
 
-def _value(name: str, value: float) -> str:
+def _value(name: str, value: float) -> Message:
     """``length_mm`` of 5 as "length 5 mm"."""
-    words = name.split("_")
-    unit = UNITS.get(words[-1], "")
-    return " ".join([*(words[:-1] if unit else words), f"{value:.4g}", unit]).strip()
+    what, _, last = name.rpartition("_")
+    unit = UNITS.get(last, "")
+    shown = f"{value:.4g} {unit}".strip()
+    known = VALUES.get(what if unit else name)
+    if known is None:
+        return message("{name} {value}", name=what if unit else name, value=shown)
+    return Message(known.text, {"value": shown})

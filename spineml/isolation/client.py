@@ -36,13 +36,13 @@ LOOK_SECONDS = 0.2
 END_SECONDS = 10.0
 BLOCK = 1 << 16
 DEFAULT_LIMITS = Limits()
-Progress = Callable[[int, int, str], None]
+Progress = Callable[[int, int, Message], None]
 
 
 class Refused(Exception):
     """The reader refused what was sent: its code and its message."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: Message) -> None:
         super().__init__(message)
         self.code, self.message = code, message
 

@@ -9,20 +9,36 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
 from spineml.errors import SpineError
+from spineml.message import Message, dump, shortened
 from spineplatform.shared.errors import UserError, describe
 from spineplatform.shared.failures import retry_after
-from spineplatform.shared.words import said
+from spineplatform.shared.messages import sentence
 
 PROBLEM_JSON = "application/problem+json"
 API_PREFIX = "/api/"
 # What a form adds to its files: names, paths, boundaries.
 FORM_BYTES = 16 * 1024**2
+# What Django and DRF say may repeat what was sent.
+LONGEST = 500
 
 
 def problem_body(*, status: int, code: str, detail: str) -> dict[str, Any]:
-    """A problem of the type "about:blank" has the status' own phrase as its title (RFC 9457, 4.2.1)."""
+    """A problem of the type "about:blank" has the status' own phrase as its title (RFC 9457, 4.2.1).
+
+    Where the detail is a message, ``values`` has what fills its gaps, and ``messages`` each of several sentences.
+    """
     title = HTTPStatus(status).phrase
-    return {"type": "about:blank", "title": title, "status": status, "code": code, "detail": said(detail)}
+    body = {"type": "about:blank", "title": title, "status": status, "code": code, "detail": sentence(detail)}
+    if not isinstance(detail, Message):
+        return {**body, "detail": shortened(detail, LONGEST)}
+    several = detail.sentences
+    more = {"messages": [spelled_out(one) for one in several]} if len(several) > 1 else {}
+    return {**body, "values": dump(detail.values), **more}
+
+
+def spelled_out(told: Message) -> dict[str, Any]:
+    """A message as REST gives it: the sentence, and what it is made of."""
+    return {"message": sentence(told), **told.to_json()}
 
 
 def plain_problem(status: int, code: str, detail: str) -> JsonResponse:

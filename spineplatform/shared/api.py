@@ -22,11 +22,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler, set_rollback
 
-from spineml.message import message
-from spineplatform.shared.answers import API_PREFIX, FORM_BYTES, PROBLEM_JSON, error_answer, plain_problem, problem_body
+from spineml.message import Message, message, shortened, verbatim
+from spineplatform.shared.answers import (
+    API_PREFIX,
+    FORM_BYTES,
+    LONGEST,
+    PROBLEM_JSON,
+    error_answer,
+    plain_problem,
+    problem_body,
+    spelled_out,
+)
 from spineplatform.shared.errors import UNEXPECTED, NotFound, TooLarge, UserError, describe
 from spineplatform.shared.failures import as_user_error, retry_after
-from spineplatform.shared.words import said
+from spineplatform.shared.messages import sentence
 
 
 # --- pages of a list --------------------------------------------------------------------------------------------------
@@ -135,24 +144,47 @@ def too_large(limit: int) -> TooLarge:
 
 
 # --- what goes out ----------------------------------------------------------------------------------------------------
-class SaidField(serializers.CharField):
-    """A sentence that was stored in English, in the language the client asks for."""
+class SentenceField(serializers.CharField):
+    """A message as a sentence, in the language the client asks for."""
 
     def to_representation(self, value: Any) -> str:
-        return said(super().to_representation(value))
+        return sentence(value)
+
+
+class ValuesField(serializers.DictField):
+    """What fills the gaps of a message, by their names."""
+
+    def to_representation(self, value: Any) -> dict[str, Any]:
+        return dict(value.to_json()["values"]) if isinstance(value, Message) else {}
+
+
+class MessageOut(serializers.Serializer[Any]):
+    """``message`` is the sentence; ``text`` is its English with ``{gaps}``, and ``values`` are what stands in them."""
+
+    message = serializers.CharField()
+    text = serializers.CharField()
+    values = serializers.DictField()
+
+    def to_representation(self, told: Any) -> dict[str, Any]:
+        return spelled_out(verbatim(told))
 
 
 class RunOut(serializers.Serializer[Any]):
-    """The outline of a run of any kind. ``done`` of ``total`` steps; ``error`` is a sentence for a person."""
+    """The outline of a run of any kind. ``done`` of ``total`` steps; ``error`` is a sentence for a person.
+
+    ``message_values`` and ``error_values`` are what stands in the gaps of the two sentences.
+    """
 
     id = serializers.UUIDField()
     kind = serializers.CharField()
     state = serializers.CharField(help_text="queued, running, succeeded, failed or cancelled")
     done = serializers.IntegerField(source="progress_done")
     total = serializers.IntegerField(source="progress_total")
-    message = SaidField(source="progress_message")
-    error = SaidField(source="error_message")
+    message = SentenceField(source="progress_message")
+    message_values = ValuesField(source="progress_message")
+    error = SentenceField(source="error_message")
     error_code = serializers.CharField()
+    error_values = ValuesField(source="error_message")
     attempt = serializers.IntegerField()
     cancel_requested = serializers.BooleanField()
     seconds = serializers.FloatField(allow_null=True)
@@ -162,13 +194,18 @@ class RunOut(serializers.Serializer[Any]):
 
 
 class ProblemSerializer(serializers.Serializer[dict[str, Any]]):
-    """The one error shape, RFC 9457. ``code`` is stable; ``detail`` is for people; ``errors`` names fields."""
+    """The one error shape, RFC 9457. ``code`` is stable; ``detail`` is for people; ``errors`` names fields.
+
+    ``values`` fill the gaps of the detail; where it has several sentences, ``messages`` are these.
+    """
 
     type = serializers.CharField()
     title = serializers.CharField()
     status = serializers.IntegerField()
     code = serializers.CharField()
     detail = serializers.CharField()
+    values = serializers.DictField(required=False)
+    messages = MessageOut(many=True, required=False)
     errors = serializers.DictField(  # type: ignore[assignment]  # the serializer's own ``errors`` are not shown
         child=serializers.ListField(child=serializers.CharField()), required=False
     )
@@ -220,7 +257,7 @@ def _by_field(detail: Any, name: str = "request") -> dict[str, list[str]]:
             inner = "request" if key == "non_field_errors" else str(key)
             found |= _by_field(value, inner if name == "request" else f"{name}.{inner}")
         return found
-    return {name: [said(str(message)) for message in (detail if isinstance(detail, list) else [detail])]}
+    return {name: [shortened(str(one), LONGEST) for one in (detail if isinstance(detail, list) else [detail])]}
 
 
 # --- Django's own error pages, which also answer addresses under /api/ that do not exist ------------------------------

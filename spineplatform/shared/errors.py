@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from spineml.errors import SpineError
-from spineml.message import message, message_of
+from spineml.message import Message, message, message_of, verbatim
+
+NOTHING = Message("")
 
 
 class UserError(Exception):
@@ -14,13 +16,13 @@ class UserError(Exception):
     status = 400
     code = "invalid"
 
-    def __init__(self, message: str = "", **fields: Any) -> None:
+    def __init__(self, message: Message = NOTHING, **fields: Any) -> None:
         super().__init__(message or message_of(type(self)))
         self.fields = fields
 
     @property
-    def message(self) -> str:
-        return self.args[0]  # type: ignore[no-any-return]
+    def message(self) -> Message:
+        return verbatim(self.args[0])
 
 
 class NotFound(UserError):
@@ -84,12 +86,12 @@ UNEXPECTED = message(
 )
 
 
-def describe(error: BaseException) -> tuple[str, str]:
+def describe(error: BaseException) -> tuple[str, Message]:
     """The code and the sentence a person may see for ``error``; raw text of unknown errors may hold patient data."""
     if isinstance(error, UserError):
         return error.code, error.message
     if isinstance(error, SpineError):
-        return error.code, error.message
+        return error.code, verbatim(error.message)
     if isinstance(error, OSError):
         return StorageUnavailable.code, StorageUnavailable().message
     return "unexpected", UNEXPECTED

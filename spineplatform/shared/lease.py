@@ -17,13 +17,14 @@ from django.db import DatabaseError, InterfaceError, OperationalError, close_old
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from spineml.message import message
+from spineml.message import Message, message
 from spineplatform.shared.errors import describe
 from spineplatform.shared.runs import Run, RunState, claim
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 0.5
 STALLED = message("Nothing went on for a long time, so the work was given up. Retry, or tell your administrator.")
+NOTHING = Message("")
 R = TypeVar("R", bound=Run)
 
 
@@ -47,7 +48,7 @@ class Lease(Generic[R]):
         self._stop = threading.Event()
         self._cancelled = threading.Event()
         self._lost = threading.Event()
-        self._progress: tuple[int, int, str] | None = None
+        self._progress: tuple[int, int, Message] | None = None
         self._heard = time.monotonic()
         self._thread = threading.Thread(target=self._beat, name=f"lease-{run.pk}", daemon=True)
 
@@ -61,7 +62,7 @@ class Lease(Generic[R]):
         self._stop.set()
         self._thread.join()
 
-    def report(self, done: int, total: int, message: str = "") -> None:
+    def report(self, done: int, total: int, message: Message = NOTHING) -> None:
         """Say how far the work is; cheap enough to call for every slice.
 
         Raises:
@@ -112,7 +113,7 @@ class Lease(Generic[R]):
             yield run
             if self._progress is not None:
                 run.progress_done, run.progress_total, _ = self._progress
-            run.state, run.finished_at, run.progress_message = state, timezone.now(), ""
+            run.state, run.finished_at, run.progress_message = state, timezone.now(), NOTHING
             run.save()
             transaction.on_commit(run.publish, robust=True)
         self.ended = True
@@ -130,11 +131,11 @@ class Lease(Generic[R]):
         finally:
             connection.close()
 
-    def _extend(self, report: tuple[int, int, str] | None) -> None:
+    def _extend(self, report: tuple[int, int, Message] | None) -> None:
         run = self.run
         values: dict[str, object] = {"lease_expires_at": Now() + timedelta(seconds=settings.RUN_LEASE_SECONDS)}
         if report is not None:
-            run.progress_done, run.progress_total, run.progress_message = report[0], report[1], report[2][:200]
+            run.progress_done, run.progress_total, run.progress_message = report
             values |= {name: getattr(run, name) for name in ("progress_done", "progress_total", "progress_message")}
         try:
             close_old_connections()
@@ -183,7 +184,7 @@ def execute(model: type[R], run_id: uuid.UUID | str, work: Callable[[Lease[R]], 
             _end(run, RunState.FAILED, code=code, message=message)
 
 
-def _end(run: Run, state: RunState, *, code: str = "", message: str = "") -> None:
+def _end(run: Run, state: RunState, *, code: str = "", message: Message = NOTHING) -> None:
     """Written in a transaction of its own, so that no failure is ever rolled back with the work."""
     try:
         close_old_connections()

@@ -19,9 +19,9 @@ from django.utils import translation
 
 from spineplatform.shared.errors import UserError
 from spineplatform.shared.gathering import SOON, Gathering, Once
+from spineplatform.shared.messages import language_of
 from spineplatform.shared.pools import in_pool
 from spineplatform.shared.sessions import SESSIONS
-from spineplatform.shared.words import language_of
 
 log = logging.getLogger(__name__)
 UNAUTHENTICATED, NOT_FOUND = 4401, 4404

@@ -6,9 +6,10 @@ from typing import Any
 
 from django.utils import translation
 
+from spineml.message import Message
 from spineplatform.shared import live
+from spineplatform.shared.messages import language_of, sentence
 from spineplatform.shared.runs import Run, run_group
-from spineplatform.shared.words import language_of, said
 
 
 class RunConsumer(live.LiveConsumer):
@@ -29,16 +30,20 @@ class RunConsumer(live.LiveConsumer):
     def look(self) -> dict[str, Any]:
         run = self.get_run(self.user, self.named["run_id"])
         self._run_is_finished = run.is_finished
-        return {"run": _said(run.as_message())}
+        return {"run": _in_words(run.as_message())}
 
     def is_over(self, seen: dict[str, Any]) -> bool:
         return self._run_is_finished
 
     async def run_progress(self, event: dict[str, Any]) -> None:
         with translation.override(language_of(self.scope)):
-            await self.send_json({"type": "progress", "run": _said(event["run"])})
+            await self.send_json({"type": "progress", "run": _in_words(event["run"])})
 
 
-def _said(message: dict[str, Any]) -> dict[str, Any]:
-    """The message in the language of whoever watches."""
-    return {**message, "message": said(message["message"]), "error": said(message["error"])}
+def _in_words(run: dict[str, Any]) -> dict[str, Any]:
+    """The run with its sentences in the language of whoever watches, and what fills their gaps beside them."""
+    words = {}
+    for name in ("message", "error"):
+        words[name] = sentence(Message.from_json(run[name]))
+        words[f"{name}_values"] = run[name]["values"]
+    return {**run, **words}

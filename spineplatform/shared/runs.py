@@ -21,9 +21,10 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from spineml.message import message
+from spineml.message import message, verbatim
 from spineplatform.shared import audit, live
 from spineplatform.shared.errors import Conflict
+from spineplatform.shared.message_fields import MessageField, no_message
 
 log = logging.getLogger(__name__)
 R = TypeVar("R", bound="Run")
@@ -75,9 +76,9 @@ class Run(models.Model):
     cancel_requested = models.BooleanField(default=False)
     progress_done = models.PositiveIntegerField(default=0)
     progress_total = models.PositiveIntegerField(default=0)
-    progress_message = models.CharField(max_length=200, blank=True)
+    progress_message = MessageField()
     error_code = models.CharField(max_length=64, blank=True)
-    error_message = models.TextField(blank=True)
+    error_message = MessageField()
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     enqueued_at = models.DateTimeField(default=timezone.now, editable=False)
     started_at = models.DateTimeField(null=True, editable=False)
@@ -127,15 +128,18 @@ class Run(models.Model):
         return {}
 
     def as_message(self) -> dict[str, Any]:
-        """What the WebSocket and the progress panel show. Holds no patient data."""
+        """What the WebSocket and the progress panel show, with ``message`` and ``error`` as text and values.
+
+        Holds no patient data.
+        """
         return {
             "id": str(self.id),
             "kind": self.kind,
             "state": self.state,
             "done": self.progress_done,
             "total": self.progress_total,
-            "message": self.progress_message,
-            "error": self.error_message,
+            "message": verbatim(self.progress_message).to_json(),
+            "error": verbatim(self.error_message).to_json(),
             "error_code": self.error_code,
             "attempt": self.attempt,
             "cancel_requested": self.cancel_requested,
@@ -206,9 +210,9 @@ def run_retry(*, run: Run, actor: Any) -> None:
                 attempt=0,
                 cancel_requested=False,
                 error_code="",
-                error_message="",
+                error_message=no_message(),
                 progress_done=0,
-                progress_message="",
+                progress_message=no_message(),
                 started_at=None,
                 finished_at=None,
                 enqueued_at=timezone.now(),
@@ -285,7 +289,7 @@ def _give_up(run: Run, *, at: datetime) -> int:
             state=RunState.CANCELLED if cancelled else RunState.FAILED,
             finished_at=at,
             error_code="" if cancelled else "worker-lost",
-            error_message=""
+            error_message=no_message()
             if cancelled
             else message(
                 "The worker stopped answering {attempts} times. Retry, or tell your administrator.",

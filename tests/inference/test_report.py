@@ -14,21 +14,22 @@ from accounts.models import Role
 from cases.models import Annotation, AnnotationSource, Review, ReviewVerdict
 from cases.models.reading import MeasurementKind
 from inference.models import ReportRun
-from inference.reports.reporting import run_report
+from inference.reports.reporting import KINDS, PLANES, SOURCES, VERDICTS, run_report
 from inference.reports.services import NothingToReport, case_report_start, report_start
 from spineml.case_report import MEASUREMENT_HEAD, SUMMARY_HEAD
+from spineml.message import message
 from spineplatform.shared import storage
 from spineplatform.shared.lease import execute
+from spineplatform.shared.messages import sentence
 from spineplatform.shared.models import AuditEvent
 from spineplatform.shared.runs import RunState
-from spineplatform.shared.words import said_each
 from tests import factories
 from tests.cases import projects
 from tests.inference import reports
 from tests.pdf_text import pdf_text
 
 pytestmark = pytest.mark.django_db(transaction=True)
-UNLIKE = [{"code": "intensities", "message": "The mix of intensities is unlike."}]
+UNLIKE = [{"code": "intensities", "message": message("The mix of intensities is unlike.")}]
 
 
 @pytest.fixture
@@ -245,10 +246,21 @@ def test_english_and_korean_reports_are_asked_for_side_by_side(mask: Annotation,
 
 
 def test_every_short_word_of_a_report_is_translated() -> None:
-    labels = [str(label) for kind in (MeasurementKind, ReviewVerdict, AnnotationSource) for label in kind.labels]
-    signed = "Approved by Ada, 2026-11-27 09:00 UTC"
-    filled = ("Series 2", "Spine CT report, P-1", "mean 4 HU, sd 2 HU", signed, f"{signed} (not this mask)")
-    words = ("axial", "sagittal", "coronal", *labels, *SUMMARY_HEAD, *MEASUREMENT_HEAD, *filled)
+    signed = {"verdict": VERDICTS[ReviewVerdict.APPROVED], "reader": "Ada", "time": "2026-11-27 09:00"}
+    filled = (
+        message("Series {number}", number=2),
+        message("Spine CT report, {patient}", patient="P-1"),
+        message("{verdict} by {reader}, {time} UTC", **signed),
+        message("{verdict} by {reader}, {time} UTC (not this mask)", **signed),
+    )
+    tables = (KINDS, VERDICTS, SOURCES, PLANES)
+    words = (*(one for table in tables for one in table.values()), *SUMMARY_HEAD, *MEASUREMENT_HEAD, *filled)
     with translation.override("ko"):
-        assert [text for text in words if not HANGUL.search(said_each(text))] == []
-        assert said_each(signed).startswith("승인됨")
+        assert [text for text in words if not HANGUL.search(sentence(text))] == []
+        assert sentence(filled[2]).startswith("승인됨")
+
+
+def test_every_kind_of_measurement_verdict_and_source_has_a_word_in_reports() -> None:
+    assert set(KINDS) == set(MeasurementKind)
+    assert set(VERDICTS) == set(ReviewVerdict)
+    assert set(SOURCES) == set(AnnotationSource)

@@ -3,7 +3,17 @@
 import copy
 
 from spineml.errors import SpineError, UnreadableFile
-from spineml.message import MAX_VALUE, Message, message, messages_from_json, messages_to_json, verbatim
+from spineml.message import (
+    MAX_VALUE,
+    Message,
+    dump,
+    load,
+    message,
+    messages_from_json,
+    messages_to_json,
+    sentences,
+    verbatim,
+)
 from spineml.series import FileNotUsed
 
 KOREAN = {
@@ -66,6 +76,28 @@ def test_long_text_in_a_gap_is_cut_and_what_a_database_refuses_is_replaced():
     assert len(told) == MAX_VALUE
     assert told.endswith("…")
     assert message("{name}", name="a\x00b\udc80") == "a\ufffdb\ufffd"
+
+
+def test_a_number_that_json_cannot_hold_becomes_text():
+    assert message("{opacity}", opacity=float("nan")).to_json()["values"] == {"opacity": "nan"}
+
+
+def test_several_sentences_are_one_value_and_stay_apart():
+    first, second = message("This is {kind}, not CT.", kind=message("an MR image")), message("Model")
+    told = Message.from_json(sentences([first, second]).to_json())
+    assert told == "This is an MR image, not CT. Model"
+    assert told.in_words(korean) == "CT가 아니라 MR 영상입니다. 모델"
+    assert told.sentences == [first, second]
+    assert sentences([first]) is first
+    assert sentences([]).sentences == []
+
+
+def test_messages_are_found_wherever_they_stand_in_json():
+    stored = dump({"facts": [[message("Model"), "v3"]], "text": "plain"})
+    assert stored == {"facts": [[{"text": "Model", "values": {}}, "v3"]], "text": "plain"}
+    again = load(stored)
+    assert again["facts"][0][0].in_words(korean) == "모델"
+    assert not isinstance(again["facts"][0][1], Message)
 
 
 def test_a_message_survives_being_copied_also_inside_an_error():

@@ -14,6 +14,7 @@ from spineml.dataset_file import DatasetWriter, SeriesFacts
 from spineml.evaluation import Identity, SeriesCollector, SeriesRow
 from spineml.evaluation_summary import summarise
 from spineml.evaluation_tables import summary_csv
+from spineml.message import message
 from spineml.model_file import sha256_of
 from spineml.volume_file import SliceFileReader
 from spineplatform.shared import storage
@@ -190,7 +191,7 @@ def result(rows: Sequence[SeriesRow]) -> dict[str, Any]:
         "plots": [
             {
                 "name": "boxes",
-                "title": "Distribution over images and patients",
+                "title": message("Distribution over images and patients"),
                 **{kind: stored(data, f".{kind}") for kind, data in files.items()},
             }
         ],

@@ -8,33 +8,41 @@ from django.utils import translation
 
 from spineml.evaluation_report import Report, as_pdf
 from spineml.evaluation_summary import summarise
+from spineml.message import message
 from spineml.pdf import NOT_A_DEVICE, Language
-from spineplatform.shared.words import language_named
+from spineml.plots import size_label
+from spineplatform.shared.messages import language_named
 from tests.pdf_text import pdf_text
 from tests.spineml.evaluated import blob, patients, row
-from training.models import Split
+from training.evaluations.evaluating import SPLITS
 
 HANGUL = re.compile("[\uac00-\ud7a3]")
 WORD = re.compile("[a-z]{3}", re.IGNORECASE)
 SAME_IN_KOREAN = {"Dice", "IoU", "Bland-Altman", "Kim et al. 2020", "Hausdorff 95 (mm)", "Hausdorff 95 (px)"}
-FACTS = ("Version", "Data set", "Split", "Institution", "Evaluated")
-SEEN = (
-    "v3 was trained on 2 of these 5 patients: with them the figures say how well it remembers, not how well it works."
+FACTS = [message(name) for name in ("Version", "Data set", "Split", "Institution", "Evaluated")]
+SEEN = message(
+    "{version} was trained on {seen} of these {patients} patients: with them the figures say how well it remembers, "
+    "not how well it works.",
+    version="v3",
+    seen=2,
+    patients=5,
 )
 
 
 def report() -> Report:
     """Everything that an evaluation may say: also of series without a spacing, and of every split."""
     bare = [row(blob((3, 40, 48), 1), blob((3, 40, 48), 2), known=False)]
-    both = {"All patients": patients(2), "Patients on whom v3 was not trained": bare}
-    with translation.override("en"):
-        splits = [("Split", str(split.label)) for split in Split]
+    both = {
+        message("All patients"): patients(2),
+        message("Patients on whom {version} was not trained", version="v3"): bare,
+    }
+    splits = [(message("Split"), words) for words in SPLITS.values()]
     return Report(
-        title="Evaluation of v3 on 2026",
+        title=message("Evaluation of {version} on “{dataset}”", version="v3", dataset="2026"),
         facts=[*((name, "1") for name in FACTS), *splits],
-        warnings=[SEEN, "These are not test patients: figures to quote come from the test split."],
+        warnings=[SEEN, message("These are not test patients: figures to quote come from the test split.")],
         summaries={title: summarise(rows, draws=50) for title, rows in both.items()},
-        worst=[("Series 2 of the split", 3, 0.5)],
+        worst=[(message("Series {number} of the split", number=2), 3, 0.5)],
         plots=[],
     )
 
@@ -57,9 +65,9 @@ def test_the_pdf_is_in_the_language_named_whatever_is_active() -> None:
         korean = pdf_text(as_pdf(report(), language_named("ko")))
     with translation.override("ko"):
         english = pdf_text(as_pdf(report(), language_named("en")))
-    for words in ("2026에 대한 v3 평가", "그중", "중앙값", "참고: v3은(는) 이 환자 5명 중", "분할의 시리즈 2"):
+    for words in ("에 대한 v3 평가", "그중", "중앙값", "참고: v3은(는) 이 환자 5명 중", "분할의 시리즈 2"):
         assert words in korean
-    for words in ("Evaluation of v3 on 2026", "of which", "Note: v3 was trained on 2", "Series 2 of the split"):
+    for words in ("Evaluation of v3 on", "of which", "Note: v3 was trained on 2", "Series 2 of the split"):
         assert words in english
         assert words not in korean
     assert " to " in english
@@ -69,4 +77,5 @@ def test_the_pdf_is_in_the_language_named_whatever_is_active() -> None:
 
 
 def test_the_name_of_a_plot_is_put_together_in_korean() -> None:
-    assert language_named("ko").say("Bland-Altman, area (px) per patient") == "Bland-Altman, 환자별 면적 (px)"
+    title = message("Bland-Altman, {quantity}", quantity=size_label("area_px", "patient"))
+    assert language_named("ko").say(title) == "Bland-Altman, 환자별 면적 (px)"

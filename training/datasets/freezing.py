@@ -73,7 +73,7 @@ class Checker:
 
     def __init__(self, lease: Lease[DatasetRun], masks: Sequence[Annotation], take: Take | None = None) -> None:
         self._lease, self._masks, self._take = lease, masks, take or _pass_over
-        self._message = "Checking labels and writing the file" if take else "Checking labels"
+        self._message = message("Checking labels and writing the file") if take else message("Checking labels")
         self._total, self._done = sum(mask.series.depth for mask in masks), 0
         self._slices = SliceIndex()
         self._approved = _approved_of(masks)

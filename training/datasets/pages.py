@@ -16,8 +16,10 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import Capability, institutions_with, require_anywhere
+from spineml.message import message
 from spineplatform.shared.errors import Forbidden, UserError
 from spineplatform.shared.http import run_action
+from spineplatform.shared.messages import sentence
 from training.access import dataset_get, dataset_run_get, datasets_manage
 from training.datasets.downloads import dataset_file
 from training.datasets.findings import MISSING
@@ -87,7 +89,7 @@ def _create(request: HttpRequest) -> HttpResponse:
             notes=form.cleaned_data["notes"],
         )
     except UserError as error:
-        form.add_error(None, error.message)
+        form.add_error(None, sentence(error.message))
         return _list(request, form, status=error.status)
     return redirect(dataset)
 
@@ -167,7 +169,7 @@ def dataset_action(request: HttpRequest, dataset_id: str, action: str) -> HttpRe
             words = ngettext("%(n)s patient was drawn.", "%(n)s patients were drawn.", drawn)
             messages.success(request, words % {"n": drawn})
     except UserError as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
     return redirect(dataset)
 
 
@@ -179,7 +181,7 @@ def decide_action(request: HttpRequest, dataset_id: str) -> HttpResponse:
     try:
         _decide(request, dataset, request.POST.getlist("finding"), request.POST.get("decision", ""))
     except UserError as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
     return redirect(f"{dataset.get_absolute_url()}#findings")
 
 
@@ -187,7 +189,7 @@ def _decide(request: HttpRequest, dataset: Dataset, keys: list[str], decision: s
     note, actor = request.POST.get("note", ""), request.user
     masks = {one["annotation"] for one in dataset.findings if one["key"] in keys}
     if not keys:
-        raise UserError(_("Choose at least one finding."))
+        raise UserError(message("Choose at least one finding."))
     if decision == "accept":
         findings_accept(dataset=dataset, keys=keys, note=note, actor=actor)
     elif decision == "leave-out":
@@ -195,7 +197,7 @@ def _decide(request: HttpRequest, dataset: Dataset, keys: list[str], decision: s
     elif decision == "take-back":
         masks_take_back(dataset=dataset, annotations=masks, actor=actor)
     else:
-        raise UserError(_("Choose what to do with the findings."))
+        raise UserError(message("Choose what to do with the findings."))
 
 
 @login_required
@@ -205,7 +207,7 @@ def delete_action(request: HttpRequest, dataset_id: str) -> HttpResponse:
     try:
         dataset_delete(dataset=dataset, actor=request.user)
     except UserError as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
         return redirect("training:dataset", dataset_id)
     messages.success(request, _("The data set was deleted."))
     return redirect("training:datasets")

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.access import Capability, require
 from accounts.models import Institution
-from spineml.message import message
+from spineml.message import message, message_of
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, NotFound, UserError
 from spineplatform.shared.runs import run_enqueue
@@ -322,7 +322,7 @@ def dataset_delete(*, dataset: Dataset, actor: Any) -> None:
             raise DatasetBusy
         used = dependants(locked)
         if any(used.values()):
-            raise DatasetInUse("", **used)
+            raise DatasetInUse(message_of(DatasetInUse), **used)
         _record(actor, "deleted", locked, name=locked.name, sha256=locked.sha256)
         try:
             locked.delete()

@@ -19,6 +19,7 @@ from spineml.message import message
 from spineplatform.shared.api import FileView, ListView, RunOut, checked
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
+from spineplatform.shared.messages import sentence
 from spineplatform.shared.runs import RunState
 from training.access import evaluation_get, version_get
 from training.evaluations.pages import (
@@ -128,7 +129,7 @@ class EvaluationDetailOut(EvaluationOut):
         return [
             {
                 "name": one["name"],
-                "title": one["title"],
+                "title": sentence(one["title"]),
                 **{kind: address(one["name"], kind) for kind in ("svg", "png")},
             }
             for one in run.result.get("plots", ())

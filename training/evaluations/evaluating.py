@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone, translation
+from django.utils import timezone
 
 from spineml.dataset_file import DatasetReader, Entry
 from spineml.evaluation import Identity, SeriesCollector, SeriesRow
@@ -26,7 +26,7 @@ from spineml.predict import Predictor
 from spineml.volume import Geometry, HounsfieldArray, LabelArray
 from spineplatform.shared import storage
 from spineplatform.shared.lease import Lease
-from spineplatform.shared.words import language_named
+from spineplatform.shared.messages import language_named
 from training.evaluations.selectors import Exposure, version_exposure
 from training.models import DatasetItem, EvaluatedSeries, EvaluationRun, ModelVersion, Split
 
@@ -199,36 +199,46 @@ def _store(run: EvaluationRun, outcome: Outcome, folder: Path, stored: list[str]
         {"name": plot.name, "title": plot.title, **{kind: keep(data, f".{kind}") for kind, data in plot.files.items()}}
         for plot in outcome.plots
     ]
-    with translation.override("en"):  # whatever the process speaks: the PDF in each language is made from English
-        report = _report(run, outcome)
+    report = _report(run, outcome)
     reports = {code: keep(as_pdf(report, language_named(code)), ".pdf") for code, _ in settings.LANGUAGES}
     summary = summary_csv(outcome.summaries).encode()
     return {"plots": plots, "reports": reports, "summary": keep(summary, ".csv")}
 
 
+SPLITS = {Split.TRAIN: message("Training"), Split.VALIDATION: message("Validation"), Split.TEST: message("Test")}
+
+
 def _report(run: EvaluationRun, outcome: Outcome) -> Report:
     summaries = outcome.summaries
-    titles = {"all": "All patients", "unseen": f"Patients on whom {run.version} was not trained"}
+    titles = {
+        "all": message("All patients"),
+        "unseen": message("Patients on whom {version} was not trained", version=run.version),
+    }
     differ = "unseen" in summaries and summaries["unseen"] is not summaries["all"]
-    shown = {titles[name]: summary for name, summary in summaries.items() if differ or name == "all"}
+    shown: dict[str, Summary] = {
+        titles[name]: summary for name, summary in summaries.items() if differ or name == "all"
+    }
     numbers = {str(one.item.annotation.series_id): number for number, one in enumerate(outcome.judged, start=1)}
     worst = summaries[outcome.plots_of].worst
     return Report(
-        title=f"Evaluation of {run.version} on “{run.dataset.name}”",
+        title=message("Evaluation of {version} on “{dataset}”", version=run.version, dataset=run.dataset.name),
         facts=list(_facts(run)),
         warnings=list(_warnings(run, summaries)),
         summaries=shown,
-        worst=[(f"Series {numbers[image.key]} of the split", image.z + 1, image.dice) for image in worst],
+        worst=[
+            (message("Series {number} of the split", number=numbers[image.key]), image.z + 1, image.dice)
+            for image in worst
+        ],
         plots=outcome.plots,
     )
 
 
 def _facts(run: EvaluationRun) -> Iterator[tuple[str, str]]:
-    yield "Version", f"{run.version} ({run.version.task}), SHA-256 {run.version.sha256}"
-    yield "Data set", f"“{run.dataset.name}”, SHA-256 {run.dataset.sha256}"
-    yield "Split", str(Split(run.split).label)
-    yield "Institution", run.institution.name
-    yield "Evaluated", f"{timezone.now():%Y-%m-%d %H:%M} UTC"
+    yield message("Version"), f"{run.version} ({run.version.task}), SHA-256 {run.version.sha256}"
+    yield message("Data set"), f"“{run.dataset.name}”, SHA-256 {run.dataset.sha256}"
+    yield message("Split"), SPLITS[Split(run.split)]
+    yield message("Institution"), run.institution.name
+    yield message("Evaluated"), f"{timezone.now():%Y-%m-%d %H:%M} UTC"
 
 
 def _warnings(run: EvaluationRun, summaries: dict[str, Summary]) -> Iterator[str]:

@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from spineml.evaluation import MEASURES
-from spineml.evaluation_tables import DASH, ends, label, number, table_one
+from spineml.evaluation_tables import DASH, ends, label, number, table_one, with_ends
+from spineml.message import message
 from spineml.statistics import BlandAltman, Interval, PairedDifference, Spread
 
-QUANTITY_LABELS = {"area_px": "Area (px)", "area_mm2": "Area (mm\u00b2)", "volume_ml": "Volume (ml)"}
+QUANTITY_LABELS = {
+    "area_px": message("Area (px)"),
+    "area_mm2": message("Area (mm²)"),
+    "volume_ml": message("Volume (ml)"),
+}
 
 
 def summary_tables(summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,7 +29,7 @@ def summary_tables(summary: Mapping[str, Any]) -> dict[str, Any]:
             for row in table_one(spreads["image"], summary["f1_of_means"])
         ],
         "agreement": [
-            (f"{QUANTITY_LABELS[name]}", scope, *_limits(BlandAltman.from_json(found) if found else None))
+            (QUANTITY_LABELS[name], scope, *_limits(BlandAltman.from_json(found) if found else None))
             for scope in ("patient", "image")
             for name, found in summary["agreement"][scope].items()
         ],
@@ -35,7 +40,7 @@ def compared_cells(spread: Spread | None, difference: PairedDifference | None) -
     """A version's mean, and its difference from the first; ``verdict`` when the interval leaves out 0."""
     found: dict[str, Any] = {"mean": number(spread.mean) if spread else DASH, "difference": "", "sure": False}
     if difference is not None:
-        found["difference"] = f"{difference.mean:+.3f}{ends(difference.interval)}"
+        found["difference"] = with_ends(f"{difference.mean:+.3f}", difference.interval)
         interval = difference.interval
         found["sure"] = interval is not None and not interval.low <= 0 <= interval.high
     return found
@@ -52,7 +57,7 @@ def _cells(found: Spread | None) -> tuple[str, ...]:
 
 
 def _pooled(stored: Mapping[str, Any]) -> str:
-    return f"{number(stored['value'])}{ends(Interval.from_json(stored['interval']))}"
+    return with_ends(stored["value"], Interval.from_json(stored["interval"]))
 
 
 def _with_sd(mean: float | None, sd: float | None) -> str:
@@ -64,7 +69,7 @@ def _limits(found: BlandAltman | None) -> tuple[str, ...]:
         return ("0", DASH, DASH, DASH)
     return (
         str(found.n),
-        f"{number(found.bias)}{ends(found.bias_interval)}",
-        f"{number(found.lower)}{ends(found.lower_interval)}",
-        f"{number(found.upper)}{ends(found.upper_interval)}",
+        with_ends(found.bias, found.bias_interval),
+        with_ends(found.lower, found.lower_interval),
+        with_ends(found.upper, found.upper_interval),
     )

@@ -28,6 +28,7 @@ from spineml.version_comparison import VersionComparison
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import Conflict, NotFound, UserError
 from spineplatform.shared.http import file_download, run_action
+from spineplatform.shared.messages import sentence
 from training.access import evaluation_get, version_get
 from training.evaluations.figures import compared_cells, summary_tables
 from training.evaluations.selectors import (
@@ -77,7 +78,7 @@ def _start(request: HttpRequest) -> HttpResponse:
     try:
         run = evaluation_start(version=version, dataset=dataset, split=split, actor=request.user)
     except UserError as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
         return redirect("training:evaluations")
     return redirect(run.get_absolute_url())
 

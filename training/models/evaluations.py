@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.urls import reverse
 
 from cases.models import Annotation, Patient, Series
+from spineplatform.shared.message_fields import MessagesJSONField
 from spineplatform.shared.runs import Run
 from training.models.datasets import Dataset
 from training.models.splits import Split
@@ -27,7 +28,7 @@ class EvaluationRun(Run):
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="evaluations")
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="evaluations")
     split = models.CharField(max_length=16, choices=Split)
-    result = models.JSONField(default=dict, blank=True)
+    result = MessagesJSONField(default=dict, blank=True)
 
     class Meta(Run.Meta):
         constraints = [

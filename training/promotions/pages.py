@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.access import Capability, has_capability, institutions_with, require_anywhere
 from accounts.models import Institution
 from spineplatform.shared.errors import Conflict, NotFound, UserError
+from spineplatform.shared.messages import sentence
 from training.access import version_get
 from training.evaluations.selectors import datasets_to_judge_by
 from training.evaluations.services import evaluation_start
@@ -109,7 +110,7 @@ def promote_action(request: HttpRequest, version_id: str) -> HttpResponse:
     try:
         version_promote(version=version, actor=request.user, institution=place, dataset=dataset, reason=reason)
     except Conflict as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
         return _to_gate(version, place)
     messages.success(request, _("%(version)s segments from now on.") % {"version": version.name_at(place.pk)})
     return _to_gate(version, place)
@@ -132,7 +133,7 @@ def evaluate_missing_action(request: HttpRequest, version_id: str) -> HttpRespon
         for one in view.missing:
             evaluation_start(version=one, dataset=view.dataset, split=Split.TEST, actor=request.user)
     except UserError as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
     return _to_gate(version, place)
 
 
@@ -145,7 +146,7 @@ def activate_action(request: HttpRequest, version_id: str) -> HttpResponse:
     try:
         version_promote(version=version, actor=request.user, institution=place)
     except Conflict as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
         return _to_gate(version, place)
     return redirect("training:versions")
 
@@ -159,7 +160,7 @@ def rollback_action(request: HttpRequest) -> HttpResponse:
             actor=request.user, institution=place, reason=request.POST.get("reason", "")[:2000]
         )
     except Conflict as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
         return redirect("training:versions")
     if promotion is None:
         return redirect("training:versions")

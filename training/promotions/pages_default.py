@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.models import Institution
 from spineplatform.shared.errors import UserError
+from spineplatform.shared.messages import sentence
 from training.access import platform_required, version_get
 from training.models import ActiveVersion
 from training.promotions.pages import HISTORY
@@ -43,7 +44,7 @@ def _choose(request: HttpRequest) -> HttpResponse:
     try:
         default_choose(version=version, actor=request.user, reason=request.POST.get("reason", "")[:2000])
     except UserError as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
     else:
         said = _("%(version)s segments wherever no version was chosen.")
         messages.success(request, said % {"version": version})

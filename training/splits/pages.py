@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import Capability, institutions_with, require_anywhere
 from spineplatform.shared.errors import UserError
+from spineplatform.shared.messages import sentence
 from training.access import patient_get
 from training.models import Split
 from training.splits.forms import DrawForm, PatientFilterForm
@@ -82,7 +83,7 @@ def set_action(request: HttpRequest, patient_id: str) -> HttpResponse:
     try:
         row = patient_split_set(patient=patient, split=split, reason=request.POST.get("reason", ""), actor=request.user)
     except UserError as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
     else:
         messages.success(request, f"{patient}: {row.get_split_display()}")
     here = url_has_allowed_host_and_scheme(back, allowed_hosts=None)

@@ -18,7 +18,7 @@ from accounts.access import Capability, require_anywhere
 from cases.exposures import exposures_record
 from cases.models import Series
 from spineplatform.shared import storage
-from spineplatform.shared.api import FileView, ListView, RunOut, SaidField, checked
+from spineplatform.shared.api import FileView, ListView, RunOut, SentenceField, checked
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
 from training.access import dataset_get, training_get, version_get
@@ -95,7 +95,7 @@ class DefaultsIn(serializers.Serializer[Any]):
 class SettingOut(serializers.Serializer[Any]):
     name = serializers.CharField()
     value = serializers.JSONField()
-    explanation = SaidField()
+    explanation = SentenceField()
     choices = serializers.ListField()
     low = serializers.FloatField(allow_null=True)
     high = serializers.FloatField(allow_null=True)

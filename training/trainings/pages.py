@@ -17,6 +17,7 @@ from cases.models import Series
 from spineml.training_settings import TrainingSettings
 from spineplatform.shared.errors import UserError
 from spineplatform.shared.http import run_action
+from spineplatform.shared.messages import sentence
 from training.access import dataset_get, training_get, version_get
 from training.models import Dataset, ModelVersion, TrainingRun
 from training.selectors import as_seen_by
@@ -147,7 +148,7 @@ def training_cancel_action(request: HttpRequest, run_id: str) -> HttpResponse:
     try:
         training_cancel(run=run, actor=request.user, keep_best=request.POST.get("keep_best") == "1")
     except UserError as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
     return redirect(run.get_absolute_url())
 
 
@@ -158,7 +159,7 @@ def training_keep_action(request: HttpRequest, run_id: str) -> HttpResponse:
     try:
         training_keep(run=run, actor=request.user)
     except UserError as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
     return redirect(run.get_absolute_url())
 
 

@@ -21,6 +21,7 @@ from spineml.message import message
 from spineml.model_file import MAX_FILE_BYTES
 from spineplatform.shared.errors import Conflict, Forbidden, TooLarge, UserError, describe
 from spineplatform.shared.http import receives_files
+from spineplatform.shared.messages import sentence
 from training.access import version_get, version_get_kept, version_kept_by
 from training.evaluations.selectors import evaluations_seen
 from training.models import ModelVersion, VersionStatus
@@ -105,7 +106,7 @@ def import_action(request: HttpRequest) -> HttpResponse:
     try:
         version = _register(request, form.cleaned_data)
     except (UserError, SpineError) as error:
-        form.add_error("file", describe(error)[1])
+        form.add_error("file", sentence(describe(error)[1]))
         return _registry(request, form, error.status if isinstance(error, UserError) else 400)
     return redirect(version)
 
@@ -186,7 +187,7 @@ def version_action(request: HttpRequest, version_id: str, action: str) -> HttpRe
     try:
         ACTIONS[action](version=version, actor=request.user)
     except Conflict as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
     return redirect(version)
 
 
@@ -207,7 +208,7 @@ def share_action(request: HttpRequest, version_id: str) -> HttpResponse:
     try:
         share = version_share(version=version, name=request.POST.get("institution", "")[:120], actor=request.user)
     except UserError as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
     else:
         said = _("%(institution)s may use %(version)s now.")
         messages.success(request, said % {"institution": share.institution, "version": version})
