@@ -201,6 +201,11 @@ class _Scan:
             plan = self._plan_volume(file, unknown)
         except FileNotUsed as reason:
             verdict = reason.verdict(file.name)
+            if reason.code == "two-files":
+                values = f"{file.name.removesuffix('.hdr')}.img"
+                self._verdicts.update(
+                    {name: reason.verdict(name) for name in (values, f"{values}.gz") if name in unknown}
+                )
         except watched.FAILURES as error:
             verdict = watched.failure(file.name, error)
         else:

@@ -22,6 +22,8 @@ HEADER_BYTES = 64 * 1024
 MAX_LINES = 1000
 MAX_AXES = 5
 MAX_DIGITS = 18
+# Of a number in a header. Products of two of them are finite.
+MOST = 1e9
 MAX_NUMBER_CHARACTERS = 64
 WHOLE_CHARACTERS = frozenset("0123456789")
 NUMBER_CHARACTERS = WHOLE_CHARACTERS | frozenset("+-.eE")
@@ -189,7 +191,7 @@ def axes_of(fields: Mapping[str, str], field: str) -> int:
 
 
 def number(text: str, field: str, *, missing: bool = False) -> float:
-    """One finite number in plain notation; with ``missing``, "nan" stands for one that is not stated.
+    """One number of at most a billion in plain notation; with ``missing``, "nan" stands for one that is not stated.
 
     Raises:
         FileNotUsed: it is none.
@@ -202,7 +204,7 @@ def number(text: str, field: str, *, missing: bool = False) -> float:
         value = float(text)
     except ValueError as error:
         raise damaged(field) from error
-    if not math.isfinite(value):
+    if not abs(value) <= MOST:
         raise damaged(field)
     return value
 

@@ -19,7 +19,7 @@ from spineml.mapped_series import wrong_type
 from spineml.message import message
 from spineml.series import FileNotUsed
 from spineml.unpacking import ValuesDamaged, maybe_gzip
-from spineml.volume import RAS_TO_LPS, canonical_geometry
+from spineml.volume import MOST_MM, RAS_TO_LPS, canonical_geometry
 
 HEADER_BYTES = 540
 MAX_OFFSET = 64 * 1024**2
@@ -188,9 +188,9 @@ def _scaling(fields: dict[str, npt.NDArray[Any]]) -> tuple[float, float]:
 
 def _voxel_mm(fields: dict[str, npt.NDArray[Any]], count: int) -> tuple[tuple[float, float, float], float]:
     scale = UNIT_MM.get(int(fields["units"][0]) & SPACE_UNIT_BITS, 1.0)
-    sizes = np.abs(fields["pixdim"][1:4]) * scale
-    sizes[min(count, 3) :] = 1.0
-    sizes = np.where(np.isfinite(sizes) & (sizes > 0), sizes, 1.0)
+    sizes = np.abs(fields["pixdim"][1:4])
+    sizes[min(count, 3) :] = 1.0 / scale
+    sizes = np.where(np.isfinite(sizes) & (sizes > 0) & (sizes < MOST_MM), sizes * scale, 1.0)
     return (float(sizes[0]), float(sizes[1]), float(sizes[2])), scale
 
 
@@ -205,7 +205,7 @@ def _forms(
         ("qform", codes[1], _from_quaternion(fields)),
     )
     for name, code, matrix in stated:
-        if code <= 0 or not np.isfinite(matrix).all():
+        if code <= 0 or not np.isfinite(matrix).all() or np.abs(matrix).max() > MOST_MM:
             continue
         affine = np.diag([scale, scale, scale, 1.0]) @ matrix
         placeholder = np.allclose(affine, np.eye(4)) and not np.allclose(voxel_mm, 1.0)
@@ -226,7 +226,7 @@ def _from_quaternion(fields: dict[str, npt.NDArray[Any]]) -> Affine:
     """The qform: a rotation by three parts of a unit quaternion, a sign for the last axis, sizes and an offset."""
     matrix = np.full((4, 4), np.nan)
     parts, sizes = fields["quaternion"], np.abs(fields["pixdim"][1:4])
-    if not np.isfinite(parts).all() or np.abs(parts).max() > 1.0 + 1e-3:
+    if not np.isfinite([*parts, *sizes]).all() or np.abs(parts).max() > 1.0 + 1e-3:
         return matrix
     square = float(parts @ parts)
     b, c, d = parts / math.sqrt(square) if square > 1.0 else parts

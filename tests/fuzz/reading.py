@@ -86,6 +86,8 @@ def as_ct(files: list[ReceivedFile], work: Path) -> None:
             for _, pixels in islice(plan.slices(), SLICES):
                 assert pixels.dtype == np.int16
                 assert not (pixels == -777).mean() > 0.5, "the values of a file that was not sent"
+            for file in plan.files[:3] if plan.meta.source_kind == "dicom" else ():
+                deidentify_dicom(file.path, work / "clean.dcm", uid_salt="salt")
         except UnreadableFile as error:
             str(error).encode()
 
@@ -131,15 +133,7 @@ def as_model(files: list[ReceivedFile], work: Path) -> None:
         return
 
 
-def without_identity(files: list[ReceivedFile], work: Path) -> None:
-    work.mkdir()
-    try:
-        deidentify_dicom(files[0].path, work / "clean.dcm", uid_salt="salt")
-    except UnreadableFile:
-        return
-
-
-WAYS = (as_ct, as_archive, as_mask, as_model, without_identity)
+WAYS = (as_ct, as_archive, as_mask, as_model)
 
 
 # --- what is opened ---------------------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ import importlib.util
 import itertools
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -22,12 +21,11 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from spineml.isolation.limits import Limits, limit_resources
 from tests.fuzz import sources
 
 SECONDS = 20
 MEMORY_BYTES = 1536 * 1024**2
-# The memory that a process may map is bounded more loosely: libraries reserve what they never use.
-MAPPED_BYTES = 6 * 1024**3
 FILES_OF_A_CHILD = 2000
 # Modules of this package with ``files(seed)``; the grammars of other kinds are added here.
 GRAMMARS = {
@@ -162,10 +160,9 @@ class Child:
 
 
 def limit() -> None:
-    """Bound the calling process."""
-    resource.setrlimit(resource.RLIMIT_AS, (MAPPED_BYTES, MAPPED_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    """Bound the calling process as the platform bounds its readers (ADR 13): more memory is refused to it."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    limit_resources(Limits(memory_bytes=MEMORY_BYTES))
 
 
 def told(report: Report, problems: Iterable[tuple[int, str, str, str]]) -> str:

@@ -221,7 +221,7 @@ def test_values_that_are_no_hounsfield_units_are_said(tmp_path: Path, low: int) 
 def test_the_pair_of_files_is_refused_with_advice(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Pair(ct_values(), np.eye(4)), tmp_path / "a.img")
     intake = scan_paths([tmp_path / "a.hdr", tmp_path / "a.img"], tmp_path)
-    assert [verdict.code for verdict in intake.verdicts] == ["two-files", "unknown-kind"]
+    assert [verdict.code for verdict in intake.verdicts] == ["two-files", "two-files"]
 
 
 @needs_real_data
