@@ -1,5 +1,7 @@
 """De-identification by the basic profile of DICOM PS3.15."""
 
+import contextlib
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -163,3 +165,16 @@ def test_a_series_with_empty_instance_uids_is_readable(tmp_path: Path) -> None:
     path = min((REAL_DATA / "totalsegmentator" / "example_ct_dicom").iterdir())
     deidentify_dicom(path, tmp_path / "o.dcm", uid_salt=SALT)
     assert pydicom.dcmread(tmp_path / "o.dcm").PixelData == pydicom.dcmread(path).PixelData
+
+
+def test_an_element_that_states_gigabytes_takes_no_memory(tmp_path: Path) -> None:
+    """Behind the pixels, where a scan of the header does not look."""
+    path = write_dicom_series(small_phantom(1), tmp_path)[0]
+    path.write_bytes(path.read_bytes() + b"\xfc\xff\xfc\xffOB\0\0\xf0\xff\xff\xff" + bytes(10))
+    tracemalloc.start()
+
+    with contextlib.suppress(UnreadableFile):
+        deidentify_dicom(path, tmp_path / "clean.dcm", uid_salt="salt")
+
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
