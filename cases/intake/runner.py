@@ -118,7 +118,7 @@ class Reading:
 
         Raises:
             BadTable, PairsNeedASender: nothing of pairs can be imported.
-            ReaderFailed: a reader ended before it had begun any file.
+            ReaderFailed: a second reader ended while it read no file.
         """
         upload = self.lease.run.upload
         rows = list(upload.files.all())
@@ -137,10 +137,10 @@ class Reading:
             try:
                 return self._read(arguments, attempt, careful=careful)
             except ReaderFailed as error:
-                careful = careful or len(error.names) > 1
+                careful = careful or len(error.names) != 1
                 if len(error.names) == 1:
                     self._failed.append(Failed(error.names[0], self._step, error.code))
-                elif careful and not error.names:
+                elif attempt and not error.names:
                     raise
         return self._gave_up([row.name for row in rows])
 

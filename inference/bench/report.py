@@ -44,6 +44,7 @@ AIMS = (
         most=15,
     ),
     Aim("adapting_dice_gain", "gain in Dice on that patient's other slices", least=0.001),
+    Aim("reading_ratio", "300-slice DICOM zip read in a child process against a thread, times", most=1.15),
     Aim("slice_median_s", "REST upload of one 512x512 DICOM slice to its mask, median, s", most=0.4),
     Aim("slice_p95_s", "the same, 95th percentile, s", most=0.8),
     Aim("ct300_s", "300-slice CT, upload to mask, s", most=45),

@@ -26,6 +26,7 @@ from spineml.isolation.plain import as_plain
 from spineml.series import FileNotUsed
 
 ALIVE_EVERY_SECONDS = 0.5
+PROGRESS_EVERY_SECONDS = 0.1
 BLOCK = 1 << 20
 MAX_REQUEST_BYTES = 64 << 20
 
@@ -99,7 +100,8 @@ class _Teller:
         self._job, self._limits = job, limits
         self._lock = threading.Lock()
         self._began: dict[int, float] = {}
-        self._told = 0.0
+        self._told = self._showed = 0.0
+        self._shown = ""
 
     def send(self, values: Mapping[str, Any]) -> None:
         line = memoryview(json.dumps(values).encode() + b"\n")
@@ -136,8 +138,12 @@ class _Teller:
         self.send({"log": places_of(error)})
 
     def progress(self, done: int, total: int, text: str) -> None:
+        """Told as often as somebody could see it: each line wakes the process that waits."""
         self.rearm()
-        self.send({"progress": [done, total, as_plain(text)]})
+        now = time.monotonic()
+        if done >= total or text != self._shown or now - self._showed > PROGRESS_EVERY_SECONDS:
+            self._showed, self._shown = now, text
+            self.send({"progress": [done, total, as_plain(text)]})
 
     def part(self, value: Any) -> None:
         self.send({"part": as_plain(value)})

@@ -53,7 +53,7 @@ def crashing() -> Iterator[Readers]:
 @pytest.fixture
 def misbehaving(crashing: Readers, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     monkeypatch.setattr(isolated, "READERS", crashing)
-    settings.READER_STALL_SECONDS = 6
+    settings.READER_STALL_SECONDS = 10
 
 
 def named(path: Path, name: str) -> Path:

@@ -139,6 +139,7 @@ def test_a_reader_sees_its_own_folder_and_nothing_else(job: Job, tmp_path: Path)
 def test_what_this_system_offers_is_used(job: Job) -> None:
     job.call("quick", {})
     assert job.confined["landlock"] == (landlock.version() > 0)
+    assert job.confined["network"]
     assert job.confined["seccomp"]
 
 

@@ -41,7 +41,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--long", action="store_true", help="also a 1,000-slice volume (two minutes more)")
-        parser.add_argument("--only", choices=["network", "training", "platform", "worklist", "viewer"])
+        parser.add_argument("--only", choices=["network", "training", "reading", "platform", "worklist", "viewer"])
         parser.add_argument(
             "--step", choices=["prepare", "prepare-viewer", "measure", "worklist"], help="used by the command itself"
         )
@@ -58,6 +58,8 @@ class Command(BaseCommand):
             figures |= self._evaluation()
         if only in {None, "training"}:
             figures |= self._training()
+        if only in {None, "reading"}:
+            figures |= self._reading()
         if only in {None, "platform"}:
             with state_folder() as folder:
                 figures |= self._platform(folder, long=long)
@@ -83,6 +85,13 @@ class Command(BaseCommand):
     def _evaluation(self) -> dict[str, Any]:
         self.say("Fourteen slices judged, with all figures and plots")
         command = [sys.executable, "-m", "inference.bench.evaluation"]
+        done = subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.PIPE, text=True)
+        figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return figures
+
+    def _reading(self) -> dict[str, Any]:
+        self.say("A zip of 300 DICOM slices read in child processes and in threads, in turns (two minutes)")
+        command = [sys.executable, "-m", "inference.bench.reading"]
         done = subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.PIPE, text=True)
         figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return figures
