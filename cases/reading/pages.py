@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from cases.access import series_get
 from cases.agreement.selectors import item_taken_part, measurements_for
 from cases.comments.commenting import notices_followed
+from cases.models import ReadingItem
 from cases.reading.selectors import first_slice, measurements_as_csv, reading_of
 from cases.viewing import series_viewed
 from spineplatform.shared import audit
@@ -21,7 +22,8 @@ from spineplatform.shared import audit
 @ensure_csrf_cookie
 def read_page(request: HttpRequest, series_id: str) -> HttpResponse:
     """The viewer. Context: ``series``, ``case``, ``reading`` (for json_script, see reading_of of reading.selectors),
-    ``item`` (the reading of a project that the person takes part in here, or None).
+    ``item`` (the series in a project, which signs it, or None), ``takes_part`` (is it to be read or settled by the
+    person?).
 
     ``mask`` in the address names the mask to work on, ``compare`` the one whose difference is shown, ``slice`` the
     slice to start on, counted from 1.
@@ -31,8 +33,9 @@ def read_page(request: HttpRequest, series_id: str) -> HttpResponse:
     notices_followed(case=series.case, actor=request.user)
     reading = reading_of(series, request.user)
     reading["first_slice"] = first_slice(reading, *(request.GET.get(name, "") for name in ("mask", "compare", "slice")))
-    item = item_taken_part(series, request.user)
-    context = {"series": series, "case": series.case, "reading": reading, "item": item}
+    item = ReadingItem.objects.filter(series=series).select_related("project").first()
+    part = item_taken_part(series, request.user)
+    context = {"series": series, "case": series.case, "reading": reading, "item": item, "takes_part": part is not None}
     return render(request, "reading/read.html", context)
 
 

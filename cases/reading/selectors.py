@@ -12,7 +12,16 @@ from accounts.access import Capability, has_capability
 from cases.agreement.selectors import measurements_for
 from cases.comments.selectors import comment_facts, comments_of
 from cases.exposures import masks_shown
-from cases.models import Annotation, AnnotationSource, Draft, Measurement, ReviewVerdict, Series, ViewerSettings
+from cases.models import (
+    Annotation,
+    AnnotationSource,
+    Draft,
+    Measurement,
+    ReadingItem,
+    ReviewVerdict,
+    Series,
+    ViewerSettings,
+)
 from spineml.csv_text import csv_text
 from spineplatform.shared.messages import sentence
 
@@ -27,11 +36,14 @@ def reading_of(series: Series, user: Any) -> dict[str, Any]:
     """Grid, masks and last comments (newest first), the person's draft, measurements, settings, rights, addresses."""
     masks = masks_for(series, user)
     masks_shown(masks, user)
+    project = _signed_in(series)
+    may_sign = not project and has_capability(user, series.institution_id, Capability.REVIEW)
     return {
         "series": _series(series),
         "user": {"id": user.pk, "name": user.display_name()},
         "may_correct": has_capability(user, series.institution_id, Capability.CORRECT_MASK),
-        "may_review": _may_review(series, user),
+        "may_review": may_sign,
+        "signed_in": project,
         "review": _last_word(series, user),
         "masks": [mask_facts(mask) for mask in masks],
         "draft": _draft(series, user),
@@ -42,10 +54,10 @@ def reading_of(series: Series, user: Any) -> dict[str, Any]:
     }
 
 
-def _may_review(series: Series, user: Any) -> bool:
-    """Not while the person reads the series in a project: it is signed there."""
-    may = has_capability(user, series.institution_id, Capability.REVIEW)
-    return may and not Series.objects.being_read_by(user).filter(pk=series.pk).exists()
+def _signed_in(series: Series) -> str:
+    """The name of the project that alone signs the series; empty without one."""
+    item = ReadingItem.objects.filter(series=series).select_related("project").first()
+    return item.project.name if item else ""
 
 
 def first_slice(reading: dict[str, Any], mask_id: str = "", other_id: str = "", number: str = "") -> int:

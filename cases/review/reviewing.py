@@ -12,7 +12,7 @@ from accounts.access import Capability, require
 from accounts.models import User
 from cases.comments.commenting import notify, people_mentioned
 from cases.listing import cases_change
-from cases.models import Annotation, Case, CaseState, NoticeKind, Review, ReviewVerdict, Series
+from cases.models import Annotation, Case, CaseState, NoticeKind, ReadingItem, Review, ReviewVerdict, Series
 from cases.reading.selectors import masks_for
 from cases.states import state_of
 from spineplatform.shared import audit
@@ -31,10 +31,10 @@ class ReasonNeeded(UserError):
     code = "reason-needed"
 
 
-class BeingRead(Conflict):
-    """You read this series in a project. Finish your reading there; it is signed when the project settles it."""
+class SignedInProject(Conflict):
+    """This series is in a reading project, which alone signs it: by the mask that its readers or adjudicator settle."""
 
-    code = "being-read"
+    code = "signed-in-project"
 
 
 @dataclass(frozen=True)
@@ -61,18 +61,18 @@ def review_sign(*, series: Series, actor: Any, review: NewReview) -> tuple[Revie
 
     Raises:
         MaskNeeded, ReasonNeeded: the review is not complete.
-        BeingRead: ``actor`` is to read the series in a project, and what they say would show before all have finished.
+        SignedInProject: the series is in a project, settled or not: whoever signs besides would undo its decision.
         NotFound: the mask is not one that this reader sees on this series.
         Forbidden: ``actor`` may not sign there.
     """
     require(actor, series.institution_id, Capability.REVIEW)
     review = _complete(review)
-    if Series.objects.being_read_by(actor).filter(pk=series.pk).exists():
-        raise BeingRead
     if review.annotation is not None and review.annotation not in masks_for(series, actor):
         raise NotFound
     with transaction.atomic():
         case = Case.objects.select_for_update(no_key=True).get(pk=series.case_id)
+        if ReadingItem.objects.filter(series=series).exists():
+            raise SignedInProject
         latest = series.reviews.first()
         if latest is not None and _says_the_same(latest, actor, review):
             return latest, False

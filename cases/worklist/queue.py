@@ -17,15 +17,14 @@ from cases.models.worklist import given_to
 def series_waiting(user: Any) -> QuerySet[Series]:
     """Series to sign: with a mask about which nobody has said anything since.
 
-    Neither what is assigned to somebody else, nor what the person is to read in a project.
+    Neither what is assigned to somebody else, nor what is in a reading project, which signs it.
     """
     later_word = Review.objects.filter(series=OuterRef("series"), created_at__gte=OuterRef("created_at"))
     unsigned_mask = Annotation.objects.filter(~Exists(later_word), series=OuterRef("pk"))
     not_anothers = Q(case__assignment__isnull=True) | given_to(user, "case__")
     homes = list(institutions_with(user, Capability.REVIEW))
     mine = Series.objects.filter(not_anothers, case__institution__in=homes, case__state__in=WAITING)
-    read_in_projects = Series.objects.being_read_by(user).values("pk")
-    waiting = mine.filter(Exists(unsigned_mask)).exclude(pk__in=read_in_projects)
+    waiting = mine.filter(Exists(unsigned_mask), reading_item__isnull=True)
     return waiting.select_related("case__patient").order_by("case__created_at", "case_id", "number")
 
 

@@ -9,6 +9,7 @@ import { Layer } from "./data/layer.js";
 import { Loader } from "./data/loader.js";
 import { Volume } from "./data/volume.js";
 import { Editor } from "./edit/editor.js";
+import { isThere } from "./edit/pictures.js";
 import { Comparing } from "./ui/comparing.js";
 import { Comments } from "./ui/comments.js";
 import { confidenceOf, differingSlices } from "./ui/jumps.js";
@@ -285,6 +286,13 @@ export class Reader {
   get problem() {
     const [, , z] = this.voxel;
     return this.loader.problemOf(this.volume.source, z) ?? (this.editor.layer.source && this.loader.problemOf(this.editor.layer.source, z));
+  }
+
+  /** Whether the picture that is worked on, and its mask, are on the screen; else the axial one does, where it is shown. */
+  get isShown() {
+    const seen = this.views.filter((view) => view.element.clientHeight > 0);
+    const view = seen.includes(this.views[0]) ? this.views[0] : seen[0];
+    return Boolean(view?.complete) && !this.problem && isThere(this.editor.layer, view.plane, view.k);
   }
 
   retry() {

@@ -5,6 +5,7 @@ import { deflate, fromBase64, inflate, splitSlices, toBase64 } from "../src/core
 import { Grid, Plane, invert } from "../src/core/grid.js";
 import { interpolate, signedDistance } from "../src/core/interpolate.js";
 import { doubtfulSlices, nextWhere } from "../src/core/jump.js";
+import { layoutFor } from "../src/core/layout.js";
 import { angle, cobb, heightRatio, regionStatistics, sameSense } from "../src/core/measure.js";
 import { fillHoles, grow, middleOf } from "../src/core/regions.js";
 import { mentionAt } from "../src/core/mention.js";
@@ -19,6 +20,17 @@ const H = 30;
 const disc = (cx, cy, r) => Uint8Array.from({ length: W * H }, (_, i) => Number((i % W - cx) ** 2 + (Math.floor(i / W) - cy) ** 2 <= r * r));
 const area = (mask) => mask.reduce((sum, value) => sum + (value ? 1 : 0), 0);
 const close = (a, b, by = 1e-9) => assert.ok(Math.abs(a - b) <= by, `${a} is not ${b}`);
+
+test("a single slice is shown axially, and no plane alone that would be a bar", () => {
+  const grid = { depth: 200, height: 512, width: 512, sx: 0.7, sy: 0.7, sz: 1.5 };
+  for (const name of ["three", "axial", "sagittal", "coronal"]) {
+    assert.equal(layoutFor(grid, name), name);
+    assert.equal(layoutFor({ ...grid, depth: 1 }, name), "axial");
+  }
+  assert.equal(layoutFor({ ...grid, depth: 5 }, "sagittal"), "three");
+  assert.equal(layoutFor({ ...grid, depth: 5 }, "coronal"), "three");
+  assert.equal(layoutFor({ ...grid, depth: 5 }, "axial"), "axial");
+});
 
 test("a slice survives the wire byte by byte", async () => {
   const slice = disc(20, 15, 9);

@@ -58,6 +58,12 @@ window.addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
 
+// What somebody has typed is not lost by going elsewhere: the browser asks.
+window.addEventListener("beforeunload", (event) => {
+  const isUnsent = (field) => field.value.trim() && field.value !== field.defaultValue && !field.form?.dataset.sent;
+  if ([...document.querySelectorAll("textarea")].some(isUnsent)) event.preventDefault();
+});
+
 const CHOSEN = "spine-filter-field";
 
 // Filters send themselves; the button stays for those without JavaScript.

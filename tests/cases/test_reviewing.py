@@ -9,9 +9,10 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
+from cases.agreement.services import item_decide
 from cases.models import Annotation, Case, Review, ReviewVerdict
 from cases.reading.selectors import reading_of
-from cases.review.reviewing import BeingRead, MaskNeeded, NewReview, ReasonNeeded, case_open, review_sign
+from cases.review.reviewing import MaskNeeded, NewReview, ReasonNeeded, SignedInProject, case_open, review_sign
 from cases.worklist.queue import series_next
 from spineplatform.shared.errors import Forbidden, NotFound
 from spineplatform.shared.models import AuditEvent
@@ -166,17 +167,45 @@ def test_the_case_page_says_who_signed_and_that_a_newer_mask_is_not_signed(mask:
     assert "is not signed" in door(clinician).get(page).content.decode()
 
 
-def test_who_reads_a_series_in_a_project_does_not_sign_it_before_it_is_settled() -> None:
+@pytest.mark.parametrize("state", ["waiting", "one-read", "all-read", "settled"])
+@pytest.mark.parametrize("verdict", ["approved", "rejected", "sent-back"])
+def test_a_series_in_a_project_is_signed_by_the_project_alone_whoever_would_and_however_far_it_is(
+    state: str, verdict: str
+) -> None:
     group = projects.group()
     item = projects.item(group.project)
-    group.first.memberships.create(institution=group.project.institution, role="clinician")
+    place = group.project.institution
+    mask = item.series.annotations.get()
+    group.first.memberships.create(institution=place, role="clinician")
+    outsider = factories.user("clinician", institution=place)
+    Case.objects.filter(pk=item.series.case_id).update(state="segmented")
+    readers = {"waiting": [], "one-read": [group.first]}.get(state, [group.first, group.second])
+    for reader in readers:
+        projects.finish(item, reader)
+    if state == "settled":
+        projects.work(item)
+        item_decide(item=item, annotation=mask, actor=group.third)
+    words = item.series.reviews.count()
+    for person in (group.first, group.third, outsider):
+        answer = door(person).post(
+            f"/api/v1/series/{item.series.pk}/reviews/",
+            {"verdict": verdict, "annotation": str(mask.pk), "reason": "Other."},
+            content_type="application/json",
+        )
+        assert (answer.status_code, answer.json()["code"]) == (409, "signed-in-project")
+        with pytest.raises(SignedInProject):
+            review_sign(series=item.series, actor=person, review=NewReview(ReviewVerdict(verdict), mask, "Other."))
+        assert series_next(person) is None
+        reading = reading_of(item.series, person)
+        assert (reading["may_review"], reading["signed_in"]) == (False, group.project.name)
+    assert item.series.reviews.count() == words
+
+
+def test_a_series_that_left_its_project_is_signed_as_any_other() -> None:
+    group = projects.group(blind=False)
+    item = projects.item(group.project)
     Case.objects.filter(pk=item.series.case_id).update(state="segmented")
     mask = item.series.annotations.get()
-    with pytest.raises(BeingRead):
-        review_sign(series=item.series, actor=group.first, review=NewReview(ReviewVerdict.APPROVED, mask))
-    assert series_next(group.first) is None
-    assert reading_of(item.series, group.first)["may_review"] is False
-    assert series_next(group.third) == item.series
-    for reader in (group.first, group.second):
-        projects.finish(item, reader)
-    review_sign(series=item.series, actor=group.first, review=NewReview(ReviewVerdict.APPROVED, mask))
+    item.delete()
+    assert series_next(group.third) == mask.series
+    review_sign(series=mask.series, actor=group.third, review=NewReview(ReviewVerdict.APPROVED, mask))

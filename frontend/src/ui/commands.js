@@ -51,9 +51,12 @@ function commandsOf(reader) {
     const from = place.k + step;
     if (from >= 0 && from < place.plane.count && !copySlice({ ...place, from })) still();
   });
+  const undo = correcting(() => goToStep(reader, editor.done, () => editor.undo()));
+  const redo = correcting(() => goToStep(reader, editor.undone, () => editor.redo()));
   return {
-    undo: correcting(() => goToStep(reader, editor.done, () => editor.undo())),
-    redo: correcting(() => goToStep(reader, editor.undone, () => editor.redo())),
+    "take-back": () => toolbox.takeBack(),
+    undo: () => toolbox.takeBack() || undo(),
+    redo: () => toolbox.putBack() || redo(),
     save: () => reader.saving.save(),
     discard: correcting(() => window.confirm(gettext("Throw away everything that was changed since the last save?")) && reader.saving.discard()),
     "fill-holes": correcting((place) => {
@@ -145,7 +148,7 @@ function keysOf(reader, commands) {
     ".": commands.cine, "/": commands.rotate, "\\": commands.flip, f: commands.fit, "+": commands["zoom-in"],
     "=": commands["zoom-in"], "-": commands["zoom-out"], j: commands.large, ",": commands["next-view"], "'": commands.crosshair,
     ";": commands["next-doubt"], ":": commands["next-comment"], '"': commands.comment,
-    "?": commands.help, Escape: commands.escape,
+    Backspace: commands["take-back"], "?": commands.help, Escape: commands.escape,
   };
 }
 

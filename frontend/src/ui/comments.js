@@ -161,6 +161,15 @@ export class Comments {
     }
   }
 
+  /** Before the page is left: whether nothing is left unsent. What is written is sent if the person wishes; else they stay. */
+  async settled() {
+    if (!this.field.value.trim()) return true;
+    if (window.confirm(gettext("Your comment is not sent yet. Send it and go on?"))) await this.write();
+    const isSent = !this.field.value.trim();
+    if (!isSent) this.field.focus();
+    return isSent;
+  }
+
   /** What was written stays in the field. */
   failed(problem) {
     const { notices, saving } = this.reader;

@@ -1,4 +1,6 @@
 // How the pictures look: window, layout, cine.
+import { gettext } from "../../../static/js/i18n.js";
+import { layoutFor } from "../core/layout.js";
 import { greyTable } from "../view/paint.js";
 
 const WINDOWS = {
@@ -41,16 +43,17 @@ export function windowBy(reader, dx, dy) {
   setWindow(reader, { center: Math.round(center + dy * pace), width: Math.max(1, Math.round(width + dx * pace)) });
 }
 
-/** "three", or the name of the plane that is shown alone. */
+/** "three", or the name of the plane that is shown alone; kept for other series, which `layoutFor` suits it to. */
 export function setLayout(reader, name) {
-  reader.look.layout = name;
   if (name === "three" && reader.comparing.isPaired) reader.comparing.show(null);
-  showLayout(reader);
-  reader.keepLook();
+  if (reader.grid.depth === 1) return reader.say(gettext("This series is a single slice: there is no other view of it."));
+  reader.look.layout = name;
+  showLayout(reader, name);
+  return reader.keepLook();
 }
 
-export function showLayout(reader) {
-  const name = reader.look.layout;
+export function showLayout(reader, name = layoutFor(reader.grid, reader.look.layout)) {
+  reader.layout = name;
   reader.root.dataset.layout = name;
   reader.activate(reader.views.find((view) => view.plane.name === name) ?? reader.active);
   for (const view of reader.views) view.refresh({ hu: true });
@@ -59,7 +62,7 @@ export function showLayout(reader) {
 
 /** One view alone, or all three. */
 export function toggleLarge(reader, view) {
-  setLayout(reader, reader.look.layout === view.plane.name ? "three" : view.plane.name);
+  setLayout(reader, reader.layout === view.plane.name ? "three" : view.plane.name);
 }
 
 export function toggleCine(reader) {

@@ -119,7 +119,8 @@ export class Panels {
 
   showLook() {
     const { look, comparing, cine, layers } = this.reader;
-    press(this.root.querySelectorAll("[data-layout-of]"), (button) => button.dataset.layoutOf === look.layout);
+    press(this.root.querySelectorAll("[data-layout-of]"), (button) => button.dataset.layoutOf === this.reader.layout);
+    for (const button of this.root.querySelectorAll("[data-layout-of]")) button.hidden = this.reader.grid.depth === 1 && button.dataset.layoutOf !== "axial";
     const states = {
       overlay: layers.some((layer) => layer.visible), outline: look.outline, cine: Boolean(cine),
       compare: comparing.mode === "difference", pair: comparing.isPaired, ball: look.ball, threshold: look.threshold, crosshair: look.crosshair,
@@ -157,8 +158,8 @@ export class Panels {
     this.root.dataset.changed = changed;
     this.root.dataset.mayCorrect = String(may);
     for (const part of this.parts("correct")) part.hidden = !reader.reading.may_correct;
-    enable(this.root, "undo", may && editor.canUndo);
-    enable(this.root, "redo", may && editor.canRedo);
+    enable(this.root, "undo", reader.toolbox.canTakeBack || (may && editor.canUndo));
+    enable(this.root, "redo", reader.toolbox.canPutBack || (may && editor.canRedo));
     enable(this.root, "save", may && changed > 0 && !saving.isSaving);
     enable(this.root, "discard", may && changed > 0 && !saving.isSaving);
     this.part("changed").textContent = changed ? interpolate(ngettext("%(n)s slice changed", "%(n)s slices changed", changed), { n: changed }) : "";

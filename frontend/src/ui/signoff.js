@@ -34,7 +34,7 @@ export class SignOff {
       approve: () => this.approve(),
       reject: () => this.refuse("rejected"),
       "send-back": () => this.refuse("sent-back"),
-      "next-case": () => this.goOn(),
+      "next-case": async () => (await this.reader.comments.settled()) && this.goOn(),
       reason: () => this.mayNow() && this.reason.focus(),
     };
   }
@@ -43,15 +43,15 @@ export class SignOff {
   /** What was drawn is saved first: the signature is under what is on the screen. */
   async approve() {
     const { editor, saving } = this.reader;
-    if (!this.mayNow()) return;
+    if (!(await this.isReady())) return;
     if (editor.isDirty) await saving.save();
     if (editor.isDirty) return; // the save has said why not
     if (!editor.layer.id) this.reader.say(gettext("There is no mask to approve. Segment the series or draw a mask first."));
-    else await this.sign({ verdict: "approved", for_training: this.part("for-training").checked });
+    else await this.sign({ verdict: "approved", reason: this.reason.value, for_training: this.part("for-training").checked });
   }
 
   async refuse(verdict) {
-    if (!this.mayNow()) return;
+    if (!(await this.isReady())) return;
     if (this.reader.editor.isDirty) this.reader.say(gettext("Save or throw away your correction first."));
     else if (this.reason.value.trim()) await this.sign({ verdict, reason: this.reason.value });
     else {
@@ -61,9 +61,20 @@ export class SignOff {
   }
 
   mayNow() {
-    const may = this.reader.reading.may_review;
-    if (!may) this.reader.say(gettext("Your role does not allow you to approve and reject masks."));
+    const { may_review: may, signed_in: project } = this.reader.reading;
+    if (project) this.reader.say(interpolate(gettext("The project %(name)s alone signs this series."), { name: project }));
+    else if (!may) this.reader.say(gettext("Your role does not allow you to approve and reject masks."));
     return may && !this.isSigning;
+  }
+
+  /** Only what was on the screen is signed, and nothing that is written beside it gets lost. */
+  async isReady() {
+    if (!this.mayNow()) return false;
+    if (!this.reader.isShown) {
+      this.reader.say(gettext("The picture or the mask is not shown yet. Look at it, then sign."));
+      return false;
+    }
+    return (await this.reader.comments.settled()) && this.mayNow();
   }
 
   async sign(review) {
@@ -72,6 +83,7 @@ export class SignOff {
     try {
       await api.send("POST", addresses.reviews, { ...review, annotation: editor.layer.id });
       notices.drop("sign");
+      this.reason.value = ""; // it is kept with the signature
       this.remember(review.verdict);
       await this.goOn();
     } catch (problem) {

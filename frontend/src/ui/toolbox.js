@@ -16,6 +16,7 @@ export class Toolbox {
     this.name = "navigate";
     this.corners = [];
     this.points = [];
+    this.taken = [];
     this.hovered = null;
     this.pressed = null;
   }
@@ -39,7 +40,7 @@ export class Toolbox {
 
   take(name) {
     if (this.pressed) this.cancel();
-    [this.name, this.corners, this.points] = [name, [], []];
+    [this.name, this.corners, this.points, this.taken] = [name, [], [], []];
     this.reader.toolTaken(name);
   }
 
@@ -94,9 +95,54 @@ export class Toolbox {
       this.reader.masksChanged([]);
     }
     const had = this.pressed || this.corners.length || this.points.length;
-    [this.pressed, this.corners, this.points] = [null, [], []];
-    this.reader.refreshMarks();
+    [this.pressed, this.corners, this.points, this.taken] = [null, [], [], []];
+    this.shapeChanged();
     return Boolean(had);
+  }
+
+  // --- the undo of a shape in progress -----------------------------------------------------------------------------
+  get canTakeBack() {
+    return this.corners.length + this.points.length > 0;
+  }
+
+  get canPutBack() {
+    return this.taken.length > 0;
+  }
+
+  /** Take back a stroke that is being drawn, or the last corner or point, where it is seen. @returns whether there was any */
+  takeBack() {
+    if (this.pressed && this.isBrush) return this.cancel();
+    if (!this.canTakeBack) {
+      this.taken = [];
+      return false;
+    }
+    this.taken.push(this.inProgress.pop());
+    this.goToShape();
+    return true;
+  }
+
+  /** Set the corner or point again that was taken back last. */
+  putBack() {
+    if (!this.taken.length) return false;
+    this.inProgress.push(this.taken.pop());
+    this.goToShape();
+    return true;
+  }
+
+  /** Corners or points, whichever the tool in the hand sets. */
+  get inProgress() {
+    return POLYGONS.includes(this.name) ? this.corners : this.points;
+  }
+
+  goToShape() {
+    const [view, k] = POLYGONS.includes(this.name) ? [this.polygonView, this.polygonSlice] : [this.measureView, this.measureSlice];
+    if (view.k !== k) this.reader.moveAlong(view.plane.axis, k);
+    this.shapeChanged();
+  }
+
+  shapeChanged() {
+    this.reader.refreshMarks();
+    this.reader.panels?.showState();
   }
 
   // --- the Enter key: the tool at the crosshair --------------------------------------------------------------------
@@ -141,12 +187,13 @@ export class Toolbox {
     [this.polygonView, this.polygonSlice] = [view, view.k];
     if (this.corners.length > 2 && isNear(view, at, this.corners[0])) return this.closePolygon();
     this.corners.push(at);
-    view.refreshMarks();
+    this.taken = [];
+    return this.shapeChanged();
   }
 
   closePolygon() {
     const { corners, polygonView: view } = this;
-    this.corners = [];
+    [this.corners, this.taken] = [[], []];
     if (corners.length < 3 || !this.reader.mayCorrectNow()) return view?.refreshMarks();
     const { editor, volume } = this.reader;
     const complete = fillPolygon({ editor, volume, plane: view.plane, k: view.k, corners, brush: this.brush });
@@ -170,10 +217,12 @@ export class Toolbox {
     if (this.measureView !== view || this.measureSlice !== view.k) this.points = [];
     [this.measureView, this.measureSlice] = [view, view.k];
     this.points.push(at);
-    view.refreshMarks();
+    this.taken = [];
+    this.shapeChanged();
     if (this.points.length < POINTS[this.name]) return;
-    const points = this.points;
+    const { points } = this;
     this.points = [];
+    this.reader.panels.showState();
     this.reader.measuring.finish(this.name, view, points);
   }
 }
