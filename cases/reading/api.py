@@ -104,7 +104,7 @@ class CorrectionListView(ReadingDoor):
         given = checked(CorrectionIn, request.data)
         correction = Correction(**{**given, "base": base_of(request, series, given["base"])})
         mask, is_new = annotation_correct(series=series, actor=request.user, correction=correction)
-        body = CorrectionOut(mask).data
+        body = CorrectionOut(mask, context={"request": request}).data
         answer = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return Response(body, status=answer, headers={"Location": body["url"]})
 
