@@ -14,6 +14,8 @@ import traceback
 from types import TracebackType
 from typing import Any
 
+from django.conf import settings
+
 REMOVED = "[removed]"
 UNKNOWN_ADDRESS = "[unknown address]"
 # Their text comes from the platform, the system or a service, and is needed to find out what is wrong.
@@ -64,6 +66,8 @@ def _told(error: BaseException, where: TracebackType | None) -> list[str]:
 
 
 def _text(error: BaseException) -> str:
+    if settings.configured and settings.DEBUG:
+        return f": {error}"
     known = any(kind.__name__ in TEXT_IS_OURS for kind in type(error).__mro__)
     if known:
         return f": {str(error).splitlines()[0] if str(error) else ''}"

@@ -129,6 +129,12 @@ def test_an_exception_is_told_by_its_kind_and_place_never_by_its_text(
     assert "run_failed run=7" in log()
 
 
+def test_with_debug_on_a_machine_of_ones_own_the_text_is_told(log: Callable[[], str], settings: Any) -> None:
+    settings.DEBUG = True
+    logging.getLogger("cases").error("run_failed", exc_info=raised(ValueError("17 is no number")))
+    assert "ValueError: 17 is no number" in log()
+
+
 @pytest.mark.django_db
 def test_what_the_database_refuses_is_not_repeated(log: Callable[[], str]) -> None:
     with pytest.raises(Exception, match=PATIENT[:3]) as caught, connection.cursor() as cursor:
