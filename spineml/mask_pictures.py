@@ -28,7 +28,7 @@ NO_NAMES = SourceNames()
 
 
 class MaskOrderUnclear(MaskRejected):
-    """The series is numbered from the head, the pictures by other names. Name them alike, or state their order."""
+    """It is not clear which picture is the lowest slice. Name them like the DICOM files, or state their order."""
 
     code = "mask-order-unclear"
 

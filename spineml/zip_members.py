@@ -14,7 +14,7 @@ from spineml.errors import SpineError
 from spineml.zip_directory import LOCAL_BYTES, Entry
 
 STEP_BYTES = 1024 * 1024
-READ_BYTES = 64 * 1024
+READ_BYTES = 256 * 1024
 MAX_DICTIONARY = 128 * 1024**2
 LOCAL_MAGIC = b"PK\x03\x04"
 STORED, DEFLATED, DEFLATE64, BZIP2, LZMA, XZ = 0, 8, 9, 12, 14, 95

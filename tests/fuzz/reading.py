@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from spineml.dataset_file import DatasetFileRejected, DatasetReader
 from spineml.deidentify import deidentify_dicom
 from spineml.errors import ArchiveRejected, MaskRejected, ModelFileRejected, UnreadableFile
 from spineml.intake import IntakeOptions, scan
+from spineml.pair_masks import read_pair_mask
+from spineml.pairs import PatientRule, match_pairs
 from spineml.series import FileNotUsed, ReceivedFile
 from spineml.volume import Geometry, with_unknown_spacing
 
@@ -30,6 +33,7 @@ SERIES = Geometry((6, 8, 10), (2.5, 0.7, 0.7), origin=(-20.0, 15.0, 100.0))
 GEOMETRIES = (SERIES, with_unknown_spacing(Geometry((4, 32, 24))))
 OPTIONS = IntakeOptions(max_volume_bytes=256 * 1024**2)
 SLICES = 64
+RULES: tuple[PatientRule, ...] = ("each", "prefix", "table")
 Finding = str
 
 
@@ -100,6 +104,26 @@ def as_archive(files: list[ReceivedFile], work: Path) -> None:
     except (ArchiveRejected, FileNotUsed):
         return
     scan(unpacked.files[:50], work / "scanned", OPTIONS)
+    for rule in RULES:
+        _as_pairs(unpacked.files[:50], rule, work / f"pairs {rule}")
+
+
+def _as_pairs(files: list[ReceivedFile], rule: PatientRule, work: Path) -> None:
+    try:
+        matched = match_pairs(files, rule)
+    except FileNotUsed as error:
+        str(error.reason).encode()
+        return
+    told = [verdict.name for verdict in matched.verdicts]
+    told += [file.name for pair in matched.pairs for file in (pair.image, *pair.masks)]
+    assert sorted(told) == sorted(file.name for file in files), "not one verdict or pair for each file"
+    by_image = {pair.image.name: pair for pair in matched.pairs}
+    options = replace(OPTIONS, stack_images=False, paired=True)
+    for plan in scan([pair.image for pair in matched.pairs], work, options).series:
+        try:
+            read_pair_mask(by_image[plan.files[0].name], plan, spatial=True)
+        except MaskRejected as error:
+            str(error).encode()
 
 
 def as_mask(files: list[ReceivedFile], work: Path) -> None:

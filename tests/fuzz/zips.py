@@ -31,6 +31,19 @@ WORDS = (
     *("s1/ct.nii.gz", "s1/segmentations/vertebrae_L1.nii.gz", "s1/segmentations/liver.nii.gz", "표.csv", "t.csv"),
     *("rawdata/sub-a/sub-a_ct.nii.gz", "derivatives/sub-a/sub-a_seg-vert_msk.nii.gz", "volume-1", "segmentation-1"),
 )
+LAYOUTS = (
+    ("images/{}.png", ("masks/{}.png",)),
+    ("{}.png", ("{}_mask.png",)),
+    ("rawdata/sub-{0}/sub-{0}_ct.png", ("derivatives/sub-{0}/sub-{0}_seg-vert_msk.png",)),
+    ("imagesTr/x_{:03d}_0000.png", ("labelsTr/x_{:03d}.png",)),
+    (
+        "s{}/ct.png",
+        ("s{}/segmentations/vertebrae_L1.png", "s{}/segmentations/sacrum.png", "s{}/segmentations/liver.png"),
+    ),
+    ("volume-{}.png", ("segmentation-{}.png",)),
+)
+TABLES = (b"name,patient\n0,A\n1,B\n", b"name;patient;split\n0;A;train", b"\xff\xfen", b"name,patient\n0,\n")
+DESCRIPTIONS = (b"{}", b'{"labels": {"0": "L1"}}', b"[" * 9999, b'{"labels": 1}')
 ENCODINGS = ("utf-8", "utf-8", "cp949", "cp932", "gbk", "cp437")
 
 
@@ -43,7 +56,10 @@ def files(seed: int) -> Iterator[tuple[str, bytes]]:
 
 
 def _archive(rng: Random) -> bytes:
-    if rng.random() < 0.2:
+    kind = rng.random()
+    if kind < 0.1:
+        members = _pair_folder(rng)
+    elif kind < 0.3:
         members = [_slice(rng, number) for number in range(rng.choice((1, 4, 6, 6)))]
         members += [_member(rng) for _ in range(rng.choice((0, 0, 1)))]
     else:
@@ -64,6 +80,33 @@ def _slice(rng: Random, number: int) -> Member:
     sink = io.BytesIO()
     Image.fromarray(pixels).save(sink, "PNG")
     return Member(f"slice_{number + 1:03d}.png".encode(), sink.getvalue(), method=rng.choice(METHODS))
+
+
+def _pair_folder(rng: Random) -> list[Member]:
+    """Images and masks named as in one of the public sets, with a part left out, doubled or renamed."""
+    image, masks = rng.choice(LAYOUTS)
+    members = []
+    for number in range(rng.choice((1, 2, 3))):
+        pixels = np.random.default_rng(number).integers(0, 255, SHAPE, np.uint8)
+        sink = io.BytesIO()
+        Image.fromarray(pixels).save(sink, "PNG")
+        members.append(Member(image.format(number).encode(), sink.getvalue()))
+        for mask in masks:
+            marked = _slice(rng, number)
+            members.append(Member(mask.format(number).encode(), marked.content))
+    table = rng.choice(
+        (b"name,patient\n0,A\n1,B\n", b"name;patient;split\n0;A;train", b"\xff\xfen", b"name,patient\n0,\n")
+    )
+    members.append(Member("표.csv".encode(rng.choice(("cp949", "utf-8"))), table))
+    members.append(
+        Member(b"dataset.json", rng.choice((b"{}", b'{"labels": {"0": "L1"}}', b"[" * 9999, b'{"labels": 1}')))
+    )
+    for _ in range(rng.choice((0, 0, 1, 2))):
+        one = rng.choice(members)
+        one.name = (
+            rng.choice(members).name if rng.random() < 0.5 else rng.choice(WORDS).encode("utf-8", "replace")[:900]
+        )
+    return rng.sample(members, rng.choice((len(members), len(members), max(1, len(members) - 1))))
 
 
 def _member(rng: Random) -> Member:
