@@ -23,7 +23,7 @@ from spineml.identity import Identity, without_korean_names
 from spineml.series import SeriesMeta
 
 NAME_TAGS = ("PatientName", "OtherPatientNames", "PatientBirthName", "PatientMotherBirthName", "ResponsiblePerson")
-NUMBER_TAGS = ("PatientID", "OtherPatientIDs", "PatientTelephoneNumbers", "MedicalRecordLocator")
+NUMBER_TAGS = ("PatientID", "OtherPatientIDs", "PatientTelephoneNumbers", "MedicalRecordLocator", "AccessionNumber")
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,7 @@ TAGS: list[str] = [
     *("DirectoryRecordSequence", "ExtendedOffsetTable", "ExtendedOffsetTableLengths", "SpecificCharacterSet"),
     *("OtherPatientNames", "OtherPatientIDs", "OtherPatientIDsSequence", "PatientBirthName", "PatientBirthDate"),
     *("PatientMotherBirthName", "ResponsiblePerson", "PatientTelephoneNumbers", "MedicalRecordLocator"),
+    "AccessionNumber",
     *("BurnedInAnnotation", "ContrastBolusAgent", "StationName", "ScanOptions", "SeriesNumber", "ImageComments"),
     *("AcquisitionDate", "AcquisitionTime", "AcquisitionDateTime", "ContentTime", "TemporalPositionIdentifier"),
     *("TriggerTime", "EchoNumbers", "FrameIncrementPointer", "GridFrameOffsetVector", "SliceLocationVector"),

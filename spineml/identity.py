@@ -18,6 +18,7 @@ from spineml.message import Message
 GONE = "…"
 SHORTEST_NUMBER = 4
 PACS_NUMBER = 5
+LONG_NUMBER = 6
 LONG_LATIN = 3
 JOINED = 5
 LONGEST_TEXT = 1000
@@ -95,6 +96,8 @@ class Identity:
         if len(self.anywhere) > MOST_PARTS:
             return False
         whole = _compact(text)
+        if any(number in whole for number in self.numbers if len(number) >= LONG_NUMBER):
+            return True  # written in groups, such as 9876-5432
         return any(part in whole for part in self.anywhere if len(part) >= JOINED or (_is_wide(part) and len(part) > 2))
 
     def _in_word(self, word: str) -> str:
@@ -120,7 +123,7 @@ def _name_parts(name: str) -> set[str]:
         components = [_compact(component) for component in group.split("^")]
         words = [_compact(word) for word in _WORD.findall(group)]
         found.update(components, words)
-        if len(components) > 1:
+        if len(components) > 1 and not PLAIN.issuperset(components[:2]):
             found |= {components[0] + components[1], components[1] + components[0]}
         if len(components) == 1 and len(words) == 1 and _HANGUL.fullmatch(group.strip()):
             found |= {words[0][0], words[0][1:]}  # a family name of one syllable, written together with the given name
