@@ -17,6 +17,7 @@ from spineml.dicom_header import can_decode
 from spineml.isolation.plain import record_of
 from spineml.masks import read_mask
 from spineml.preprocess import Preprocess
+from spineml.probe import probe
 from spineml.series import ReceivedFile
 from spineml.slice_names import SourceNames
 from spineml.upload_reading import OUT, Reply, read_upload
@@ -51,7 +52,7 @@ def mask(arguments: Mapping[str, Any], _reply: Reply) -> dict[str, Any]:
 
 
 def model(arguments: Mapping[str, Any], _reply: Reply) -> dict[str, Any]:
-    """Judge a model file; one that Keras 2 wrote is made into ``model.h5`` of this platform.
+    """Judge a model file, its answer to a drawn CT included; one that Keras 2 wrote is made into ``model.h5`` of this platform.
 
     Args:
         arguments: ``path``, and ``preprocess`` (None, or how the images of a foreign model were prepared).
@@ -65,7 +66,13 @@ def model(arguments: Mapping[str, Any], _reply: Reply) -> dict[str, Any]:
         made = "model.h5"
         keras2_file.convert(path, OUT / made, preprocess=Preprocess.from_json(given) if given else None)
         path = OUT / made
-    return {"spec": model_file.inspect(path).as_json(), "sha256": model_file.sha256_of(path), "made": made}
+    spec, weights = model_file.read(path)
+    return {
+        "spec": spec.as_json(),
+        "sha256": model_file.sha256_of(path),
+        "flaw": probe(spec, weights).value,
+        "made": made,
+    }
 
 
 READERS = {"upload": read_upload, "mask": mask, "model": model}

@@ -21,6 +21,7 @@ from spineml.errors import ModelFileRejected
 from spineml.message import message
 from spineml.model_file import ModelSpec
 from spineml.preprocess import Preprocess
+from spineml.probe import probe
 from spineplatform.shared import audit, isolated, storage
 from spineplatform.shared.errors import Conflict
 from training.models import (
@@ -98,6 +99,13 @@ class Judgement:
 
     spec: ModelSpec
     sha256: str
+    flaw: str
+
+    @classmethod
+    def of_own(cls, path: Path) -> Judgement:
+        """Of a file that this process has made itself."""
+        spec, weights = model_file.read(path)
+        return cls(spec, model_file.sha256_of(path), probe(spec, weights).value)
 
 
 @contextmanager
@@ -120,7 +128,7 @@ def judged(path: Path, preprocess: Preprocess | None = None) -> Iterator[tuple[P
         }
         found = isolated.read_refusing(job, "model", arguments, ModelFileRejected)
         ours = job.folder.take(found["made"]) if found["made"] else path
-        yield ours, Judgement(ModelSpec.from_json(found["spec"]), found["sha256"])
+        yield ours, Judgement(ModelSpec.from_json(found["spec"]), found["sha256"], found["flaw"])
 
 
 def version_record(
@@ -135,7 +143,7 @@ def version_record(
     Raises:
         ModelFileRejected: with what is wrong with the file.
     """
-    judgement = judgement or Judgement(model_file.inspect(path), model_file.sha256_of(path))
+    judgement = judgement or Judgement.of_own(path)
     spec, sha256 = judgement.spec, judgement.sha256
     versions_lock()
     version = _known_file(spec.task, sha256, origin.owner)
@@ -154,6 +162,7 @@ def version_record(
         size=path.stat().st_size,
         sha256=sha256,
         spec=spec.as_json(),
+        flaw=judgement.flaw,
         parent=_known_file(spec.task, spec.parent_sha256 or "", origin.owner),
         notes=origin.notes,
         created_by=origin.made_by,

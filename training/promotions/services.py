@@ -13,6 +13,7 @@ from spineml.message import Message, message, sentences
 from spineplatform.shared.errors import Conflict, UserError
 from training.access import platform_required
 from training.models import SPINE_CT, Dataset, ModelVersion, Promotion, PromotionKind
+from training.promotions.flaws import check_marks_something, flaw_find
 from training.promotions.selectors import GateView, gate_view, is_offered, rollback_target
 from training.selectors import version_active_or_none
 from training.services import VersionRetired, version_activate, versions_lock
@@ -71,17 +72,18 @@ def version_promote(
 
     Raises:
         GateRefused, NoTestPatients, EvaluationMissing: with the figures, and without a reason to override.
-        VersionRetired, VersionNotOffered: it must not be used there.
+        VersionRetired, VersionNotOffered, VersionUnusable: it must not be used there.
     """
     require(actor, institution.pk, Capability.MANAGE_MODELS)
     reason = reason.strip()
+    flaw_find(version)
     with transaction.atomic():
         versions_lock()  # what is active stays so until this is decided
         version.refresh_from_db()
         view = gate_view(version, institution, dataset)
         if view.active == version:
             return None
-        _check_usable(version, institution)
+        _check_usable(version, institution, was_active=view.was_active)
         if not view.passed and not reason:
             raise refusal_of(view)
         return version_activate(
@@ -94,11 +96,12 @@ def version_promote(
         )
 
 
-def _check_usable(version: ModelVersion, institution: Institution | None) -> None:
+def _check_usable(version: ModelVersion, institution: Institution | None, *, was_active: bool) -> None:
     if version.retired:
         raise VersionRetired
     if not is_offered(version, institution):
         raise VersionNotOffered
+    check_marks_something(version, institution, was_active=was_active)
 
 
 def version_rollback(
@@ -116,7 +119,7 @@ def version_rollback(
         target = rollback_target(institution, task)
         if target is None:
             raise NothingBefore
-        _check_usable(target, institution)
+        _check_usable(target, institution, was_active=True)
         return version_activate(
             version=target,
             institution=institution,
@@ -133,17 +136,18 @@ def default_choose(*, version: ModelVersion, actor: Any, reason: str) -> Promoti
 
     Raises:
         Forbidden: ``actor`` does not run the platform.
-        OnlyPlatformVersions, VersionRetired, ReasonNeeded: it cannot be, or nobody says why.
+        OnlyPlatformVersions, VersionRetired, VersionUnusable, ReasonNeeded: it cannot be, or nobody says why.
     """
     platform_required(actor)
     if version.owner_id is not None:
         raise OnlyPlatformVersions
     if not reason.strip():
         raise ReasonNeeded
+    flaw_find(version)
     with transaction.atomic():
         versions_lock()
         version.refresh_from_db()
-        _check_usable(version, None)
+        _check_usable(version, None, was_active=False)
         active = version_active_or_none(None, version.task)
         kind = PromotionKind.OVERRIDE if active else PromotionKind.FIRST
         return version_activate(version=version, institution=None, actor=actor, kind=kind, reason=reason.strip())

@@ -20,10 +20,12 @@ from cases.access import case_get
 from spineml.model_file import MAX_FILE_BYTES
 from spineplatform.shared.api import FileView, ReceivingView, checked
 from spineplatform.shared.api_schema import problems
+from spineplatform.shared.messages import sentence
 from training.access import version_get, version_get_file, version_get_kept
 from training.evaluations.api import VersionName
 from training.models import ModelVersion, VersionStatus
 from training.promotions.api import InstitutionIn, institution_given
+from training.promotions.flaws import flaw_words
 from training.promotions.services import version_promote
 from training.selectors import as_seen_by, name_for, versions_seen
 from training.services import version_register
@@ -62,6 +64,12 @@ class ModelOut(serializers.ModelSerializer[ModelVersion]):
     training_run = serializers.SerializerMethodField()
     dataset = serializers.SerializerMethodField()
     notes = serializers.SerializerMethodField()
+    flaw = serializers.CharField(
+        allow_null=True,
+        help_text="What is wrong with its output, found when it was registered: not-finite, constant or empty; empty text "
+        "for nothing, null for a version from before this was looked for. Such a version cannot be made active.",
+    )
+    flaw_message = serializers.SerializerMethodField()
     url = serializers.SerializerMethodField()
     page = serializers.CharField(source="get_absolute_url")
 
@@ -83,6 +91,8 @@ class ModelOut(serializers.ModelSerializer[ModelVersion]):
             "training_run",
             "dataset",
             "notes",
+            "flaw",
+            "flaw_message",
             "created_at",
             "url",
             "page",
@@ -105,6 +115,9 @@ class ModelOut(serializers.ModelSerializer[ModelVersion]):
 
     def get_notes(self, version: ModelVersion) -> str:
         return "" if version.is_foreign else version.notes
+
+    def get_flaw_message(self, version: ModelVersion) -> str:
+        return sentence(flaw_words(version) or "")
 
     def get_url(self, version: ModelVersion) -> str:
         return reverse("api:model", args=[version.pk])

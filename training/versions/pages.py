@@ -25,6 +25,7 @@ from spineplatform.shared.messages import sentence
 from training.access import version_get, version_get_kept, version_kept_by
 from training.evaluations.selectors import evaluations_seen
 from training.models import ModelVersion, VersionStatus
+from training.promotions.flaws import flaw_words
 from training.promotions.selectors import promotions_seen
 from training.selectors import as_seen_by, places_of, versions_seen
 from training.services import version_register
@@ -140,6 +141,9 @@ def _register(request: HttpRequest, given: dict[str, Any]) -> ModelVersion:
         messages.info(request, _("This file was registered before: it is %(version)s.") % {"version": version})
     else:
         messages.success(request, _("The file is %(version)s now, a candidate.") % {"version": version})
+    flaw = flaw_words(version)
+    if flaw is not None:
+        messages.warning(request, sentence(flaw))
     return version
 
 
@@ -147,7 +151,7 @@ def _register(request: HttpRequest, given: dict[str, Any]) -> ModelVersion:
 @login_required
 @require_safe
 def version_page(request: HttpRequest, version_id: str) -> HttpResponse:
-    """Context: ``version``, ``run`` (TrainingRun or None), ``children``, its ``spec`` and the ``sections`` of it,
+    """Context: ``version``, its ``flaw``, ``run`` (TrainingRun or None), ``children``, its ``spec`` and the ``sections`` of it,
     ``evaluations``, ``promotions``, ``others`` to compare with, ``may_manage`` (promote it), ``may_keep`` (write about
     it) with ``dependants`` and ``shares``.
     """
@@ -156,6 +160,7 @@ def version_page(request: HttpRequest, version_id: str) -> HttpResponse:
     kept = may_keep(request.user, version)
     context = {
         "version": version,
+        "flaw": flaw_words(version),
         "run": None if version.is_foreign else version.trained_by,
         "children": family.filter(parent=version) | family.filter(training_run__base=version),
         "spec": spec_shown(version),
