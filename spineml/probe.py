@@ -35,8 +35,8 @@ class Flaw(StrEnum):
 
 
 def probe(spec: ModelSpec, weights: Weights) -> Flaw:
-    """What is wrong with the answer to the drawn CT: nothing, numbers that are none, the same answer for every pixel, or
-    a mask without a pixel after the spec's own postprocessing.
+    """What is wrong with the answer to the drawn CT: nothing, numbers that are none, the same answer for every pixel,
+    or a mask without a pixel after the spec's own postprocessing.
     """
     hu = _slice()
     canvas, placement = spec.preprocess.prepare(hu, (SPACING_MM, SPACING_MM))
@@ -56,7 +56,8 @@ def probe(spec: ModelSpec, weights: Weights) -> Flaw:
 def _slice() -> npt.NDArray[np.int16]:
     """The slice of the drawn CT with the most bone, int16 HU ``(192, 192)``."""
     volume, mask = spine_phantom((8, 192, 192), spacing=(4.0, SPACING_MM, SPACING_MM))
-    return volume.hu[int(mask.labels.sum(axis=(1, 2)).argmax())]
+    hu: npt.NDArray[np.int16] = volume.hu[int(mask.labels.sum(axis=(1, 2)).argmax())]
+    return hu
 
 
 def _middle(shape: tuple[int, ...], side: int) -> tuple[slice, slice]:
@@ -129,17 +130,17 @@ class _Network:
     def _convolution(self, x: Values, name: str, stride: int) -> Values:
         x = _convolved(x, self._weights[f"{name}_conv/kernel"], stride)
         if self._architecture.normalisation == "none":
-            return np.maximum(x + self._weights[f"{name}_conv/bias"], 0)
+            return _relu(x + self._weights[f"{name}_conv/bias"])
         gamma, beta, mean, variance = (
             self._weights[f"{name}_norm/{one}"] for one in ("gamma", "beta", "moving_mean", "moving_variance")
         )
-        return np.maximum((x - mean) * (gamma / np.sqrt(variance + NORM_EPSILON)) + beta, 0)
+        return _relu((x - mean) * (gamma / np.sqrt(variance + NORM_EPSILON)) + beta)
 
     def _up(self, x: Values, name: str) -> Values:
         kernel, bias = self._weights[f"{name}/kernel"], self._weights[f"{name}/bias"]
         if self._architecture.upsampling == "nearest":
             doubled = x.repeat(2, axis=0).repeat(2, axis=1)
-            return np.maximum(_convolved(doubled, kernel, 1) + bias, 0)
+            return _relu(_convolved(doubled, kernel, 1) + bias)
         height, width, _ = x.shape
         found = np.empty((2 * height, 2 * width, kernel.shape[2]), np.float32)
         for row in range(2):
@@ -163,9 +164,14 @@ def _convolved(x: Values, kernel: Values, stride: int) -> Values:
     return found
 
 
+def _relu(x: Values) -> Values:
+    return np.maximum(x, np.float32(0))
+
+
 def _pooled(x: Values) -> Values:
     height, width, channels = x.shape
-    return x.reshape(height // 2, 2, width // 2, 2, channels).max(axis=(1, 3))
+    found: Values = x.reshape(height // 2, 2, width // 2, 2, channels).max(axis=(1, 3))
+    return found
 
 
 def _enlarged(values: Values, times: int) -> Values:

@@ -52,7 +52,8 @@ def mask(arguments: Mapping[str, Any], _reply: Reply) -> dict[str, Any]:
 
 
 def model(arguments: Mapping[str, Any], _reply: Reply) -> dict[str, Any]:
-    """Judge a model file, its answer to a drawn CT included; one that Keras 2 wrote is made into ``model.h5`` of this platform.
+    """Judge a model file, its answer to a drawn CT included; one that Keras 2 wrote is made into ``model.h5`` of this
+    platform.
 
     Args:
         arguments: ``path``, and ``preprocess`` (None, or how the images of a foreign model were prepared).

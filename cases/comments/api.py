@@ -78,12 +78,16 @@ class PeopleView(APIView):
 
 class NoticeOut(serializers.ModelSerializer[Notice]):
     actor = serializers.CharField(source="actor.display_name", default="")
-    case = serializers.UUIDField(source="case_id", allow_null=True, help_text="Null where it is about a project.")
-    case_title = serializers.CharField(
-        source="case.title", read_only=True, default="", help_text="Empty where it is about a project."
+    case = serializers.UUIDField(
+        source="case_id", allow_null=True, help_text="Null where it is about a project or a model."
     )
-    project = serializers.UUIDField(source="project_id", allow_null=True, help_text="Null where it is about a case.")
-    title = serializers.CharField(help_text="The case or the project that it is about.")
+    case_title = serializers.CharField(
+        source="case.title", read_only=True, default="", help_text="Empty where it is about something else."
+    )
+    project = serializers.UUIDField(
+        source="project_id", allow_null=True, help_text="Null where it is about a case or a model."
+    )
+    title = serializers.CharField(help_text="The case, the project or the model that it is about.")
     number = serializers.IntegerField(allow_null=True, help_text="How many series of the project to read or settle.")
     address = serializers.CharField(help_text="The page it is about.")
 

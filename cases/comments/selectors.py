@@ -53,9 +53,9 @@ def people_to_mention(series: Series, user: Any, words: str = "") -> QuerySet[Us
 
 
 def notices_of(user: Any) -> NoticeQuerySet:
-    """The person's notices about cases and projects that they may still see, newest first."""
+    """The person's notices about cases, projects and models that they may still see, newest first."""
     homes = list(institutions_with(user, Capability.VIEW_CASES))
-    seen = Q(case__institution__in=homes) | Q(project__institution__in=homes)
+    seen = Q(case__institution__in=homes) | Q(project__institution__in=homes) | Q(institution__in=homes)
     return Notice.objects.told_to(user).filter(seen).select_related("case", "project", "actor")
 
 

@@ -72,12 +72,23 @@ class NoticeKind(models.TextChoices):
     TO_READ = "to-read", _("Series to read")
     TO_SETTLE = "to-settle", _("Ready to settle")
     ALL_SETTLED = "all-settled", _("All series are settled")
+    MODEL_PROMOTED = "model-promoted", _("Promoted past the gate")
+    MODEL_DEFAULT = "model-default", _("New default of the platform")
+    MODEL_SHARED = "model-shared", _("Model shared with us")
+    MODEL_UNSHARED = "model-unshared", _("Model no longer shared")
 
 
 # What each kind is about: whatever is not named here is empty.
 ABOUT_SERIES = (NoticeKind.MENTION, NoticeKind.SENT_BACK)
 ABOUT_CASE = (*ABOUT_SERIES, NoticeKind.ASSIGNMENT)
 ABOUT_PROJECT = (NoticeKind.TO_READ, NoticeKind.TO_SETTLE, NoticeKind.ALL_SETTLED)
+# Of a model version, which this app does not know: it is told by an institution, a name and an address.
+ABOUT_MODEL = (
+    NoticeKind.MODEL_PROMOTED,
+    NoticeKind.MODEL_DEFAULT,
+    NoticeKind.MODEL_SHARED,
+    NoticeKind.MODEL_UNSHARED,
+)
 WITH_NUMBER = (NoticeKind.TO_READ, NoticeKind.TO_SETTLE)
 PART_TOLD = {NoticeKind.TO_READ: ProjectRole.READER, NoticeKind.TO_SETTLE: ProjectRole.ADJUDICATOR}
 
@@ -105,7 +116,8 @@ def _only_of(kinds: Iterable[NoticeKind], field: str) -> Q:
 
 
 class Notice(models.Model):
-    """One thing that one person is told: of a case, or of a reading project.
+    """One thing that one person is told: of a case, of a reading project, or of a model of an institution, which
+    ``subject`` names and ``link`` leads to.
 
     ``text`` is what the other one wrote, ``number`` how many series of the project there are to read or to settle.
     A newer notice of a project takes the place of one that was not read yet.
@@ -117,6 +129,9 @@ class Notice(models.Model):
     case = models.ForeignKey("cases.Case", null=True, on_delete=models.CASCADE, related_name="+")
     series = models.ForeignKey("cases.Series", null=True, on_delete=models.CASCADE, related_name="+")
     project = models.ForeignKey("cases.ReadingProject", null=True, on_delete=models.CASCADE, related_name="+")
+    institution = models.ForeignKey("accounts.Institution", null=True, on_delete=models.CASCADE, related_name="+")
+    subject = models.CharField(max_length=200, blank=True)
+    link = models.CharField(max_length=200, blank=True)
     number = models.PositiveIntegerField(null=True)
     z = models.PositiveIntegerField(null=True)
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -138,8 +153,12 @@ class Notice(models.Model):
             models.CheckConstraint(condition=_only_of(ABOUT_SERIES, "series"), name="cases_notice_of_series"),
             models.CheckConstraint(condition=_only_of(ABOUT_PROJECT, "project"), name="cases_notice_of_project"),
             models.CheckConstraint(condition=_only_of(WITH_NUMBER, "number"), name="cases_notice_with_number"),
+            models.CheckConstraint(condition=_only_of(ABOUT_MODEL, "institution"), name="cases_notice_of_model"),
             models.CheckConstraint(
-                condition=Q(series__isnull=False) | Q(z__isnull=True, text=""), name="cases_notice_words_of_series"
+                condition=Q(series__isnull=False)
+                | Q(z__isnull=True, text="")
+                | Q(z__isnull=True, institution__isnull=False),
+                name="cases_notice_words_of_series",
             ),
             models.CheckConstraint(condition=~Q(number=0), name="cases_notice_of_some_series"),
             models.UniqueConstraint(
@@ -154,7 +173,9 @@ class Notice(models.Model):
 
     @property
     def title(self) -> str:
-        """The case or the project that it is about."""
+        """The case, the project or the model that it is about."""
+        if self.subject:
+            return self.subject
         return str(self.project if self.case is None else self.case)
 
     @property
@@ -166,6 +187,8 @@ class Notice(models.Model):
 
     @property
     def address(self) -> str:
+        if self.link:
+            return self.link
         if self.series_id is not None:
             return read_address(self.series_id, self.z)
         if self.case_id is not None:

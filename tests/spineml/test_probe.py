@@ -57,7 +57,9 @@ def test_weights_that_overflow_are_told_from_empty_masks(shipped: tuple[ModelSpe
     "architecture",
     [
         Architecture(base_filters=4, depth=2),
-        Architecture(base_filters=4, depth=2, stem_stride=1, normalisation="none", upsampling="nearest", head_filters=2),
+        Architecture(
+            base_filters=4, depth=2, stem_stride=1, normalisation="none", upsampling="nearest", head_filters=2
+        ),
         Architecture(base_filters=2, depth=3, convolutions=1, normalisation="none"),
     ],
 )

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from accounts.access import Capability, require
 from accounts.models import Institution
+from cases.models import NoticeKind
 from spineml.gate import GateResult, Refusal
 from spineml.message import Message, message, sentences
 from spineplatform.shared.errors import Conflict, UserError
@@ -15,6 +16,7 @@ from training.access import platform_required
 from training.models import SPINE_CT, Dataset, ModelVersion, Promotion, PromotionKind
 from training.promotions.flaws import check_marks_something, flaw_find
 from training.promotions.selectors import GateView, gate_view, is_offered, rollback_target
+from training.promotions.telling import following_default, model_admins_tell
 from training.selectors import version_active_or_none
 from training.services import VersionRetired, version_activate, versions_lock
 
@@ -68,7 +70,7 @@ def version_promote(
     """Make ``version`` the one that segments at ``institution``, if the gate lets it pass or ``reason`` overrides it.
 
     Free of the gate are the first version and one that was active there before (a roll-back). None: it is active
-    already. Nothing changes at other institutions.
+    already. Nothing changes at other institutions. An override is told to the model admins of the institution.
 
     Raises:
         GateRefused, NoTestPatients, EvaluationMissing: with the figures, and without a reason to override.
@@ -86,7 +88,7 @@ def version_promote(
         _check_usable(version, institution, was_active=view.was_active)
         if not view.passed and not reason:
             raise refusal_of(view)
-        return version_activate(
+        promotion = version_activate(
             version=version,
             institution=institution,
             actor=actor,
@@ -94,6 +96,9 @@ def version_promote(
             gate=None if view.is_free else view.as_json(),
             reason=reason,
         )
+        if promotion is not None and promotion.kind == PromotionKind.OVERRIDE:
+            model_admins_tell(NoticeKind.MODEL_PROMOTED, version, [institution], actor=actor, text=reason)
+        return promotion
 
 
 def _check_usable(version: ModelVersion, institution: Institution | None, *, was_active: bool) -> None:
@@ -149,8 +154,14 @@ def default_choose(*, version: ModelVersion, actor: Any, reason: str) -> Promoti
         version.refresh_from_db()
         _check_usable(version, None, was_active=False)
         active = version_active_or_none(None, version.task)
+        if active == version:
+            return None
         kind = PromotionKind.OVERRIDE if active else PromotionKind.FIRST
-        return version_activate(version=version, institution=None, actor=actor, kind=kind, reason=reason.strip())
+        reason = reason.strip()
+        promotion = version_activate(version=version, institution=None, actor=actor, kind=kind, reason=reason)
+        following = following_default(version.task)
+        model_admins_tell(NoticeKind.MODEL_DEFAULT, version, following, actor=actor, text=reason)
+        return promotion
 
 
 def _kind(view: GateView) -> PromotionKind:

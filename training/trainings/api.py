@@ -21,11 +21,11 @@ from spineplatform.shared import storage
 from spineplatform.shared.api import FileView, ListView, RunOut, SentenceField, checked
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
-from training.access import dataset_get, training_get, version_get
+from training.access import dataset_get, training_get
 from training.evaluations.services import DatasetNotFrozen
 from training.models import Dataset, ModelVersion, TrainingRun, TrainingSample
 from training.trainings.selectors import settings_explained, settings_for, trainings_seen
-from training.trainings.services import training_cancel, training_keep, training_start
+from training.trainings.services import base_get, training_cancel, training_keep, training_start
 
 
 class EpochOut(serializers.Serializer[Any]):
@@ -140,8 +140,7 @@ def _chosen(request: Request, given: dict[str, Any]) -> tuple[Dataset, ModelVers
     dataset = dataset_get(request.user, given["dataset"], Capability.MANAGE_MODELS)
     if not dataset.is_frozen:
         raise DatasetNotFrozen
-    base = given.get("base")
-    return dataset, version_get(request.user, base, Capability.MANAGE_MODELS) if base else None
+    return dataset, base_get(request.user, given.get("base"))
 
 
 class TrainingDefaultsView(APIView):

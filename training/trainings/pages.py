@@ -18,7 +18,7 @@ from spineml.training_settings import TrainingSettings
 from spineplatform.shared.errors import UserError
 from spineplatform.shared.http import run_action
 from spineplatform.shared.messages import sentence
-from training.access import dataset_get, training_get, version_get
+from training.access import dataset_get, training_get
 from training.models import Dataset, ModelVersion, TrainingRun
 from training.selectors import as_seen_by
 from training.trainings.api import sample_response
@@ -30,7 +30,7 @@ from training.trainings.selectors import (
     settings_for,
     trainings_seen,
 )
-from training.trainings.services import training_cancel, training_keep, training_start
+from training.trainings.services import base_get, training_cancel, training_keep, training_start
 
 PER_PAGE = 25
 # Shown at once; the others lie behind “More settings”.
@@ -88,7 +88,7 @@ def _chosen(request: HttpRequest, given: Any, datasets: list[Dataset]) -> tuple[
     dataset = dataset_get(request.user, wanted, Capability.MANAGE_MODELS) if wanted else next(iter(datasets), None)
     if dataset is not None and not dataset.is_frozen:
         dataset = None
-    return dataset, version_get(request.user, base, Capability.MANAGE_MODELS) if base else None
+    return dataset, base_get(request.user, base)
 
 
 def _given(setting: Setting, request: HttpRequest) -> Any:

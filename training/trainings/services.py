@@ -14,7 +14,7 @@ from spineml.training_settings import SettingRejected, TrainingSettings
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, UserError
 from spineplatform.shared.runs import run_cancel, run_enqueue, run_retry
-from training.access import datasets_manage
+from training.access import datasets_manage, version_get
 from training.evaluations.services import DatasetNotFrozen
 from training.models import Dataset, ModelVersion, Split, TrainingRun
 
@@ -103,6 +103,21 @@ def training_start(
     except IntegrityError as error:
         raise _as_refusal(error) from error
     return run
+
+
+def base_get(user: Any, version_id: Any) -> ModelVersion | None:
+    """The version that a training is to start from, or None when none is named.
+
+    Raises:
+        NotFound, Forbidden: it is not the user's.
+        BaseNotOwn: it is shared with the user's institution, which is no base.
+    """
+    if not version_id:
+        return None
+    base = version_get(user, version_id, Capability.MANAGE_MODELS)
+    if base.is_foreign:
+        raise BaseNotOwn
+    return base
 
 
 def _place(actor: Any, dataset: Dataset, base: ModelVersion | None) -> Institution:

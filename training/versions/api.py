@@ -66,8 +66,8 @@ class ModelOut(serializers.ModelSerializer[ModelVersion]):
     notes = serializers.SerializerMethodField()
     flaw = serializers.CharField(
         allow_null=True,
-        help_text="What is wrong with its output, found when it was registered: not-finite, constant or empty; empty text "
-        "for nothing, null for a version from before this was looked for. Such a version cannot be made active.",
+        help_text="What is wrong with its output, found when it was registered: not-finite, constant or empty; empty "
+        "text for nothing, null where it was not looked for. Such a version cannot be made active.",
     )
     flaw_message = serializers.SerializerMethodField()
     url = serializers.SerializerMethodField()

@@ -151,9 +151,9 @@ def _register(request: HttpRequest, given: dict[str, Any]) -> ModelVersion:
 @login_required
 @require_safe
 def version_page(request: HttpRequest, version_id: str) -> HttpResponse:
-    """Context: ``version``, its ``flaw``, ``run`` (TrainingRun or None), ``children``, its ``spec`` and the ``sections`` of it,
-    ``evaluations``, ``promotions``, ``others`` to compare with, ``may_manage`` (promote it), ``may_keep`` (write about
-    it) with ``dependants`` and ``shares``.
+    """Context: ``version``, its ``flaw``, ``run`` (TrainingRun or None), ``children``, its ``spec`` and ``sections`` of
+    it, ``evaluations``, ``promotions``, ``others`` to compare with, ``may_manage`` (promote it), ``may_keep`` (write
+    about it) with ``dependants`` and ``shares``.
     """
     version = version_get(request.user, version_id)
     family = versions_seen(request.user).filter(task=version.task).defer("spec", "parent__spec")

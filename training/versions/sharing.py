@@ -9,10 +9,12 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import Institution
+from cases.models import NoticeKind
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, NotFound, UserError
 from training.access import version_kept_by
 from training.models import ActiveVersion, ModelVersion, VersionShare
+from training.promotions.telling import model_admins_tell
 from training.services import VersionRetired, versions_lock
 
 
@@ -58,11 +60,13 @@ def version_share(*, version: ModelVersion, name: str, actor: Any) -> VersionSha
         )
         if created:
             _record(actor, "shared", share)
+            model_admins_tell(NoticeKind.MODEL_SHARED, version, [institution], actor=actor)
     return share
 
 
 def version_unshare(*, version: ModelVersion, institution_id: uuid.UUID, actor: Any) -> None:
-    """Take the offer back. Where the version is active it goes on segmenting until another one is chosen there.
+    """Take the offer back. Where the version is active it goes on segmenting until another one is chosen there, and the
+    model admins there are told.
 
     Raises:
         Forbidden: ``actor`` does not manage models at the institution that made it.
@@ -76,6 +80,8 @@ def version_unshare(*, version: ModelVersion, institution_id: uuid.UUID, actor: 
             raise NotFound
         _record(actor, "unshared", share)
         share.delete()
+        if ActiveVersion.objects.filter(version=version, institution=share.institution).exists():
+            model_admins_tell(NoticeKind.MODEL_UNSHARED, version, [share.institution], actor=actor)
 
 
 def _record(actor: Any, deed: str, share: VersionShare) -> None:
