@@ -41,7 +41,7 @@ def files(seed: int, kind: str = "") -> Iterator[tuple[str, bytes]]:
     while good:
         name, content = rng.choice(good)
         if content.startswith(b"\x1f\x8b") and rng.random() < 0.7:
-            yield name, gzip.compress(mutated(rng, gzip.decompress(content)), 1)
+            yield name, gzip.compress(mutated(rng, gzip.decompress(content)), 1, mtime=0)
         else:
             yield name, mutated(rng, content)
 
@@ -51,7 +51,9 @@ def _phantoms() -> Iterator[tuple[str, bytes]]:
     with TemporaryDirectory() as folder:
         root = Path(folder)
         paths = write_dicom_series(volume, root / "dicom")[:2]
-        paths += [write_nifti(volume, root / name) for name in ("ct.nii", "ct.nii.gz")]
+        paths.append(write_nifti(volume, root / "ct.nii"))
+        paths.append(root / "ct.nii.gz")
+        paths[-1].write_bytes(gzip.compress(paths[-2].read_bytes(), mtime=0))
         for name, values in (("ct", volume.hu), ("mask", mask.labels)):
             image = SimpleITK.GetImageFromArray(values)
             image.SetSpacing(volume.geometry.spacing[::-1])
@@ -86,7 +88,8 @@ def _zip(members: dict[str, bytes]) -> bytes:
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
-            archive.writestr(name, content)
+            info = zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0))
+            archive.writestr(info, content, zipfile.ZIP_DEFLATED)
     return sink.getvalue()
 
 
