@@ -79,14 +79,23 @@ class PresenceConsumer(LiveConsumer):
         return case_group(self.named["case_id"])
 
     async def see(self, *, within: float = SOON) -> dict[str, Any] | None:
-        page = AtCase(uuid.UUID(str(self.named["case_id"])), self.user.pk, self._presence)
-        seen: dict[str, Any] | None = await self.join(AT_CASES, page, within=within)
+        seen: dict[str, Any] | None = await self.join(AT_CASES, self._page(), within=within)
         return seen
+
+    def _page(self) -> AtCase:
+        return AtCase(uuid.UUID(str(self.named["case_id"])), self.user.pk, self._presence)
 
     async def comment_made(self, event: dict[str, Any]) -> None:
         """Nothing at all is sent where a blind reading hides it: not even that somebody said something."""
-        if await self.join(COMMENTS_HEARD, (uuid.UUID(event["comment"]), self.user.pk)):
-            await self._tell()
+        comment = uuid.UUID(event["comment"]), self.user.pk
+
+        async def see() -> dict[str, Any] | None:
+            answers = await self.through_the_door(
+                lambda: asyncio.gather(COMMENTS_HEARD.ask(comment), AT_CASES.ask(self._page()))
+            )
+            return None if answers is None else answers[1] if answers[0] else {}
+
+        await self._tell(see)
 
     async def mask_made(self, event: dict[str, Any]) -> None:
         told = await self.ask(self._mask, event["mask"])

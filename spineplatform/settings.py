@@ -68,6 +68,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "spineplatform.shared.http.WholePageMiddleware",
     "spineplatform.shared.http.UserErrorMiddleware",
+    "spineplatform.shared.limits.LimitMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "spineplatform.urls"
@@ -225,6 +226,20 @@ BODY_IDLE_SECONDS = env.float("SPINE_BODY_IDLE_SECONDS", default=30)
 BODY_LEAST_RATE = env.int("SPINE_BODY_LEAST_RATE", default=16 * 1024)  # bytes a second
 INCOMING_PER_PERSON = env.int("SPINE_INCOMING_PER_PERSON", default=2 * UPLOAD_MAX_BYTES + 64 * 1024**2)
 INCOMING_PER_INSTITUTION = env.int("SPINE_INCOMING_PER_INSTITUTION", default=8 * UPLOAD_MAX_BYTES)
+# Tries, and seconds in which they are counted: spineplatform.shared.limits.
+LIMITS = {
+    name: (int(text.partition("/")[0]), float(text.partition("/")[2]))
+    for name, text in {
+        "log-in": env("SPINE_LIMIT_LOG_IN", default="120/60"),
+        "log-in-name": env("SPINE_LIMIT_LOG_IN_NAME", default="30/300"),
+        "token": env("SPINE_LIMIT_TOKEN", default="20/60"),
+        "reset": env("SPINE_LIMIT_RESET", default="30/3600"),
+        "reset-mail": env("SPINE_LIMIT_RESET_MAIL", default="5/3600"),
+        "password": env("SPINE_LIMIT_PASSWORD", default="20/900"),
+        "upload": env("SPINE_LIMIT_UPLOAD", default="240/60"),
+        "upload-address": env("SPINE_LIMIT_UPLOAD_ADDRESS", default="960/60"),
+    }.items()
+}
 KEEP_FREE_BYTES = env.int("SPINE_KEEP_FREE_BYTES", default=1024**3)
 
 # --- readers: child processes that read what people sent (docs/adr/0013) ----------------------------------------------
@@ -304,7 +319,6 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["spineplatform.shared.incoming.StrictJSONParser"],
     "DEFAULT_METADATA_CLASS": "spineplatform.shared.incoming.PlainMetadata",
     "EXCEPTION_HANDLER": "spineplatform.shared.api.problem_handler",
-    "DEFAULT_THROTTLE_RATES": {"login": "20/min"},
     # Never believe X-Forwarded-For itself: the web server behind a trusted proxy sets the client's address.
     "NUM_PROXIES": 0,
 }

@@ -60,6 +60,10 @@ AIMS = (
     Aim("worklist_middle_growth", "a page half way down, 100,000 cases against 1,000, times", most=2),
     Aim("worklist_version_ms", "whether an open list is out of date, 100,000 cases, ms", most=5),
     Aim("worklist_queue_ms", "the next of 5,000 series that wait, with their number, ms", most=300),
+    Aim("load_requests_wrong", "of 400 requests at once, neither 200 nor 503 with Retry-After", most=0),
+    Aim("load_connections", "connections to PostgreSQL meanwhile", most=20),
+    Aim("load_comment_within_1s", "1,000 WebSockets: share of 100 watchers told of a comment within 1 s", least=0.99),
+    Aim("load_comment_p99_s", "the same, 99th percentile, s", most=1),
     Aim(
         "viewer_first_slice_300_s", "reading room: first slice of 300 of 512x512 on the screen after opening, s", most=1
     ),

@@ -79,6 +79,7 @@ class TooMany(UserError):
 
     status = 429
     code = "throttled"
+    retry_after = 60  # seconds
 
 
 UNEXPECTED = message(

@@ -177,17 +177,17 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channel
             log.info("live_not_read group=%s error=%s", self.group(), type(error).__name__)
             return False
 
-    async def _tell(self, *, within: float = SOON) -> bool:
-        """Look and send what there is to see; True once nothing more can come."""
+    async def _tell(self, see: Callable[..., Awaitable[dict[str, Any] | None]] | None = None, **how: Any) -> bool:
+        """Look and send what there is to see, if there is anything; True once nothing more can come."""
         try:
-            seen = await self.see(within=within)
+            seen = await (see or self.see)(**how)
         except Exception as error:  # noqa: BLE001 - the database may be restarting: the next round sees it
             log.info("live_not_read group=%s error=%s", self.group(), type(error).__name__)
             return False
         if seen is None:
             await self.close(code=OPEN_AGAIN)
             return True
-        return await self._show(seen)
+        return await self._show(seen) if seen else False
 
     async def _show(self, seen: dict[str, Any]) -> bool:
         """Send ``seen``; True once nothing more can come."""
@@ -206,18 +206,19 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # channel
         """
         key = type(self), self.group(), self.user.pk, language_of(self.scope)
         look = self._in_language(self.look)
-        seen: dict[str, Any] | None = await self._through_the_door(lambda: LOOKS.ask(key, look), within)
+        seen: dict[str, Any] | None = await self.through_the_door(lambda: LOOKS.ask(key, look), within)
         return seen
 
     async def join(self, gathering: Gathering[Any, Any], question: Any, *, within: float = SOON) -> Any:
         """The answer to ``question`` by one look for all who ask; None as in `ask`."""
-        return await self._through_the_door(lambda: gathering.ask(question, within=within), within)
+        return await self.through_the_door(lambda: gathering.ask(question, within=within), within)
 
     async def ask(self, question: Any, *args: Any) -> Any:
         """What ``question`` answers in a thread; None where it raises a UserError or the person has logged out."""
-        return await self._through_the_door(lambda: self.in_thread(question, *args))
+        return await self.through_the_door(lambda: self.in_thread(question, *args))
 
-    async def _through_the_door(self, answer: Callable[[], Awaitable[Any]], within: float = SOON) -> Any:
+    async def through_the_door(self, answer: Callable[[], Awaitable[Any]], within: float = SOON) -> Any:
+        """The answer, if the session is still open; None without, or where it is a UserError."""
         try:
             return await answer() if await self.is_signed_in(within) else None
         except UserError:

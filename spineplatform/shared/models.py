@@ -1,4 +1,4 @@
-"""The audit trail: who did what to which object, and when. Rows are added and never changed."""
+"""The audit trail: who did what to which object, and when. Rows are added and never changed. And counts of tries."""
 
 from __future__ import annotations
 
@@ -45,3 +45,17 @@ class AuditEvent(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         raise TypeError("Audit events are never deleted.")
+
+
+class Attempt(models.Model):
+    """How often something was tried since ``begun``; ``key`` tells of whom only to whoever asks (shared.limits)."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    begun = models.DateTimeField()
+    number = models.PositiveIntegerField()
+
+    class Meta:
+        indexes = [models.Index(fields=["begun"], name="shared_attempt_begun")]
+
+    def __str__(self) -> str:
+        return f"{self.number} since {self.begun:%Y-%m-%d %H:%M}"

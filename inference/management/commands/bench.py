@@ -17,7 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from inference.bench import peer, platform, viewer, worklist
+from inference.bench import load, peer, platform, viewer, worklist
 from inference.bench.report import peer_table, table
 from spineplatform.keeping import PROJECT
 from spineplatform.processes import Processes, migrate, running_services
@@ -41,9 +41,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--long", action="store_true", help="also a 1,000-slice volume (two minutes more)")
-        parser.add_argument("--only", choices=["network", "training", "reading", "platform", "worklist", "viewer"])
+        parts = ["network", "training", "reading", "platform", "worklist", "load", "viewer"]
+        parser.add_argument("--only", choices=parts)
         parser.add_argument(
-            "--step", choices=["prepare", "prepare-viewer", "measure", "worklist"], help="used by the command itself"
+            "--step",
+            choices=["prepare", "prepare-viewer", "prepare-load", "measure", "worklist", "load"],
+            help="used by the command itself",
         )
         parser.add_argument("--given", type=Path, help="used by the command itself")
 
@@ -66,6 +69,9 @@ class Command(BaseCommand):
         if only in {None, "worklist"}:
             with state_folder() as folder:
                 figures |= self._worklist(folder)
+        if only in {None, "load"}:
+            with state_folder() as folder:
+                figures |= self._load(folder)
         if only in {None, "viewer"}:
             with state_folder() as folder:
                 figures |= self._viewer(folder)
@@ -130,6 +136,17 @@ class Command(BaseCommand):
             self.say("The work list of 100,000 cases against one of 1,000 (two minutes)")
             return self._child("worklist", {}, environment)
 
+    def _load(self, state: Path) -> dict[str, Any]:
+        with running_services(state, self.say) as addresses:
+            environment = {**addresses, "SPINE_STATE_DIR": str(state)}
+            migrate(environment, self.say)
+            given = self._child("prepare-load", {}, environment)
+            with Processes(state, environment=environment, say=self.say) as processes:
+                address = processes.start_web()
+                processes.wait_until_ready()
+                self.say("400 requests at once, and 1,000 WebSockets (a minute)")
+                return self._child("load", {"address": address, "given": given}, environment)
+
     def _viewer(self, state: Path) -> dict[str, Any]:
         with running_services(state, self.say) as addresses:
             environment = {**addresses, "SPINE_STATE_DIR": str(state)}
@@ -188,6 +205,10 @@ class Command(BaseCommand):
             answer: dict[str, Any] = {"password": platform.prepare()}
         elif step == "prepare-viewer":
             answer = {"password": platform.prepare(), "series": viewer.prepare()}
+        elif step == "prepare-load":
+            answer = load.prepare()
+        elif step == "load":
+            answer = load.measure(**given)
         elif step == "worklist":
             answer = worklist.measure()
         else:
