@@ -15,7 +15,7 @@ from rest_framework import exceptions, serializers, status
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import BaseThrottle, ScopedRateThrottle
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from accounts.access import (
@@ -39,6 +39,7 @@ from accounts.services import (
 from spineplatform.shared.api import ListView, NewestFirstPagination, checked
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.incoming import TokenAuthentication
+from spineplatform.shared.limits import TokenThrottle, name_at_address, seconds_to_wait
 
 
 def person(request: Request) -> User:
@@ -71,13 +72,12 @@ class TokenView(APIView):
     """Log in for programs."""
 
     authentication_classes = (TokenAuthentication,)
-    throttle_scope = "login"
 
     def get_permissions(self) -> list[BasePermission]:
         return [AllowAny()] if self.request.method == "POST" else [IsAuthenticated()]
 
     def get_throttles(self) -> list[BaseThrottle]:
-        return [ScopedRateThrottle()] if self.request.method == "POST" else []
+        return [TokenThrottle()] if self.request.method == "POST" else []
 
     @extend_schema(
         operation_id="token_create",
@@ -90,7 +90,10 @@ class TokenView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Exchange a user name and a password for a token."""
-        user = _log_in(request, **checked(LoginIn, request.data))
+        given = checked(LoginIn, request.data)
+        if seconds := seconds_to_wait("log-in-name", name_at_address(request, given["username"])):
+            raise exceptions.Throttled(seconds)
+        user = _log_in(request, **given)
         return Response(TokenOut(token_create(user=user)).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(operation_id="token_revoke", request=None, responses={204: None})

@@ -1,5 +1,5 @@
-"""Odd requests to every operation of the REST API, made from its OpenAPI document: no failure of ours, and no answer that
-the document does not promise. `scripts/api_fuzz.py` does it for minutes, a test for a fixed number.
+"""Odd requests to every operation of the REST API, made from its OpenAPI document: no failure of ours, and no answer
+that the document does not promise. `scripts/api_fuzz.py` does it for minutes, a test for a fixed number.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
 from accounts.models import Role
+from cases.models import Verdict
+from tests import factories
 from tests.permissions import world as worlds
 
 CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
@@ -41,11 +43,15 @@ def known() -> Known:
     """Make the world of the permission tests in the current database."""
     world = worlds.make()
     things: dict[str, list[str]] = {}
+    del world.things["unused_set"]  # whose file does not exist
     for name, thing in world.things.items():
         if hasattr(thing, "pk"):
             for parameter in PARAMETERS.get(type(thing).__name__, ()):
                 things.setdefault(parameter, []).append(str(thing.pk))
             things.setdefault("run_id", []).append(str(thing.pk)) if "run" in name or "training" in name else None
+    for status in Verdict:
+        factories.verdict(world.upload, name=f"{status}.dcm", status=status, series=world.series)
+    factories.verdict(world.upload, name="none.dcm")
     things["user_id"] = [str(world.second_reader.pk)]
     things["kind"] = ["import", "inference", "comparison", "agreement", "report", "dataset", "evaluation", "training"]
     tokens = {role: AuthToken.objects.create(user=world.people[role])[1] for role in ROLES}
@@ -138,4 +144,3 @@ def _send(case: Any, token: str, outcome: Outcome, name: str) -> None:
         for one in each:
             words = f"{response.status_code} {case.as_curl_command()[:600]}\n{str(one)[:1200]}\n{response.text[:400]}"
             outcome.problems.setdefault(f"{type(one).__name__}: {name} {response.status_code}", words)
-

@@ -6,7 +6,6 @@ from typing import Any, cast
 
 from django.db.models import QuerySet
 from django.urls import reverse
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -237,6 +236,12 @@ class FinishedOut(serializers.ModelSerializer[Reading]):
         fields = ["reader", "mask", "finished_at"]
 
 
+class DecisionOut(serializers.Serializer[Any]):
+    mask = serializers.UUIDField()
+    kind = serializers.ChoiceField(choices=DecisionKind.choices)
+    note = serializers.CharField()
+
+
 class ItemDetailOut(serializers.Serializer[ItemSeen]):
     """``blind``: others' readings are hidden from you until all have finished. ``figures`` are null until then."""
 
@@ -258,7 +263,7 @@ class ItemDetailOut(serializers.Serializer[ItemSeen]):
     def get_proposals(self, seen: ItemSeen) -> list[str]:
         return [str(mask.pk) for mask in seen.proposals]
 
-    @extend_schema_field(OpenApiTypes.OBJECT)
+    @extend_schema_field(DecisionOut(allow_null=True))
     def get_decision(self, seen: ItemSeen) -> dict[str, Any] | None:
         decision = getattr(seen.item, "decision", None)
         if decision is None:

@@ -36,7 +36,7 @@ def prepare() -> dict[str, Any]:
     password = password_generate()
     first = user_create(institution=home, person=NewPerson("load-0", password), roles=[Role.CLINICIAN])
     people = [first, *User.objects.bulk_create(_like(first, number) for number in range(1, SOCKETS))]
-    membership = first.memberships.get()  # type: ignore[attr-defined]
+    membership = first.memberships.get()
     kind = type(membership)
     kind.objects.bulk_create(kind(user=one, institution=home, role=membership.role) for one in people[1:])
     patient = Patient.objects.create(institution=home, pseudonym="P1")
@@ -166,7 +166,7 @@ async def _open(gate: asyncio.Semaphore, address: str, path: str, session: str) 
     async with gate:
         url = address.replace("http", "ws", 1) + path
         headers = {"Cookie": f"sessionid={session}", "Origin": address}
-        options = {"open_timeout": PATIENCE_SECONDS, "compression": None}
+        options: dict[str, Any] = {"open_timeout": PATIENCE_SECONDS, "compression": None}
         socket = await websockets.connect(url, additional_headers=headers, **options)
     return Page(socket)
 

@@ -53,7 +53,7 @@ def error_answer(request: HttpRequest, error: UserError | SpineError) -> HttpRes
     if is_bare or request.path.startswith(API_PREFIX):
         return bare_answer(request.path, error)
     context = {"status": status, "code": code, "message": message}
-    return HttpResponse(render_to_string("error.html", context, request), status=status)
+    return after_a_while(HttpResponse(render_to_string("error.html", context, request), status=status), error)
 
 
 def bare_answer(path: str, error: UserError | SpineError, *, wants_page: bool = True) -> HttpResponse:
@@ -65,6 +65,11 @@ def bare_answer(path: str, error: UserError | SpineError, *, wants_page: bool = 
         response = HttpResponse(
             render_to_string("unavailable.html", {"status": status, "message": message}), status=status
         )
+    return after_a_while(response, error)
+
+
+def after_a_while(response: HttpResponse, error: object) -> HttpResponse:
+    """Say when to try again, where that is known."""
     if after := retry_after(error):
         response["Retry-After"] = after
     return response

@@ -20,6 +20,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView, exception_handler, set_rollback
 
 from spineml.message import Message, message, shortened, verbatim
@@ -35,6 +36,7 @@ from spineplatform.shared.answers import (
 )
 from spineplatform.shared.errors import UNEXPECTED, NotFound, TooLarge, UserError, describe
 from spineplatform.shared.failures import as_user_error, retry_after
+from spineplatform.shared.limits import UploadThrottle
 from spineplatform.shared.messages import sentence
 
 
@@ -92,6 +94,9 @@ class ReceivingView(ListView):
     def body_limit(cls) -> int:
         """What a request may have; taken from people who are logged in only (spineplatform.bodies)."""
         return cls.max_bytes() + FORM_BYTES
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        return [UploadThrottle()] if self.request.method == "POST" else []
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Before authentication, whose CSRF check reads the body."""

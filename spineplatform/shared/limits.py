@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+import secrets
 from collections.abc import Callable
-from datetime import timedelta
+from ipaddress import ip_network
 from typing import Any
 
 from django.conf import settings
@@ -25,9 +26,12 @@ from spineplatform.shared.errors import TooMany
 COUNT = """
 INSERT INTO shared_attempt AS seen (key, begun, number) VALUES (%(key)s, clock_timestamp(), 1)
 ON CONFLICT (key) DO UPDATE SET
-    number = CASE WHEN seen.begun > clock_timestamp() - %(period)s THEN seen.number + 1 ELSE 1 END,
-    begun = CASE WHEN seen.begun > clock_timestamp() - %(period)s THEN seen.begun ELSE clock_timestamp() END
-RETURNING number, extract(epoch FROM begun + %(period)s - clock_timestamp())
+    (begun, number) = (
+        SELECT CASE WHEN is_over THEN clock_timestamp() ELSE seen.begun END,
+            CASE WHEN is_over THEN 1 ELSE seen.number + 1 END
+        FROM (SELECT clock_timestamp() >= seen.begun + make_interval(secs => %(seconds)s) AS is_over) AS time
+    )
+RETURNING number, extract(epoch FROM begun + make_interval(secs => %(seconds)s) - clock_timestamp())
 """
 # Limits by the name of an address' route: what is counted, and for whom.
 BY_ADDRESS, BY_NAME, BY_MAIL, BY_PERSON = "address", "username", "email", "person"
@@ -46,11 +50,13 @@ PAGES: dict[str, tuple[tuple[str, str], ...]] = {
 
 def seconds_to_wait(limit: str, who: str) -> int:
     """Count one more try; 0 when it is allowed, else after how many seconds it will be again."""
-    most, period = settings.LIMITS[limit]
+    most, seconds = settings.LIMITS[limit]
     key = hashlib.sha256(f"{settings.SECRET_KEY}\0{limit}\0{who.lower()}".encode("utf-8", "replace")).hexdigest()
     with connection.cursor() as cursor:
-        cursor.execute(COUNT, {"key": key, "period": timedelta(seconds=period)})
+        cursor.execute(COUNT, {"key": key, "seconds": seconds})
         number, left = cursor.fetchone()
+        if secrets.randbelow(1000) == 0:
+            cursor.execute("DELETE FROM shared_attempt WHERE begun < clock_timestamp() - interval '1 day'")
     return max(1, math.ceil(left)) if number > most else 0
 
 
@@ -60,7 +66,14 @@ def waits(limits: tuple[tuple[str, str], ...], who: Callable[[str], str]) -> int
 
 
 def address_of(request: Any) -> str:
-    return str(request.META.get("REMOTE_ADDR", ""))
+    """Of IPv6 the network of 64 bits: one machine has all of its addresses."""
+    host = str(request.META.get("REMOTE_ADDR", ""))
+    return str(ip_network((host, 64), strict=False)) if ":" in host else host
+
+
+def name_at_address(request: Any, name: Any) -> str:
+    """A user name as tried from one address: else anybody could lock somebody out by guessing at their name."""
+    return f"{str(name)[:300]}\0{address_of(request)}"
 
 
 class LimitMiddleware:
@@ -83,6 +96,8 @@ class LimitMiddleware:
                 return address_of(request)
             if kind == BY_PERSON:
                 return str(request.user.pk or "")
+            if kind == BY_NAME:
+                return name_at_address(request, request.POST.get(kind, ""))
             return str(request.POST.get(kind, ""))[:300]
 
         seconds = waits(limits, who)
@@ -121,4 +136,3 @@ class TokenThrottle(LimitThrottle):
 
 class UploadThrottle(LimitThrottle):
     limits = (("upload", BY_PERSON), ("upload-address", BY_ADDRESS))
-

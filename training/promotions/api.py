@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -69,7 +68,7 @@ class GateOut(serializers.Serializer[Any]):
     def get_needs_gate(self, view: GateView) -> bool:
         return not view.is_free
 
-    @extend_schema_field(OpenApiTypes.OBJECT)
+    @extend_schema_field(serializers.DictField(allow_null=True))
     def get_gate(self, view: GateView) -> Any:
         return view.as_json()
 
