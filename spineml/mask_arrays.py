@@ -25,6 +25,8 @@ from spineml.series import FileNotUsed, ReceivedFile
 from spineml.unpacking import Readable, ValuesDamaged, maybe_gzip, skip
 from spineml.volume import Geometry, LabelArray, SourceGrid
 
+PART = 2**21
+
 
 def put_nifti(builder: LabelBuilder, path: Path, name: str, *, spatial: bool) -> None:
     """Put a NIfTI-1 or -2 mask (.nii or .nii.gz), read slab by slab along its last axis.
@@ -100,14 +102,16 @@ def _told_of(name: str) -> Iterator[None]:
 
 
 def _slabs(stream: Readable, dtype: np.dtype[Any], target: LabelArray) -> Iterator[tuple[npt.NDArray[Any], LabelArray]]:
-    """The values of one index of the last axis after the other, and where they go."""
+    """The values in the order in which they lie, some columns of one index of the last axis at a time, and where to."""
     first, second, depth = target.shape
-    size = first * second * dtype.itemsize
+    columns = max(1, PART // first)
     for k in range(depth):
-        raw = stream.read(size)
-        if len(raw) < size:
-            raise ValuesDamaged
-        yield np.frombuffer(raw, dtype).reshape((first, second), order="F"), target[:, :, k]
+        for start in range(0, second, columns):
+            part = target[:, start : start + columns, k]
+            raw = stream.read(part.size * dtype.itemsize)
+            if len(raw) < part.size * dtype.itemsize:
+                raise ValuesDamaged
+            yield np.frombuffer(raw, dtype).reshape(part.shape, order="F"), part
 
 
 def _nifti_layout(header: NiftiHeader, shape: tuple[int, int, int], geometry: Geometry, *, spatial: bool) -> SourceGrid:

@@ -15,6 +15,8 @@ from spineml.volume import Geometry, LabelArray, Mask
 LISTED_VALUES = 12
 # What resampling, averaging and scaling leave of a whole number: 0.99999994, or 254.9999.
 ROUNDING = 1e-3
+# Values are compared in parts, for a slice may have 67 million of them.
+MOST_AT_ONCE = 2**22
 
 
 class MaskUnreadable(MaskRejected):
@@ -75,6 +77,11 @@ class LabelBuilder:
             MaskUnreadable: the values are no plain numbers, or not finite.
             MaskTooManyValues: so many different values occurred that reading on is pointless.
         """
+        if values.size > MOST_AT_ONCE and len(values) > 1:
+            step = max(1, len(values) * MOST_AT_ONCE // values.size)
+            for start in range(0, len(values), step):
+                self.put(target[start : start + step], values[start : start + step], name)
+            return
         if values.dtype.kind not in "buif":
             raise MaskUnreadable(
                 message("{name} holds {kind} values. A mask holds whole numbers.", name=name, kind=str(values.dtype))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spineml import masks
-from tests.spineml.mask_files import SERIES, labels_of, png_bytes, received, refused, write_pngs
+from tests.spineml.mask_files import SERIES, labels_of, png_bytes, received, refused, write_nifti, write_pngs
 
 
 def test_every_label_of_a_label_map_can_count_as_spine(tmp_path):
@@ -32,7 +32,7 @@ def test_an_empty_mask_is_refused_but_an_empty_slice_is_not(tmp_path):
         ([0, 0.5, 1], "0, 0.5, 1."),
         ([1, 2], "1, 2."),
         ([-1, 0], "-1, 0."),
-        (range(40), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, …."),
+        (range(40), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and more."),
     ],
 )
 def test_more_than_two_values_are_refused_and_listed(tmp_path, values, listed):
@@ -84,3 +84,15 @@ def test_values_that_differ_late_are_listed_so_that_one_sees_it(tmp_path):
     np.save(tmp_path / "mask.npy", values)
 
     assert "0, 0.4999998, 0.4999999, 1." in refused([received(tmp_path / "mask.npy")], masks.MaskTooManyValues)
+
+
+@pytest.mark.parametrize("most", [1, 7, 40])
+def test_a_slice_read_in_parts_is_the_same_slice(tmp_path, monkeypatch, most):
+    labels = labels_of(SERIES)
+    monkeypatch.setattr("spineml.mask_labels.MOST_AT_ONCE", most)
+    monkeypatch.setattr("spineml.mask_arrays.PART", most)
+    np.save(tmp_path / "mask.npy", labels * 0.99999)
+    write_nifti(tmp_path / "mask.nii.gz", labels.transpose() * 0.99999, SERIES.affine_lps())
+
+    for name in ("mask.npy", "mask.nii.gz"):
+        assert (masks.read_mask([received(tmp_path / name)], SERIES).labels == labels).all()
