@@ -19,6 +19,7 @@ class AnnotationSource(models.TextChoices):
     MODEL = "model", _("Model")
     UPLOAD = "upload", _("Uploaded")
     EDIT = "edit", _("Edited")
+    DRAWN = "drawn", _("Drawn")
 
 
 class AnnotationQuerySet(InstitutionRowQuerySet["Annotation"]):
@@ -78,7 +79,7 @@ class Annotation(models.Model):
             models.CheckConstraint(
                 name="cases_annotation_model_or_author",
                 condition=Q(source="model", author__isnull=True)
-                | Q(source__in=["upload", "edit"], author__isnull=False),
+                | Q(source__in=["upload", "edit", "drawn"], author__isnull=False),
             ),
             models.CheckConstraint(
                 name="cases_annotation_edit_has_parent", condition=~Q(source="edit") | Q(parent__isnull=False)

@@ -147,7 +147,7 @@ def _check_unchanged(correction: Correction, pixel_hash: str, actor: Any) -> Non
 
 
 def _origin(actor: Any, correction: Correction) -> MaskOrigin:
-    source = AnnotationSource.EDIT if correction.base else AnnotationSource.UPLOAD
+    source = AnnotationSource.EDIT if correction.base else AnnotationSource.DRAWN
     return MaskOrigin(source, author=actor, parent=correction.base, label=correction.label[:120])
 
 

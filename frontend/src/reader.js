@@ -155,7 +155,7 @@ export class Reader {
     }
     this.changedSlices = null;
     this.showDraft("");
-    this.say(gettext("Saved as a new mask. The earlier one is kept."));
+    this.say(before.id ? gettext("Saved as a new mask. The earlier one is kept.") : gettext("Saved as a new mask."));
     this.root.dataset.saved = layer.id;
     this.refreshAll();
     this.root.dispatchEvent(new CustomEvent("reading:saved", { bubbles: true, detail: { mask: layer.facts } }));

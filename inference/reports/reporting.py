@@ -31,6 +31,7 @@ FOLDER = "reports"
 SOURCES = {
     AnnotationSource.MODEL: message("Model"),
     AnnotationSource.UPLOAD: message("Uploaded"),
+    AnnotationSource.DRAWN: message("Drawn"),
     AnnotationSource.EDIT: message("Edited"),
 }
 VERDICTS = {

@@ -184,3 +184,47 @@ def test_what_is_not_on_the_screen_is_not_signed(page: Page, person: User, missi
     expect(page.get_by_text("is not shown yet")).to_be_visible()
     assert not Review.objects.exists()
     page.problems.clear()  # type: ignore[attr-defined]  # what was kept from the browser
+
+
+# --- each says what is ------------------------------------------------------------------------------------------------
+def test_a_mask_drawn_from_nothing_is_drawn_and_no_earlier_one_is_spoken_of(page: Page, person: User) -> None:
+    place = person.memberships.get().institution
+    series = factories.series(of=factories.case(institution=place))
+    log_in(page, person)
+    open_reading(page, series)
+    all_loaded(page)
+    page.keyboard.press("b")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Control+s")
+    expect(page.get_by_text("Saved as a new mask.", exact=True)).to_be_visible()
+    page.goto(series.case.get_absolute_url())
+    expect(page.get_by_role("link", name="Drawn", exact=True)).to_be_visible()
+
+
+def test_looking_at_a_case_changes_nothing_of_it_and_the_models_figure_is_called_the_models(
+    page: Page, person: User
+) -> None:
+    mask = waiting(person)
+    mask.prediction.confidence = [0.9] * mask.series.depth
+    mask.prediction.save()
+    log_in(page, person)
+    open_reading(page, mask.series)
+    all_loaded(page)
+    figure = page.locator("dt[data-part=confident]")
+    expect(figure).to_have_text("Expected Dice")
+    page.keyboard.press("e")
+    page.keyboard.press("Enter")
+    page.keyboard.press("b")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Control+s")
+    expect(figure).to_have_text("Expected Dice of the model's mask")
+    assert Case.objects.get().state == "corrected"
+
+
+def test_a_case_that_was_only_opened_is_as_it_was(page: Page, person: User) -> None:
+    mask = waiting(person)
+    log_in(page, person)
+    open_reading(page, mask.series)
+    all_loaded(page)
+    expect(page.locator("[data-part=waiting]")).to_have_text("1 waiting")
+    assert Case.objects.get().state == "segmented"

@@ -88,7 +88,7 @@ def test_a_mask_can_be_drawn_from_nothing(clinician: User, mask: Annotation) -> 
     saved = Annotation.objects.get(pk=answer.json()["id"])
     assert labels_of(saved)[1, 4, 5] == 1
     assert labels_of(saved).sum() == 1
-    assert (saved.source, saved.parent, saved.label) == ("upload", None, "By hand")
+    assert (saved.source, saved.parent, saved.label) == ("drawn", None, "By hand")
 
 
 def test_the_same_correction_sent_again_is_saved_once(mask: Annotation, clinician: User) -> None:

@@ -67,6 +67,9 @@ export class Panels {
   showConfidence() {
     const confidence = confidenceOf(this.reader);
     for (const part of this.parts("confident")) part.hidden = !confidence.length;
+    const { layer, isDirty } = this.reader.editor;
+    const isOwn = layer.facts.by_model && !isDirty;
+    this.root.querySelector("dt[data-part=confident]").textContent = isOwn ? gettext("Expected Dice") : gettext("Expected Dice of the model's mask");
     if (confidence.length) this.part("confidence").textContent = number(confidence[this.reader.voxel[2]], 2);
   }
 

@@ -25,7 +25,6 @@ export class SignOff {
     offerNames(this.reader, { field: this.reason, list: this.part("reason-people"), said: this.part("reason-people-said") });
     leaveByKeys(this.reader, this.reason);
     this.showSignedBefore();
-    this.reader.api.send("POST", this.reader.addresses.open).catch(() => {});
     this.lookAhead();
   }
 
