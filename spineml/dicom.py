@@ -20,7 +20,7 @@ from spineml.dicom_header import Header, read_header
 from spineml.dicom_notices import header_notices, value_notices
 from spineml.dicom_patients import Patient, patients_of
 from spineml.dicom_pixels import decode_hu, pixel_digest
-from spineml.dicom_stack import Image, Stack, build, same_place, split_runs, with_notices
+from spineml.dicom_stack import Image, Stack, build, same_number, same_place, split_runs, with_notices
 from spineml.errors import UnreadableFile
 from spineml.identity import Identity
 from spineml.mapped import MappedArray
@@ -89,9 +89,8 @@ class _Scan:
 
     def _without_repeats(self, images: list[Image]) -> list[Image]:
         """Drop an image that shows the same as another one at its place, from one and the same scan."""
-        return [
-            image for bundle in same_place(images) for image in (bundle if len(bundle) == 1 else self._distinct(bundle))
-        ]
+        bundles = same_place(images) if images[0].is_placed else same_number(images)
+        return [image for bundle in bundles for image in (bundle if len(bundle) == 1 else self._distinct(bundle))]
 
     def _distinct(self, bundle: list[Image]) -> list[Image]:
         kept: list[Image] = []

@@ -99,7 +99,7 @@ def series_meta(dataset: Dataset, syntax: UID, identity: Identity) -> SeriesMeta
     thickness = number_of(dataset, "SliceThickness")
     return SeriesMeta(
         source_kind="dicom",
-        modality=code_of(dataset, "Modality")[:16] or "CT",
+        modality=clean(code_of(dataset, "Modality")[:16]) or "CT",
         patient_id=text_in(dataset, "PatientID"),
         study_uid=uid_of(dataset, "StudyInstanceUID"),
         series_uid=uid_of(dataset, "SeriesInstanceUID"),

@@ -15,12 +15,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from spineml.dicom_spacing import whole_steps
-from spineml.dicom_stack import Image, depths_of, on_one_grid, same_place
+from spineml.dicom_stack import Image, depths_of, on_one_grid, same_number, same_place
+from spineml.dicom_traits import ALWAYS, SOMETIMES, SURE, Rule, by_value, value_of
 from spineml.dicom_values import parsed
 from spineml.message import Message, message
 from spineml.series import Notice
 
 SAME_ORIENTATION = 5e-3
+SAME_SPACING = 1e-3
 OVERLAP_MM = 0.05
 STRAY_SHARE = 0.1
 LEAST_EVEN = 3
@@ -28,22 +30,6 @@ MOST_SETS = 64
 MOST_GUESSED = 4
 NO_STACK = 10**6
 LISTED = 12
-SURE = ("temporal", "phase", "acquisition", "echo")
-
-# Attributes of which one volume has one value.
-ALWAYS: dict[str, Message] = {
-    "kernel": message("reconstruction kernels"),
-    "kind": message("kinds of images"),
-    "voltage": message("tube voltages"),
-    "contrast": message("contrast phases"),
-    "filter": message("filters"),
-    "diameter": message("fields of view"),
-    "algorithm": message("reconstruction algorithms"),
-    "station": message("scanners"),
-    "position": message("positions of the patient"),
-}
-ACQUISITIONS = message("acquisitions")
-RECONSTRUCTIONS = message("reconstructions")
 
 
 @dataclass
@@ -52,42 +38,6 @@ class Part:
 
     images: list[Image]
     notices: list[Notice] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Rule:
-    """``trait`` sorts images into sets. ``ordered``: its values follow each other, as numbers and times do.
-
-    ``decides``: sets that interleave are apart, even if all images together lie on one grid.
-    ``divides``: sets that follow each other are apart where they are even and all images together are not.
-    """
-
-    trait: str
-    what: Message
-    ordered: bool = False
-    decides: bool = False
-    divides: bool = True
-
-
-SOMETIMES = (
-    _Rule("temporal", message("points in time"), ordered=True, decides=True),
-    _Rule("phase", message("cardiac phases"), ordered=True, decides=True),
-    _Rule("acquisition", ACQUISITIONS, ordered=True, decides=True),
-    _Rule("echo", message("echoes"), decides=True),
-    _Rule("stack", message("stacks"), decides=True),
-    _Rule("origin", message("original and derived images"), decides=True),
-    _Rule("thickness", message("slice thicknesses"), decides=True),
-    _Rule("number", message("series numbers"), decides=True),
-    _Rule("description", message("descriptions"), decides=True),
-    _Rule("options", message("scan options"), divides=False),
-    _Rule("comment", message("comments"), divides=False),
-    _Rule("time", message("acquisition times"), ordered=True),
-    _Rule("content time", message("acquisition times"), ordered=True),
-    _Rule("frame", message("frames of reference")),
-    _Rule("study", message("studies")),
-    _Rule("instance", RECONSTRUCTIONS, ordered=True, divides=False),
-    _Rule("folder", message("folders"), divides=False),
-)
 
 
 def parts_of(images: Sequence[Image], without_repeats: Callable[[list[Image]], list[Image]]) -> list[Part]:
@@ -113,18 +63,20 @@ def _by_shape(images: Sequence[Image]) -> list[list[Image]]:
     groups: dict[tuple[object, ...], list[list[Image]]] = {}
     for image in images:
         frame = image.frame
-        key = (
-            *(image.header.rows, image.header.columns, image.is_placed, frame.orientation is None),
-            frame.spacing and tuple(round(value, 3) for value in frame.spacing),
-        )
-        alike = groups.setdefault(key, [])
+        unknown = (image.is_placed, frame.orientation is None, frame.spacing is None)
+        alike = groups.setdefault((image.header.rows, image.header.columns, *unknown), [])
         for members in alike:
-            if np.allclose(members[0].cosines, image.cosines, atol=SAME_ORIENTATION):
+            if _is_shaped_alike(members[0], image):
                 members.append(image)
                 break
         else:
             alike.append([image])
     return [members for alike in groups.values() for members in alike]
+
+
+def _is_shaped_alike(one: Image, other: Image) -> bool:
+    spacing = np.allclose(one.frame.spacing or (), other.frame.spacing or (), rtol=SAME_SPACING, atol=0)
+    return bool(spacing and np.allclose(one.cosines, other.cosines, atol=SAME_ORIENTATION))
 
 
 def _mixed_shapes(parts: list[list[Image]], members: list[Image]) -> Notice:
@@ -144,25 +96,6 @@ def _mixed(code: str, what: Message, count: int, members: Sequence[Image]) -> No
 
 
 # --- what always tells images apart -----------------------------------------------------------------------------------
-def value_of(image: Image, trait: str) -> str:
-    """The value of a trait; those of the file beside those of the frame."""
-    header = image.header
-    if trait == "position":
-        return header.meta.patient_position.upper()
-    if trait == "frame":
-        return header.frame_of_reference
-    if trait == "study":
-        return header.meta.study_uid
-    if trait == "folder":
-        return header.file.name.rpartition("/")[0]
-    if trait == "instance":
-        return f"{header.order[-1]:g}" if len(header.frames) == 1 else ""
-    if trait == "thickness":
-        return f"{image.frame.thickness:.2g}" if image.frame.thickness else ""
-    value = image.frame.traits.get(trait, "")
-    return f"{round(parsed(value) or 0.0):d}" if trait in ("voltage", "diameter") and value else value
-
-
 def _by_always(part: Part) -> list[Part]:
     parts = [part]
     for trait, what in ALWAYS.items():
@@ -171,7 +104,7 @@ def _by_always(part: Part) -> list[Part]:
 
 
 def _apart(part: Part, trait: str, what: Message) -> list[Part]:
-    sets = _by_value(part.images, trait)
+    sets = by_value(part.images, trait)
     unknown = sets.get("")
     if unknown and len(sets) > 1 and len(unknown) <= max(1, STRAY_SHARE * len(part.images)):
         del sets[""]  # a few files leave it out: they belong to the most
@@ -197,17 +130,12 @@ def _without_strays(sets: dict[str, list[Image]], count: int) -> dict[str, list[
     return kept
 
 
-def _by_value(images: Sequence[Image], trait: str) -> dict[str, list[Image]]:
-    sets: dict[str, list[Image]] = defaultdict(list)
-    for image in images:
-        sets[value_of(image, trait)].append(image)
-    return sets
-
-
 # --- what tells images apart where they interleave or overlap ---------------------------------------------------------
 def _by_sometimes(part: Part) -> list[Part]:
-    if len(part.images) < 2 or not part.images[0].is_placed:
+    if len(part.images) < 2:
         return [part]
+    if not part.images[0].is_placed:
+        return _by_numbers(part)
     sets, rule = _first_split(part.images)
     if rule is None:
         return [part]
@@ -219,7 +147,22 @@ def _by_sometimes(part: Part) -> list[Part]:
     return found
 
 
-def _several(rule: _Rule, count: int, images: Sequence[Image]) -> Notice:
+def _by_numbers(part: Part) -> list[Part]:
+    """Images that do not say where they lie: two of one number are of two scans, if anything tells these apart."""
+    if not _same_numbers(part.images):
+        return [part]
+    for rule in SOMETIMES:
+        sets = list(by_value(part.images, rule.trait).values())
+        if rule.trait != "instance" and len(sets) > 1 and not any(map(_same_numbers, sets)):
+            return [Part(images, [*part.notices, _several(rule, len(sets), images)]) for images in sets]
+    return [part]
+
+
+def _same_numbers(images: Sequence[Image]) -> bool:
+    return len(same_number(images)) < len(images)
+
+
+def _several(rule: Rule, count: int, images: Sequence[Image]) -> Notice:
     text = message(
         "Images of {count} {what} lie at the same places in one series; they were made into {count} series. This one "
         "has {here}.",
@@ -230,7 +173,7 @@ def _several(rule: _Rule, count: int, images: Sequence[Image]) -> Notice:
     return Notice("several-at-one-place", text)
 
 
-def _first_split(images: Sequence[Image]) -> tuple[list[list[Image]], _Rule | None]:
+def _first_split(images: Sequence[Image]) -> tuple[list[list[Image]], Rule | None]:
     is_clean = _is_clean(images)
     collide = not is_clean and _collide(images)
     for rule in SOMETIMES:
@@ -242,7 +185,7 @@ def _first_split(images: Sequence[Image]) -> tuple[list[list[Image]], _Rule | No
     return [list(images)], None
 
 
-def _is_better(sets: list[list[Image]], rule: _Rule, *, is_clean: bool, collide: bool) -> bool:
+def _is_better(sets: list[list[Image]], rule: Rule, *, is_clean: bool, collide: bool) -> bool:
     """Whether the sets are more of a volume each than all images together."""
     least = min(map(len, sets))
     if collide:
@@ -263,21 +206,19 @@ def _lacking(images: Sequence[Image]) -> int:
     return NO_STACK if slots is None else slots[-1] + 1 - len(slots)
 
 
-def _sets(images: Sequence[Image], rule: _Rule) -> list[list[Image]]:
-    by_value = _by_value(images, rule.trait)
-    if len(by_value) < 2:
+def _sets(images: Sequence[Image], rule: Rule) -> list[list[Image]]:
+    sets = by_value(images, rule.trait)
+    if len(sets) < 2:
         return [list(images)]
-    if not rule.ordered:
-        return list(by_value.values())
-    return _chained(by_value)
+    return _chained(sets) if rule.ordered else list(sets.values())
 
 
-def _chained(by_value: dict[str, list[Image]]) -> list[list[Image]]:
+def _chained(sets: dict[str, list[Image]]) -> list[list[Image]]:
     """Values in their order, put together as long as they go on without coming back to places that were scanned."""
-    depth = _depths([image for images in by_value.values() for image in images])
+    depth = _depths([image for images in sets.values() for image in images])
     chains: list[list[Image]] = []
     low = high = 0.0
-    for _, images in sorted(by_value.items(), key=lambda item: _rank(item[0])):
+    for _, images in sorted(sets.items(), key=lambda item: _rank(item[0])):
         places = [depth[id(image)] for image in images]
         first, last = min(places), max(places)
         if (
@@ -354,7 +295,7 @@ def _still_mixed(images: Sequence[Image]) -> list[Notice]:
 
 def _mixtures(order: Sequence[Image]) -> Iterator[tuple[str, Message, list[list[Image]]]]:
     for trait, what in ALWAYS.items():
-        sets = [images for value, images in _by_value(order, trait).items() if value]
+        sets = [images for value, images in by_value(order, trait).items() if value]
         if len(sets) > 1:
             yield trait, what, sets
     for rule in SOMETIMES:

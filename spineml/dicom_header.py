@@ -213,7 +213,7 @@ def _check_image(opened: Opened) -> tuple[int, int]:
             most=MAX_SIDE,
         )
         raise FileNotUsed("wrong-size", reason)
-    if whole_of(dataset, "SamplesPerPixel", 1) != 1:
+    if whole_of(dataset, "SamplesPerPixel", 1) != 1 or code_of(dataset, "PhotometricInterpretation") == "PALETTE COLOR":
         raise FileNotUsed("colour", message("This is a colour picture, not a CT image with CT values."))
     if whole_of(dataset, "BitsAllocated", 16) not in (8, 16, 32):
         reason = message(
@@ -298,7 +298,7 @@ def _describe(
     return Header(
         file=file,
         path=opened.path,
-        meta=series_meta(dataset, opened.stated, identity),
+        meta=series_meta(dataset, opened.sent_as, identity),
         patient=patient_words(dataset),
         identity=identity,
         frames=frames,

@@ -92,6 +92,14 @@ def same_place(images: Sequence[Image]) -> list[list[Image]]:
     return [sorted(bundle, key=lambda image: (image.header.order, image.frame.index)) for bundle in bundles]
 
 
+def same_number(images: Sequence[Image]) -> list[list[Image]]:
+    """Bundle images by their number: those that do not say where they lie."""
+    bundles: dict[tuple[float, int], list[Image]] = {}
+    for image in images:
+        bundles.setdefault((image.header.order[-1], image.frame.index), []).append(image)
+    return list(bundles.values())
+
+
 # --- one run of slices, or several ------------------------------------------------------------------------------------
 def on_one_grid(images: Sequence[Image]) -> bool:
     """Whether ``images`` (sorted) lie evenly, with no two at one place and none missing."""

@@ -144,7 +144,7 @@ def _record_series(run: ImportRun, harvest: Harvest, imported: ImportedSeries, t
         originals=imported.originals,
         pixel_hash=imported.pixel_hash,
         content_hash=content_hash(plan, imported.pixel_hash, str(case.patient_id)),
-        warnings=list(plan.warnings),
+        warnings=[renamed(text, {}, harvest.identity) for text in plan.warnings],
         meta=plan.meta.as_json() | {"study_date": None},  # a date can point at a person
     )
     series_imported.send(sender=Series, series=series, run=run)

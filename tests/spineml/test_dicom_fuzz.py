@@ -11,7 +11,7 @@ import pytest
 from spineml.deidentify import deidentify_dicom
 from spineml.errors import UnreadableFile
 from spineml.intake import ReceivedFile, scan
-from tests.fuzz.dicom_files import files
+from tests.fuzz.dicom import files
 
 
 @pytest.mark.parametrize("seed", range(4))

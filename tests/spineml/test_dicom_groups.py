@@ -268,3 +268,27 @@ def test_the_order_of_the_files_makes_no_difference(folder: Path) -> None:
     paths += write_ct(folder / "s", steps(10, start=-99.0), 140, first_number=11, AcquisitionNumber=2)
     order = np.random.default_rng(3).permutation(len(paths))
     assert series_in(scan_paths([paths[i] for i in order], folder)) == series_in(scan_paths(paths, folder))
+
+
+# --- without places ---------------------------------------------------------------------------------------------------
+NOWHERE: dict[str, Any] = {"ImagePositionPatient": None, "ImageOrientationPatient": None}
+
+
+@pytest.mark.parametrize("values", [{"AcquisitionNumber": 2}, {"AcquisitionTime": "101500"}, {"KVP": 80}])
+def test_two_scans_that_do_not_say_where_they_lie_are_two_series(folder: Path, values: dict[str, Any]) -> None:
+    paths = write_ct(folder / "a", steps(5), 40, **NOWHERE)
+    paths += write_ct(folder / "b", steps(5), 140, prefix="b", **NOWHERE, **values)
+    intake = scan_paths(paths, folder)
+    assert sorted(found(plan)[3] for plan in intake.series) == [40, 140]
+
+
+def test_a_copy_of_a_slice_that_does_not_say_where_it_lies_is_used_once(folder: Path) -> None:
+    paths = write_ct(folder / "a", steps(5), **NOWHERE)
+    paths += write_ct(folder / "b", steps(1), prefix="b", **NOWHERE)
+    (plan,) = scan_paths(paths, folder).series
+    assert plan.geometry.shape[0] == 5
+
+
+def test_pixel_spacings_that_differ_by_rounding_are_one_series(folder: Path) -> None:
+    paths = write_ct(folder / "s", steps(6), each=lambda number, z: {"PixelSpacing": [0.7425 + number * 1e-6] * 2})
+    assert [plan.geometry.shape[0] for plan in scan_paths(paths, folder).series] == [6]
