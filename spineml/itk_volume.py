@@ -6,6 +6,7 @@ bytes that were sent: those of the header's own file or of another file of the s
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import prod
@@ -28,6 +29,8 @@ from spineml.unpacking import (
     skip,
     skip_lines,
 )
+
+MOST_COMPARED = 1000
 
 
 def is_itk(start: bytes) -> bool:
@@ -61,7 +64,7 @@ def companion_of(file: ReceivedFile, header: ItkHeader, companions: Mapping[str,
         return None
     parts = [part for part in name.split("/") if part != "."]
     usable = all(parts) and ".." not in parts and "\\" not in name
-    found = companions.get(str(PurePosixPath(file.name).parent.joinpath(*parts))) if usable else None
+    found = _sent(str(PurePosixPath(file.name).parent.joinpath(*parts)), companions) if usable else None
     if found is None and "%" in name:
         raise several_files()
     if found is None:
@@ -73,6 +76,19 @@ def companion_of(file: ReceivedFile, header: ItkHeader, companions: Mapping[str,
             ),
         )
     return found
+
+
+def _sent(wanted: str, companions: Mapping[str, ReceivedFile]) -> ReceivedFile | None:
+    """The file of that name; else the one whose name differs only by capitals or by how accents are put together, as
+    names do that were made on another system."""
+    if wanted in companions or len(companions) > MOST_COMPARED:
+        return companions.get(wanted)
+    alike = [file for name, file in companions.items() if _folded(name) == _folded(wanted)]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def values_bytes(header: ItkHeader) -> int:

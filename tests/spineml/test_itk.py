@@ -105,7 +105,7 @@ def test_a_mask_is_told_from_a_ct(tmp_path: Path) -> None:
     assert only_verdict(scan_paths([write(image, tmp_path / "a.nrrd")], tmp_path)) == ("skipped", "looks-like-mask")
 
 
-def test_text_values_are_read_by_the_library(tmp_path: Path) -> None:
+def test_values_written_as_text_are_read(tmp_path: Path) -> None:
     header = "NRRD0004\ntype: short\ndimension: 3\nsizes: 2 2 2\nencoding: ascii\nspacings: 1 2 3\n\n"
     (tmp_path / "a.nrrd").write_text(header + "-1000 0 100 200 300 400 500 -5\n")
     (plan,) = scan_paths([tmp_path / "a.nrrd"], tmp_path).series

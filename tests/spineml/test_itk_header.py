@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -233,6 +234,8 @@ def test_no_spelling_of_a_nrrd_reads_a_file_that_was_not_sent(tmp_path: Path, li
         ("values/ct.raw", "values/ct.raw"),
         ("./values/./ct.raw", "values/ct.raw"),
         ("허리 100%.raw", "허리 100%.raw"),
+        ("CT.RAW", "ct.raw"),
+        ("허리.raw", unicodedata.normalize("NFD", "허리.raw")),
     ],
 )
 @pytest.mark.parametrize("folder", ["", "case/"])
