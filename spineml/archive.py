@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from spineml import watched
 from spineml.errors import ArchiveRejected, ArchiveTooLarge
+from spineml.left_out import is_document
 from spineml.message import Message, message
 from spineml.series import FileNotUsed, FileVerdict, ReceivedFile, unique_names
 from spineml.zip_directory import DAMAGED, END_MAGIC, Entry, read_directory
@@ -68,8 +69,11 @@ class Unpacked:
 def is_zip(path: Path, name: str = "") -> bool:
     """True when the content begins like a zip archive, whatever the file is called.
 
-    A file that is called a zip may have other bytes before the archive: it is one if it ends like one.
+    A file that is called a zip may have other bytes before the archive: it is one if it ends like one. Documents and
+    programs that are zips inside (.docx, .jar) are none.
     """
+    if is_document(name):
+        return False
     with path.open("rb") as stream:
         if stream.read(6).startswith(ZIP_MAGIC):
             return True

@@ -255,7 +255,7 @@ def _unknown(file: ReceivedFile, *, beside: bool) -> FileVerdict:
     ``beside``: it was sent along with CT files, as viewers and their pictures are.
     """
     suffix = PurePosixPath(file.name.casefold()).suffix
-    if is_zip(file.path):
+    if is_zip(file.path, file.name):
         reason = message(
             "This is an archive inside the upload; only the upload itself is opened. Unpack it and resend."
         )

@@ -117,7 +117,9 @@ def _kind_of(file: ReceivedFile) -> FileKind:
     if head.startswith(PNG_MAGIC):
         return "png"
     if is_zip(path):  # the upload itself was opened
-        raise MaskUnreadable(message("{name} is an archive inside the archive. Unpack it first.", name=file.name))
+        raise MaskUnreadable(
+            message("{name} is an archive among the files. Send it alone, or unpack it.", name=file.name)
+        )
     if is_npy(head):
         return "npy"
     if is_itk(head):

@@ -204,6 +204,12 @@ def test_a_file_that_is_called_a_zip_and_ends_like_one_is_one(tmp_path: Path) ->
     assert not is_zip(path, "study.zip")
 
 
+def test_documents_that_are_zips_inside_are_not_opened(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "stored", {"word/document.xml": b"x"})
+    assert is_zip(path, "report")
+    assert not is_zip(path, "Report.DOCX")
+
+
 def test_folders_are_no_files(tmp_path: Path) -> None:
     folders = [Member(b"a/"), Member(b"b\\"), Member(b"c", attributes=0x10)]
     assert names(unpacked(tmp_path, [*folders, Member(b"a/1", b"x")])) == ["a/1"]

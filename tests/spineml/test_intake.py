@@ -38,6 +38,8 @@ def zipped() -> bytes:
         ("__MACOSX/case/._1.dcm", b"\0\5\x16\7", ("skipped", "not-an-image")),
         ("._1.dcm", b"\0\5\x16\7", ("skipped", "not-an-image")),
         ("inner.zip", zipped(), ("rejected", "nested-archive")),
+        ("report.docx", zipped(), ("skipped", "not-an-image")),
+        ("viewer.jar", zipped(), ("skipped", "not-an-image")),
         ("inner.dcm", zipped(), ("rejected", "nested-archive")),  # by content, whatever it is called
         ("series.7z", b"7z\xbc\xaf\x27\x1c....", ("rejected", "other-archive")),
         ("series.tar.gz", b"\x1f\x8b\x08broken", ("rejected", "other-archive")),

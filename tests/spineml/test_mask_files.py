@@ -73,7 +73,7 @@ def test_a_header_with_its_values_in_a_zip_is_that_mask(tmp_path: Path) -> None:
         ({"a.npy": None}, "Besides the PNGs there is a.npy"),
         ({"sheet.odd": b"what is this"}, "Not a mask or a PNG of a slice: sheet.odd"),
         ({"slice_004.jpg": b"\xff\xd8\xff\xe0"}, "slice_004.jpg"),
-        ({"inner.zip": b"PK\3\4"}, "inner.zip is an archive inside"),
+        ({"inner.zip": b"PK\3\4"}, "inner.zip is an archive among the files"),
         ({"empty.png": b""}, "empty.png is empty"),
     ],
 )
@@ -83,6 +83,14 @@ def test_what_is_no_picture_of_a_slice_is_named(tmp_path: Path, others: dict[str
         name: content if content is not None else (tmp_path / name).read_bytes() for name, content in others.items()
     }
     assert words in refused([write_zip(tmp_path / "m.zip", PNGS | added)], masks.MaskUnreadable)
+
+
+def test_a_zip_beside_other_files_is_named(tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    picture.write_bytes(PNGS["slice_001.png"])
+    assert "m.zip is an archive among" in refused(
+        [write_zip(tmp_path / "m.zip", PNGS), received(picture)], masks.MaskUnreadable
+    )
 
 
 def test_several_masks_in_a_zip_are_named(tmp_path: Path) -> None:
