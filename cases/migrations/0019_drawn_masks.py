@@ -3,7 +3,7 @@ from django.db.models import Q
 
 
 class Migration(migrations.Migration):
-    dependencies = [("cases", "0017_messages")]
+    dependencies = [("cases", "0018_notices_of_models")]
 
     operations = [
         migrations.RemoveConstraint(model_name="annotation", name="cases_annotation_model_or_author"),
