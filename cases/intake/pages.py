@@ -20,7 +20,8 @@ from cases.intake.uploads import incoming, received, upload_create
 from cases.models import Verdict
 from cases.services import annotation_upload
 from spineml.errors import SpineError
-from spineplatform.shared.errors import UserError, describe
+from spineplatform.shared.errors import Unavailable, UserError, describe
+from spineplatform.shared.failures import retry_after
 from spineplatform.shared.http import receives_files, run_action
 from spineplatform.shared.messages import sentence
 
@@ -108,7 +109,7 @@ def mask_upload_page(request: HttpRequest, series_id: str) -> HttpResponse:
     series = series_get(request.user, series_id)
     require(request.user, series.institution_id, Capability.UPLOAD_MASK)
     form = MaskForm(request.POST or None, request.FILES or None)
-    status = 200
+    status, after = 200, ""
     if request.method == "POST":
         status = 400
         if form.is_valid():
@@ -123,7 +124,12 @@ def mask_upload_page(request: HttpRequest, series_id: str) -> HttpResponse:
                 )
             except (UserError, SpineError) as error:
                 form.add_error("files", sentence(describe(error)[1]))
+                if isinstance(error, Unavailable):
+                    status, after = error.status, retry_after(error)
             else:
                 messages.success(request, _("The mask was added."))
                 return redirect(f"{reverse('inference:view', args=[series.pk])}?mask={annotation.pk}")
-    return render(request, "cases/mask_upload.html", {"series": series, "form": form}, status=status)
+    response = render(request, "cases/mask_upload.html", {"series": series, "form": form}, status=status)
+    if after:
+        response["Retry-After"] = after
+    return response

@@ -16,8 +16,9 @@ import psycopg2
 import pydicom
 import pytest
 from celery import current_app
-from django.conf import settings as used
 from django.db import connection
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from PIL import Image
 
@@ -136,21 +137,32 @@ def test_a_mask_that_ends_its_reader_is_a_refusal_and_the_web_process_goes_on(
     assert send_mask(user, series, mask_file(series, tmp_path / "mask.nii")).status_code == 201
 
 
-def test_who_comes_while_all_readers_are_busy_is_told_when_to_come_back(tmp_path: Path, settings: Any) -> None:
-    settings.READER_WAIT_SECONDS = 0.1
-    series = factories.series()
-    user = factories.user(Role.ANNOTATOR, institution=series.institution)
-    slots = isolated._slots()
-    taken = 0
+@contextlib.contextmanager
+def all_readers_busy() -> Iterator[int]:
+    slots, taken = isolated._slots(), 0
     while slots.acquire(blocking=False):
         taken += 1
     try:
-        response = send_mask(user, series, mask_file(series, tmp_path / "mask.nii"))
+        yield taken
     finally:
         slots.release(taken)
-    assert taken == used.READERS_AT_ONCE
+
+
+def test_who_comes_while_all_readers_are_busy_is_told_when_to_come_back(
+    tmp_path: Path, settings: Any, client: Client
+) -> None:
+    settings.READER_WAIT_SECONDS = 0.1
+    series = factories.series()
+    user = factories.user(Role.ANNOTATOR, institution=series.institution)
+    path = mask_file(series, tmp_path / "mask.nii")
+    client.force_login(user)
+    with all_readers_busy() as taken, path.open("rb") as file:
+        response = send_mask(user, series, path)
+        page = client.post(reverse("cases:mask_upload", args=[series.pk]), {"files": file})
+    assert taken == settings.READERS_AT_ONCE
     assert (response.status_code, response.json()["code"]) == (503, "busy")
     assert int(response["Retry-After"]) > 0
+    assert (page.status_code, page["Retry-After"]) == (503, response["Retry-After"])
 
 
 @pytest.mark.usefixtures("misbehaving")

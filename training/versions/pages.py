@@ -20,6 +20,7 @@ from spineml.errors import SpineError
 from spineml.message import message
 from spineml.model_file import MAX_FILE_BYTES
 from spineplatform.shared.errors import Conflict, Forbidden, TooLarge, UserError, describe
+from spineplatform.shared.failures import retry_after
 from spineplatform.shared.http import receives_files
 from spineplatform.shared.messages import sentence
 from training.access import version_get, version_get_kept, version_kept_by
@@ -108,7 +109,10 @@ def import_action(request: HttpRequest) -> HttpResponse:
         version = _register(request, form.cleaned_data)
     except (UserError, SpineError) as error:
         form.add_error("file", sentence(describe(error)[1]))
-        return _registry(request, form, error.status if isinstance(error, UserError) else 400)
+        response = _registry(request, form, error.status if isinstance(error, UserError) else 400)
+        if after := retry_after(error):
+            response["Retry-After"] = after
+        return response
     return redirect(version)
 
 
