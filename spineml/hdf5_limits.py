@@ -7,7 +7,9 @@ so plain is what is accepted: the arrays of a file have together no more bytes t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -168,4 +170,21 @@ def as_text(value: Any) -> str:
         return bytes(value).decode(errors="replace")
     if not isinstance(value, str):
         raise TypeError("not a text")
+    return value
+
+
+def finite_json(text: str) -> Any:
+    """The values of a JSON text whose numbers are all finite.
+
+    Raises:
+        ValueError: it is no JSON, or holds a number that is none (NaN, Infinity, 1e999).
+        RecursionError: it is nested too deeply.
+    """
+    return json.loads(text, parse_float=_finite, parse_constant=_finite)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError(f"{text[:20]} is no number")
     return value

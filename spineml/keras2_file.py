@@ -24,7 +24,7 @@ import numpy.typing as npt
 from spineml import model_file
 from spineml.architecture import NORM_EPSILON, Architecture
 from spineml.errors import ModelFileRejected
-from spineml.hdf5_limits import plain_data_sets, text_attribute, text_list_attribute
+from spineml.hdf5_limits import finite_json, plain_data_sets, text_attribute, text_list_attribute
 from spineml.keras2_graph import Plan, Step, plan_of
 from spineml.message import message
 from spineml.model_file import ModelSpec
@@ -131,7 +131,7 @@ def _plan(file: h5py.File, layers: Layers) -> Plan:
             message("The model's description is no text, or longer than that of any U-Net of this family.")
         ) from error
     try:
-        return plan_of(model_file.finite_json(text))
+        return plan_of(finite_json(text))
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
         raise ModelFileRejected(
             message("The model's description is not one that Keras 2 writes. Save its weights alone and upload those.")

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
-from math import isfinite, prod
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from spineml.architecture import Architecture
 from spineml.errors import ModelFileRejected
-from spineml.hdf5_limits import check_form, plain_data_sets, text_attribute
+from spineml.hdf5_limits import check_form, finite_json, plain_data_sets, text_attribute
 from spineml.message import Message, message
 from spineml.postprocess import Postprocess
 from spineml.preprocess import Preprocess
@@ -305,23 +305,6 @@ def _read_spec(file: h5py.File) -> ModelSpec:
             message("The model is for “{found}”; this platform runs “{task}”.", found=spec.task[:40], task=TASK)
         )
     return spec
-
-
-def finite_json(text: str) -> Any:
-    """The values of a JSON text whose numbers are all finite.
-
-    Raises:
-        ValueError: it is no JSON, or holds a number that is none (NaN, Infinity, 1e999).
-        RecursionError: it is nested too deeply.
-    """
-    return json.loads(text, parse_float=_finite, parse_constant=_finite)
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not isfinite(value):
-        raise ValueError(f"{text[:20]} is no number")
-    return value
 
 
 def _short(error: Exception) -> str:

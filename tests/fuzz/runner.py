@@ -34,7 +34,7 @@ GRAMMARS = {
     "nifti": ("tests.fuzz.nifti", "files"),
     "npy": ("tests.fuzz.npy", "files"),
     "hdf5": ("tests.fuzz.hdf5", "files"),
-    "dicom": ("tests.fuzz.dicom_files", "files"),
+    "dicom": ("tests.fuzz.dicom", "files"),
     "zip": ("tests.fuzz.zips", "files"),
     "image": ("tests.fuzz.images", "files"),
 }
