@@ -36,6 +36,7 @@ class _Child:
     watch: socket.socket
     memory_bytes: int
     used_too_much: bool = False
+    is_watched: bool = True
 
 
 class Zygote:
@@ -65,8 +66,10 @@ class Zygote:
                 elif key.fileobj is self._wakeup:
                     with contextlib.suppress(BlockingIOError):
                         self._wakeup.recv(PACKET_BYTES)
-                else:
-                    self._kill(key.data)  # whoever waited has gone
+                else:  # whoever waited has gone
+                    self._selector.unregister(key.fileobj)
+                    self._children[key.data].is_watched = False
+                    self._kill(key.data)
             self._reap()
             self._look_at_memory()
 
@@ -115,7 +118,8 @@ class Zygote:
             if not ended:
                 continue
             del self._children[pid]
-            self._selector.unregister(running.watch)
+            if running.is_watched:
+                self._selector.unregister(running.watch)
             told = {"status": os.waitstatus_to_exitcode(status), "used_too_much": running.used_too_much}
             with contextlib.suppress(OSError):
                 running.watch.sendall(json.dumps(told).encode())

@@ -109,8 +109,10 @@ class EmbeddedServices:
         with self._alone():
             account = choose_account()
             placement, passwords = self._reserve(account)
-            for service in self._services(account, placement, passwords, NAMES):
-                self._ensure_running(service, placement, keep_port=True)
+            for service in self._services(
+                account, placement, passwords, self.ended()
+            ):  # who stopped them held the lock
+                placement = self._ensure_running(service, placement, keep_port=True)
 
     def _marked(self, name: str) -> bool:
         return (self.state_dir / f"{name}.pid").exists()
