@@ -187,10 +187,12 @@ class _Reading:
         """Each series by itself: one damaged file spoils its series, and only that."""
         self._begin(CONVERT)
         total = sum(plan.geometry.shape[0] for plan in plans)
-        done = 0
+        done, finished = 0, list(self.done)
         for number, plan in enumerate(plans):
             name = f"{self.arguments['attempt']}-{number}"
-            if tuple(file.name for file in plan.files) not in self.done:
+            if (names := tuple(file.name for file in plan.files)) in finished:
+                finished.remove(names)  # once: a file may hold several series
+            else:
                 self._guarded(plan, lambda one=plan, made=name, at=done: self._write(one, made, at, total))  # type: ignore[misc]
             done += plan.geometry.shape[0]
 

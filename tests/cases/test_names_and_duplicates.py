@@ -10,6 +10,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import pytest
+from django.test import Client
 from PIL import Image
 
 from accounts.models import User
@@ -17,6 +18,7 @@ from cases.models import Case, Series, Upload
 from spineplatform.shared.runs import RunState
 from spineplatform.shared.storage import local_path
 from tests import factories
+from tests.api_client import api
 from tests.cases.test_import import send
 from tests.spineml.ct_files import slice_hu, steps, write_ct
 
@@ -134,6 +136,12 @@ def test_a_file_of_several_series_links_to_all_of_them(clinician: User, tmp_path
     assert set(verdict.all_series.all()) == set(Series.objects.all())
     assert Series.objects.count() == 2
     assert verdict.series in verdict.all_series.all()
+    body = api(clinician).get(f"/api/v1/uploads/{upload.pk}/").json()
+    assert sorted(body["verdicts"][0]["all_series"]) == sorted(str(series.pk) for series in Series.objects.all())
+    browser = Client()
+    browser.force_login(clinician)
+    page = browser.get(upload.get_absolute_url()).content.decode()
+    assert all(series.get_absolute_url() in page for series in Series.objects.all())
 
 
 # --- names ------------------------------------------------------------------------------------------------------------

@@ -282,6 +282,12 @@ def test_a_plain_multi_frame_file_is_one_series_whose_places_are_worked_out(
     assert codes(plan) == ["places-worked-out"]
 
 
+def test_a_negative_distance_of_frames_is_a_direction(tmp_path: Path) -> None:
+    (plan,) = scan_paths([multi_frame(tmp_path / "m.dcm", SpacingBetweenSlices="-2")], tmp_path).series
+    assert plan.geometry.origin[2] == pytest.approx(-110.0)
+    assert np.array_equal(pixels_of(plan), hu_at(steps(6))[::-1])
+
+
 def test_frames_without_any_distance_are_one_series_that_says_so(tmp_path: Path) -> None:
     (plan,) = scan_paths([multi_frame(tmp_path / "m.dcm", SliceThickness=None)], tmp_path).series
     assert len(pixels_of(plan)) == 6
