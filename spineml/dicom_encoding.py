@@ -31,6 +31,7 @@ from pydicom.uid import (
 
 from spineml.message import message
 from spineml.series import FileNotUsed
+from spineml.within import Within
 
 NATIVE = {ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian}
 PIXEL_TAGS = {0x7FE00008, 0x7FE00009, 0x7FE00010}
@@ -173,25 +174,10 @@ def open_dicom(path: Path, inflater: Inflater, keywords: Sequence[str] | None = 
             tags = [tag for keyword in keywords if (tag := tag_for_keyword(keyword)) is not None]
         stop = None if keywords is None else _at_pixels
         with quiet():
-            within: Any = _Within(stream, path.stat().st_size)
+            within: Any = Within(stream)
             dataset = read_dataset(within, implicit, little, stop_when=stop, specific_tags=tags)
         place = stream.tell()
     return Opened(dataset, meta, path, real, stated or real, place, deflated)
-
-
-class _Within:
-    """A file of which no more is asked for than it has: an element may state four gigabytes, and reading makes room for
-    them before it looks."""
-
-    def __init__(self, stream: BinaryIO, size: int) -> None:
-        self._stream, self._size = stream, size
-
-    def read(self, count: int = -1) -> bytes:
-        left = max(0, self._size - self._stream.tell())
-        return self._stream.read(left if count < 0 else min(count, left))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
 
 def _at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:

@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,7 @@ from spineml.series import (
 )
 from spineml.values import HOUNSFIELD, Intensity, unsigned_16_bit, windowed, windowed_notice
 from spineml.volume import Geometry, HounsfieldArray, with_unknown_spacing
+from spineml.within import Within
 
 SAMPLE_FORMAT_TAG = 339
 SIGNED_SAMPLES = 2
@@ -151,7 +152,7 @@ def read_pages(file: ReceivedFile) -> list[Page]:
 
 def _pages(file: ReceivedFile, header: PictureHeader) -> list[Page]:
     try:
-        with _quiet(), Image.open(file.path, formats=(header.format,)) as image:
+        with file.path.open("rb") as stream, _quiet(), _opened(stream, header.format) as image:
             return [_page(file, image, index, size) for index, size in enumerate(header.pages)]
     except UnidentifiedImageError as error:
         reason = message("This kind of {format} is not read. Save it as 8- or 16-bit grey PNG.", format=header.format)
@@ -215,11 +216,12 @@ def decoded(pages: Sequence[Page]) -> Iterator[npt.NDArray[Any]]:
 def _of_one_file(pages: Sequence[Page]) -> Iterator[npt.NDArray[Any]]:
     file = pages[0].file
     image: Image.Image | None = None
+    stream = file.path.open("rb")
     try:
         for page in pages:
             with watched.reading(file.name), _quiet():
                 watched.alive()
-                image = image or Image.open(file.path, formats=(read_header(file.path).format,))
+                image = image or _opened(stream, read_header(file.path).format)
                 samples = _samples(image, page)
             yield samples
     except FileNotUsed as error:
@@ -229,6 +231,12 @@ def _of_one_file(pages: Sequence[Page]) -> Iterator[npt.NDArray[Any]]:
     finally:
         if image is not None:
             image.close()
+        stream.close()
+
+
+def _opened(stream: BinaryIO, kind: str) -> Image.Image:
+    within: Any = Within(stream)
+    return Image.open(within, formats=(kind,))
 
 
 def _samples(image: Image.Image, page: Page) -> npt.NDArray[Any]:

@@ -1,9 +1,11 @@
 """Pictures to series."""
 
+import contextlib
 import io
 import resource
 import struct
 import time
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -345,3 +347,19 @@ def test_a_damaged_sixteen_bit_picture_does_not_spoil_its_stack(tmp_path: Path) 
 def test_names_sort_as_people_count() -> None:
     assert sorted(["s10", "s9", "S1b", "s1a"], key=natural_order) == ["s1a", "S1b", "s9", "s10"]
     assert sorted(["a²", "a1"], key=natural_order) == ["a1", "a²"]  # a digit by Unicode, but no number
+
+
+def test_a_chunk_that_states_gigabytes_takes_no_memory(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((16, 16), np.uint8)).save(tmp_path / "a.png")
+    content = bytearray((tmp_path / "a.png").read_bytes())
+    place = content.index(b"IDAT")
+    content[place - 4 : place] = b"\x7f\xff\xff\xff"
+    (tmp_path / "a.png").write_bytes(content)
+    (plan,) = scan_paths([tmp_path / "a.png"], tmp_path).series
+    tracemalloc.start()
+
+    with contextlib.suppress(UnreadableFile):
+        pixels_of(plan)
+
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
