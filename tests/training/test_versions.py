@@ -174,6 +174,20 @@ def test_the_registry_shows_figures_parents_data_sets_and_the_lineage(client: Cl
     assert "0.750" in text(client, "training:versions", query=f"?status={own.status}")
 
 
+def test_a_figure_on_patients_that_the_version_was_trained_on_bears_its_mark(
+    client: Client, place: Institution
+) -> None:
+    version, data = factories.model_version(owner=place), judged.dataset(place, patients=2)
+    judged.evaluation(version, data, (0.9, 0.9), seen=(0, 1))
+    page = text(client, "training:versions")
+    assert "was trained on these patients" in page
+    assert page.count("0.900") == 1  # in the list, and not in the lineage, which has no room for the mark
+    judged.evaluation(version, judged.dataset(place, patients=2), (0.8, 0.7), seen=(0,))
+    page = text(client, "training:versions")
+    assert "was trained on these patients" not in page
+    assert "<strong>0.700</strong>" in page
+
+
 def test_figures_of_patients_one_may_not_see_are_not_shown(place: Institution) -> None:
     judged.evaluation(factories.model_version(), judged.dataset(place, name="Theirs"), (0.9,) * 6)
     page = text(signed_in(factories.user(Role.CLINICIAN)), "training:versions")

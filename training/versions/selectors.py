@@ -74,15 +74,20 @@ def spec_shown(version: ModelVersion) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Judged:
-    """The mean Dice of the patients of a test split on whom the version was not trained, of all when none is left."""
+    """The mean Dice of the patients of a test split on whom the version was not trained; of all when none is left,
+    which ``seen`` says: such a figure is never shown without its mark.
+    """
 
     run_id: uuid.UUID
     dataset: str
     dice: float
+    seen: bool = False
 
 
 def judged_by_version(user: Any, versions: Iterable[ModelVersion]) -> dict[uuid.UUID, Judged]:
-    """The newest finished evaluation of each version on test patients, of those that the user may see."""
+    """The newest finished evaluation of each version on test patients, of those that the user may see; one with
+    patients on whom it was not trained goes before.
+    """
     mean = "per_patient__dice__mean"
     runs = evaluations_seen(user).filter(version__in=list(versions), split=Split.TEST, state=RunState.SUCCEEDED)
     rows = runs.values(
@@ -90,9 +95,13 @@ def judged_by_version(user: Any, versions: Iterable[ModelVersion]) -> dict[uuid.
     )
     found: dict[uuid.UUID, Judged] = {}
     for row in rows:
-        dice = row["all"] if row["unseen"] is None else row["unseen"]
+        seen = row["unseen"] is None
+        dice = row["all"] if seen else row["unseen"]
         if dice is not None:
-            found.setdefault(row["version_id"], Judged(row["pk"], row["dataset__name"], dice))
+            judged = Judged(row["pk"], row["dataset__name"], dice, seen)
+            before = found.get(row["version_id"])
+            if before is None or (before.seen and not seen):
+                found[row["version_id"]] = judged
     return found
 
 
