@@ -37,7 +37,18 @@ ROLE_CAN: dict[Role, frozenset[Capability]] = {
         {C.VIEW_CASES, C.UPLOAD_CT, C.SEGMENT, C.CORRECT_MASK, C.REVIEW, C.ASSIGN, C.VIEW_MODELS}
     ),
     Role.ANNOTATOR: frozenset({C.VIEW_CASES, C.UPLOAD_CT, C.SEGMENT, C.UPLOAD_MASK, C.CORRECT_MASK, C.VIEW_MODELS}),
-    Role.MODEL_ADMIN: frozenset({C.VIEW_CASES, C.LEAD, C.SEGMENT, C.MANAGE_PROJECTS, C.VIEW_MODELS, C.MANAGE_MODELS}),
+    Role.MODEL_ADMIN: frozenset(
+        {
+            C.VIEW_CASES,
+            C.UPLOAD_CT,
+            C.UPLOAD_MASK,
+            C.SEGMENT,
+            C.LEAD,
+            C.MANAGE_PROJECTS,
+            C.VIEW_MODELS,
+            C.MANAGE_MODELS,
+        }
+    ),
     Role.INSTITUTION_ADMIN: frozenset(
         {C.VIEW_CASES, C.LEAD, C.ASSIGN, C.MANAGE_PROJECTS, C.VIEW_MODELS, C.MANAGE_PEOPLE}
     ),

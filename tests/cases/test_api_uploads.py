@@ -187,7 +187,7 @@ def test_who_uploads_in_several_institutions_names_one(clinician: User) -> None:
 
 def test_the_role_counts_in_the_institution_that_is_named(clinician: User) -> None:
     second = factories.institution()
-    Membership.objects.create(user=clinician, institution=second, role=Role.MODEL_ADMIN)
+    Membership.objects.create(user=clinician, institution=second, role=Role.INSTITUTION_ADMIN)
     assert problem(send(clinician, file(), institution=str(second.pk))) == (403, "forbidden")
     assert problem(send(clinician, file(), institution=str(factories.institution().pk))) == (404, "not-found")
     assert send(clinician, file()).status_code == 201

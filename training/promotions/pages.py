@@ -21,6 +21,7 @@ from training.access import version_get
 from training.evaluations.selectors import datasets_to_judge_by
 from training.evaluations.services import evaluation_start
 from training.models import Dataset, EvaluationRun, ModelVersion, Split
+from training.promotions.flaws import flaw_words
 from training.promotions.selectors import (
     GateView,
     datasets_with_test_patients,
@@ -37,9 +38,9 @@ HISTORY = 50
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def promote_page(request: HttpRequest, version_id: str) -> HttpResponse:
-    """Context: ``version``, ``place`` (whose gate it is) of ``places``, ``view`` (GateView), ``refusal`` (sentence),
-    ``settings``, ``datasets``, ``promotions``, ``rollback`` (version or None), ``going`` (evaluations), ``may_manage``,
-    ``may_evaluate``.
+    """Context: ``version``, its ``flaw``, ``place`` (whose gate it is) of ``places``, ``view`` (GateView), ``refusal``
+    (sentence), ``settings``, ``datasets``, ``promotions``, ``rollback`` (version or None), ``going`` (evaluations),
+    ``may_manage``, ``may_evaluate``.
 
     POST promotes at the place, with ``reason`` past the gate.
     """
@@ -51,6 +52,7 @@ def promote_page(request: HttpRequest, version_id: str) -> HttpResponse:
     decided = promotions_seen(request.user).filter(Q(institution=place) | Q(institution__isnull=True))
     context = {
         "version": version,
+        "flaw": flaw_words(version),
         "place": place,
         "places": places,
         "view": view,

@@ -23,15 +23,17 @@ from training.selectors import as_seen_by, versions_seen
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def default_page(request: HttpRequest) -> HttpResponse:
-    """Context: ``versions`` of the platform, ``promotions`` of its default, ``following`` and ``choosing`` (how many
-    institutions use the default, and have chosen a version). POST chooses the default.
+    """Context: ``versions`` of the platform, those that are ``choosable``, ``promotions`` of its default, ``following``
+    and ``choosing`` (how many institutions use the default, and have chosen a version). POST chooses the default.
     """
     platform_required(request.user)
     if request.method == "POST":
         return _choose(request)
     choosing = ActiveVersion.objects.filter(institution__isnull=False).values("institution").distinct().count()
+    versions = as_seen_by(request.user, versions_seen(request.user).filter(owner__isnull=True))
     context = {
-        "versions": as_seen_by(request.user, versions_seen(request.user).filter(owner__isnull=True)),
+        "versions": versions,
+        "choosable": [one for one in versions if not one.retired and not one.is_default],
         "promotions": promotions_seen(request.user).filter(institution__isnull=True)[:HISTORY],
         "choosing": choosing,
         "following": Institution.objects.count() - choosing,

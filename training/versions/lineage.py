@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 
 # Pixels: of a box, and between boxes.
-BOX_WIDTH, BOX_HEIGHT = 132, 58
+BOX_WIDTH, BOX_HEIGHT = 168, 58
 GAP_X, GAP_Y, MARGIN = 44, 18, 4
 
 
