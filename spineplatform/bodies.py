@@ -8,6 +8,7 @@ quota and the disk have room. A sender who is too slow is sent away, and what ha
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import shutil
 import tempfile
@@ -16,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
@@ -34,6 +36,7 @@ WITHOUT_BODY = {"GET", "HEAD", "OPTIONS", "TRACE"}
 # Kept in memory; what is longer goes to the disk in pieces of this size.
 PIECE = 1 << 20
 MEMORY = 1 << 16
+ABANDONED_SECONDS = 6 * 3600
 
 
 class TooSlow(UserError):
@@ -274,6 +277,15 @@ class _Body:
             if self._announced is None:
                 ensure_room(len(piece))
             await asyncio.to_thread(self.file.write, piece)
+
+
+def remove_abandoned() -> None:
+    """Delete what a web process that was killed had taken in of forms; of whole bodies nothing stays anywhere."""
+    oldest = time.time() - ABANDONED_SECONDS
+    for path in Path(settings.INCOMING_DIR).glob("tmp*.upload*"):
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < oldest:
+                path.unlink()
 
 
 # --- headers ----------------------------------------------------------------------------------------------------------

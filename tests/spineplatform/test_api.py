@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 import yaml
+from django.conf import settings
 from django.core.management import call_command
 from django.test import Client, RequestFactory
+from django.utils.module_loading import import_string
 
 from accounts.models import Role, User
 from cases.worklist import api as cases_api
@@ -137,6 +139,15 @@ def test_the_schema_describes_the_upload_as_a_form_of_files() -> None:
     fields = schema["components"]["schemas"][body["schema"]["$ref"].rpartition("/")[2]]["properties"]
     assert fields["files"]["items"] == {"type": "string", "format": "binary"}
     assert fields["segment"]["default"] is True
+
+
+def test_each_enum_of_the_schema_has_the_values_of_its_choices() -> None:
+    """Two that come to the same name would take each other's place."""
+    schemas = yaml.safe_load(Client().get("/api/schema/").content)["components"]["schemas"]
+    for name, path in settings.SPECTACULAR_SETTINGS["ENUM_NAME_OVERRIDES"].items():
+        found = import_string(path)
+        values = [value for value, _ in (found if isinstance(found, list | tuple) else found.choices)]
+        assert name not in schemas or schemas[name]["enum"] == values, name
 
 
 def test_the_interactive_page_loads_nothing_from_elsewhere() -> None:

@@ -277,6 +277,16 @@ async def test_what_had_arrived_is_gone_with_its_sender() -> None:
     assert IN_FLIGHT.total == 0
 
 
+def test_what_a_killed_process_left_of_a_form_is_removed_by_the_next(settings: Any, tmp_path: Path) -> None:
+    settings.INCOMING_DIR = tmp_path
+    for name in ("tmpold.upload.dcm", "tmpnew.upload.dcm", "kept.dcm"):
+        (tmp_path / name).write_bytes(b"x")
+    for name in ("tmpold.upload.dcm", "kept.dcm"):
+        os.utime(tmp_path / name, (0, 0))
+    bodies.remove_abandoned()
+    assert {path.name for path in tmp_path.iterdir()} == {"tmpnew.upload.dcm", "kept.dcm"}
+
+
 def open_files() -> int:
     """Files of this process that no folder names any more, as those of bodies are."""
     return sum("(deleted)" in target for target in targets(Path("/proc/self/fd")))
