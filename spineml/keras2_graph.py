@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spineml.errors import ModelFileRejected
-from spineml.message import message
+from spineml.message import Message, message
 
 DROPOUTS = ("Dropout", "SpatialDropout2D")
 KNOWN = (
@@ -171,7 +171,7 @@ class _Walk:
             if self.layers[name].kind not in DROPOUTS:
                 return name
             name = self.layers[name].inputs[0]
-        raise _not_a_unet("its layers go in a circle")
+        raise _not_a_unet(message("its layers go in a circle"))
 
     def go(self) -> None:
         here = self.start
@@ -188,7 +188,7 @@ class _Walk:
         followers = self._consumers[here]
         direct = [layer for layer in followers if layer.kind != "Concatenate"] or followers
         if len(direct) > 1:
-            raise _not_a_unet(f"its way parts behind layer “{here}”")
+            raise _not_a_unet(message("its way parts behind layer “{layer}”", layer=here))
         return direct[0] if direct else None
 
     def _conv2d(self, layer: _Layer, here: str) -> None:
@@ -219,7 +219,9 @@ class _Walk:
         layer.must(axis=(3, -1))
         sources = [self._source(name) for name in layer.inputs]
         if not self._skips or sorted(sources) != sorted((self._skips[-1], here)):
-            raise _not_a_unet(f"“{layer.name}” does not join the way up with the level of the same size")
+            raise _not_a_unet(
+                message("“{layer}” does not join the way up with the level of the same size", layer=layer.name)
+            )
         self._swapped = sources[0] == here
         self._skips.pop()
         self.tokens.append("join")
@@ -228,7 +230,7 @@ class _Walk:
         layer.must(axis=(3, -1, (3,), (-1,)))
         last = self._unfinished(layer)
         if last.norm:
-            raise _not_a_unet(f"“{layer.name}” normalises a second time")
+            raise _not_a_unet(message("“{layer}” normalises a second time", layer=layer.name))
         self.steps[-1] = replace(last, norm=layer.name, epsilon=float(layer.settings["epsilon"]))
 
     def _activation(self, layer: _Layer, here: str) -> None:
@@ -241,18 +243,22 @@ class _Walk:
     def _unfinished(self, layer: _Layer) -> Step:
         """The convolution just before, whose values nothing has bent yet."""
         if not self.steps or self.steps[-1].activation != "linear" or self.tokens[-1] not in ("conv", "out"):
-            raise _not_a_unet(f"“{layer.name}” does not follow a convolution")
+            raise _not_a_unet(message("“{layer}” does not follow a convolution", layer=layer.name))
         return self.steps[-1]
 
     def _check(self) -> None:
         if _shape(self.tokens) is None:
-            raise _not_a_unet(f"its layers are not in the order of one: {' '.join(self.tokens)[:200]}")
+            raise _not_a_unet(message("its layers are not in the order of one: {layers}", layers=" ".join(self.tokens)))
         *inner, last = self.steps
         for step in inner:
             if step.activation not in ("relu", "transposed"):
-                raise _not_a_unet(f"“{step.layer}” is followed by {step.activation[:40]} instead of ReLU")
+                raise _not_a_unet(
+                    message(
+                        "“{layer}” is followed by {found} instead of ReLU", layer=step.layer, found=step.activation[:40]
+                    )
+                )
         if last.activation != "sigmoid" or last.norm:
-            raise _not_a_unet(f"it ends in {last.activation[:40]} instead of a sigmoid")
+            raise _not_a_unet(message("it ends in {found} instead of a sigmoid", found=last.activation[:40]))
 
 
 def _shape(tokens: Sequence[str]) -> int | None:
@@ -269,5 +275,5 @@ def _pair(number: int) -> tuple[int, int]:
     return (number, number)
 
 
-def _not_a_unet(reason: str) -> ModelFileRejected:
+def _not_a_unet(reason: Message) -> ModelFileRejected:
     return ModelFileRejected(message("The model is not a U-Net that this platform knows: {reason}.", reason=reason))

@@ -26,6 +26,7 @@ from spineml.message import message
 from spineplatform.shared.answers import error_answer
 from spineplatform.shared.errors import UserError
 from spineplatform.shared.failures import NotStorable
+from spineplatform.shared.messages import sentence
 
 # Django's and PostgreSQL's calendars go further, but not with every time zone, and no CT is from there.
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
@@ -47,13 +48,13 @@ class StrictJSONParser(JSONParser):
         try:
             text = stream.read().decode("utf-8")
         except UnicodeDecodeError:
-            raise exceptions.ParseError(message("The JSON is not UTF-8.")) from None
+            raise exceptions.ParseError(sentence(message("The JSON is not UTF-8."))) from None
         try:
             value = json.loads(text, parse_constant=_no_number, parse_float=_number)
         except RecursionError:
-            raise exceptions.ParseError(message("The JSON is nested too deep.")) from None
+            raise exceptions.ParseError(sentence(message("The JSON is nested too deep."))) from None
         except ValueError as error:
-            raise exceptions.ParseError(message("JSON parse error: {what}", what=str(error))) from None
+            raise exceptions.ParseError(sentence(message("JSON parse error: {what}", what=str(error)))) from None
         refuse_unstorable(value)
         return value
 
@@ -77,11 +78,13 @@ def refuse_unstorable(value: Any) -> None:
     """
     for one, depth in _walk(value):
         if depth > DEEPEST:
-            raise exceptions.ParseError(message("The JSON is nested too deep."))
+            raise exceptions.ParseError(sentence(message("The JSON is nested too deep.")))
         if isinstance(one, str) and not is_storable(one):
-            raise exceptions.ParseError(message("A text holds a character that cannot be stored (NUL or a surrogate)."))
+            raise exceptions.ParseError(
+                sentence(message("A text holds a character that cannot be stored (NUL or a surrogate)."))
+            )
         if isinstance(one, int) and not -LARGEST <= one < LARGEST:
-            raise exceptions.ParseError(message("A number is too large: at most 64 bit are stored."))
+            raise exceptions.ParseError(sentence(message("A number is too large: at most 64 bit are stored.")))
 
 
 def _walk(value: Any) -> Iterator[tuple[Any, int]]:
@@ -162,7 +165,7 @@ class DayField(serializers.DateField):
         day: date = super().to_internal_value(value)
         if not FIRST_DAY <= day <= LAST_DAY:
             raise serializers.ValidationError(
-                message("Use a day from {first} to {last}.", first=str(FIRST_DAY), last=str(LAST_DAY))
+                sentence(message("Use a day from {first} to {last}.", first=str(FIRST_DAY), last=str(LAST_DAY)))
             )
         return day
 
@@ -183,7 +186,7 @@ class TokenAuthentication(KnoxTokenAuthentication):  # type: ignore[misc]  # kno
 
     def authenticate_credentials(self, token: bytes) -> Any:
         if not token.isalnum() or len(token) > 200:
-            raise exceptions.AuthenticationFailed("Invalid token.")
+            raise exceptions.AuthenticationFailed(_("Invalid token."))
         return super().authenticate_credentials(token)
 
 
