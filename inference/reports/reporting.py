@@ -21,7 +21,7 @@ from cases.models import (
 )
 from inference.models import Prediction, ReportRun
 from spineml.case_report import CaseReport, Picture, Section, as_pdf, key_pictures
-from spineml.message import Message, message
+from spineml.message import Message, message, verbatim
 from spineml.volume_file import SliceFileReader
 from spineplatform.shared import storage
 from spineplatform.shared.lease import Lease
@@ -50,16 +50,15 @@ KINDS = {
 PLANES = {"axial": message("axial"), "sagittal": message("sagittal"), "coronal": message("coronal")}
 # By the name of a measured value without its unit.
 VALUES = {
-    "": message("{value}"),
-    "length": message("length {value}"),
-    "anterior": message("anterior {value}"),
-    "posterior": message("posterior {value}"),
-    "ratio": message("ratio {value}"),
-    "mean": message("mean {value}"),
-    "sd": message("sd {value}"),
-    "min": message("min {value}"),
-    "max": message("max {value}"),
-    "area": message("area {value}"),
+    "length": message("length"),
+    "anterior": message("anterior"),
+    "posterior": message("posterior"),
+    "ratio": message("ratio"),
+    "mean": message("mean"),
+    "sd": message("sd"),
+    "min": message("min"),
+    "max": message("max"),
+    "area": message("area"),
 }
 UNITS = {"mm": "mm", "mm2": "mm\u00b2", "hu": "HU", "degrees": "\u00b0"}
 
@@ -236,7 +235,7 @@ def _value(name: str, value: float) -> Message:
     what, _, last = name.rpartition("_")
     unit = UNITS.get(last, "")
     shown = f"{value:.4g} {unit}".strip()
-    known = VALUES.get(what if unit else name)
-    if known is None:
-        return message("{name} {value}", name=what if unit else name, value=shown)
-    return Message(known.text, {"value": shown})
+    what = what if unit else name
+    if not what:
+        return verbatim(shown)
+    return message("{name} {value}", name=VALUES.get(what, what), value=shown)

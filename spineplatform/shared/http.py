@@ -21,6 +21,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from spineplatform.shared.answers import FORM_BYTES, error_answer
 from spineplatform.shared.errors import UserError
 from spineplatform.shared.failures import as_user_error
+from spineplatform.shared.messages import sentence
 from spineplatform.shared.runs import RUN_ACTIONS, Run
 
 BLOCK = 1 << 18
@@ -69,7 +70,7 @@ def run_action(request: HttpRequest, run: Run, action: str) -> None:
     try:
         RUN_ACTIONS[action](run=run, actor=request.user)
     except UserError as error:
-        messages.error(request, error.message)
+        messages.error(request, sentence(error.message))
 
 
 def file_download(request: HttpRequest, path: Path, *, name: str, content_type: str) -> HttpResponseBase:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 
 import pytest
 from django.db import connection, models
@@ -14,6 +15,7 @@ from django.utils.html import escape
 
 from cases.models import Verdict
 from spineml.message import Message, message, sentences, shortened
+from spineplatform.shared.answers import problem_body
 from spineplatform.shared.api import RunOut
 from spineplatform.shared.message_fields import MessageField, PeoplesTextToMessage, TextToMessage
 from spineplatform.shared.messages import language_of, sentence
@@ -57,15 +59,16 @@ def test_the_api_answers_in_the_language_that_is_asked_for() -> None:
 
 # --- text of strangers ------------------------------------------------------------------------------------------------
 KOREAN = {"accept-language": "ko"}
-PATIENCE_SECONDS = 2.0  # recognising 50 kB as a sentence took 30 s; on a machine at rest this takes milliseconds
+PATIENCE_SECONDS = 0.5  # of this thread; recognising 50 kB as a sentence took 30 s, and this takes milliseconds
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("size", [50_000, 200_000])
 def test_a_long_content_type_is_refused_at_once_and_in_few_words(client: Client, size: int) -> None:
-    began = time.monotonic()
+    client.get("/api/v1/", headers=KOREAN)  # the first request loads what all need
+    began = time.thread_time()
     answer = client.post("/api/v1/auth/token/", b"{}", content_type="x" * size, headers=KOREAN)
-    assert time.monotonic() - began < PATIENCE_SECONDS
+    assert time.thread_time() - began < PATIENCE_SECONDS
     assert answer.status_code == 415
     assert len(answer.json()["detail"]) < 600
 
@@ -74,28 +77,38 @@ def test_a_long_content_type_is_refused_at_once_and_in_few_words(client: Client,
 @pytest.mark.parametrize("text", ["a" * 20_000, "{" * 20_000, "The mask has " * 2_000, "{state} {known}"])
 def test_a_long_filter_is_refused_at_once_and_in_few_words(client: Client, text: str) -> None:
     client.force_login(factories.user("clinician"))
-    began = time.monotonic()
+    client.get("/api/v1/cases/", headers=KOREAN)
+    began = time.thread_time()
     answer = client.get("/api/v1/cases/", {"state": text}, headers=KOREAN)
-    assert time.monotonic() - began < PATIENCE_SECONDS
+    assert time.thread_time() - began < PATIENCE_SECONDS
     assert answer.status_code == 400
     problem = answer.json()
     assert len(problem["detail"]) < 600
-    assert problem["values"]["state"] == shortened(text)
+    assert all(len(words) < 600 for words in problem["errors"]["state"])
+
+
+def test_text_of_strangers_in_a_message_is_cut() -> None:
+    told = message("There are no runs of the kind “{kind}”. Known: {known}.", kind="x" * 9_000, known="import")
+    with translation.override("ko"):
+        body = problem_body(status=404, code="not-found", detail=told)
+    assert HANGUL.search(body["detail"])
+    assert len(body["detail"]) < 300
+    assert body["values"]["kind"] == shortened("x" * 9_000)
 
 
 @pytest.mark.django_db
 def test_a_problem_has_its_code_its_values_and_a_sentence_in_the_language_asked_for(client: Client) -> None:
     client.force_login(factories.user("clinician"))
     korean, english = (
-        client.get("/api/v1/cases/", {"state": "Model"}, headers={"accept-language": language}).json()
+        client.get(f"/api/v1/runs/Model/{uuid.uuid4()}/", headers={"accept-language": language}).json()
         for language in ("ko", "en")
     )
-    assert english["detail"].startswith("“Model” is no state of a case.")
+    assert english["detail"].startswith("There are no runs of the kind “Model”.")
     assert HANGUL.search(korean["detail"])
     assert "“Model”" in korean["detail"]
     assert korean["code"] == english["code"]
     assert korean["values"] == english["values"]
-    assert korean["values"]["state"] == "Model"
+    assert korean["values"]["kind"] == "Model"
 
 
 @pytest.mark.django_db
