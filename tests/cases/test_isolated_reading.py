@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -23,13 +24,15 @@ from django.utils import timezone
 from PIL import Image
 
 from accounts.models import Role, User
+from cases.intake.runner import run_import
 from cases.intake.uploads import IncomingFile, UploadOptions, upload_create
 from cases.models import ImportRun, Series, Upload
 from spineml.isolation import Readers
 from spineml.phantom import spine_phantom, write_dicom_series
 from spineplatform.processes import QUEUES, Processes
 from spineplatform.shared import isolated
-from spineplatform.shared.runs import RunState
+from spineplatform.shared.lease import execute
+from spineplatform.shared.runs import RunState, run_cancel
 from tests import factories
 from tests.api_client import api
 from tests.cases.test_import import SMALL, nifti, send, verdicts
@@ -108,6 +111,25 @@ def test_an_upload_of_nothing_else_ends_and_says_why(clinician: User, tmp_path: 
     assert (upload.run.state, upload.run.error_code) == (RunState.FAILED, "nothing-imported")
     codes = sorted(code for _, code in verdicts(upload).values())
     assert codes == ["reader-crashed"] * 6 + ["reader-gave-up"] * 2
+
+
+@pytest.mark.usefixtures("misbehaving")
+def test_cancelling_ends_a_reader_that_hangs_at_once(clinician: User, tmp_path: Path, settings: Any) -> None:
+    settings.READER_STALL_SECONDS = 60
+    upload = hand_in(clinician, named(nifti(tmp_path, 1), "hang-ct.nii.gz"))
+
+    def work() -> None:
+        execute(ImportRun, upload.run.pk, run_import)
+        connection.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_until(lambda: states(upload.run) == {RunState.RUNNING})
+    run_cancel(run=upload.run, actor=clinician)
+    thread.join(30)
+    assert not thread.is_alive()
+    assert states(upload.run) == {RunState.CANCELLED}
+    assert not list((Path(settings.CACHE_DIR) / "work").glob("reading-*"))
 
 
 def mask_file(series: Series, path: Path) -> Path:

@@ -6,6 +6,8 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -182,7 +184,7 @@ def test_whoever_stops_waiting_kills_the_reader(job: Job) -> None:
     assert gone(pids[0])
 
 
-def test_readers_do_not_outlive_the_helper_or_whoever_started_it(readers: Readers, tmp_path: Path) -> None:
+def test_readers_do_not_outlive_their_helper(tmp_path: Path) -> None:
     own = Readers("tests.spineml.misbehaving")
     pids: list[int] = []
     with own.job(folder(tmp_path), QUICK) as job:
@@ -196,6 +198,20 @@ def test_readers_do_not_outlive_the_helper_or_whoever_started_it(readers: Reader
         assert gone(pids[0])
         assert job.call("quick", {}) > 0  # by a new helper
     own.close()
+
+
+def test_nothing_is_left_of_a_starter_that_was_killed(tmp_path: Path) -> None:
+    code = (
+        "import os, pathlib, sys; from spineml.isolation import Readers;"
+        "readers = Readers('tests.spineml.misbehaving');"
+        "job = readers.job(pathlib.Path(sys.argv[1])).__enter__();"
+        "job.call('wait', {}, part=lambda pid: (print(pid, readers._process.pid, flush=True), os.kill(os.getpid(), 9)))"
+    )
+    command = [sys.executable, "-c", code, str(folder(tmp_path))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    reader, helper = map(int, done.stdout.split())
+    assert gone(reader)
+    assert gone(helper)
 
 
 def test_several_threads_may_ask_at_once(readers: Readers, tmp_path: Path) -> None:
