@@ -72,7 +72,8 @@ PAGE_ROWS = [
     Row("POST", "training:dataset_check", page(members(302, MODEL_ADMIN)), draft),
     Row("POST", "training:dataset_freeze", page(members(302, MODEL_ADMIN)), draft),
     Row("POST", "training:dataset_draw", page(members(302, MODEL_ADMIN)), draft),
-    Row("POST", "training:dataset_decide", page(members(302, MODEL_ADMIN)), draft),
+    # 400: let through, and told to choose a finding.
+    Row("POST", "training:dataset_decide", page(members(400, MODEL_ADMIN)), draft),
     Row("POST", "training:dataset_delete", page(members(302, MODEL_ADMIN)), frozen),
     Row("GET", "training:dataset_download", page(members(200, MODEL_ADMIN)), frozen),
     Row("POST", "training:dataset_cancel", page(members(302, MODEL_ADMIN)), set_run),

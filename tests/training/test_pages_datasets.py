@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -129,12 +131,28 @@ def test_findings_are_shown_with_the_case_to_open_and_decided_on(place: Institut
     chosen_one = {"finding": "abc", "decision": "accept"}
     assert "Write why this finding" in browser.post(url, chosen_one, follow=True).content.decode()
     assert "Choose what to do" in browser.post(url, {"finding": "abc"}, follow=True).content.decode()
+    kept = browser.post(url, {"finding": "abc", "note": "A note <so far>"})
+    assert kept.status_code == 400
+    assert 'value="abc" checked' in kept.content.decode()
+    assert "A note &lt;so far&gt;" in kept.content.decode()
     browser.post(url, {**chosen_one, "note": "No vertebra there."})
     assert "No vertebra there." in shown(browser, data.get_absolute_url())
     browser.post(url, {"finding": "abc", "decision": "leave-out"})
     assert "1 mask was left out." in shown(browser, data.get_absolute_url())
     browser.post(url, {"finding": "abc", "decision": "take-back"})
     assert "left out" not in shown(browser, data.get_absolute_url()).split('id="findings"')[0]
+
+
+def test_too_few_test_patients_for_the_gate_are_said_before_anything_is_trained(
+    place: Institution, browser: Client, settings: Any
+) -> None:
+    settings.GATE_LEAST_PATIENTS = 5
+    for _ in range(4):
+        chosen.mask(place, split="test")
+    data = chosen.draft(place)
+    assert "needs at least 5 test patients" in shown(browser, data.get_absolute_url())
+    settings.GATE_LEAST_PATIENTS = 4
+    assert "The gate needs at least" not in shown(browser, data.get_absolute_url())
 
 
 def test_a_failed_freeze_says_why(place: Institution, browser: Client) -> None:

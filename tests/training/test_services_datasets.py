@@ -149,7 +149,7 @@ def test_a_data_set_without_any_mask_or_any_pixel_is_not_frozen(place: Instituti
 def test_one_patient_or_test_patients_only_are_said(place: Institution, admin: User) -> None:
     chosen.mask(place, split="test")
     found = preview(masks_of(draft(place, admin)))
-    assert what_is_missing(found.counts) == ["one-patient", "no-training-patients"]
+    assert what_is_missing(found.counts) == ["one-patient", "no-training-patients", "few-test-patients"]
 
 
 def test_a_check_that_is_going_is_not_asked_for_twice(place: Institution, admin: User) -> None:

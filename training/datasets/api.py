@@ -20,7 +20,7 @@ from spineplatform.shared.api_schema import problems
 from spineplatform.shared.incoming import DayField
 from training.access import dataset_get
 from training.datasets.downloads import HDF5, dataset_file
-from training.datasets.findings import MISSING
+from training.datasets.findings import missing_words
 from training.datasets.selectors import (
     Choice,
     datasets_seen,
@@ -138,7 +138,7 @@ class DatasetDetailOut(DatasetOut):
     @extend_schema_field(MissingOut(many=True))
     def get_missing(self, dataset: Dataset) -> Any:
         codes = what_is_missing(self.get_counts(dataset))
-        return [{"code": code, "message": str(MISSING[code])} for code in codes]
+        return [{"code": code, "message": missing_words(code)} for code in codes]
 
     @extend_schema_field(serializers.ListField(child=serializers.UUIDField()))
     def get_without_split(self, dataset: Dataset) -> list[str]:

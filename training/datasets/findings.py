@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
@@ -20,7 +21,17 @@ MISSING: dict[str, str | Promise] = {
         "There is no validation patient: a training cannot tell when to stop, nor choose its threshold."
     ),
     "no-test-patients": gettext_lazy("There is no test patient: the gate needs another data set to judge by."),
+    "few-test-patients": gettext_lazy(
+        "The gate needs at least %(least)s test patients whom no version was trained on; with fewer a version becomes "
+        "active only by an override."
+    ),
 }
+
+
+def missing_words(code: str) -> str:
+    """What a data set cannot be used for, in the reader's language."""
+    return str(MISSING[code]) % {"least": settings.GATE_LEAST_PATIENTS}
+
 
 TITLES: dict[str, str | Promise] = {
     "empty": gettext_lazy("Empty mask"),

@@ -22,7 +22,7 @@ from spineplatform.shared.http import run_action
 from spineplatform.shared.messages import sentence
 from training.access import dataset_get, dataset_run_get, datasets_manage
 from training.datasets.downloads import dataset_file
-from training.datasets.findings import MISSING
+from training.datasets.findings import missing_words
 from training.datasets.forms import DatasetForm
 from training.datasets.selectors import (
     Choice,
@@ -100,9 +100,13 @@ def _create(request: HttpRequest) -> HttpResponse:
 def dataset_page(request: HttpRequest, dataset_id: str) -> HttpResponse:
     """Context: ``dataset``, ``rows`` (split, label and counts), ``missing`` sentences, ``without_split`` (patients),
     ``findings``, ``open``, ``left_out`` (how many), ``run`` (the last one), ``used_by``, ``trainings``,
-    ``evaluations``, ``choice``, ``masks`` (page) and their ``mask_rows``, ``may_manage``.
+    ``evaluations``, ``choice``, ``masks`` (page) and their ``mask_rows``, ``may_manage``; after an error ``error``, the
+    keys of the findings that were ``picked``, and the ``note``.
     """
-    dataset = dataset_get(request.user, dataset_id)
+    return _dataset(request, dataset_get(request.user, dataset_id))
+
+
+def _dataset(request: HttpRequest, dataset: Dataset, **entered: Any) -> HttpResponse:
     places = places_of(request.user)
     held = held_by(dataset)
     findings = findings_seen(request.user, dataset)
@@ -110,7 +114,7 @@ def dataset_page(request: HttpRequest, dataset_id: str) -> HttpResponse:
     context = {
         "dataset": dataset,
         "rows": _rows(held.counts),
-        "missing": [MISSING[code] for code in what_is_missing(held.counts)] if held.patients else [],
+        "missing": [missing_words(code) for code in what_is_missing(held.counts)] if held.patients else [],
         "without_split": held.without_split,
         "findings": findings,
         "open": sum(1 for one in findings if one.decision == "open"),
@@ -124,8 +128,9 @@ def dataset_page(request: HttpRequest, dataset_id: str) -> HttpResponse:
         "mask_rows": masks_seen(request.user, masks.object_list),
         "ready": _is_ready(dataset, held, findings),
         "may_manage": _may_manage(request, dataset),
+        **entered,
     }
-    return render(request, "training/dataset.html", context)
+    return render(request, "training/dataset.html", context, status=entered["error"].status if entered else 200)
 
 
 def evaluations_on(dataset: Dataset, places: list[uuid.UUID]) -> QuerySet[EvaluationRun]:
@@ -176,12 +181,15 @@ def dataset_action(request: HttpRequest, dataset_id: str, action: str) -> HttpRe
 @login_required
 @require_POST
 def decide_action(request: HttpRequest, dataset_id: str) -> HttpResponse:
-    """``finding``: keys; ``decision``: accept (with a ``note``), leave-out or take-back."""
+    """``finding``: keys; ``decision``: accept (with a ``note``), leave-out or take-back. An error keeps what was
+    chosen and written.
+    """
     dataset = dataset_get(request.user, dataset_id, Capability.MANAGE_MODELS)
+    keys = request.POST.getlist("finding")
     try:
-        _decide(request, dataset, request.POST.getlist("finding"), request.POST.get("decision", ""))
+        _decide(request, dataset, keys, request.POST.get("decision", ""))
     except UserError as error:
-        messages.error(request, sentence(error.message))
+        return _dataset(request, dataset, error=error, picked=keys, note=request.POST.get("note", ""))
     return redirect(f"{dataset.get_absolute_url()}#findings")
 
 

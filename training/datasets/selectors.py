@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Self
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from accounts.access import Capability, institutions_with
@@ -166,6 +167,8 @@ def what_is_missing(counts: dict[str, dict[str, int]]) -> list[str]:
         found.append("no-validation-patients")
     if not of[Split.TEST]:
         found.append("no-test-patients")
+    elif of[Split.TEST] < settings.GATE_LEAST_PATIENTS:
+        found.append("few-test-patients")
     return found
 
 
