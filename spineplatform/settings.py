@@ -372,8 +372,9 @@ LOGGING = {
         "django.channels.server": {"level": "WARNING"},
         # The web server's own, which it would write in its own way.
         "uvicorn": {"handlers": [], "propagate": True},
-        "uvicorn.error": {"handlers": [], "propagate": True},
-        "uvicorn.access": {"handlers": [], "propagate": True},
+        "uvicorn.error": {"handlers": [], "propagate": True, "level": "WARNING"},  # else who opened which WebSocket
+        # No access log: an address may be a link into an account, and who looked at what stands in the audit trail.
+        "uvicorn.access": {"handlers": [], "propagate": False},
         # They repeat the values of files: a verdict tells what is wrong with one.
         **{name: {"handlers": ["none"], "propagate": False} for name in ("pydicom", "nibabel", "PIL", "tifffile")},
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import logging.config
@@ -9,6 +10,8 @@ import re
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +25,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Role
+from spineplatform.processes import Processes
 from spineplatform.shared.logs import LogFormatter, without_secrets
 from spineplatform.shared.mail import NotSent, mail_is_sent
 from tests import factories
@@ -168,27 +172,35 @@ def test_a_failed_task_is_told_by_the_kind_of_its_error(log: Callable[[], str]) 
     assert "Task cases.tasks.x[1] raised: ValueError" in log()
 
 
-def test_the_web_server_writes_through_the_same_formatter(log: Callable[[], str]) -> None:
+def test_the_web_server_writes_errors_through_the_same_formatter_and_no_access_log(log: Callable[[], str]) -> None:
     from uvicorn.config import Config
 
     Config("spineplatform.asgi:application").configure_logging()  # as it does before it imports the application
-    try:
-        logging.config.dictConfig(settings.LOGGING)
-        (handler,) = logging.getLogger().handlers[-1:]
-        assert isinstance(handler.formatter, LogFormatter)
-        written = io.StringIO()
-        assert isinstance(handler, logging.StreamHandler)
-        handler.setStream(written)
-        path = "/accounts/password/reset/MQ/c0ffee-secret/?q=Kim"
-        args = ("10.0.0.7:4711", "GET", path, "1.1", 200)
-        logging.getLogger("uvicorn.access").info('%s - "%s %s HTTP/%s" %d', *args)
-        logging.getLogger("uvicorn.error").error("Exception in ASGI application", exc_info=ValueError(PATIENT))
-    finally:
-        logging.config.dictConfig(settings.LOGGING)
-    text = written.getvalue()
-    assert text.count("c0ffee") == text.count(PATIENT) == text.count("Kim") == 0
-    assert "/accounts/password/reset/[removed]" in text
-    assert "ValueError" in text
+    logging.config.dictConfig(settings.LOGGING)
+    (handler,) = logging.getLogger().handlers[-1:]
+    assert isinstance(handler.formatter, LogFormatter)
+    assert isinstance(handler, logging.StreamHandler)
+    written = io.StringIO()
+    before = handler.setStream(written)
+    path = "/accounts/password/reset/MQ/c0ffee-secret/?q=Kim"
+    logging.getLogger("uvicorn.access").info('%s - "%s %s HTTP/%s" %d', "10.0.0.7:4711", "GET", path, "1.1", 200)
+    logging.getLogger("uvicorn.error").info('%s - "WebSocket %s" [accepted]', "10.0.0.7:4711", "/ws/cases/")
+    logging.getLogger("uvicorn.error").error("Exception in ASGI application", exc_info=ValueError(PATIENT))
+    if before is not None:
+        handler.setStream(before)
+    assert not logging.getLogger("uvicorn.access").hasHandlers()  # it does not even make the lines
+    assert written.getvalue().splitlines()[0].endswith("ERROR uvicorn.error Exception in ASGI application")
+    assert [one for one in ("c0ffee", PATIENT, "Kim", "10.0.0.7") if one in written.getvalue()] == []
+
+
+@pytest.mark.slow
+def test_a_running_web_process_writes_no_link(web: str, processes: Processes) -> None:
+    for path in ("/accounts/password/reset/MQ/c0ffee-secret/?q=Kim", "/c0ffee-secret/?q=Kim", "/api/v1/c0ffee-secret/"):
+        with contextlib.suppress(urllib.error.HTTPError):
+            urllib.request.urlopen(f"{web}{path}").close()  # noqa: S310
+    text = processes.output("web")
+    assert "Not Found: GET [unknown address]" in text
+    assert [line for line in text.splitlines() if "c0ffee" in line or "Kim" in line] == []
 
 
 # --- mails ------------------------------------------------------------------------------------------------------------
