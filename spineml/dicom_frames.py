@@ -238,6 +238,7 @@ def _traits(groups: Groups) -> dict[str, str]:
         "number": number("SeriesNumber"),
         "description": text("SeriesDescription"),
         "comment": text("ImageComments"),
+        "tilt": number("GantryDetectorTilt"),
     }
     return {name: value for name, value in traits.items() if value}
 

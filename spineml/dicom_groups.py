@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from spineml.dicom_spacing import whole_steps
-from spineml.dicom_stack import Image, depths_of, on_one_grid, same_number, same_place
+from spineml.dicom_stack import Image, depths_of, on_one_grid, same_number, same_place, split_runs
 from spineml.dicom_traits import ALWAYS, SOMETIMES, SURE, Rule, by_value, value_of
 from spineml.dicom_values import parsed
 from spineml.message import Message, message
@@ -341,8 +341,16 @@ def merged_series(groups: list[list[Image]], patient_of: Callable[[Image], objec
         turn = tuple(round(value, 2) for value in image.cosines)
         alone[patient_of(image), traits, size, turn].append(image)
     for images in alone.values():
-        if len(images) >= LEAST_EVEN and _is_clean(images):
+        if _is_stack(images):
             kept.append(images)
         else:
             kept += [[image] for image in images]
     return kept
+
+
+def _is_stack(images: Sequence[Image]) -> bool:
+    """Whether the places are those of a scan: even, with gaps, or in blocks; several images may lie at one place."""
+    order = [bundle[0] for bundle in same_place(images)]
+    if len(order) < LEAST_EVEN:
+        return False
+    return all(whole_steps(depths_of(part)) is not None for part, _ in split_runs(order))

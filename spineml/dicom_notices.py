@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spineml.dicom_stack import Image
+import numpy as np
+
+from spineml.dicom_stack import Image, stack_normal
+from spineml.dicom_values import parsed
 from spineml.message import message
 from spineml.series import Notice
 from spineml.values import TWELVE_BIT_MAX, hounsfield_notices
@@ -12,6 +15,8 @@ from spineml.values import TWELVE_BIT_MAX, hounsfield_notices
 HU_TYPES = {"", "HU", "HOUNSFIELD", "HOUNSFIELD UNITS", "US", "UNSPECIFIED"}
 PROJECTIONS = {"MIP", "MINIP", "MINIMUM", "MAXIMUM", "PROJECTION IMAGE", "VOLUME", "AVERAGE", "SUM", "VRT", "3D"}
 HIGHEST = 32767
+TILT_DOUBT_DEG = 1.0
+MOST_TILT_DEG = 45.0
 
 
 def header_notices(images: Sequence[Image]) -> list[Notice]:
@@ -54,7 +59,23 @@ def _orientation(images: Sequence[Image]) -> list[Notice]:
             "check them."
         )
         return [Notice("no-patient-position", text)]
-    return []
+    return _tilt(images)
+
+
+def _tilt(images: Sequence[Image]) -> list[Notice]:
+    """Some archives straighten a tilted scan, or forget the tilt of its slices, and leave the attribute as it was."""
+    stated = parsed(images[0].frame.traits.get("tilt", ""))
+    upright = float(abs(stack_normal(images[0].cosines)[2]))
+    shown = float(np.degrees(np.arccos(min(upright, 1.0))))
+    if stated is None or shown > MOST_TILT_DEG or abs(abs(stated) - shown) <= TILT_DOUBT_DEG:
+        return []
+    text = message(
+        "The header states a gantry tilt of {stated} degrees, the slices are turned by {shown}: their places are taken "
+        "as they are stated. Check lengths along the body.",
+        stated=f"{stated:.1f}",
+        shown=f"{shown:.1f}",
+    )
+    return [Notice("tilt-doubtful", text)]
 
 
 def _rescale(images: Sequence[Image]) -> list[Notice]:

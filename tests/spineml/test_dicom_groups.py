@@ -240,12 +240,28 @@ FRESH = [
 ]
 
 
-@pytest.mark.parametrize("fresh", FRESH, ids="+".join)
-def test_identifiers_drawn_anew_for_each_file_make_no_new_series(folder: Path, fresh: tuple[str, ...]) -> None:
-    paths = write_ct(folder / "s", steps(12), each=lambda number, z: {name: generate_uid() for name in fresh})
+@pytest.mark.parametrize("names", FRESH, ids="+".join)
+def test_identifiers_drawn_anew_for_each_file_make_no_new_series(folder: Path, names: tuple[str, ...]) -> None:
+    paths = write_ct(folder / "s", steps(12), each=lambda number, z: {name: generate_uid() for name in names})
     intake = scan_paths(paths, folder)
     assert series_in(intake) == [(12, 2.0, -100.0, 40)]
     assert all_codes(intake) == {"new-identifiers"}
+
+
+def fresh(number: int, z: float) -> dict[str, str]:
+    return {name: str(generate_uid()) for name in ("SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID")}
+
+
+def test_fresh_identifiers_do_not_hide_a_missing_slice(folder: Path) -> None:
+    paths = write_ct(folder / "s", [z for z in steps(12) if z != -90.0], each=fresh)
+    (plan,) = scan_paths(paths, folder).series
+    assert (plan.geometry.shape[0], plan.meta.empty_slices) == (12, (5,))
+
+
+def test_fresh_identifiers_do_not_mix_two_acquisitions(folder: Path) -> None:
+    paths = write_ct(folder / "s", steps(6), 40, each=fresh)
+    paths += write_ct(folder / "s", steps(6), 140, first_number=7, AcquisitionNumber=2, each=fresh)
+    assert series_in(scan_paths(paths, folder)) == [(6, 2.0, -100.0, 40), (6, 2.0, -100.0, 140)]
 
 
 def test_single_slices_of_two_patients_under_fresh_identifiers_stay_apart(folder: Path) -> None:

@@ -364,6 +364,7 @@ def test_values_in_the_upper_bits_of_a_word_are_read_as_they_are_meant(tmp_path:
         ({"ImageOrientationPatient": [0, 0, 0, 0, 0, 0]}, "no-orientation"),
         ({"PatientPosition": None}, "no-patient-position"),
         ({"BurnedInAnnotation": "YES"}, "burned-in"),
+        ({"GantryDetectorTilt": "15"}, "tilt-doubtful"),
         ({"RescaleType": "HU_MOD"}, "not-hu"),
         ({"RescaleIntercept": None}, "no-rescale"),
         ({"PixelSpacing": None}, "no-spacing"),
