@@ -247,7 +247,7 @@ def test_nothing_and_empty_files_are_refused_before_anything_is_kept(clinician: 
     assert not Upload.objects.exists()
 
 
-@pytest.mark.parametrize(("roles", "error"), [(["model_admin"], Forbidden), (["clinician"], NotFound)])
+@pytest.mark.parametrize(("roles", "error"), [(["institution_admin"], Forbidden), (["clinician"], NotFound)])
 def test_only_those_who_may_upload_there_can(
     roles: list[str], error: type[Exception], tmp_path: Path, clinician: User
 ) -> None:
