@@ -76,6 +76,7 @@ def test_known_patients_go_from_paths(path: str, shown: str) -> None:
         ("홍길동.png", "….png"),
         ("요추 CT/IM0001.dcm", "요추 CT/IM0001.dcm"),
         ("조영제/1.dcm", "조영제/1.dcm"),
+        ("전립선 CT/고관절/신경외과/1.dcm", "전립선 CT/고관절/신경외과/1.dcm"),
         ("12345678 CT Spine/1.dcm", "12345678 CT Spine/1.dcm"),
         ("imagesTr/spine_00012_0000.nii.gz", "imagesTr/spine_00012_0000.nii.gz"),
         ("sub-verse901_seg-vert_msk.nii.gz", "sub-verse901_seg-vert_msk.nii.gz"),
