@@ -43,12 +43,12 @@ Sent = tuple[str, bytes]
 
 @dataclass
 class Report:
-    """What a run found. ``problems`` are (number, kind, name, what)."""
+    """What a run found. ``problems`` are (number, kind, name, what); ``slowest`` and ``largest`` name their file."""
 
     files: int = 0
     problems: list[tuple[int, str, str, str]] = field(default_factory=list)
-    slowest: float = 0.0
-    largest: int = 0
+    slowest: tuple[float, str] = (0.0, "")
+    largest: tuple[int, str] = (0, "")
 
 
 def grammars() -> dict[str, Any]:
@@ -82,7 +82,9 @@ def run(count: int, seed: int, kind: str = "", keep: Path | None = None) -> Repo
             for number, (made_by, (name, content)) in enumerate(itertools.islice(files(seed, kind), count)):
                 found, seconds, memory = child.read(number, name, content)
                 report.files += 1
-                report.slowest, report.largest = max(report.slowest, seconds), max(report.largest, memory)
+                file = f"{number} ({made_by}, {name})"
+                report.slowest = max(report.slowest, (seconds, file))
+                report.largest = max(report.largest, (memory, file))
                 report.problems += [(number, made_by, name, what) for what in found]
                 if found and keep is not None:
                     keep.mkdir(parents=True, exist_ok=True)
@@ -168,8 +170,7 @@ def limit() -> None:
 def told(report: Report, problems: Iterable[tuple[int, str, str, str]]) -> str:
     """The report for a person."""
     lines = [f"{number} ({kind}, {name}): {what}" for number, kind, name, what in problems]
-    lines.append(
-        f"{report.files} files, {len(report.problems)} problems; slowest {report.slowest:.1f} s, "
-        f"most memory {report.largest / 1e6:.0f} MB"
-    )
+    lines.append(f"slowest {report.slowest[0]:.1f} s: {report.slowest[1]}")
+    lines.append(f"most memory {report.largest[0] / 1e6:.0f} MB: {report.largest[1]}")
+    lines.append(f"{report.files} files, {len(report.problems)} problems")
     return "\n".join(lines)
