@@ -8,7 +8,7 @@ HANGUL = re.compile("[\uac00-\ud7a3]")
 # Words that Korean radiologists write in Latin letters too: names of formats, units and programs.
 _TERMS = """
     CT HU MR PET PNG JPEG TIFF DICOM DICOMDIR NIfTI NRRD MHA MHD NPY RT UTF mm GB MB zip nii gz img nrrd mha csv CSV
-    numpy save NaN NumPy MetaImage sform qform ISO Deflate masks images mask png gzip name patient
+    numpy save NaN NumPy MetaImage sform qform ISO Deflate masks images mask png gzip rescale name patient
 """
 SAME = frozenset(_TERMS.split())
 _WORD = re.compile("[A-Za-z]{2,}")

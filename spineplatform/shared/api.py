@@ -259,7 +259,7 @@ def _by_field(detail: Any, name: str = "request") -> dict[str, list[str]]:
     if isinstance(detail, dict):
         found: dict[str, list[str]] = {}
         for key, value in detail.items():
-            inner = "request" if key == "non_field_errors" else str(key)
+            inner = "request" if key == "non_field_errors" else shortened(str(key))
             found |= _by_field(value, inner if name == "request" else f"{name}.{inner}")
         return found
     return {name: [shortened(str(one), LONGEST) for one in (detail if isinstance(detail, list) else [detail])]}

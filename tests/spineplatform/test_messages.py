@@ -112,6 +112,31 @@ def test_a_problem_has_its_code_its_values_and_a_sentence_in_the_language_asked_
 
 
 @pytest.mark.django_db
+def test_a_page_that_is_refused_says_why_in_the_language_of_the_reader(client: Client) -> None:
+    client.force_login(factories.user("clinician"))
+    refused = client.get(reverse("accounts:people"), headers=KOREAN)
+    assert refused.status_code == 403
+    page = refused.content.decode()
+    assert "계정 생성과 역할 부여" in page
+    assert "Your role does not allow" not in page
+
+
+@pytest.mark.django_db
+def test_a_failed_run_is_korean_where_its_series_is_listed(client: Client) -> None:
+    run = factories.inference_run(state=RunState.FAILED, error_message=message("Segmenting"))
+    client.force_login(factories.user("clinician", institution=run.series.institution))
+    for address in (run.series.case.get_absolute_url(), reverse("inference:view", args=[run.series.pk])):
+        page = client.get(address, headers=KOREAN).content.decode()
+        assert sentence_in("ko", run.error_message) in page, address
+        assert ">Segmenting" not in page
+
+
+def sentence_in(language: str, told: str) -> str:
+    with translation.override(language):
+        return sentence(told)
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("name", ["Model", "Patient", "Note", "{title}", "The file is empty. Send it again."])
 def test_a_case_keeps_its_name_on_every_page_and_in_every_verdict(client: Client, name: str) -> None:
     reader = factories.user("clinician")
