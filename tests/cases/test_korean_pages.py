@@ -122,7 +122,7 @@ def test_every_verdict_on_odd_files_is_korean_on_the_page_and_by_rest(
     assert {
         "missing-slices",
         "gantry-tilt",
-        "no-spacing",
+        "no-rescale",
         "not-ct",
         "empty",
         "looks-like-mask",
