@@ -130,7 +130,7 @@ def test_every_verdict_on_odd_files_is_korean_on_the_page_and_by_rest(
     } <= codes, codes
     assert any(len(verdict["messages"]) > 1 for verdict in verdicts)
     for series in Series.objects.exclude(warnings=[]):
-        shown = client.get(reverse("api:series", args=[series.pk]), headers=KOREAN).json()
+        shown = client.get(reverse("api:series", args=[series.pk]), headers=KOREAN).json()["series"]
         assert all(HANGUL.search(words) for words in shown["warnings"])
         assert [one["message"] for one in shown["notices"]] == shown["warnings"]
 
