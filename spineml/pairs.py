@@ -164,10 +164,11 @@ class _Matching:
         for mask, place in self._masks.items():
             beside[place.folder].append(mask)
         for image, place in list(self._images.items()):
-            bones = [mask for mask in beside[place.folder] if self._masks[mask].spine_part] if not place.stem else []
+            here = [mask for mask in beside[place.folder] if mask in self._masks]  # another image may have taken them
+            bones = [mask for mask in here if self._masks[mask].spine_part] if not place.stem else []
             if bones:
                 reason = message("It is no bone of the spine by its name: it was left out of the mask.")
-                self._skip([mask for mask in beside[place.folder] if not self._masks[mask].spine_part], reason)
+                self._skip([mask for mask in here if not self._masks[mask].spine_part], reason)
                 self._record(image, bones)
 
     def _reject_rest(self) -> None:

@@ -130,6 +130,13 @@ def test_the_bones_of_one_image_are_one_mask() -> None:
     assert {(one.name, one.code) for one in found.verdicts} == {(name, "other-mask") for name in others}
 
 
+def test_the_bones_of_two_images_in_one_folder_go_to_one_of_them() -> None:
+    folder = "s0/segmentations"
+    sent = files("s0/ct.nii.gz", "s0/ct.png", f"{folder}/vertebrae_L1.nii.gz", f"{folder}/liver.nii.gz")
+
+    assert len(match_pairs(sent).pairs) == 1
+
+
 def test_of_several_masks_that_of_the_vertebrae_is_used() -> None:
     found = match_pairs(files("s_ct.nii.gz", "s_seg-vert_msk.nii.gz", "s_seg-subreg_msk.nii.gz"))
     assert [pair.mask.name for pair in found.pairs] == ["s_seg-vert_msk.nii.gz"]
