@@ -144,7 +144,10 @@ def _range(values: Sequence[float | None]) -> tuple[float, float] | None:
     return (min(known), max(known)) if known else None
 
 
-_LENGTHS = {"pixel-spacing": ("pixels", PIXEL_SLACK), "slice-spacing": ("slice spacing", SLICE_SLACK)}
+_LENGTHS = {
+    "pixel-spacing": (message("pixels"), PIXEL_SLACK),
+    "slice-spacing": (message("slice spacing"), SLICE_SLACK),
+}
 
 
 def _length_outside(code: str, length: float | None, learned: tuple[float, float] | None) -> Deviation | None:

@@ -11,13 +11,17 @@ from django.urls import reverse
 from accounts.models import Role
 from inference.deviating import deviations
 from spineml.fingerprint import fingerprint
+from spineml.message import message
 from spineml.volume import Volume
 from tests import factories
+from tests.korean import english_left
 from training.datasets.describing import series_facts
 from training.models import ModelVersion
 
 pytestmark = pytest.mark.django_db
-UNLIKE = [{"code": "pixel-spacing", "message": "The pixels of 9 mm: the model learned from 1 to 2 mm."}]
+VALUES = {"name": message("pixels"), "length": "9", "low": "1", "high": "2"}
+TOLD = message("The {name} of {length} mm: the model learned from {low} to {high} mm.", **VALUES)
+UNLIKE = [{"code": "pixel-spacing", "message": TOLD}]
 
 
 def version_of(image: Volume) -> ModelVersion:
@@ -65,4 +69,8 @@ def test_every_page_that_shows_the_mask_warns(client: Any, name: str) -> None:
 def test_the_api_tells_in_what_the_series_is_unlike(client: Any) -> None:
     mask = factories.prediction(deviations=UNLIKE).annotation
     client.force_login(factories.user(Role.CLINICIAN, institution=mask.institution))
-    assert client.get(reverse("api:mask", args=[mask.pk])).json()["prediction"]["deviations"] == UNLIKE
+    address = reverse("api:mask", args=[mask.pk])
+    (told,) = client.get(address).json()["prediction"]["deviations"]
+    assert told == {**UNLIKE[0], "values": {**VALUES, "name": {"text": "pixels", "values": {}}}}
+    (korean,) = client.get(address, headers={"accept-language": "ko"}).json()["prediction"]["deviations"]
+    assert english_left(korean["message"]) == []
