@@ -13,6 +13,7 @@ PYTEST_ARGS ?=
 PRODUCTION_LIKE := SPINE_PRODUCTION=1 SPINE_DEBUG=0 SPINE_ALLOWED_HOSTS=spine.example.org \
 	SPINE_TRUSTED_ORIGINS=https://spine.example.org \
 	SPINE_SECRET_KEY=only-for-this-check-tM7vQ2xK9pLr4WzB8nHcYd3JfGs6AeUu \
+	SPINE_EMAIL_URL=smtp://mail.example.org:25 \
 	DATABASE_URL=postgres://spine@127.0.0.1:1/spine VALKEY_URL=redis://127.0.0.1:1/0
 
 .DEFAULT_GOAL := help
