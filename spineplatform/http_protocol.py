@@ -1,8 +1,8 @@
 """uvicorn's HTTP connection with the limits that it lacks: ``uvicorn --http spineplatform.http_protocol:Connection``.
 
 A header must be whole within seconds and within a size; a client must take its answer; there is a highest number of
-connections; and a connection whose body nobody wants is closed once the answer had time to be read. The time limits of
-bodies are in spineplatform.bodies.
+connections, and of requests sent before their turn; and a connection whose body nobody wants is closed once the answer
+had time to be read. The time limits of bodies are in spineplatform.bodies.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 # A closed connection with unread data resets, and the answer may be lost: what still comes is read and dropped so long.
 LINGER_SECONDS = 2.0
+# Requests sent before the one ahead of them is answered: uvicorn keeps any number of them, browsers send none.
+PIPELINED = 32
 PLAIN = "HTTP/1.1 {}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\nconnection: close\r\n{}\r\n{}"
 
 
@@ -69,6 +71,8 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._fields = 0
+        if len(self.pipeline) > PIPELINED:
+            self.transport.abort()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:

@@ -139,6 +139,17 @@ def send_for_ever(client: socket.socket) -> None:
         time.sleep(0.001)
 
 
+def test_a_client_that_sends_requests_without_end_before_their_turn_is_dropped(server: Address) -> None:
+    with connected(server) as client, pytest.raises(OSError, match=r"reset|[Bb]roken"):
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 400_000)
+
+
+def test_a_few_requests_sent_before_their_turn_are_answered_in_order(server: Address) -> None:
+    few = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 20
+    answers = answer_to(server, few + b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert answers.count(b"HTTP/1.1 200") == 21
+
+
 def test_a_client_that_does_not_take_its_answer_is_dropped(server: Address) -> None:
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
