@@ -27,6 +27,11 @@ MOST_PARTS = 1000
 _WORD = re.compile(r"[^\W_]+")
 _DIGITS = re.compile(r"\d+")
 _HANGUL = re.compile(r"[가-힣]{2,4}")
+_UMLAUTS = re.compile("([AOUaou])\u0308")
+_WRITTEN_OUT = re.compile("([aou])e")
+_STROKES = str.maketrans("ĐđØøŁłı", "DdOoLli")
+KATAKANA_TO_HIRAGANA = 0x60
+FIRST_BEYOND_CYRILLIC = "\u0530"
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Identity:
         codes = {_compact(number) for number in numbers}
         digits = {code.lstrip("0") for code in codes if code.isdecimal()}
         born = {_compact(date) for date in dates}
-        digits |= {form for date in born if len(date) == 8 and date.isdecimal() for form in (date, date[2:])}
+        digits |= {form for date in born if len(date) == 8 and date.isdecimal() for form in _date_forms(date)}
         parts |= {code for code in codes if not code.isdecimal()}
         parts = {part for part in parts if part and part not in PLAIN}
         return cls(
@@ -76,8 +81,7 @@ class Identity:
     def is_in(self, text: str) -> bool:
         """Whether a part of the identity stands in ``text``, in whatever spelling and order."""
         text = _plain(text[:LONGEST_TEXT])
-        words = [word.casefold() for word in _WORD.findall(text)]
-        return self._joined(text) or any(self._in_word(word) != word for word in words)
+        return self._joined(text) or any(self._in_word(word) != word for word in _WORD.findall(text))
 
     def cleaned(self, text: str) -> str:
         """``text``, or nothing where it names the patient."""
@@ -101,7 +105,7 @@ class Identity:
         return any(part in whole for part in self.anywhere if len(part) >= JOINED or (_is_wide(part) and len(part) > 2))
 
     def _in_word(self, word: str) -> str:
-        folded = word.casefold()
+        folded = _bare(word)
         if folded.rstrip("0123456789") in PLAIN and not _DIGITS.search(folded):
             return word
         if folded in self.words or any(folded.removesuffix(title) in self.words for title in HONORIFICS):
@@ -122,6 +126,10 @@ def _name_parts(name: str) -> set[str]:
     for group in _plain(name[:LONGEST_TEXT]).replace("\\", "=").split("="):
         components = [_compact(component) for component in group.split("^")]
         words = [_compact(word) for word in _WORD.findall(group)]
+        found.update(
+            _compact(_UMLAUTS.sub(r"\1e", unicodedata.normalize("NFD", word))) for word in _WORD.findall(group)
+        )
+        found.update(_WRITTEN_OUT.sub(r"\1", word) for word in words)
         found.update(components, words)
         if len(components) > 1 and not PLAIN.issuperset(components[:2]):
             found |= {components[0] + components[1], components[1] + components[0]}
@@ -145,7 +153,25 @@ def _plain(text: str) -> str:
 
 
 def _compact(text: str) -> str:
-    return "".join(letter for letter in unicodedata.normalize("NFKC", text).casefold() if letter.isalnum())
+    return "".join(letter for letter in _bare(unicodedata.normalize("NFKC", text)) if letter.isalnum())
+
+
+def _bare(text: str) -> str:
+    """Without case and accents, katakana as hiragana: folders seldom spell a name as its header does."""
+    return "".join(map(_bare_letter, text)).casefold()
+
+
+def _bare_letter(letter: str) -> str:
+    if "ァ" <= letter <= "ヶ":
+        return chr(ord(letter) - KATAKANA_TO_HIRAGANA)
+    first = unicodedata.normalize("NFD", letter)[0]
+    return first.translate(_STROKES) if first < FIRST_BEYOND_CYRILLIC else letter
+
+
+def _date_forms(date: str) -> tuple[str, ...]:
+    """YYYYMMDD as it is written elsewhere: without the century, day first, month first."""
+    year, month, day = date[:4], date[4:6], date[6:]
+    return date, date[2:], day + month + year, month + day + year
 
 
 # --- paths ------------------------------------------------------------------------------------------------------------

@@ -38,6 +38,31 @@ def test_each_script_of_a_name_counts(text: str, named: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Nguyễn^Văn An", "NGUYEN_VAN_AN"),
+        ("Nguyen^Van Duc", "nguyễn văn đức"),
+        ("Müller^Jörg", "Mueller CT"),
+        ("Müller^Jörg", "muller"),
+        ("Mueller^Joerg", "Müller"),
+        ("Ó Briain^Seán", "Sean spine"),
+        ("Yamada^Tarou=山田^太郎=やまだ^たろう", "ヤマダ CT"),
+        ("Yamada^Tarou=山田^太郎=ﾔﾏﾀﾞ^ﾀﾛｳ", "やまだ"),
+    ],
+)
+def test_accents_umlauts_and_kana_hide_no_name(name: str, text: str) -> None:
+    named = Identity.of([name])
+    assert named.is_in(text)
+    assert named.without(text) != text
+    assert not named.is_in("Lendenwirbelsäule größer rechts")
+
+
+@pytest.mark.parametrize("text", ["24.12.1961", "12/24/1961", "born 24121961"])
+def test_a_date_of_birth_is_found_with_the_day_or_the_month_first(text: str) -> None:
+    assert KIM.is_in(text)
+
+
+@pytest.mark.parametrize(
     ("text", "named"),
     [("허준", True), ("준 CT", True), ("허씨", True), ("허리", False), ("기준", False), ("Wu", True), ("lipid", False)],
 )
