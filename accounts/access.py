@@ -135,7 +135,17 @@ def institution_named_or_only(user: Any, institution_id: uuid.UUID | None, capab
 
 def member_get(institution: Institution, user_id: int) -> User:
     """The door to a person, through an institution that was reached by ``institution_get``."""
-    person = User.objects.filter(pk=user_id, memberships__institution=institution).first()
+    person = institution.people.filter(pk=user_id).first()
+    if person is None:
+        raise NotFound
+    return person
+
+
+def person_get(user: Any, user_id: int) -> User:
+    """The door to an account: somebody who has or had a role at an institution whose people ``user`` manages."""
+    require_anywhere(user, Capability.MANAGE_PEOPLE)
+    managed = institutions_with(user, Capability.MANAGE_PEOPLE)
+    person = User.objects.filter(pk=user_id, institutions__in=managed).first()
     if person is None:
         raise NotFound
     return person

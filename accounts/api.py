@@ -23,12 +23,14 @@ from accounts.access import (
     institution_named_or_only,
     institutions_with,
     member_get,
+    person_get,
     require_anywhere,
 )
 from accounts.models import Institution, Membership, Role, User
 from accounts.selectors import standings, tokens_working, users_managed
 from accounts.services import (
     NewPerson,
+    account_set_active,
     password_generate,
     roles_set,
     token_create,
@@ -205,11 +207,12 @@ class MembershipOut(serializers.ModelSerializer[Membership]):
 
 class UserOut(serializers.ModelSerializer[User]):
     full_name = serializers.CharField(source="get_full_name")
+    institutions = InstitutionOut(many=True, help_text="Where the person has, or had, a role; of those you manage.")
     memberships = MembershipOut(many=True)
 
     class Meta:
         model = User
-        fields = ["id", "username", "full_name", "email", "is_active", "memberships"]
+        fields = ["id", "username", "full_name", "email", "is_active", "institutions", "memberships"]
 
 
 class NewUserIn(serializers.Serializer[Any]):
@@ -240,7 +243,7 @@ class UserListView(ListView):
 
     @extend_schema(operation_id="user_list", responses=UserOut(many=True))
     def get(self, request: Request) -> Response:
-        """The people of the institutions you manage."""
+        """The people of the institutions you manage, also those whose last role was taken away."""
         require_anywhere(request.user, Capability.MANAGE_PEOPLE)
         return self.page(users_managed(request.user), UserOut)
 
@@ -262,6 +265,23 @@ class UserListView(ListView):
         return Response(NewUserOut({"user": shown, "password": made}).data, status=status.HTTP_201_CREATED)
 
 
+class AccountIn(serializers.Serializer[Any]):
+    is_active = serializers.BooleanField(help_text="Nobody can log in to an account that is not active.")
+
+
+class UserView(APIView):
+    @extend_schema(
+        operation_id="user_change",
+        request=AccountIn,
+        responses={200: UserOut, **problems(s409="It is your own, or used where you manage nobody.")},
+    )
+    def patch(self, request: Request, user_id: int) -> Response:
+        """Deactivate an account, which ends its sessions and tokens and keeps its roles, or make it usable again."""
+        account = person_get(request.user, user_id)
+        account_set_active(user=account, actor=person(request), **checked(AccountIn, request.data))
+        return Response(UserOut(users_managed(request.user).get(pk=account.pk)).data)
+
+
 class RolesIn(serializers.Serializer[Any]):
     institution = serializers.UUIDField(required=False, help_text="Needed when you manage several.")
     roles = serializers.ListField(
@@ -273,7 +293,10 @@ class UserRolesView(APIView):
     @extend_schema(
         operation_id="user_roles_set",
         request=RolesIn,
-        responses={200: StandingOut, **problems(s409="Nobody would be left to manage people.")},
+        responses={
+            200: StandingOut,
+            **problems(s409="Nobody would be left to manage people, or the account is deactivated."),
+        },
     )
     def patch(self, request: Request, user_id: int) -> Response:
         """Replace the roles of a person in one institution."""

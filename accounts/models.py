@@ -28,6 +28,8 @@ class User(AbstractUser):
     """A person. Rights come from memberships; ``is_superuser`` runs the platform but sees no case by it."""
 
     email = models.EmailField(_("email address"), blank=True)
+    # Where the person has or had a role: whoever loses the last one stays listed there (see receivers).
+    institutions = models.ManyToManyField(Institution, related_name="people", blank=True)
 
     class Meta:
         ordering = ["username"]

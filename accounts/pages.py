@@ -11,14 +11,15 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.access import Capability, institution_get, institutions_with, member_get, require_anywhere
+from accounts.access import Capability, institution_get, institutions_with, member_get, person_get, require_anywhere
 from accounts.forms import PersonForm, RolesForm
 from accounts.models import Role
 from accounts.requests import SignedInRequest
 from accounts.selectors import people, tokens_working
 from accounts.services import (
+    account_set_active,
     password_generate,
     password_was_changed,
     password_was_reset,
@@ -30,6 +31,15 @@ from accounts.services import (
 )
 from spineplatform.shared.errors import UserError
 from spineplatform.shared.messages import sentence
+
+
+@login_required
+@require_safe
+def home_page(request: SignedInRequest) -> HttpResponse:
+    """On to the cases; whoever has no role anywhere is told what to do. Context: ``belongs_to`` (institutions)."""
+    if institutions_with(request.user, Capability.VIEW_CASES).exists():
+        return redirect("cases:list")
+    return render(request, "accounts/no_roles.html", {"belongs_to": request.user.institutions.all()})
 
 
 @never_cache  # it shows a password
@@ -76,6 +86,24 @@ def roles_page(request: SignedInRequest, institution_id: str, user_id: int) -> H
             messages.success(request, _("The roles of %(name)s were saved.") % {"name": person.display_name()})
         except UserError as error:
             messages.error(request, sentence(error.message))
+    return redirect("accounts:people")
+
+
+@login_required
+@require_POST
+def account_page(request: SignedInRequest, user_id: int) -> HttpResponse:
+    """Deactivate an account or make it usable again, as ``action`` says."""
+    person = person_get(request.user, user_id)
+    action = request.POST.get("action")
+    if action not in ("deactivate", "reactivate"):
+        raise UserError
+    is_active = action == "reactivate"
+    done = _("The account of %(name)s works again.") if is_active else _("The account of %(name)s is deactivated.")
+    try:
+        account_set_active(user=person, is_active=is_active, actor=request.user)
+        messages.success(request, done % {"name": person.display_name()})
+    except UserError as error:
+        messages.error(request, sentence(error.message))
     return redirect("accounts:people")
 
 

@@ -37,6 +37,12 @@ def _user_saved(sender: Any, instance: User, created: bool, **kwargs: Any) -> No
         tokens_end(user=instance, reason="deactivated")
 
 
+@receiver(post_save, sender=Membership, dispatch_uid="accounts.membership_saved")
+def _membership_saved(sender: Any, instance: Membership, created: bool, **kwargs: Any) -> None:
+    if created:
+        instance.user.institutions.add(instance.institution_id)
+
+
 @receiver(post_delete, sender=Membership, dispatch_uid="accounts.membership_deleted")
 def _membership_deleted(sender: Any, instance: Membership, **kwargs: Any) -> None:
     user = User.objects.filter(pk=instance.user_id, is_superuser=False, memberships__isnull=True).first()

@@ -15,7 +15,7 @@ from accounts.models import Institution, Membership, Role, User
 
 @dataclass(frozen=True)
 class Person:
-    """A member as the people page shows him."""
+    """Somebody as the people page shows them; without ``roles`` when the last one there was taken away."""
 
     user: User
     institution: Institution
@@ -23,22 +23,24 @@ class Person:
 
 
 def people(viewer: Any) -> list[Person]:
-    """Everybody in the institutions whose people ``viewer`` manages, by institution and name."""
+    """Everybody in the institutions whose people ``viewer`` manages, by institution and name, deactivated ones last."""
     found: list[Person] = []
     for institution in institutions_with(viewer, Capability.MANAGE_PEOPLE):
-        by_user: dict[User, list[Role]] = {}
-        for membership in institution.memberships.select_related("user").order_by("user__username", "role"):
-            by_user.setdefault(membership.user, []).append(Role(membership.role))
-        found += [Person(user, institution, roles) for user, roles in by_user.items()]
+        roles: dict[int, list[Role]] = {}
+        for membership in institution.memberships.order_by("role"):
+            roles.setdefault(membership.user_id, []).append(Role(membership.role))
+        listed = institution.people.order_by("-is_active", "username")
+        found += [Person(user, institution, roles.get(user.pk, [])) for user in listed]
     return found
 
 
 def users_managed(viewer: Any) -> QuerySet[User]:
-    """The same people as accounts, with only those memberships that ``viewer`` manages."""
+    """The same people as accounts, with only those institutions and memberships that ``viewer`` manages."""
     managed = institutions_with(viewer, Capability.MANAGE_PEOPLE)
     memberships = Membership.objects.filter(institution__in=managed).select_related("institution")
-    return User.objects.filter(pk__in=memberships.values("user")).prefetch_related(
-        Prefetch("memberships", queryset=memberships)
+    belonging = User.institutions.through.objects.filter(institution__in=managed)
+    return User.objects.filter(pk__in=belonging.values("user")).prefetch_related(
+        Prefetch("institutions", queryset=managed), Prefetch("memberships", queryset=memberships)
     )
 
 

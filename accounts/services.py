@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from knox.models import AuthToken
 
-from accounts.access import Capability, require
+from accounts.access import Capability, institutions_with, require
 from accounts.models import Institution, Membership, Role, User
 from spineml.message import sentences
 from spineplatform.shared import audit
@@ -99,21 +99,42 @@ class LastAdministrator(Conflict):
     code = "last-administrator"
 
 
+class AccountDeactivated(Conflict):
+    """This account is deactivated. Reactivate it before you give it a role."""
+
+    code = "account-deactivated"
+
+
+class OwnAccount(Conflict):
+    """This is your own account. Another administrator can deactivate it."""
+
+    code = "own-account"
+
+
+class AccountUsedElsewhere(Conflict):
+    """This account is also used outside the institutions that you manage. Take its roles at yours away instead."""
+
+    code = "used-elsewhere"
+
+
 def roles_set(*, institution: Institution, user: User, roles: Iterable[Role], actor: User | None = None) -> None:
     """Make ``roles`` the person's roles in this institution; an empty list takes all rights there away.
 
     Raises:
         LastAdministrator: nobody would be left to manage people.
+        AccountDeactivated: a role would be added to an account that cannot be used.
     """
     if actor is not None:
         require(actor, institution.pk, Capability.MANAGE_PEOPLE)
     wanted = {Role(role) for role in roles}
     with transaction.atomic():
         Institution.objects.select_for_update(no_key=True).get(pk=institution.pk)
-        others = institution.memberships.filter(role=Role.INSTITUTION_ADMIN).exclude(user=user)
-        was_admin = institution.memberships.filter(role=Role.INSTITUTION_ADMIN, user=user).exists()
-        if was_admin and Role.INSTITUTION_ADMIN not in wanted and not others.exists():
-            raise LastAdministrator
+        now = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        held = set(institution.memberships.filter(user=user).values_list("role", flat=True))
+        if wanted - held and not now.is_active:
+            raise AccountDeactivated
+        if Role.INSTITUTION_ADMIN in held - wanted:
+            _ensure_administrator(institution, besides=user)
         for role in wanted:
             Membership.objects.get_or_create(user=user, institution=institution, role=role)
         institution.memberships.filter(user=user).exclude(role__in=wanted).delete()  # the last one ends the tokens
@@ -123,6 +144,53 @@ def roles_set(*, institution: Institution, user: User, roles: Iterable[Role], ac
             object_id=user.pk,
             institution_id=institution.pk,
             roles=sorted(role.value for role in wanted),
+        )
+
+
+def _ensure_administrator(institution: Institution, *, besides: User) -> None:
+    """Raises LastAdministrator unless somebody else can manage the people there."""
+    admins = institution.memberships.filter(role=Role.INSTITUTION_ADMIN, user__is_active=True)
+    if not admins.exclude(user=besides).exists():
+        raise LastAdministrator
+
+
+def account_set_active(*, user: User, is_active: bool, actor: User) -> None:
+    """Deactivate an account, which ends its sessions and tokens, or make it usable again; its roles stay.
+
+    Raises:
+        OwnAccount: nobody locks themselves out.
+        NotFound: ``actor`` manages people at none of the institutions that it belongs to.
+        AccountUsedElsewhere: it has a role where ``actor`` manages nobody, or runs the platform.
+        LastAdministrator: nobody would be left to manage people.
+    """
+    with transaction.atomic():
+        managed = institutions_with(actor, Capability.MANAGE_PEOPLE)
+        # In one order, so that two administrators who deactivate each other do so one after the other.
+        places = Institution.objects.select_for_update(no_key=True).filter(
+            pk__in=user.memberships.values("institution")
+        )
+        held = list(places.order_by("pk"))
+        now = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        if not managed.filter(people=user).exists():
+            raise NotFound
+        if now.pk == actor.pk:
+            raise OwnAccount
+        if now.is_superuser or user.memberships.exclude(institution__in=managed).exists():
+            raise AccountUsedElsewhere
+        if now.is_active == is_active:
+            return
+        if not is_active:
+            for institution in held:
+                if institution.memberships.filter(user=user, role=Role.INSTITUTION_ADMIN).exists():
+                    _ensure_administrator(institution, besides=user)
+        now.is_active = is_active
+        now.save(update_fields=["is_active"])  # deactivating ends the tokens (see receivers)
+        home, *more = managed.filter(people=user)
+        audit.record(
+            actor=actor,
+            action="user.reactivated" if is_active else "user.deactivated",
+            object_id=user.pk,
+            institution_id=None if more else home.pk,
         )
 
 

@@ -15,6 +15,7 @@ urlpatterns = [
     path("me/", accounts.MeView.as_view(), name="me"),
     path("institutions/", accounts.InstitutionListView.as_view(), name="institutions"),
     path("users/", accounts.UserListView.as_view(), name="users"),
+    path("users/<int:user_id>/", accounts.UserView.as_view(), name="user"),
     path("users/<int:user_id>/roles/", accounts.UserRolesView.as_view(), name="user-roles"),
     *cases,
     *training,

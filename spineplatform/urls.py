@@ -4,17 +4,16 @@ from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import include, path
 from django.views.decorators.cache import cache_control
-from django.views.generic import RedirectView
 from django.views.i18n import JavaScriptCatalog, set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from accounts.pages import PasswordChange, PasswordResetConfirm
+from accounts.pages import PasswordChange, PasswordResetConfirm, home_page
 
 # Another language is another address (see base.html), so a browser may keep what it has for an hour.
 javascript_catalogue = cache_control(private=True, max_age=3600)(JavaScriptCatalog.as_view(packages=None))
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="cases:list"), name="home"),
+    path("", home_page, name="home"),
     path("accounts/login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
     path("accounts/password/change/", PasswordChange.as_view(), name="password_change"),

@@ -39,6 +39,7 @@ def prepare() -> dict[str, Any]:
     membership = first.memberships.get()
     kind = type(membership)
     kind.objects.bulk_create(kind(user=one, institution=home, role=membership.role) for one in people[1:])
+    home.people.add(*people[1:])
     patient = Patient.objects.create(institution=home, pseudonym="P1")
     case = Case.objects.create(institution=home, patient=patient, title="CT")
     series = Series.objects.create(

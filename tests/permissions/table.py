@@ -171,6 +171,7 @@ API = [
     Row("GET", "api:users", own(200, ADMIN)),
     Row("POST", "api:users", own(201, ADMIN), data=new_person),
     Row("PATCH", "api:user-roles", members(200, ADMIN), clinician, data=lambda world: {"roles": ["annotator"]}),
+    Row("PATCH", "api:user", members(200, ADMIN), clinician, data=lambda world: {"is_active": False}),
     Row("GET", "api:uploads", known(200)),
     Row("POST", "api:uploads", own(201, CLINICIAN, ANNOTATOR, MODEL_ADMIN), data=ct, form=True),
     Row("GET", "api:upload", members(200), upload),

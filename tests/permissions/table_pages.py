@@ -15,6 +15,7 @@ from tests.permissions.table import (
     both_evaluations,
     both_masks,
     case,
+    clinician,
     comparison,
     comparison_slice,
     evaluation,
@@ -89,6 +90,7 @@ PAGES = [
         data=lambda world: {"roles": ["annotator"]},
         form=True,
     ),
+    Row("POST", "accounts:account", page(members(302, ADMIN)), clinician, lambda world: {"action": "deactivate"}, True),
     # --- cases
     Row("GET", "cases:list", own_account(200)),
     Row("GET", "worklist:now", own_account(200)),
