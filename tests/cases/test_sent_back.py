@@ -106,10 +106,12 @@ def test_whoever_reads_a_series_blindly_is_not_told_that_others_sent_it_back(
     home: Institution, clinician: User
 ) -> None:
     reader, other = (factories.user("annotator", institution=home) for _ in range(2))
-    series = projects.item(projects.project(readers=[reader, other], adjudicator=clinician, institution=home)).series
+    series = factories.series(institution=home)
     mask = factories.prediction(of=series).annotation
     Case.objects.filter(pk=series.case_id).update(state="in-review")
     review_sign(series=series, actor=clinician, review=NewReview(ReviewVerdict.SENT_BACK, mask, "Too wide"))
+    project = projects.project(readers=[reader, other], adjudicator=clinician, institution=home)
+    ReadingItem.objects.create(institution=home, project=project, series=series)
     assert senders(clinician, series.case) == [clinician.display_name()]
     assert senders(reader, series.case) == []
     assert found(reader) == []

@@ -215,7 +215,7 @@ def test_raw_sql_cannot_change_a_frozen_data_set(place: Institution) -> None:
 ASK = """INSERT INTO training_trainingrun (id, institution_id, dataset_id, settings, state, attempt, cancel_requested,
          progress_done, progress_total, progress_message, error_code, error_message, created_at, enqueued_at, notes,
          keep_best_on_cancel, live)
-         VALUES (gen_random_uuid(), %s, %s, '{}', 'queued', 0, false, 0, 0, '', '', '', now(), now(), '', false,
+         VALUES (gen_random_uuid(), %s, %s, '{}', 'queued', 0, false, 0, 0, '{}', '', '{}', now(), now(), '', false,
          '{}')"""
 
 
