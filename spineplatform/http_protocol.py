@@ -26,7 +26,7 @@ class Connection(HttpToolsProtocol):
     cycle: RequestResponseCycle | None  # type: ignore[assignment]  # none before the first request
     _timer: asyncio.TimerHandle | None = None
     _header_bytes = _fields = 0
-    _is_lingering = False
+    _is_lingering = _is_header_whole = False
 
     # --- headers ------------------------------------------------------------------------------------------------------
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
@@ -63,14 +63,16 @@ class Connection(HttpToolsProtocol):
         return self.cycle is None or (self.cycle.response_complete and not self.pipeline)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Also called for what a body in chunks has behind it, which nobody reads."""
+        """Also called for what a body in chunks has behind it: that is dropped, or it would pass for the header."""
         self._fields += len(name) + len(value)
         if self._fields > 4 * settings.HEADER_BYTES:
             self.transport.abort()
-        super().on_header(name, value)
+        if not self._is_header_whole:
+            super().on_header(name, value)
 
     def on_message_begin(self) -> None:
         self._fields = 0
+        self._is_header_whole = False
         if len(self.pipeline) > PIPELINED:
             self.transport.abort()
         super().on_message_begin()
@@ -78,6 +80,7 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._forget()
         self._header_bytes = 0
+        self._is_header_whole = True
         super().on_headers_complete()
 
     # --- answers ------------------------------------------------------------------------------------------------------
