@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from spineml.dicom_notices import listed
 from spineml.dicom_spacing import whole_steps
 from spineml.dicom_stack import Image, depths_of, on_one_grid, same_number, same_place, split_runs
 from spineml.dicom_traits import ALWAYS, SOMETIMES, SURE, Rule, by_value, value_of
@@ -29,7 +30,6 @@ LEAST_EVEN = 3
 MOST_SETS = 64
 MOST_GUESSED = 4
 NO_STACK = 10**6
-LISTED = 12
 
 
 @dataclass
@@ -287,7 +287,7 @@ def _still_mixed(images: Sequence[Image]) -> list[Notice]:
             "The volume holds images of {count} {what}: slices {slices} are of another one than the rest.",
             count=len(sets),
             what=what,
-            slices=_listed(others),
+            slices=listed(others),
         )
         return [Notice("mixed-acquisitions", text)]
     return []
@@ -301,11 +301,6 @@ def _mixtures(order: Sequence[Image]) -> Iterator[tuple[str, Message, list[list[
     for rule in SOMETIMES:
         if rule.trait in SURE and len(sets := _sets(order, rule)) > 1:
             yield rule.trait, rule.what, sets
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    shown = ", ".join(map(str, numbers[:LISTED]))
-    return shown + (" …" if len(numbers) > LISTED else "")
 
 
 # --- identifiers that are new in each file ----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,12 +18,14 @@ PROJECTIONS = {"MIP", "MINIP", "MINIMUM", "MAXIMUM", "PROJECTION IMAGE", "VOLUME
 HIGHEST = 32767
 TILT_DOUBT_DEG = 1.0
 MOST_TILT_DEG = 45.0
+LISTED = 12
+REPEATED_SHARE = 0.5
 
 
 def header_notices(images: Sequence[Image]) -> list[Notice]:
     """Doubts that the headers give rise to."""
     headers = [image.header for image in images]
-    found = [*_orientation(images), *_rescale(images)]
+    found = [*_orientation(images), *_rescale(images), *_repeated_numbers(images)]
     if any(header.places_worked_out for header in headers) and len(images) > 1:
         text = message(
             "The file holds several images but the place of one only: the places of the others are worked out from "
@@ -42,6 +45,27 @@ def header_notices(images: Sequence[Image]) -> list[Notice]:
         )
         found.append(Notice("projection", text))
     return found
+
+
+def listed(numbers: Sequence[int]) -> str:
+    """The first of the numbers, for a sentence."""
+    shown = ", ".join(map(str, numbers[:LISTED]))
+    return shown + (" …" if len(numbers) > LISTED else "")
+
+
+def _repeated_numbers(images: Sequence[Image]) -> list[Notice]:
+    """A scan numbers its slices once. One number for all of them says nothing."""
+    counts = Counter(image.header.order[-1] for image in images if len(image.header.frames) == 1)
+    repeated = sum(count for count in counts.values() if count > 1)
+    if len(counts) < 2 or repeated < REPEATED_SHARE * len(images) or not images[0].is_placed:
+        return []
+    text = message(
+        "{count} of the {all} slices share their number with another one: slices of two scans may be mixed here. Look "
+        "whether they follow each other.",
+        count=repeated,
+        all=len(images),
+    )
+    return [Notice("repeated-numbers", text)]
 
 
 def _orientation(images: Sequence[Image]) -> list[Notice]:
@@ -89,9 +113,21 @@ def _rescale(images: Sequence[Image]) -> list[Notice]:
             "The values are {units}, not Hounsfield units; they are used as they are.", units=", ".join(sorted(kinds))
         )
         notices.append(Notice("not-hu", text))
-    if not any(image.header.form.signed or image.frame.intercept < 0 for image in images):
+    above = [number for number, image in enumerate(images, 1) if not _may_be_negative(image)]
+    if len(above) == len(images):
         notices += hounsfield_notices(0, TWELVE_BIT_MAX)
+    elif above:
+        text = message(
+            "Slices {slices} can hold no value below 0 by their rescale intercept, the others can: their intercept was "
+            "probably lost, and their values are too high. They are used as they are.",
+            slices=listed(above),
+        )
+        notices.append(Notice("mixed-rescale", text))
     return notices
+
+
+def _may_be_negative(image: Image) -> bool:
+    return image.header.form.signed or image.frame.intercept < 0
 
 
 def value_notices(images: Sequence[Image], low: int, high: int) -> list[Notice]:

@@ -46,6 +46,8 @@ def refuse_mixture(kinds: Mapping[ReceivedFile, str]) -> None:
         MaskUnreadable: always.
     """
     others = [file for file, kind in kinds.items() if kind == "unknown"]
+    if len(others) == len(kinds):
+        raise why_unknown(others[0])
     volumes = [file for file, kind in kinds.items() if kind not in ("unknown", "png")]
     if others:
         raise MaskUnreadable(

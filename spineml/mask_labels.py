@@ -49,6 +49,12 @@ class MaskEmpty(MaskRejected):
     code = "mask-empty"
 
 
+class MaskFull(MaskRejected):
+    """The mask marks everything: no value is 0. Check that the right file was exported."""
+
+    code = "mask-full"
+
+
 class MaskTooManyValues(MaskRejected):
     """The mask has more than two values. Save it with 0 for the background and 255 (or 1) for the spine."""
 
@@ -74,7 +80,7 @@ class LabelBuilder:
         Values within 0.001 of a whole number are taken for it.
 
         Raises:
-            MaskUnreadable: the values are no plain numbers, or not finite.
+            MaskUnreadable: the values are no plain numbers, or not finite, or no labels where labels are stated.
             MaskTooManyValues: so many different values occurred that reading on is pointless.
         """
         if values.size > MOST_AT_ONCE and len(values) > 1:
@@ -96,6 +102,14 @@ class LabelBuilder:
             low, high = float(values.min()), float(values.max())
         if not self._every_label:
             self._remember(values, low, high)
+        elif low < 0 or (values.dtype.kind == "f" and (values != np.rint(values)).any()):
+            raise MaskUnreadable(
+                message(
+                    "{name} holds values below 0 or between whole numbers, as a CT or a map of probabilities does. A "
+                    "label map holds whole numbers from 0. Check that the right file was sent.",
+                    name=name,
+                )
+            )
         np.greater(values, 0, out=target, casting="unsafe")
         watched.alive()
 
@@ -105,11 +119,14 @@ class LabelBuilder:
         Raises:
             MaskTooManyValues: more than one value besides the background's 0, or a negative one.
             MaskEmpty: nothing is marked.
+            MaskFull: everything is.
         """
         if not self._every_label and (len(self._values - {0.0}) > 1 or min(self._values) < 0):
             raise self._too_many()
         if not self.labels.any():
             raise MaskEmpty
+        if self.labels.all():
+            raise MaskFull
         return Mask(self.labels, self.geometry)
 
     def _remember(self, values: npt.NDArray[Any], low: float, high: float) -> None:

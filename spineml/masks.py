@@ -13,6 +13,7 @@ from spineml.mask_files import mask_files, refuse_mixture, why_unknown
 from spineml.mask_labels import (
     LabelBuilder,
     MaskEmpty,
+    MaskFull,
     MaskTooManyValues,
     MaskUnreadable,
     MaskWrongGeometry,
@@ -29,6 +30,7 @@ from spineml.volume import Geometry, Mask
 
 __all__ = [
     "MaskEmpty",
+    "MaskFull",
     "MaskOrderUnclear",
     "MaskRejected",
     "MaskTooManyValues",

@@ -17,6 +17,7 @@ MOST_LABELS = 128
 TWELVE_BIT_MAX = 4095
 OFFSET_16_BIT = 32768
 MAX_SHIFT = 2.0**24
+LEAST_RANGE = 50.0
 
 
 @dataclass(frozen=True)
@@ -129,9 +130,12 @@ def array_intensity(dtype: np.dtype[Any], found: Survey, options: IntakeOptions)
 
 
 def hounsfield_notices(low: float, high: float) -> list[Notice]:
-    """Doubts about values that should be HU: a CT has air or fat (below 0) and more than the range 0..1."""
-    if high - low <= 2.0:
-        text = message("The values span no more than 2: they were probably normalised and are not CT values.")
+    """Doubts about values that should be HU: a CT has air or fat (below 0) and more than the range -3..3."""
+    if high - low <= LEAST_RANGE:
+        text = message(
+            "The values span no more than {most}: they were probably normalised and are not CT values.",
+            most=int(LEAST_RANGE),
+        )
     elif low >= 0:
         text = message("No value is below 0: these are probably not Hounsfield units. They are used as they are.")
     else:

@@ -430,3 +430,30 @@ def test_the_table_of_what_is_removed_is_the_newest_installed() -> None:
     folder = importlib.resources.files("dicomanonymizer.dicom_anonymization_databases")
     newest = max(item.name for item in folder.iterdir() if item.name.startswith("dicomfields_"))
     assert f"{table_version()}.py" == newest
+
+
+def test_an_intercept_that_a_few_slices_lost_is_said(tmp_path: Path) -> None:
+    paths = write_ct(tmp_path / "a", steps(8), each=lambda n, z: {"RescaleIntercept": "0" if n in (2, 5) else "-1024"})
+
+    (plan,) = scan_paths(paths, tmp_path).series
+
+    assert codes(plan) == ["mixed-rescale"]
+    assert plan.notices[0].text.values["slices"] == "3, 6"
+
+
+@pytest.mark.parametrize("start", [-99.0, -84.0])
+def test_two_scans_that_nothing_but_their_numbers_tells_apart_are_doubted(tmp_path: Path, start: float) -> None:
+    one = write_ct(tmp_path / "a", steps(8))
+    paths = [*one, *write_ct(tmp_path / "a", steps(8, start=start), tissue=60, prefix="other")]
+
+    plans = scan_paths(paths, tmp_path).series
+
+    assert all("repeated-numbers" in codes(plan) for plan in plans)
+
+
+def test_one_number_for_all_slices_is_no_doubt(tmp_path: Path) -> None:
+    paths = write_ct(tmp_path / "a", steps(8), each=lambda n, z: {"InstanceNumber": 1})
+
+    (plan,) = scan_paths(paths, tmp_path).series
+
+    assert codes(plan) == []

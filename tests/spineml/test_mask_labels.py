@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from spineml import masks
 from tests.spineml.mask_files import SERIES, labels_of, png_bytes, received, refused, write_nifti, write_pngs
@@ -22,6 +23,32 @@ def test_an_empty_mask_is_refused_but_an_empty_slice_is_not(tmp_path):
 
     assert (masks.read_mask(write_pngs(tmp_path, labels), SERIES).labels == labels).all()
     refused(write_pngs(tmp_path, labels * 0), masks.MaskEmpty)
+
+
+@pytest.mark.parametrize("every_label", [False, True])
+def test_a_mask_that_marks_every_voxel_is_refused(tmp_path, every_label):
+    files = write_pngs(tmp_path, np.ones(SERIES.shape, np.uint8))
+
+    with pytest.raises(masks.MaskFull):
+        masks.read_mask(files, SERIES, every_label=every_label)
+
+
+@pytest.mark.parametrize("odd", [-1, -1000, 0.5, 19.4])
+def test_a_ct_or_probabilities_sent_as_a_label_map_are_refused(tmp_path, odd):
+    values = labels_of(SERIES) * np.float32(20)
+    values[1, 2, 3] = odd
+    file = write_nifti(tmp_path / "a.nii", values.transpose(2, 1, 0), SERIES.file_affine_lps()[:, [2, 1, 0, 3]])
+
+    with pytest.raises(masks.MaskUnreadable, match="label map holds whole numbers"):
+        masks.read_mask([file], SERIES, every_label=True)
+
+
+def test_pictures_that_are_all_jpeg_are_not_asked_to_be_left_out(tmp_path):
+    files = write_pngs(tmp_path, labels_of(SERIES))
+    for file in files:
+        Image.open(file.path).save(file.path, "JPEG")
+
+    assert "Upload a PNG" in refused(files, masks.MaskUnreadable)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ def test_every_reason_has_its_own_code():
         "mask-wrong-slice-count",
         "mask-wrong-geometry",
         "mask-empty",
+        "mask-full",
         "mask-too-many-values",
         "mask-unreadable",
         "mask-order-unclear",

@@ -218,6 +218,11 @@ def test_values_that_are_no_hounsfield_units_are_said(tmp_path: Path, low: int) 
     assert only_verdict(scan_paths([save(tmp_path / "a.nii", values)], tmp_path)) == ("warning", "values-not-hu")
 
 
+def test_values_of_mean_0_and_deviation_1_are_said(tmp_path: Path) -> None:
+    values = np.linspace(-1.5, 9.0, 120, dtype=np.float32).reshape(6, 5, 4)
+    assert only_verdict(scan_paths([save(tmp_path / "a.nii", values)], tmp_path)) == ("warning", "values-not-hu")
+
+
 def test_the_pair_of_files_is_refused_with_advice(tmp_path: Path) -> None:
     nib.save(nib.Nifti1Pair(ct_values(), np.eye(4)), tmp_path / "a.img")
     intake = scan_paths([tmp_path / "a.hdr", tmp_path / "a.img"], tmp_path)
