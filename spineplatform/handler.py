@@ -14,6 +14,7 @@ from django.utils import translation
 
 from spineplatform.admission import Admission, Lane, SenderGone
 from spineplatform.bodies import Arrived, LogInFirst, arrive
+from spineplatform.health import Health
 from spineplatform.scopes import wants_page
 from spineplatform.shared.answers import bare_answer
 from spineplatform.shared.errors import UserError
@@ -34,9 +35,14 @@ class PlatformHandler(ASGIHandler):
         self.admission = admission or Admission(
             lanes=settings.WEB_THREADS, waiting=settings.WEB_QUEUE, seconds=settings.WEB_WAIT_SECONDS
         )
+        self.health = Health()
         self.load_middleware(is_async=False)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        answer = await self.health.answer(scope["method"], scope["path"])
+        if answer is not None:
+            await send_whole(answer, send)
+            return
         try:
             with await arrive(scope, receive) as arrived:
                 lane = await self.admission.enter(arrived.gone)
@@ -92,6 +98,11 @@ async def answer_early(scope: dict[str, Any], error: UserError, send: Any) -> No
     with translation.override(language_of(scope)):
         response = early_answer(scope, error)
     response["Connection"] = "close"
+    await send_whole(response, send)
+
+
+async def send_whole(response: HttpResponse, send: Any) -> None:
+    """An answer that Django's middleware has no part in."""
     response["Content-Length"] = str(len(response.content))
     headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.items()]
     await send({"type": "http.response.start", "status": response.status_code, "headers": headers})

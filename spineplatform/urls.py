@@ -8,6 +8,7 @@ from django.views.i18n import JavaScriptCatalog, set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from accounts.pages import PasswordChange, PasswordResetConfirm, home_page
+from spineplatform.health import HEALTH, READY, health_page, ready_page
 
 # Another language is another address (see base.html), so a browser may keep what it has for an hour.
 javascript_catalogue = cache_control(private=True, max_age=3600)(JavaScriptCatalog.as_view(packages=None))
@@ -38,6 +39,8 @@ urlpatterns = [
     path("api/v1/", include("spineplatform.api_urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api-docs"),
+    path(HEALTH[1:], health_page, name="health"),
+    path(READY[1:], ready_page, name="ready"),
     path("admin/", admin.site.urls),
 ]
 

@@ -65,6 +65,8 @@ def roles_of_clinician(world: World) -> dict[str, Any]:
 PAGES = [
     # --- the own account
     Row("GET", "home", public(302)),
+    Row("GET", "health", public(200)),
+    Row("GET", "ready", public(200)),
     Row("GET", "login", {**own_account(302), ANONYMOUS: 200}),
     Row("POST", "login", public(302), data=log_in, form=True),
     Row("POST", "logout", public(302)),
