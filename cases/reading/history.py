@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from cases.exposures import masks_shown
-from cases.models import Annotation, Review, Series
+from cases.models import Annotation, AnnotationSource, Review, Series
 from cases.models.comments import read_address
 from spineml import measure
 
@@ -50,6 +50,14 @@ class Event:
         if self.review is not None:
             return self.review.reader.display_name()
         return self.mask.author.display_name() if self.mask and self.mask.author else _("Model")
+
+    @property
+    def source(self) -> str:
+        """Where the mask came from, empty where its name tells that already: nothing is said twice."""
+        mask = self.mask
+        if mask is None or mask.source == AnnotationSource.MODEL or mask.label in ("", mask.get_source_display()):
+            return ""
+        return mask.get_source_display()
 
 
 def history_of(series: Series, user: Any) -> list[Event]:

@@ -63,18 +63,25 @@ def _signed_in(series: Series) -> str:
 def first_slice(reading: dict[str, Any], mask_id: str = "", other_id: str = "", number: str = "") -> int:
     """Where a reader starts, counted from 0.
 
-    On slice ``number`` (counted from 1, as people read it) when it is one; else where the asked mask (else the newest)
-    differs most from the other one in area, without another one where it is largest; in the middle without any mask.
+    On slice ``number`` (counted from 1, as people read it) when it is one; else where the asked mask (else the
+    approved, else the newest) differs most from the other one in area, without another one where it is largest; in the
+    middle without any mask.
     """
     depth: int = reading["series"]["shape"][0]
     if number.isdecimal() and 1 <= int(number[:MOST_DIGITS]) <= depth:
         return int(number[:MOST_DIGITS]) - 1
     masks = {one["id"]: one["areas_px"] for one in reading["masks"]}
-    areas: list[int] = masks.get(mask_id) or next(iter(masks.values()), [])
+    areas: list[int] = masks.get(mask_id) or masks.get(_approved(reading)) or next(iter(masks.values()), [])
     others = masks.get(other_id) or [0] * depth
     apart = [abs(area - other) for area, other in zip(areas, others, strict=True)] if areas else []
     telling = apart if any(apart) else areas
     return telling.index(max(telling)) if any(telling) else depth // 2
+
+
+def _approved(reading: dict[str, Any]) -> str:
+    """The id of the mask that the last word approves; empty without one."""
+    word = reading.get("review")
+    return word["annotation"] or "" if word and word["is_approval"] else ""
 
 
 def masks_for(series: Series, user: Any) -> list[Annotation]:

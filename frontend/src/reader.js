@@ -1,6 +1,7 @@
 // The reading room: one series, its masks, three views of them, and the voxel that the crosshair is on.
-import { gettext } from "../../static/js/i18n.js";
+import { gettext, interpolate } from "../../static/js/i18n.js";
 import { readingOrder } from "../../static/js/viewer/slices.js";
+import { approvedBy } from "./core/approved.js";
 import { Grid, Plane } from "./core/grid.js";
 import { doubtfulSlices } from "./core/jump.js";
 import { middleOf } from "./core/regions.js";
@@ -53,7 +54,7 @@ export class Reader {
   }
 
   start() {
-    this.workOn(this.layerAsked("mask") ?? this.layers[0]);
+    this.workOn(this.layerAsked("mask") ?? this.layerSaved(this.approved) ?? this.layers[0]);
     this.comparing.openAsAsked();
     const voxel = this.firstVoxel();
     this.movedAt = performance.now();
@@ -71,10 +72,7 @@ export class Reader {
     });
     [this.active] = this.views;
     this.comparing.start(scene);
-    this.strip = new Strip(this.root.querySelector("[data-strip]"), this.grid.depth, {
-      read: () => this.stripFacts(),
-      onPick: (z) => this.goTo(z),
-    });
+    this.strip = new Strip(this.root.querySelector("[data-strip]"), { read: () => this.stripFacts(), onPick: (k) => this.scrollTo(k) });
     this.panels = new Panels(this);
     this.saving = new Saving(this);
     this.signoff = new SignOff(this);
@@ -112,8 +110,24 @@ export class Reader {
 
   /** The mask that the address of the page names as `name`, or null. */
   layerAsked(name) {
-    const asked = new URLSearchParams(window.location.search).get(name);
-    return this.layers.find((layer) => layer.id === asked) ?? null;
+    return this.layerSaved(new URLSearchParams(window.location.search).get(name));
+  }
+
+  layerSaved(id) {
+    return this.layers.find((layer) => id && layer.id === id) ?? null;
+  }
+
+  /** The id of the approved mask of the series, or null. */
+  get approved() {
+    return approvedBy(this.reading.review);
+  }
+
+  /** Work on another mask in place of the shown one. */
+  turnToMask(id) {
+    const before = this.editor.layer;
+    if (!this.workOn(this.layerSaved(id))) return;
+    before.visible = false;
+    this.refreshAll();
   }
 
   /** Make `layer` the one that is corrected. Unsaved changes of another one have to be saved or thrown away first. */
@@ -206,6 +220,7 @@ export class Reader {
       if (moved[axis]) view.show(next[axis]);
       else if (moved.some(Boolean)) view.refreshMarks();
     });
+    if (moved[this.active.plane.axis]) this.strip?.refresh();
     if (moved[2]) this.sliceMoved();
     this.panels?.showPlace();
   }
@@ -215,14 +230,20 @@ export class Reader {
     this.volume.centre = z;
     this.movedAt = performance.now();
     this.wish();
-    this.strip.refresh();
     clearTimeout(this.addressTimer);
     this.addressTimer = setTimeout(() => history.replaceState(history.state, "", `#z=${z}`), 200);
     this.root.dispatchEvent(new CustomEvent("reading:slice", { bubbles: true, detail: { z } }));
   }
 
+  /** To an axial slice. Where another plane is in use, the place of its crosshair alone would not tell which. */
   goTo(z) {
     this.moveAlong(2, z);
+    if (this.active.plane.name !== "axial") this.say(interpolate(gettext("The crosshair is on axial slice %(n)s."), { n: this.voxel[2] + 1 }));
+  }
+
+  /** To slice `k` of the plane in use. */
+  scrollTo(k) {
+    this.moveAlong(this.active.plane.axis, k);
   }
 
   /** Scroll `view` by `steps` slices: upwards, to the left, to the front count as forwards. */
@@ -253,7 +274,15 @@ export class Reader {
     this.active = view;
     if (this.comparing.isPaired) this.comparing.arrange();
     for (const one of this.views) one.element.classList.toggle("is-active", one === view);
+    this.strip.refresh();
     this.panels.showPlace();
+  }
+
+  /** Work in `view`, and show it where another one was shown alone. */
+  turnTo(view) {
+    if (this.layout === "three" || this.comparing.isPaired) this.activate(view);
+    else if (this.grid.depth > 1) showLayout(this, view.plane.name);
+    else if (view !== this.active) this.say(gettext("This series is a single slice: there is no other view of it."));
   }
 
   // --- loading -----------------------------------------------------------------------------------------------------
@@ -279,6 +308,9 @@ export class Reader {
     this.othersTimer ??= setTimeout(() => {
       this.othersTimer = null;
       for (const view of views) view.refresh({ hu: true });
+      if (this.active.plane.name === "axial") return;
+      this.strip.refresh();
+      this.panels.showArea();
     }, OTHER_VIEWS_EVERY_MS);
   }
 
@@ -367,10 +399,14 @@ export class Reader {
   }
 
   stripFacts() {
-    const areas = this.layers.filter((layer) => layer.visible).map(({ areas: values, colour }) => ({ values, colour }));
+    const { plane, k } = this.active;
+    const areas = this.layers.filter((layer) => layer.visible).map((layer) => ({ values: layer.areasOn(plane), colour: layer.colour }));
+    const place = { areas, k: this.voxel?.[plane.axis] ?? k, count: plane.count };
+    // The marks are of axial slices.
+    if (plane.name !== "axial") return { ...place, changed: [], differing: [], doubtful: [], commented: [] };
     this.changedSlices ??= this.editor.layer.changed();
     const marked = { changed: this.changedSlices, differing: differingSlices(this), doubtful: doubtfulSlices(confidenceOf(this)), commented: this.comments?.slices ?? [] };
-    return { areas, ...marked, z: this.voxel?.[2] ?? 0 };
+    return { ...place, ...marked };
   }
 
   // --- words ---------------------------------------------------------------------------------------------------------

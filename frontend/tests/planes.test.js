@@ -151,3 +151,13 @@ test("nothing is changed while a slice of the mask is not there", () => {
   editor.layer.stored.set(8, before);
   assert.ok(held(editor).every((value) => value === 1));
 });
+
+test("the areas on the slices of each plane are those of its pictures, before and after a stroke", () => {
+  const editor = correcting((x, y, z) => x > 3 && x < 9 && y > 2 && z % 3 !== 1);
+  const counted = (plane) => Array.from({ length: plane.count }, (_, k) => labelsOf(editor.layer, plane, k).reduce((a, b) => a + b, 0));
+  for (const plane of PLANES) assert.deepEqual([...editor.layer.areasOn(plane)], counted(plane));
+  clearSlice({ editor, plane: PLANES[1], k: 5 });
+  for (const plane of PLANES) assert.deepEqual([...editor.layer.areasOn(plane)], counted(plane));
+  editor.undo();
+  for (const plane of PLANES) assert.deepEqual([...editor.layer.areasOn(plane)], counted(plane));
+});

@@ -7,7 +7,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from cases.models import Annotation
+from cases.models import Annotation, ReviewVerdict
+from cases.review.reviewing import NewReview, review_sign
 from spineml.phantom import spine_phantom
 from tests import factories
 from tests.browser.reading import all_loaded, ask, drag, held, labels, move_to, open_reading
@@ -117,3 +118,28 @@ def test_only_the_pane_of_the_corrected_mask_is_drawn_in(reader: Page, masks: li
     assert (held(reader) == labels(masks[0])).all()
     drag(reader, (30, 40), (50, 40))
     assert held(reader)[5, 40, 30:51].all()
+
+
+def test_the_approved_mask_is_opened_and_the_newest_is_one_click_away(page: Page, masks: list[Annotation]) -> None:
+    newest, model = masks
+    clinician = factories.user("clinician", institution=model.institution)
+    review_sign(series=model.series, actor=clinician, review=NewReview(ReviewVerdict.APPROVED, model))
+    log_in(page, clinician)
+    open_reading(page, model.series)
+    beside = page.locator("[data-part=beside]")
+    assert ask(page, "reader.editor.layer.id") == str(model.pk)
+    assert ask(page, "reader.voxel[2]") == 5
+    expect(page.locator("[data-part=mask-to-sign]")).to_contain_text("approved")
+    expect(beside).to_contain_text("This is the approved mask. A newer one is not approved: Second reader")
+    assert [violation["id"] for violation in Axe().run(page).response["violations"]] == []
+    beside.get_by_role("button", name="Show the newest").click()
+    assert ask(page, "reader.editor.layer.id") == str(newest.pk)
+    assert ask(page, "reader.layers.map((layer) => layer.visible)") == [True, False]
+    expect(page.locator("[data-part=mask-to-sign]")).not_to_contain_text("approved")
+    expect(beside).to_contain_text("This is not the approved mask of the series. Approved is: Model")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("[data-reading]")).to_contain_text("Nothing else waits for you.")
+    expect(beside).to_be_hidden()
+    expect(page.locator("[data-part=mask-to-sign]")).to_contain_text("approved")
+    open_reading(page, model.series, f"?mask={model.pk}")
+    expect(beside).to_contain_text("This is not the approved mask of the series. Approved is: Second reader")

@@ -117,3 +117,55 @@ def test_holes_are_filled_and_neighbours_copied_in_the_coronal_view(reader: Page
     reader.keyboard.press("Alt+u")
     expected[:, y] = expected[:, y + 1]
     assert (held(reader) == expected).all()
+
+
+@pytest.mark.parametrize(("plane", "axis"), [("sagittal", 0), ("coronal", 1), ("axial", 2)])
+def test_slider_number_strip_and_keys_follow_the_plane_that_is_shown(
+    reader: Page, mask: Annotation, plane: str, axis: int
+) -> None:
+    count = SHAPE[::-1][axis]
+    reader.locator(f"[data-layout-of={plane}]").click()
+    expect(reader.locator(f"[data-view={plane}]")).to_be_visible()
+    slider, position = reader.locator("[data-part=slider]"), reader.locator("[data-part=position]")
+    expect(slider).to_have_attribute("aria-label", f"{plane.capitalize()} slice")
+    expect(reader.locator("[data-part=plane]")).to_have_text(f"{plane.capitalize()} slice")
+    reader.keyboard.press("Home")
+    expect(position).to_have_text(f"1 / {count}")
+    reader.keyboard.press("ArrowUp")
+    reader.get_by_role("button", name="Next slice").click()
+    expect(position).to_have_text(f"3 / {count}")
+    expect(reader.locator(f"[data-view={plane}] [data-part=view-slice]")).to_have_text(f"3 / {count}")
+    slider.fill("6")
+    expect(position).to_have_text(f"7 / {count}")
+    reader.keyboard.press("End")
+    expect(position).to_have_text(f"{count} / {count}")
+    strip = reader.locator("[data-strip]")
+    box = strip.bounding_box()
+    assert box is not None
+    strip.click(position={"x": 1, "y": 40})
+    expect(position).to_have_text(f"1 / {count}")
+    areas = labels(mask).sum(axis=tuple(one for one in range(3) if one != 2 - axis))
+    assert ask(reader, "[...reader.stripFacts().areas[0].values]") == areas.tolist()
+    assert ask(reader, "reader.stripFacts().count") == count
+    reader.keyboard.press("m")
+    largest = int(areas.argmax())
+    expect(position).to_have_text(f"{largest + 1} / {count}")
+    expect(reader.locator("[data-part=area]")).to_contain_text(f"({areas[largest]:,} px)")
+
+
+def test_the_next_view_is_shown_where_one_is_shown_alone(reader: Page) -> None:
+    reader.locator("[data-layout-of=axial]").click()
+    for plane in ("sagittal", "coronal", "axial"):
+        reader.keyboard.press(",")
+        expect(reader.locator(f"[data-view={plane}]")).to_be_visible()
+        expect(reader.locator("[data-view]:visible")).to_have_count(1)
+        expect(reader.locator("[data-part=plane]")).to_have_text(f"{plane.capitalize()} slice")
+    reader.keyboard.press("Alt+c")  # without a second mask nothing is paired
+    expect(reader.locator("[data-view]:visible")).to_have_count(1)
+
+
+def test_a_jump_to_an_axial_slice_is_named_where_another_plane_is_shown(reader: Page) -> None:
+    reader.locator("[data-layout-of=sagittal]").click()
+    ask(reader, "reader.goTo(4)")
+    say(reader, "The crosshair is on axial slice 5.")
+    expect(reader.locator("[data-part=here]")).to_have_text("On axial slice 5")

@@ -107,10 +107,10 @@ def test_the_three_views_show_the_same_voxel(reader: Page, series: Series) -> No
     words = reader.locator("[data-part=readout]")
     reader.mouse.move(*on_screen(reader, 50, 60))
     expect(words).to_contain_text(f"{volume.hu[12, 60, 50]} HU")
-    expect(words).to_contain_text("x 50, y 60, z 12")
+    expect(words).to_contain_text("x 51, y 61, z 13")
     reader.mouse.wheel(0, -100)  # the hand rests while the slices go by under it
     expect(words).to_contain_text(f"{volume.hu[13, 60, 50]} HU")
-    expect(words).to_contain_text("x 50, y 60, z 13")
+    expect(words).to_contain_text("x 51, y 61, z 14")
 
 
 def test_letters_follow_every_turn_and_a_turned_picture_still_knows_its_pixels(reader: Page, series: Series) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import zlib
 
 import pytest
@@ -89,3 +90,16 @@ def test_a_blind_reader_finds_only_the_model_and_the_own_mask_in_it() -> None:
 )
 def test_slices_that_follow_each_other_are_told_as_a_range(numbers: tuple[int, ...], ranges: list[str]) -> None:
     assert as_ranges(numbers) == ranges
+
+
+def test_where_a_mask_came_from_is_said_once(mask: Annotation, clinician: User) -> None:
+    z = next(z for z, area in enumerate(mask.areas_px) if area)
+    emptied(mask, clinician, z)
+    factories.annotation(of=mask.series, author=clinician, source="upload", label="From the ward")
+    page = door(clinician).get(reverse("reading:history", args=[mask.series.pk])).content.decode()
+    events = [
+        " ".join(re.sub("<[^>]+>", " ", one).split()) for one in page.split('<li class="panel history-event">')[1:]
+    ]
+    assert [event.count("Edited") for event in events] == [0, 1, 0]
+    assert events[0].startswith("Uploaded From the ward")
+    assert events[2].count("Model") == 1

@@ -49,3 +49,17 @@ NEW = mask("new", 0, 0, 4, 9, 4, 0, 0, 8, 0)
 )
 def test_an_address_names_the_mask_to_compare_with_and_the_slice(asked: tuple[str, ...], expected: int) -> None:
     assert first_slice({"series": SERIES, "masks": [NEW, OLD]}, *asked) == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ({"is_approval": True, "annotation": "old"}, 2),
+        ({"is_approval": False, "annotation": "old"}, 3),
+        ({"is_approval": True, "annotation": "hidden"}, 3),
+        (None, 3),
+    ],
+)
+def test_a_reader_starts_on_the_approved_mask_where_there_is_one(word: object, expected: int) -> None:
+    assert first_slice({"series": SERIES, "masks": [NEW, OLD], "review": word}) == expected
+    assert first_slice({"series": SERIES, "masks": [NEW, OLD], "review": word}, "new") == 3

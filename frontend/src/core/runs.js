@@ -37,6 +37,23 @@ export function sameSlice(first, second) {
   return true;
 }
 
+/**
+ * How many pixels of each column and of each row are marked.
+ * @param {Uint8Array} slice @param {number} width @returns {{columns: Uint32Array, rows: Uint32Array}}
+ */
+export function countLines(slice, width) {
+  const columns = new Uint32Array(width);
+  const rows = new Uint32Array(slice.length / width);
+  for (let y = 0, i = 0; y < rows.length; y += 1) {
+    for (let x = 0; x < width; x += 1, i += 1) {
+      if (!slice[i]) continue;
+      columns[x] += 1;
+      rows[y] += 1;
+    }
+  }
+  return { columns, rows };
+}
+
 export function countMarked(slice) {
   let count = 0;
   for (let i = 0; i < slice.length; i += 1) if (slice[i]) count += 1;

@@ -1,5 +1,5 @@
 // A mask on the screen: the slices of a saved mask, and over them those that were changed here and are not saved yet.
-import { countMarked, sameSlice } from "../core/runs.js";
+import { countLines, countMarked, sameSlice } from "../core/runs.js";
 import { Source } from "./loader.js";
 import { copyRow } from "./volume.js";
 
@@ -11,6 +11,8 @@ export class Layer {
     this.areas = [...facts.areas_px];
     this.stored = new Map();
     this.edits = new Map();
+    this.lines = new Map();
+    this.along = {};
     this.source = facts.id && this.sourceOf(facts);
   }
 
@@ -18,7 +20,10 @@ export class Layer {
     return new Source({
       url: facts.slices, type: Uint8Array, length: this.grid.sliceLength, depth: this.grid.depth,
       has: (z) => this.stored.has(z) || !facts.areas_px[z],
-      keep: (z, labels) => this.stored.set(z, labels),
+      keep: (z, labels) => {
+        this.stored.set(z, labels);
+        this.along = {};
+      },
     });
   }
 
@@ -49,6 +54,26 @@ export class Layer {
   recount(z) {
     const slice = this.slice(z);
     this.areas[z] = slice ? countMarked(slice) : this.facts.areas_px[z];
+    this.lines.delete(z);
+    this.along = {};
+  }
+
+  /** Marked pixels on every slice of `plane`; in other planes than the axial one of the axial slices that are there. */
+  areasOn(plane) {
+    if (plane.name === "axial") return this.areas;
+    this.along[plane.name] ??= this.countedOn(plane);
+    return this.along[plane.name];
+  }
+
+  countedOn(plane) {
+    const counts = new Array(plane.count).fill(0);
+    for (let z = 0; z < this.grid.depth; z += 1) {
+      if (this.slice(z) === null || !this.areas[z]) continue;
+      if (!this.lines.has(z)) this.lines.set(z, countLines(this.slice(z), this.grid.width));
+      const { columns, rows } = this.lines.get(z);
+      (plane.name === "sagittal" ? columns : rows).forEach((count, k) => { counts[k] += count; });
+    }
+    return counts;
   }
 
   isChanged(z) {

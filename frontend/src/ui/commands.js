@@ -26,7 +26,7 @@ export function listenToControls(reader) {
     if (event.detail > 0 && isOurs && !document.querySelector("dialog[open]")) reader.active.marks.focus({ preventScroll: true });
   });
   for (const input of root.querySelectorAll("[data-look]")) input.addEventListener("input", () => lookChanged(reader, input));
-  root.querySelector("[data-part=slider]").addEventListener("input", (event) => reader.goTo(Number(event.target.value)));
+  root.querySelector("[data-part=slider]").addEventListener("input", (event) => reader.scrollTo(Number(event.target.value)));
   root.querySelector("[data-part=other]").addEventListener("change", (event) => {
     reader.other = reader.layers[event.target.value];
     reader.comparing.show(reader.comparing.mode);
@@ -76,7 +76,7 @@ function commandsOf(reader) {
     "previous-difference": () => goToDisagreement(reader, -1),
     "next-doubt": () => goToDoubt(reader, 1),
     "previous-doubt": () => goToDoubt(reader, -1),
-    largest: () => reader.goTo(editor.layer.areas.reduce((best, area, z, all) => (area > all[best] ? z : best), 0)),
+    largest: () => reader.scrollTo(editor.layer.areasOn(reader.active.plane).reduce((best, area, k, all) => (area > all[best] ? k : best), 0)),
     ball: () => reader.setLook({ ball: !reader.look.ball }),
     threshold: () => reader.setLook({ threshold: !reader.look.threshold }),
     crosshair: () => reader.setLook({ crosshair: !reader.look.crosshair }),
@@ -88,7 +88,7 @@ function commandsOf(reader) {
     "zoom-in": () => reader.active.zoomBy(1.25),
     "zoom-out": () => reader.active.zoomBy(0.8),
     large: () => toggleLarge(reader, reader.active),
-    "next-view": () => reader.activate(reader.views[(reader.views.indexOf(reader.active) + 1) % reader.views.length]),
+    "next-view": () => reader.turnTo(reader.views[(reader.views.indexOf(reader.active) + 1) % reader.views.length]),
     previous: () => reader.scroll(reader.active, -1),
     next: () => reader.scroll(reader.active, 1),
     ...reader.signoff.commands,
@@ -136,7 +136,7 @@ function keysOf(reader, commands) {
   const resize = (factor) => () => reader.setLook({ radius: Math.min(LARGEST_RADIUS, Math.max(0.1, reader.look.radius * factor)) });
   return {
     ArrowUp: by(1), ArrowDown: by(-1), ArrowRight: by(1), ArrowLeft: by(-1), PageUp: by(10), PageDown: by(-10),
-    Home: () => reader.goTo(0), End: () => reader.goTo(reader.grid.depth - 1),
+    Home: () => reader.scrollTo(0), End: () => reader.scrollTo(reader.active.plane.count - 1),
     "Shift+ArrowUp": () => windowBy(reader, 0, -10), "Shift+ArrowDown": () => windowBy(reader, 0, 10),
     "Shift+ArrowLeft": () => windowBy(reader, -10, 0), "Shift+ArrowRight": () => windowBy(reader, 10, 0),
     1: () => usePreset(reader, "bone"), 2: () => usePreset(reader, "soft"), 3: () => usePreset(reader, "lung"), 4: () => usePreset(reader, "full"),

@@ -108,7 +108,8 @@ export class Comments {
   /** Which comments are about the shown slice, and what a new one would be about. */
   showPlace() {
     const [, , z] = this.reader.voxel;
-    this.part("here").textContent = interpolate(gettext("On slice %(n)s"), { n: z + 1 });
+    const words = this.reader.active.plane.name === "axial" ? gettext("On slice %(n)s") : gettext("On axial slice %(n)s");
+    this.part("here").textContent = interpolate(words, { n: z + 1 });
     for (const row of this.part("comment-list").children) row.classList.toggle("is-here", row.dataset.z === String(z));
   }
 

@@ -1,6 +1,7 @@
 // Two masks against each other: painted as their difference, or each in a pane of its own, side by side.
 import { gettext } from "../../../static/js/i18n.js";
 import { Viewport } from "../view/viewport.js";
+import { showLayout } from "./look.js";
 import { titleOf } from "./masklist.js";
 
 export class Comparing {
@@ -42,6 +43,8 @@ export class Comparing {
     if (mode && !reader.other) reader.say(gettext("There is no second mask to compare with."));
     this.mode = reader.other ? mode : null;
     this.arrange();
+    const { layout, active } = reader;
+    if (!this.isPaired && layout !== "three" && layout !== active.plane.name) showLayout(reader, active.plane.name);
     reader.wish();
     reader.refreshAll();
   }

@@ -1,5 +1,6 @@
 // The list of masks beside the picture: which one is corrected, which are seen, and how each looks.
 import { gettext, interpolate } from "../../../static/js/i18n.js";
+import { besideShown } from "../core/approved.js";
 import { setLayerLook } from "./layerlook.js";
 import { localTime } from "./words.js";
 
@@ -7,9 +8,11 @@ export function titleOf(layer) {
   return layer.facts.label || gettext("Mask");
 }
 
-function makerOf({ facts }) {
-  const parts = [facts.by_model ? gettext("Model") : facts.author, facts.created_at && localTime(facts.created_at)];
-  return parts.filter(Boolean).join(", ");
+/** Who made the mask and when, as far as its name does not say it; and whether it is the approved one. */
+function makerOf(layer, approved) {
+  const { facts } = layer;
+  const maker = facts.by_model ? !titleOf(layer).startsWith(gettext("Model")) && gettext("Model") : facts.author;
+  return [maker, facts.created_at && localTime(facts.created_at), facts.id && facts.id === approved && gettext("approved")].filter(Boolean).join(", ");
 }
 
 /** @param {import("../reader.js").Reader} reader */
@@ -19,8 +22,9 @@ export function showMasks(reader) {
   list.replaceChildren(...reader.layers.map((layer, index) => maskRow(reader, layer, index)));
   if (focused) list.children[focused.row]?.querySelector(`[data-row="${focused.name}"]`)?.focus();
   const signed = reader.editor.layer;
-  reader.root.querySelector("[data-part=mask-to-sign]").textContent = [titleOf(signed), makerOf(signed)].filter(Boolean).join(", ");
+  reader.root.querySelector("[data-part=mask-to-sign]").textContent = [titleOf(signed), makerOf(signed, reader.approved)].filter(Boolean).join(", ");
   showOthers(reader);
+  showApproved(reader);
   reader.comparing.showNames();
 }
 
@@ -35,7 +39,7 @@ function maskRow(reader, layer, index) {
   const part = (name) => row.querySelector(`[data-row="${name}"]`);
   const mask = { mask: titleOf(layer) };
   part("title").textContent = mask.mask;
-  part("maker").textContent = makerOf(layer);
+  part("maker").textContent = makerOf(layer, reader.approved);
   setUp(part("work"), { pressed: layer === reader.editor.layer, act: () => reader.workOn(layer) });
   const show = { pressed: layer.visible, act: () => reader.setVisible(layer, !layer.visible), words: interpolate(gettext("Show %(mask)s"), mask) };
   setUp(part("eye"), show);
@@ -70,6 +74,21 @@ function opacityField(reader, layer, field, words) {
     reader.refreshViews();
   });
   field.addEventListener("change", () => setLayerLook(reader, layer, { opacity: field.value / 100 }));
+}
+
+/** The approved mask is opened: whoever sees another one is told, and so is whoever may want to see a newer one. */
+function showApproved(reader) {
+  const { newer, approved } = besideShown(reader.layers.map(({ facts }) => facts), reader.approved, reader.editor.layer.id);
+  const box = reader.root.querySelector("[data-part=beside]");
+  const other = newer ?? approved;
+  box.hidden = !other;
+  if (!other) return;
+  const name = [other.label || gettext("Mask"), makerOf(reader.layerSaved(other.id))].join(", ");
+  const words = newer ? gettext("This is the approved mask. A newer one is not approved: %(name)s") : gettext("This is not the approved mask of the series. Approved is: %(name)s");
+  box.querySelector("[data-part=beside-text]").textContent = interpolate(words, { name });
+  const button = box.querySelector("button");
+  button.textContent = newer ? gettext("Show the newest") : gettext("Show the approved one");
+  button.onclick = () => reader.turnToMask(other.id);
 }
 
 function showOthers({ root, layers, editor, other }) {

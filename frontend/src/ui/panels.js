@@ -24,8 +24,6 @@ export class Panels {
   }
 
   start() {
-    const slider = this.part("slider");
-    slider.max = this.reader.grid.depth - 1;
     this.root.querySelector("[data-fallback]").hidden = true;
     this.root.dataset.ready = "true";
     this.showAll();
@@ -47,20 +45,39 @@ export class Panels {
   showPlace() {
     const { reader } = this;
     if (!reader.voxel) return;
-    const z = reader.voxel[2];
-    const text = `${z + 1} / ${reader.grid.depth}`;
-    const slider = this.part("slider");
-    slider.value = z;
-    slider.setAttribute("aria-valuetext", interpolate(gettext("Slice %(n)s of %(of)s"), { n: z + 1, of: reader.grid.depth }));
-    this.part("position").textContent = text;
+    this.showSlider(reader);
     for (const view of [...reader.views, reader.comparing.twin]) {
       view.element.querySelector("[data-part=view-slice]").textContent = `${view.k + 1} / ${view.plane.count}`;
     }
     this.showReadout();
-    this.part("area").textContent = areaWords(reader);
+    this.showArea();
     this.showConfidence();
     reader.comments.showPlace();
     this.announceLater();
+  }
+
+  /** Slider, number and strip are of the plane in use, as the arrows are. */
+  showSlider({ voxel, active: { plane } }) {
+    const k = voxel[plane.axis];
+    const slider = this.part("slider");
+    const names = { axial: gettext("Axial slice"), sagittal: gettext("Sagittal slice"), coronal: gettext("Coronal slice") };
+    slider.max = plane.count - 1;
+    slider.value = k;
+    slider.setAttribute("aria-label", names[plane.name]);
+    slider.setAttribute("aria-valuetext", interpolate(gettext("Slice %(n)s of %(of)s"), { n: k + 1, of: plane.count }));
+    this.part("plane").textContent = names[plane.name];
+    this.part("position").textContent = `${k + 1} / ${plane.count}`;
+    const strip = this.root.querySelector("[data-strip]");
+    const areas = {
+      sagittal: gettext("Area of the masks on every sagittal slice, from the patient's right on the left to the patient's left on the right. Click to go there."),
+      coronal: gettext("Area of the masks on every coronal slice, from the front on the left to the back on the right. Click to go there."),
+    };
+    this.stripWords ??= strip.getAttribute("aria-label");
+    strip.setAttribute("aria-label", areas[plane.name] ?? this.stripWords);
+  }
+
+  showArea() {
+    this.part("area").textContent = areaWords(this.reader);
   }
 
   /** The Dice that the model expects of this slice: two digits, which is more than it knows. */
@@ -69,8 +86,11 @@ export class Panels {
     for (const part of this.parts("confident")) part.hidden = !confidence.length;
     const { layer, isDirty } = this.reader.editor;
     const isOwn = layer.facts.by_model && !isDirty;
-    this.root.querySelector("dt[data-part=confident]").textContent = isOwn ? gettext("Expected Dice") : gettext("Expected Dice of the model's mask");
-    if (confidence.length) this.part("confidence").textContent = number(confidence[this.reader.voxel[2]], 2);
+    const z = this.reader.voxel[2];
+    const name = isOwn ? gettext("Expected Dice") : gettext("Expected Dice of the model's mask");
+    const isAxial = this.reader.active.plane.name === "axial";
+    this.root.querySelector("dt[data-part=confident]").textContent = isAxial ? name : `${name} (${interpolate(gettext("axial slice %(n)s"), { n: z + 1 })})`;
+    if (confidence.length) this.part("confidence").textContent = number(confidence[z], 2);
   }
 
   /** The voxel under the pointer, which hovers over a view at CSS pixels or nowhere (null), else the crosshair's. */
@@ -83,7 +103,8 @@ export class Panels {
   announceLater() {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
-      this.part("live").textContent = `${this.part("slider").getAttribute("aria-valuetext")}. ${this.part("readout").textContent}`;
+    const slider = this.part("slider");
+      this.part("live").textContent = `${slider.getAttribute("aria-label")}: ${slider.getAttribute("aria-valuetext")}. ${this.part("readout").textContent}`;
     }, ANNOUNCE_AFTER_MS);
   }
 
@@ -166,7 +187,7 @@ export class Panels {
     enable(this.root, "save", may && changed > 0 && !saving.isSaving);
     enable(this.root, "discard", may && changed > 0 && !saving.isSaving);
     this.part("changed").textContent = changed ? interpolate(ngettext("%(n)s slice changed", "%(n)s slices changed", changed), { n: changed }) : "";
-    this.part("area").textContent = areaWords(reader);
+    this.showArea();
     this.part("volume").textContent = volumeWords(reader);
     if (!changed) this.showDraft("");
   }
@@ -210,7 +231,7 @@ export class Panels {
     reader.measuring.chosen = one;
     const middle = [0, 1, 2].map((axis) => one.points.reduce((sum, point) => sum + point[axis], 0) / one.points.length);
     reader.moveTo(reader.grid.toVoxel(middle));
-    reader.activate(reader.views.find((view) => view.plane.name === one.plane));
+    reader.turnTo(reader.views.find((view) => view.plane.name === one.plane));
     reader.refreshMarks();
   }
 }

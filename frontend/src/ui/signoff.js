@@ -116,7 +116,9 @@ export class SignOff {
     if (this.next?.read) return window.location.assign(this.next.read);
     this.nothingLeft();
     const { api, addresses } = this.reader;
-    this.showLastWord((await api.send("GET", addresses.reading)).review);
+    this.reader.reading.review = (await api.send("GET", addresses.reading)).review;
+    this.showLastWord(this.reader.reading.review);
+    this.reader.panels.showAll();
   }
 
   nothingLeft() {

@@ -2,11 +2,12 @@
 import { number } from "../../../static/js/format.js";
 import { gettext, interpolate } from "../../../static/js/i18n.js";
 import { side } from "../core/grid.js";
+import { isThere } from "../edit/pictures.js";
 
-/** "120 HU · x 12, y 30, z 4 · L 12.3 P 40.1 S 300.0 mm" for a voxel. */
+/** "120 HU · x 13, y 31, z 5 · L 12.3 P 40.1 S 300.0 mm" for a voxel; columns, rows and slices count from 1. */
 export function wordsAt({ volume, grid }, [x, y, z]) {
   const hu = volume.at(x, y, z);
-  const words = [hu === null ? "…" : `${number(hu)} HU`, `x ${x}, y ${y}, z ${z}`];
+  const words = [hu === null ? "…" : `${number(hu)} HU`, `x ${x + 1}, y ${y + 1}, z ${z + 1}`];
   if (grid.spacingKnown) {
     const place = grid.toLps(x, y, z).map((value, axis) => `${side(axis, value)} ${number(Math.abs(value), 1)}`);
     words.push(`${place.join("  ")} mm`);
@@ -14,11 +15,13 @@ export function wordsAt({ volume, grid }, [x, y, z]) {
   return words.join("  ·  ");
 }
 
-/** The area of the mask on the shown slice. */
-export function areaWords({ editor, voxel, grid, reading }) {
-  const area = editor.layer.areas[voxel[2]];
+/** The area of the mask on the slice that is shown of the plane in use. */
+export function areaWords({ editor, voxel, grid, active: { plane } }) {
+  const k = voxel[plane.axis];
+  if (!isThere(editor.layer, plane, k) && plane.name !== "axial") return "…";
+  const area = editor.layer.areasOn(plane)[k];
   const pixels = interpolate(gettext("%(n)s px"), { n: number(area) });
-  return grid.spacingKnown ? `${number(area * reading.series.pixel_area_mm2)} mm² (${pixels})` : pixels;
+  return grid.spacingKnown ? `${number(area * plane.su * plane.sv)} mm² (${pixels})` : pixels;
 }
 
 export function volumeWords({ editor, grid, reading }) {

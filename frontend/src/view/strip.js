@@ -1,4 +1,4 @@
-// The area of the masks on every slice, and where to look: changes, differences, doubts. A click or drag goes there.
+// The area of the masks on every slice of the plane in use, and where to look. A click or drag goes there.
 
 const HEIGHT = 48;
 const ROW = 4;
@@ -8,10 +8,10 @@ const ROWS = [["changed", "#ffd54a"], ["differing", "#ff7a7a"], ["doubtful", "#c
 export class Strip {
   /**
    * @param {() => {areas: {values: number[], colour: number[]}[], changed: number[], differing: number[],
-   *   doubtful: number[], commented: number[], z: number}} read
+   *   doubtful: number[], commented: number[], k: number, count: number}} read slice `k` of `count` is shown
    */
-  constructor(canvas, depth, { read, onPick }) {
-    Object.assign(this, { canvas, depth, read, onPick });
+  constructor(canvas, { read, onPick }) {
+    Object.assign(this, { canvas, read, onPick });
     new ResizeObserver(() => this.refresh()).observe(canvas);
     canvas.addEventListener("pointerdown", (event) => {
       canvas.setPointerCapture(event.pointerId);
@@ -22,7 +22,8 @@ export class Strip {
 
   pick(event) {
     const part = event.offsetX / this.canvas.clientWidth;
-    this.onPick(Math.max(0, Math.min(this.depth - 1, Math.floor(part * this.depth))));
+    const { count } = this.read();
+    this.onPick(Math.max(0, Math.min(count - 1, Math.floor(part * count))));
   }
 
   refresh() {
@@ -33,13 +34,13 @@ export class Strip {
   }
 
   paint() {
-    const { canvas, depth } = this;
-    const { areas, z, ...marked } = this.read();
+    const { canvas } = this;
+    const { areas, k, count, ...marked } = this.read();
     const ratio = window.devicePixelRatio || 1;
     canvas.width = Math.max(1, Math.round(canvas.clientWidth * ratio));
     canvas.height = HEIGHT * ratio;
     const context = canvas.getContext("2d");
-    const step = canvas.width / depth;
+    const step = canvas.width / count;
     const room = canvas.height - ROWS.length * ROW * ratio - 2 * ratio;
     const most = areas.reduce((found, { values }) => values.reduce((a, b) => Math.max(a, b), found), 1);
     areas.forEach(({ values, colour }, index) => {
@@ -56,6 +57,6 @@ export class Strip {
       for (const at of marked[name]) context.fillRect(at * step, row * ROW * ratio, Math.max(step, 2 * ratio), (ROW - 1) * ratio);
     });
     context.fillStyle = "#fff";
-    context.fillRect(Math.min((z + 0.5) * step - ratio, canvas.width - 2 * ratio), 0, 2 * ratio, canvas.height);
+    context.fillRect(Math.min((k + 0.5) * step - ratio, canvas.width - 2 * ratio), 0, 2 * ratio, canvas.height);
   }
 }

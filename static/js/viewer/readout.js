@@ -52,7 +52,7 @@ export class Readout {
     const at = this.ready && this.stage.slice ? this.stage.pixelAt(cssX, cssY) : null;
     if (!at) return this.showHover("");
     const hu = this.stage.slice.hu[at.y * this.config.width + at.x];
-    const words = [`${number(hu)} HU`, `x ${at.x}, y ${at.y}`];
+    const words = [`${number(hu)} HU`, `x ${at.x + 1}, y ${at.y + 1}`];
     if (this.config.affine && this.config.spacing_known) {
       words.push(`${this.place(at.x, at.y).map((value, axis) => `${side(axis, value)} ${number(Math.abs(value), 1)}`).join("  ")} mm`);
     }
