@@ -25,6 +25,7 @@ from cases.agreement.projects import (
     project_change,
     project_create,
 )
+from cases.agreement.reopening import item_reopen
 from cases.agreement.selectors import ItemSeen, item_seen, items_listed, people_of, people_offered, projects_seen
 from cases.agreement.services import agreement_compute, item_decide, proposal_make, reading_finish
 from cases.models import AgreementRun, Reading, ReadingItem, ReadingProject
@@ -242,6 +243,12 @@ class DecisionOut(serializers.Serializer[Any]):
     note = serializers.CharField()
 
 
+class ReopenedOut(serializers.Serializer[Any]):
+    by = serializers.CharField(source="reader.username")
+    reason = serializers.CharField()
+    at = serializers.DateTimeField(source="created_at")
+
+
 class ItemDetailOut(serializers.Serializer[ItemSeen]):
     """``blind``: others' readings are hidden from you until all have finished. ``figures`` are null until then."""
 
@@ -257,6 +264,7 @@ class ItemDetailOut(serializers.Serializer[ItemSeen]):
     proposals = serializers.SerializerMethodField()
     figures = serializers.JSONField(source="item.figures", allow_null=True)
     decision = serializers.SerializerMethodField()
+    reopened = ReopenedOut(allow_null=True, help_text="Null: it was never settled, or is settled.")
     runs = RunOut(many=True)
 
     @extend_schema_field(serializers.ListField(child=serializers.UUIDField()))
@@ -365,3 +373,23 @@ class ItemDecisionView(APIView):
         item_decide(item=item, annotation=mask, actor=request.user, note=given["note"])
         fresh = item_get(request.user, item_id)
         return Response(ItemDetailOut(item_seen(fresh, request.user)).data, status=status.HTTP_201_CREATED)
+
+
+class ReopeningIn(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=2000, help_text="Kept in the history of the series.")
+
+
+class ItemReopeningView(APIView):
+    @extend_schema(
+        operation_id="reading_reopen",
+        request=ReopeningIn,
+        responses={200: ItemDetailOut, **problems(s400="No reason.", s409="It is not settled.")},
+    )
+    def post(self, request: Request, item_id: str) -> Response:
+        """Open a settled series again, as an adjudicator or as whoever set the project up.
+
+        No mask of it is approved then, and an adjudicator settles it anew.
+        """
+        item = item_get(request.user, item_id)
+        item_reopen(item=item, actor=request.user, reason=checked(ReopeningIn, request.data)["reason"])
+        return Response(ItemDetailOut(item_seen(item_get(request.user, item_id), request.user)).data)

@@ -17,6 +17,7 @@ from cases.access import annotation_get
 from cases.agreement.access import item_get, project_get
 from cases.agreement.forms import AddSeriesForm, ProjectChangeForm, ProjectForm
 from cases.agreement.projects import item_remove, project_add_series, project_change, project_create
+from cases.agreement.reopening import item_reopen, may_reopen
 from cases.agreement.selectors import (
     have_read,
     item_seen,
@@ -30,7 +31,7 @@ from cases.agreement.services import agreement_compute, item_decide, proposal_ma
 from cases.agreement.showing import pair_rows, summary_shown, variation_shown
 from cases.comments.commenting import notices_followed
 from cases.models import ReadingItem, ReadingProject
-from cases.models.agreement import BEING_READ, AgreementJob, ProjectRole
+from cases.models.agreement import BEING_READ, SETTLED, AgreementJob, ProjectRole
 from spineml.message import message
 from spineplatform.shared.errors import UserError
 from spineplatform.shared.messages import sentence
@@ -139,7 +140,7 @@ def variation_page(request: HttpRequest, project_id: str) -> HttpResponse:
 @require_safe
 def item_page(request: HttpRequest, item_id: str) -> HttpResponse:
     """Context: ``seen`` (ItemSeen), ``item``, ``project``, ``series``, ``pairs`` (rows of text), ``proposals`` (jobs),
-    ``may_manage``."""
+    ``may_manage``, ``may_reopen``."""
     item = item_get(request.user, item_id)
     context = {
         "seen": item_seen(item, request.user),
@@ -150,6 +151,7 @@ def item_page(request: HttpRequest, item_id: str) -> HttpResponse:
         "pairs": pair_rows(item.figures, names_of(item.project)),
         "proposals": [job for job in AgreementJob if job != AgreementJob.FIGURES],
         "may_manage": has_capability(request.user, item.institution_id, Capability.MANAGE_PROJECTS),
+        "may_reopen": item.state in SETTLED and may_reopen(item, request.user),
         "may_compute": has_capability(request.user, item.institution_id, Capability.CORRECT_MASK),
     }
     return render(request, "agreement/item.html", context)
@@ -207,6 +209,15 @@ def decide_action(request: HttpRequest, item_id: str) -> HttpResponse:
     note = request.POST.get("note", "")[:2000]
     done = _("The series is settled. Its mask is approved for training.")
     return _do(request, item, lambda: item_decide(item=item, annotation=mask, actor=request.user, note=note), done)
+
+
+@login_required
+@require_POST
+def reopen_action(request: HttpRequest, item_id: str) -> HttpResponse:
+    item = item_get(request.user, item_id)
+    reason = request.POST.get("reason", "")[:2000]
+    done = _("The series is open again. No mask of it is approved until an adjudicator settles it.")
+    return _do(request, item, lambda: item_reopen(item=item, actor=request.user, reason=reason), done)
 
 
 @login_required

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from itertools import combinations
 from typing import Any
 
-from cases.agreement.selectors import latest_model_mask, ordered_readings
+from cases.agreement.selectors import latest_model_mask, ordered_readings, review_reopened
 from cases.agreement.services import ReadingClosed, decision_record, item_locked
 from cases.agreement.telling import adjudicators_told, project_held
 from cases.models import AgreementRun, Annotation, AnnotationSource, ReadingItem, ReadingProject
@@ -112,10 +112,13 @@ def _from_model(mask: Annotation) -> bool:
 
 
 def _agree(item: ReadingItem, pairs: list[PairFigures]) -> None:
-    """Settle the series by the first reader's mask where all readers agree as much as the project asks."""
+    """Settle the series by the first reader's mask where all readers agree as much as the project asks.
+
+    One that was reopened is settled by an adjudicator.
+    """
     wanted = item.project.agreed_dice
     lowest = min(pair.dice for pair in pairs if not pair.with_model)
-    if wanted is None or item.state != ItemState.ALL_READ or lowest < wanted:
+    if wanted is None or item.state != ItemState.ALL_READ or lowest < wanted or review_reopened(item):
         return
     first = ordered_readings(item)[0]
     note = message(

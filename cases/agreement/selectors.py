@@ -18,6 +18,8 @@ from cases.models import (
     Reading,
     ReadingItem,
     ReadingProject,
+    Review,
+    ReviewVerdict,
     Series,
 )
 from cases.models.agreement import BEING_READ, SETTLED, AgreementJob, ItemState, ProjectMember, ProjectRole
@@ -143,6 +145,12 @@ def latest_model_mask(item: ReadingItem) -> Annotation | None:
     return item.series.annotations.filter(source=AnnotationSource.MODEL).first()
 
 
+def review_reopened(item: ReadingItem) -> Review | None:
+    """The last word with which the series was reopened in its project, which alone signs it; None: it never was."""
+    words = Review.objects.filter(series=item.series_id, created_at__gte=item.created_at)
+    return words.filter(verdict=ReviewVerdict.SENT_BACK).select_related("reader").first()
+
+
 @dataclass(frozen=True)
 class ItemSeen:
     """What a person may see of a series in a project: nothing of others' masks while they read it blindly."""
@@ -151,6 +159,7 @@ class ItemSeen:
     blind: bool
     may_read: bool
     may_adjudicate: bool
+    reopened: Review | None
     mine: Reading | None
     finishable: list[Annotation]
     readings: list[Reading]
@@ -181,6 +190,7 @@ def item_seen(item: ReadingItem, user: Any) -> ItemSeen:
         blind=blind,
         may_read=is_reader and open_now,
         may_adjudicate=is_adjudicator and item.state == ItemState.ALL_READ,
+        reopened=review_reopened(item) if item.state == ItemState.ALL_READ else None,
         mine=mine,
         finishable=[one for one in masks if one.source == AnnotationSource.MODEL or one.author_id == user.pk],
         readings=[one for one in readings if not blind or one.reader_id == user.pk],

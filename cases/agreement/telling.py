@@ -35,13 +35,13 @@ def readers_tell(project: ReadingProject, people: Iterable[int], *, actor: Any) 
 
 
 @contextmanager
-def adjudicators_told(project: ReadingProject) -> Iterator[None]:
-    """Tell the adjudicators once where more series are ready to settle after the block than before."""
+def adjudicators_told(project: ReadingProject, *, but: Any = None) -> Iterator[None]:
+    """Tell the adjudicators, save ``but``, once where more series are ready to settle after the block than before."""
     before = ready_to_settle(project).count()
     yield
     ready = ready_to_settle(project).count()
     if ready > before:
-        people = project.members.filter(role=ProjectRole.ADJUDICATOR).values_list("user", flat=True)
+        people = project.members.filter(role=ProjectRole.ADJUDICATOR).exclude(user=but).values_list("user", flat=True)
         _tell(project, NoticeKind.TO_SETTLE, dict.fromkeys(people, ready), None)
     notices_correct(project)
 

@@ -14,5 +14,6 @@ urlpatterns = [
     path("readings/<uuid:item_id>/figures/", pages.figures_action, name="figures"),
     path("readings/<uuid:item_id>/propose/", pages.propose_action, name="propose"),
     path("readings/<uuid:item_id>/decide/", pages.decide_action, name="decide"),
+    path("readings/<uuid:item_id>/reopen/", pages.reopen_action, name="reopen"),
     path("readings/<uuid:item_id>/remove/", pages.remove_action, name="remove"),
 ]

@@ -13,4 +13,5 @@ urlpatterns = [
     path("readings/<uuid:item_id>/figures/", api.ItemFiguresView.as_view(), name="reading-figures"),
     path("readings/<uuid:item_id>/proposals/", api.ItemProposalsView.as_view(), name="reading-proposals"),
     path("readings/<uuid:item_id>/decision/", api.ItemDecisionView.as_view(), name="reading-decision"),
+    path("readings/<uuid:item_id>/reopening/", api.ItemReopeningView.as_view(), name="reading-reopening"),
 ]

@@ -161,7 +161,8 @@ class DecisionKind(models.TextChoices):
 
 
 class Decision(models.Model):
-    """The one mask of a series that goes on to training. Immutable. Only readers who agree need no adjudicator."""
+    """The one mask of a series that goes on to training. Immutable; it ends when the series is reopened
+    (``cases.agreement.reopening``). Only readers who agree need no adjudicator."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     item = models.OneToOneField(ReadingItem, on_delete=models.PROTECT, related_name="decision")

@@ -32,7 +32,7 @@ class ReasonNeeded(UserError):
 
 
 class SignedInProject(Conflict):
-    """This series is in a reading project, which alone signs it: by the mask that its readers or adjudicator settle."""
+    """This series is in a reading project, which alone signs it. A settled one changes only by reopening it there."""
 
     code = "signed-in-project"
 

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from accounts.models import Institution, User
 from cases.agreement.running import run_agreement
-from cases.agreement.services import reading_finish
+from cases.agreement.services import item_decide, reading_finish
 from cases.models import AgreementRun, Annotation, ReadingItem, ReadingProject, Series
 from cases.models.agreement import ProjectRole
 from spineplatform.shared.lease import Lease
@@ -93,3 +93,10 @@ def both_read(of: Group, *, shift: int = 1) -> ReadingItem:
     finish(row, of.second, shift=shift)
     work(row)
     return row
+
+
+def settled(of: ReadingItem, readers: list[User], adjudicator: User) -> ReadingItem:
+    """The same, finished by all and decided for the first reader's mask; nothing has compared it yet."""
+    masks = [finish(of, reader) for reader in readers]
+    item_decide(item=of, annotation=masks[0], actor=adjudicator)
+    return of

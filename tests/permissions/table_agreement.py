@@ -20,6 +20,10 @@ def read(world: World) -> dict[str, Any]:
     return {"item_id": world.read_item.pk}
 
 
+def settled(world: World) -> dict[str, Any]:
+    return {"item_id": world.settled_item.pk}
+
+
 def new_project(world: World) -> dict[str, Any]:
     readers = [world.people["annotator"].pk, world.second_reader.pk]
     return {
@@ -47,6 +51,10 @@ def staple(world: World) -> dict[str, Any]:
     return {"method": "staple"}
 
 
+def why(world: World) -> dict[str, Any]:
+    return {"reason": "The mask was of another series."}
+
+
 API_ROWS = [
     Row("GET", "api:projects", own(200)),
     Row("POST", "api:projects", members(201, MODEL_ADMIN, ADMIN), data=new_project),
@@ -59,6 +67,7 @@ API_ROWS = [
     Row("POST", "api:reading-figures", members(202, ANNOTATOR, CLINICIAN), read),
     Row("POST", "api:reading-proposals", members(202, CLINICIAN), read, staple),
     Row("POST", "api:reading-decision", members(201, CLINICIAN), read, read_mask),
+    Row("POST", "api:reading-reopening", members(200, CLINICIAN), settled, why),
     Row("GET", "api:run", members(200), run("agreement", "agreement_run")),
     Row("POST", "api:run-cancel", members(200, ANNOTATOR, CLINICIAN), run("agreement", "agreement_run")),
 ]
@@ -82,5 +91,6 @@ PAGE_ROWS = [
     Row("POST", "agreement:figures", page(members(302, ANNOTATOR, CLINICIAN)), read),
     Row("POST", "agreement:propose", page(members(302, CLINICIAN)), read, staple, form=True),
     Row("POST", "agreement:decide", page(members(302, CLINICIAN)), read, read_mask, form=True),
+    Row("POST", "agreement:reopen", page(members(302, CLINICIAN)), settled, why, form=True),
     Row("POST", "agreement:remove", page(members(302, MODEL_ADMIN, ADMIN)), waiting),
 ]

@@ -60,6 +60,7 @@ def make() -> World:
     read_item = projects.item(project)
     for reader in readers:
         projects.finish(read_item, reader)
+    settled_item = projects.settled(projects.item(project), readers, people["clinician"])
     draft, busy = chosen.draft(home), chosen.draft(home)
     things = {
         "institution": home,
@@ -67,6 +68,7 @@ def make() -> World:
         "second_reader": second_reader,
         "waiting_item": projects.item(project),
         "read_item": read_item,
+        "settled_item": settled_item,
         "agreement_run": read_item.runs.get(),
         "draft": draft,
         "unused_set": chosen.frozen(home),
