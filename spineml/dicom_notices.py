@@ -38,6 +38,14 @@ def header_notices(images: Sequence[Image]) -> list[Notice]:
             "at the images before you share them."
         )
         found.append(Notice("burned-in", text))
+    modality = headers[0].meta.modality
+    if modality.upper() != "CT":
+        text = message(
+            "The header calls the images {modality}, but they are stored as CT images: they are taken as CT. Check "
+            "that they are.",
+            modality=modality,
+        )
+        found.append(Notice("not-called-ct", text))
     kinds = {kind for image in images for kind in image.frame.traits.get("kind", "").split("\\")}
     if kinds & PROJECTIONS:
         text = message(

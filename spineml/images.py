@@ -301,11 +301,25 @@ def _intensity(pages: list[Page], options: IntakeOptions) -> tuple[Intensity, li
 
 @dataclass(frozen=True)
 class PictureSlices:
-    """Decodes pictures one by one."""
+    """Decodes pictures one by one. ``seen`` are the values met so far, until there are three."""
 
     pages: list[Page]
     intensity: Intensity
+    seen: set[int] = field(default_factory=set)
 
     def slices(self) -> Iterator[tuple[int, HounsfieldArray]]:
         for z, samples in enumerate(decoded(self.pages)):
-            yield z, self.intensity.to_hu(samples)
+            pixels = self.intensity.to_hu(samples)
+            if len(self.seen) < 3:
+                self.seen.update(np.unique(pixels)[:3].tolist())
+            yield z, pixels
+
+    def doubts(self) -> list[Notice]:
+        """What the values, once all were read, give rise to say."""
+        if not 0 < len(self.seen) < 3:
+            return []
+        text = message(
+            "The pictures hold no more than two values: they look like a mask, not a CT. Masks are uploaded on the "
+            "page of their series."
+        )
+        return [Notice("looks-like-mask", text)]

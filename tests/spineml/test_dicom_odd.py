@@ -457,3 +457,10 @@ def test_one_number_for_all_slices_is_no_doubt(tmp_path: Path) -> None:
     (plan,) = scan_paths(paths, tmp_path).series
 
     assert codes(plan) == []
+
+
+@pytest.mark.parametrize(("modality", "said"), [("MR", ["not-called-ct"]), ("OT", ["not-called-ct"]), (" ct", [])])
+def test_ct_images_that_are_called_something_else_are_doubted(tmp_path: Path, modality: str, said: list[str]) -> None:
+    (plan,) = scan_paths(write_ct(tmp_path / "a", steps(4), Modality=modality), tmp_path).series
+
+    assert codes(plan) == said

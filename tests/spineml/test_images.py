@@ -109,6 +109,17 @@ def test_sizes_are_not_mixed(tmp_path: Path) -> None:
     assert shapes == {(1, 20, 30), (1, 8, 9)}
 
 
+@pytest.mark.parametrize(("top", "said"), [(1, ["looks-like-mask"]), (255, ["looks-like-mask"]), (0, [])])
+def test_pictures_of_two_values_are_said_to_look_like_a_mask(tmp_path: Path, top: int, said: list[str]) -> None:
+    pixels = np.eye(9, dtype=np.uint8) * top if top else np.arange(81, dtype=np.uint8).reshape(9, 9)
+    paths = [save(tmp_path / f"slice{n}.png", np.roll(pixels, n, axis=1)) for n in range(3)]
+    (plan,) = scan_paths(paths, tmp_path).series
+
+    pixels_of(plan)
+
+    assert [notice.code for notice in plan.doubts()] == said
+
+
 def test_the_pages_of_a_tiff_are_a_stack(tmp_path: Path) -> None:
     pages = [Image.fromarray(np.full((4, 5), 50 * n, np.uint8)) for n in range(4)]
     pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
