@@ -8,6 +8,7 @@ so plain is what is accepted: the arrays of a file have together no more bytes t
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
@@ -37,6 +38,13 @@ def check_form(path: Path) -> None:
         ModelFileRejected: a newer form, or no HDF5 at all.
     """
     form = form_of(path)
+    if form is None and zipfile.is_zipfile(path):
+        raise ModelFileRejected(
+            message(
+                "The file is a zip, as .keras and PyTorch files are; models are read from HDF5 (.h5) alone. Convert it, "
+                "or upload a file that this platform or its training script wrote."
+            )
+        )
     if form is None:
         raise ModelFileRejected(
             message("The file is damaged or is not HDF5. Download or export it again and upload the complete file.")

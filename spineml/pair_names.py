@@ -19,11 +19,11 @@ from spineml.pair_table import stem_of
 
 Kind = Literal["image", "mask", "other"]
 MASK_FOLDERS = {"mask", "masks", "label", "labels", "annotation", "annotations", "segmentation", "segmentations", "gt"}
-MASK_FOLDERS |= {"seg", "segs", "derivatives", "groundtruth", "ground_truth", "labelmaps"}
-IMAGE_FOLDERS = {"image", "images", "ct", "img", "imgs", "slices", "rawdata", "scans", "volumes"}
+MASK_FOLDERS |= {"seg", "segs", "derivatives", "groundtruth", "ground_truth", "labelmaps", "마스크", "라벨"}
+IMAGE_FOLDERS = {"image", "images", "ct", "img", "imgs", "slices", "rawdata", "scans", "volumes", "영상", "이미지"}
 PART_OF_SET = re.compile(r"(image|label|mask)s?[-_]?(tr|ts|val|train|test|validation)")
 SETS = {"train": "tr", "test": "ts", "validation": "val"}
-MASK_WORD = r"(?:masks?|msk|labels?|lbl|labelmaps?|dseg|segs?|segmentations?|gt)"
+MASK_WORD = r"(?:masks?|msk|labels?|lbl|labelmaps?|dseg|segs?|segmentations?|gt|마스크|라벨)"
 IMAGE_WORD = r"(?:images?|img|ct|imaging|scan|volume)"
 MASK_END = re.compile(rf"[-_. ](?:(?:seg|label)-[0-9a-z]+[-_])?{MASK_WORD}$|[-_](?:seg|label)-[0-9a-z]+$")
 MASK_BEGIN = re.compile(rf"^{MASK_WORD}[-_. ](?=.)")

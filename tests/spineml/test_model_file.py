@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,13 @@ def test_a_file_that_is_not_hdf5_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"PK\x03\x04 this is a .keras file")
     with pytest.raises(ModelFileRejected, match="not HDF5"):
         model_file.inspect(path)
+
+
+def test_a_keras_3_or_pytorch_file_is_not_called_damaged(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
+    with pytest.raises(ModelFileRejected, match=r"models are read from HDF5 \(.h5\) alone"):
+        model_file.inspect(tmp_path / "model.keras")
 
 
 def test_a_file_that_is_too_large_is_refused(by_hand: Path, monkeypatch: pytest.MonkeyPatch) -> None:

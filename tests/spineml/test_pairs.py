@@ -64,6 +64,8 @@ def pairs(*names: str, rule: PatientRule = "each", separator: str = "_") -> list
         ("a/7_ct.nii.gz", "a/7_ct_seg.nii.gz"),
         ("7.nii", "7_labels.nii"),
         ("p1_0000.png", "p1_0000_mask.png"),
+        ("1.nii", "1_마스크.nii"),
+        ("영상/1.png", "마스크/1.png"),
     ],
 )
 def test_a_mask_is_found_by_its_name(image: str, mask: str) -> None:
