@@ -41,8 +41,8 @@ def check_form(path: Path) -> None:
     if form is None and zipfile.is_zipfile(path):
         raise ModelFileRejected(
             message(
-                "The file is a zip, as .keras and PyTorch files are; models are read from HDF5 (.h5) alone. Convert it, "
-                "or upload a file that this platform or its training script wrote."
+                "The file is a zip, as .keras and PyTorch files are; models are read from HDF5 (.h5) alone. Convert "
+                "it, or upload a file that this platform or its training script wrote."
             )
         )
     if form is None:
