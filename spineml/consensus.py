@@ -6,7 +6,8 @@ That is counted slice by slice: memory and the time of STAPLE do not grow with t
 
 What a majority means: more than half of the masks mark the voxel. Of two masks that is what *both* mark (their
 intersection), of three what two of them mark. STAPLE weighs each mask by the sensitivity and specificity it estimates
-for its maker from all of them; with two masks it has no third to tell who is right, so look at what it proposes.
+for its maker from all of them; with two masks it has no third to tell who is right and becomes their
+intersection, so it is proposed from three readers on. The union is what any of them marks.
 """
 
 from __future__ import annotations
@@ -69,6 +70,12 @@ def count_patterns(masks: Sequence[SliceSource]) -> npt.NDArray[np.int64]:
 def majority(masks: int) -> BoolArray:
     """For each pattern of so many masks, whether more than half of them mark the voxel."""
     found: BoolArray = _decisions(masks).sum(axis=1) * 2 > masks
+    return found
+
+
+def union(masks: int) -> BoolArray:
+    """For each pattern of so many masks, whether any of them marks the voxel."""
+    found: BoolArray = _decisions(masks).sum(axis=1) > 0
     return found
 
 

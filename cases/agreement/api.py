@@ -337,10 +337,10 @@ class ItemProposalsView(APIView):
     @extend_schema(
         operation_id="reading_propose",
         request=ProposalIn,
-        responses={202: RunOut, **problems(s409="Not all have finished, or it is settled.")},
+        responses={202: RunOut, **problems(s409="Not all have finished, it is settled, or too few for STAPLE.")},
     )
     def post(self, request: Request, item_id: str) -> Response:
-        """Have one mask made of the readers' masks. Of two masks the majority is what both mark."""
+        """Have one mask made of the readers' masks. Of two masks the majority is what both mark; STAPLE needs three."""
         item = item_get(request.user, item_id, Capability.CORRECT_MASK)
         job = AgreementJob(checked(ProposalIn, request.data)["method"])
         return _started(proposal_make(item=item, job=job, actor=request.user))

@@ -19,6 +19,7 @@ from cases.agreement.forms import AddSeriesForm, ProjectChangeForm, ProjectForm
 from cases.agreement.projects import item_remove, project_add_series, project_change, project_create
 from cases.agreement.reopening import item_reopen, may_reopen
 from cases.agreement.selectors import (
+    ItemSeen,
     have_read,
     item_seen,
     items_listed,
@@ -27,8 +28,8 @@ from cases.agreement.selectors import (
     ready_to_settle,
     series_offered,
 )
-from cases.agreement.services import agreement_compute, item_decide, proposal_make, reading_finish
-from cases.agreement.showing import pair_rows, summary_shown, variation_shown
+from cases.agreement.services import agreement_compute, item_decide, jobs_offered, proposal_make, reading_finish
+from cases.agreement.showing import equal_masks, pair_rows, summary_shown, variation_shown
 from cases.comments.commenting import notices_followed
 from cases.models import ReadingItem, ReadingProject
 from cases.models.agreement import BEING_READ, SETTLED, AgreementJob, ProjectRole
@@ -140,21 +141,28 @@ def variation_page(request: HttpRequest, project_id: str) -> HttpResponse:
 @require_safe
 def item_page(request: HttpRequest, item_id: str) -> HttpResponse:
     """Context: ``seen`` (ItemSeen), ``item``, ``project``, ``series``, ``pairs`` (rows of text), ``proposals`` (jobs),
-    ``may_manage``, ``may_reopen``."""
+    ``equal`` (sentences), ``may_manage``, ``may_reopen``."""
     item = item_get(request.user, item_id)
+    seen = item_seen(item, request.user)
     context = {
-        "seen": item_seen(item, request.user),
+        "seen": seen,
         "item": item,
         "project": item.project,
         "series": item.series,
         "case": item.series.case,
         "pairs": pair_rows(item.figures, names_of(item.project)),
-        "proposals": [job for job in AgreementJob if job != AgreementJob.FIGURES],
+        "proposals": jobs_offered(item),
+        "equal": _equal(seen),
         "may_manage": has_capability(request.user, item.institution_id, Capability.MANAGE_PROJECTS),
         "may_reopen": item.state in SETTLED and may_reopen(item, request.user),
         "may_compute": has_capability(request.user, item.institution_id, Capability.CORRECT_MASK),
     }
     return render(request, "agreement/item.html", context)
+
+
+def _equal(seen: ItemSeen) -> list[str]:
+    masks = [(one.reader.display_name(), one.annotation) for one in seen.readings]
+    return equal_masks([*masks, (_("Model"), seen.model_mask)] if seen.model_mask else masks)
 
 
 def _do(request: HttpRequest, item: ReadingItem, deed: Callable[[], Any], done: str = "") -> HttpResponse:

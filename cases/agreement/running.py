@@ -163,4 +163,6 @@ def _propose(lease: Lease[AgreementRun]) -> None:
 def _chosen(run: AgreementRun, sources: Sequence[SliceFileReader]) -> consensus.BoolArray:
     if run.job == AgreementJob.STAPLE:
         return consensus.staple(consensus.count_patterns(sources)).chosen
+    if run.job == AgreementJob.UNION:
+        return consensus.union(len(sources))
     return consensus.majority(len(sources))

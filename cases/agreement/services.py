@@ -38,6 +38,7 @@ from spineplatform.shared.errors import Conflict, UserError
 from spineplatform.shared.runs import run_enqueue, run_retry
 
 FEWEST_READINGS = 2
+FEWEST_FOR_STAPLE = 3
 
 
 class ReadingClosed(Conflict):
@@ -62,6 +63,12 @@ class AlreadySettled(Conflict):
     """This series is settled already. Its page shows the mask that was decided upon."""
 
     code = "already-settled"
+
+
+class TooFewForStaple(Conflict):
+    """STAPLE of two readers is only what both mark. Choose the majority, the union, or the mask of one of them."""
+
+    code = "too-few-readers"
 
 
 class NotToDecideOn(UserError):
@@ -145,12 +152,21 @@ def proposal_make(*, item: ReadingItem, job: AgreementJob, actor: Any) -> Agreem
 
     Raises:
         NotAllRead, AlreadySettled: it is not the time for it.
+        TooFewForStaple: STAPLE of two readers.
         Forbidden, NotFound: ``actor`` is no adjudicator of the project.
     """
     _require_adjudicator(item, actor)
     with transaction.atomic():
         _check_open(item_locked(item))
+        if job not in jobs_offered(item):
+            raise TooFewForStaple
         return run_start(item=item, job=job, actor=actor)
+
+
+def jobs_offered(item: ReadingItem) -> list[AgreementJob]:
+    """The ways to make one mask of the readers'. Two are no reason to believe either more: no STAPLE then."""
+    few = item.readings.count() < FEWEST_FOR_STAPLE
+    return [job for job in AgreementJob if job != AgreementJob.FIGURES and not (few and job == AgreementJob.STAPLE)]
 
 
 def run_start(*, item: ReadingItem, job: AgreementJob, actor: Any) -> AgreementRun:

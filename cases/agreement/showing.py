@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
 
+from cases.models import Annotation
 from spineml.agreement import MODEL
 from spineml.evaluation_tables import DASH
 from spineplatform.shared.charts import round_step
@@ -48,6 +49,15 @@ def _pair(one: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
         "volumes": DASH if gap is None else f"{one['first_ml']:.1f} / {one['second_ml']:.1f}",
         "gap": DASH if gap is None else f"{gap:+.1f}",
     }
+
+
+def equal_masks(masks: Iterable[tuple[str, Annotation]]) -> list[str]:
+    """Sentences about masks, each with its maker's name, that are the same voxel for voxel."""
+    names: dict[str, list[str]] = {}
+    for name, mask in masks:
+        names.setdefault(mask.pixel_hash, []).append(name)
+    same = [", ".join(one) for one in names.values() if len(one) > 1]
+    return [_("The same mask, voxel for voxel: %(names)s.") % {"names": one} for one in same]
 
 
 # --- a project --------------------------------------------------------------------------------------------------------

@@ -195,6 +195,7 @@ class AgreementJob(models.TextChoices):
     """What a run computes from the finished masks of a series: figures, or a mask to propose."""
 
     FIGURES = "figures", _("Figures of agreement")
+    UNION = "union", _("Union of the readers")
     STAPLE = "staple", _("STAPLE of the readers")
     MAJORITY = "majority", _("Majority of the readers")
     MAJORITY_WITH_MODEL = "majority-model", _("Majority of the readers and the model")

@@ -76,15 +76,15 @@ def test_two_readers_disagree_and_a_third_settles_it(
     page.goto(item.get_absolute_url())
     pair = f"{group.first.display_name()} – {group.second.display_name()}"  # noqa: RUF001 - as the page has it
     expect(page.get_by_role("row", name=pair)).to_be_visible(timeout=WORK_MS)
-    page.get_by_role("button", name="STAPLE of the readers").click()
-    proposal = page.get_by_label("Proposal · STAPLE of the readers")
+    page.get_by_role("button", name="Union of the readers").click()
+    proposal = page.get_by_label("Proposal · Union of the readers")
     expect(proposal).to_be_visible(timeout=WORK_MS)
     proposal.check()
     page.get_by_label("Note").fill("The consensus shows both pedicles.")
     page.get_by_role("button", name="Approve for training").click()
     expect(page.get_by_text("The series is settled.")).to_be_visible()
     (mask,) = masks_chosen([item.institution], Choice())
-    assert (mask.author, mask.label) == (group.third, "STAPLE of the readers")
+    assert (mask.author, mask.label) == (group.third, "Union of the readers")
 
     page.goto(group.project.get_absolute_url())
     expect(page.get_by_role("heading", name="Readers with each other")).to_be_visible()

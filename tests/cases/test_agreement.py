@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from django.db import IntegrityError, transaction
+from django.test import Client
 
 from accounts.models import Role
 from cases.agreement.running import run_agreement
@@ -255,11 +256,12 @@ def test_equal_volumes_have_a_plot_with_round_ticks_and_one_line() -> None:
 @pytest.mark.parametrize(
     ("job", "expected"),
     [
+        (AgreementJob.UNION, lambda a, b, m: a | b),
         (AgreementJob.MAJORITY, lambda a, b, m: a & b),
         (AgreementJob.MAJORITY_WITH_MODEL, lambda a, b, m: (a.astype(int) + b + m) >= 2),
     ],
 )
-def test_a_majority_is_proposed_as_a_new_mask_with_its_parent(group: Group, job: AgreementJob, expected: Any) -> None:
+def test_a_majority_or_union_is_a_new_mask_with_its_parent(group: Group, job: AgreementJob, expected: Any) -> None:
     item = projects.both_read(group, shift=2)
     proposal_make(item=item, job=job, actor=group.third)
     made = projects.work(item).annotation
@@ -271,19 +273,45 @@ def test_a_majority_is_proposed_as_a_new_mask_with_its_parent(group: Group, job:
     assert to_train(group) == [made]
 
 
-def test_staple_of_masks_that_are_equal_proposes_that_mask(group: Group) -> None:
-    item = projects.both_read(group, shift=0)
+def test_staple_is_proposed_from_three_readers_on(group: Group) -> None:
+    two = projects.both_read(group, shift=0)
+    answer = api(group.third).post(f"/api/v1/readings/{two.pk}/proposals/", {"method": "staple"})
+    assert problem(answer) == (409, "too-few-readers")
+    fourth = factories.user("annotator", institution=group.project.institution)
+    group.project.members.create(user=fourth, role="reader")
+    item = projects.item(group.project)
+    for reader in (group.first, group.second, fourth):
+        projects.finish(item, reader)
     proposal_make(item=item, job=AgreementJob.STAPLE, actor=group.third)
-    assert projects.work(item).annotation.pixel_hash == item.readings.first().annotation.pixel_hash
+    projects.work(item)
+    made = item.runs.get(job="staple").annotation
+    assert made.pixel_hash == item.readings.first().annotation.pixel_hash
+
+
+def test_the_page_offers_what_makes_sense_of_so_many_readers_and_names_equal_and_empty_masks(group: Group) -> None:
+    item = projects.item(group.project)
+    empty = np.zeros_like(factories.labels(item.series.geometry))
+    for reader in (group.first, group.second):
+        mask = factories.annotation(of=item.series, author=reader, pixels=empty)
+        reading_finish(item=item, annotation=mask, actor=reader)
+    projects.work(item)
+    client = Client()
+    client.force_login(group.third)
+    page = client.get(item.get_absolute_url()).content.decode()
+    assert "Union of the readers" in page
+    assert "STAPLE of the readers" not in page
+    names = ", ".join(one.display_name() for one in (group.first, group.second))
+    assert f"The same mask, voxel for voxel: {names}." in page
+    assert page.count("· empty") == 2
 
 
 def test_delivering_a_proposal_twice_makes_one_mask(group: Group) -> None:
     item = projects.both_read(group)
-    proposal_make(item=item, job=AgreementJob.STAPLE, actor=group.third)
-    proposal_make(item=item, job=AgreementJob.STAPLE, actor=group.third)
+    proposal_make(item=item, job=AgreementJob.UNION, actor=group.third)
+    proposal_make(item=item, job=AgreementJob.UNION, actor=group.third)
     projects.work(item)
     projects.work(item)
-    assert item.runs.filter(job="staple").count() == 1
+    assert item.runs.filter(job="union").count() == 1
     assert item.series.annotations.filter(author=group.third).count() == 1
 
 

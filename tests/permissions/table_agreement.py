@@ -47,8 +47,8 @@ def read_mask(world: World) -> dict[str, Any]:
     return {"mask": str(world.read_item.readings.first().annotation_id)}
 
 
-def staple(world: World) -> dict[str, Any]:
-    return {"method": "staple"}
+def majority(world: World) -> dict[str, Any]:
+    return {"method": "majority"}
 
 
 def why(world: World) -> dict[str, Any]:
@@ -65,7 +65,7 @@ API_ROWS = [
     Row("DELETE", "api:reading-item", members(204, MODEL_ADMIN, ADMIN), waiting),
     Row("POST", "api:reading-finish", members(200, ANNOTATOR), waiting, model_mask),
     Row("POST", "api:reading-figures", members(202, ANNOTATOR, CLINICIAN), read),
-    Row("POST", "api:reading-proposals", members(202, CLINICIAN), read, staple),
+    Row("POST", "api:reading-proposals", members(202, CLINICIAN), read, majority),
     Row("POST", "api:reading-decision", members(201, CLINICIAN), read, read_mask),
     Row("POST", "api:reading-reopening", members(200, CLINICIAN), settled, why),
     Row("GET", "api:run", members(200), run("agreement", "agreement_run")),
@@ -89,7 +89,7 @@ PAGE_ROWS = [
     Row("GET", "agreement:item", page(members(200)), read),
     Row("POST", "agreement:finish", page(members(302, ANNOTATOR)), waiting, model_mask, form=True),
     Row("POST", "agreement:figures", page(members(302, ANNOTATOR, CLINICIAN)), read),
-    Row("POST", "agreement:propose", page(members(302, CLINICIAN)), read, staple, form=True),
+    Row("POST", "agreement:propose", page(members(302, CLINICIAN)), read, majority, form=True),
     Row("POST", "agreement:decide", page(members(302, CLINICIAN)), read, read_mask, form=True),
     Row("POST", "agreement:reopen", page(members(302, CLINICIAN)), settled, why, form=True),
     Row("POST", "agreement:remove", page(members(302, MODEL_ADMIN, ADMIN)), waiting),
