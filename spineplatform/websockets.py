@@ -11,7 +11,7 @@ from channels.routing import URLRouter
 from django.conf import settings
 from django.http import parse_cookie
 from django.http.request import validate_host
-from django.urls import path
+from django.urls import path, re_path
 
 from cases.consumers import AgreementRunConsumer, ImportRunConsumer, NoticeConsumer, PresenceConsumer, WorkListConsumer
 from inference.consumers import ComparisonRunConsumer, InferenceRunConsumer, ReportRunConsumer
@@ -98,4 +98,5 @@ def is_allowed(origin: str, host: str) -> bool:
     return known and parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
 
-websockets = SameOrigin(Known(URLRouter(websocket_urlpatterns)))
+# The router raises at an address that leads nowhere: uvicorn would answer 500.
+websockets = SameOrigin(Known(URLRouter([*websocket_urlpatterns, re_path("", Refused.as_asgi())])))

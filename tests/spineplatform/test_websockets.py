@@ -1,8 +1,9 @@
 """A WebSocket opens for the platform's own pages only."""
 
 import pytest
+from asgiref.testing import ApplicationCommunicator
 
-from spineplatform.websockets import is_allowed
+from spineplatform.websockets import is_allowed, websockets
 
 ROWS = [
     # origin, host of the request, may connect
@@ -23,3 +24,12 @@ def test_the_origin_must_be_the_very_host_or_trusted(origin: str, host: str, all
     settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
     settings.CSRF_TRUSTED_ORIGINS = ["https://trusted.example.org"]
     assert is_allowed(origin, host) is allowed
+
+
+@pytest.mark.asyncio
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("path", ["/ws/nothing/", "/ws/runs/inference/%00/", "/", "/ws/runs/other/1/"])
+async def test_an_address_that_leads_nowhere_is_refused_like_one_that_is_not_allowed(path: str) -> None:
+    client = ApplicationCommunicator(websockets, {"type": "websocket", "path": path, "headers": []})
+    await client.send_input({"type": "websocket.connect"})
+    assert (await client.receive_output(5))["type"] == "websocket.close"
