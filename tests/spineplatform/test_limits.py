@@ -143,7 +143,7 @@ def test_every_limited_address_exists() -> None:
 
 def test_a_morning_in_a_hospital_meets_no_limit(settings: Any) -> None:
     settings.LIMITS = AS_SHIPPED
-    used = {"log-in": 100, "log-in-name": 5, "upload": 40, "upload-address": 400, "reset": 10, "reset-mail": 2}
+    used = {"log-in": 100, "log-in-name": 5, "upload": 40, "upload-address": 400, "reset": 200, "reset-mail": 2}
     assert all(seconds_to_wait(name, "one") == 0 for name, times in used.items() for _ in range(times))
 
 
