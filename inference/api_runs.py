@@ -21,7 +21,7 @@ from inference.models import InferenceRun
 from inference.selectors import runs_seen
 from inference.services import inference_start
 from spineml.message import message
-from spineplatform.shared.api import ListView, RunOut, checked
+from spineplatform.shared.api import ListView, RunOut, checked, checked_query
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
 from spineplatform.shared.runs import Run, RunState, run_cancel, run_retry
@@ -141,7 +141,7 @@ class InferenceRunListView(ListView):
     def get(self, request: Request) -> Response:
         """The segmentations you may see, newest first."""
         require_anywhere(request.user, Capability.VIEW_CASES)
-        given = checked(InferenceRunFilterIn, request.query_params)
+        given = checked_query(InferenceRunFilterIn, request.query_params)
         return self.page(runs_seen(request.user).filter(**given).select_related("prediction"), InferenceRunOut)
 
 

@@ -334,6 +334,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "spineplatform.shared.api_schema.close_request_bodies",
         "spineplatform.shared.api_schema.add_problem_to_every_operation",
     ],
     "ENUM_NAME_OVERRIDES": {

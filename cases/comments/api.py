@@ -16,7 +16,7 @@ from cases.comments.commenting import comment_write, notices_read
 from cases.comments.selectors import comments_of, notices_of, people_to_mention
 from cases.doors import ReadingDoor
 from cases.models import Comment, Notice
-from spineplatform.shared.api import ListView, checked
+from spineplatform.shared.api import ListView, checked, checked_query
 from spineplatform.shared.api_schema import problems
 
 MOST_PEOPLE = 8
@@ -71,7 +71,7 @@ class PeopleView(APIView):
     def get(self, request: Request, series_id: str) -> Response:
         """Whom you can mention in a comment on a series: the first few by user name."""
         series = series_get(request.user, series_id)
-        words = checked(PeopleIn, request.query_params)["q"]
+        words = checked_query(PeopleIn, request.query_params)["q"]
         people = people_to_mention(series, request.user, words)[:MOST_PEOPLE]
         return Response(PersonOut(people, many=True).data)
 

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 
 from cases.access import annotation_get, series_get
 from cases.imaging.slices import MOST_AT_ONCE, slice_response, slices_response
-from spineplatform.shared.api import FileView, checked
+from spineplatform.shared.api import FileView, checked_query
 from spineplatform.shared.api_schema import problems
 
 SLICE_ANSWERS: dict[Any, Any] = {
@@ -60,7 +60,7 @@ class SeriesSlicesView(FileView):
     def get(self, request: Request, series_id: str) -> HttpResponse:
         """Several slices of the CT in one answer."""
         series = series_get(request.user, series_id)
-        wanted = checked(RangeIn, request.query_params)
+        wanted = checked_query(RangeIn, request.query_params)
         return slices_response(request._request, series.volume, series.pixel_hash, **wanted)
 
 
@@ -69,5 +69,5 @@ class MaskSlicesView(FileView):
     def get(self, request: Request, mask_id: str) -> HttpResponse:
         """Several slices of a mask in one answer."""
         mask = annotation_get(request.user, mask_id)
-        wanted = checked(RangeIn, request.query_params)
+        wanted = checked_query(RangeIn, request.query_params)
         return slices_response(request._request, mask.mask, mask.pixel_hash, **wanted)

@@ -18,7 +18,7 @@ from cases.models.comments import read_address
 from cases.reading.selectors import first_slice, reading_of
 from cases.review.reviewing import NewReview, case_open, review_sign
 from cases.worklist.queue import series_next, series_waiting
-from spineplatform.shared.api import ListView, checked
+from spineplatform.shared.api import ListView, checked, checked_query
 from spineplatform.shared.api_schema import problems
 
 
@@ -98,7 +98,7 @@ class QueueNextView(APIView):
     def get(self, request: Request) -> Response:
         """The series that waits longest for your signature, or the one behind ``after``."""
         require_anywhere(request.user, Capability.REVIEW)
-        asked = checked(QueueIn, request.query_params)["after"]
+        asked = checked_query(QueueIn, request.query_params)["after"]
         found = series_next(request.user, series_get(request.user, asked) if asked else None)
         return Response(
             QueueNextOut({"waiting": series_waiting(request.user).count(), **_outline(found, request.user)}).data

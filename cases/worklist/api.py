@@ -20,7 +20,7 @@ from cases.worklist.filtering import DUE, ORDERS, SORTS, STATES, CaseFilter
 from cases.worklist.presence import names, others_at
 from cases.worklist.selectors import case_counts, cases_listed
 from cases.worklist.sent_back import senders
-from spineplatform.shared.api import ListView, MessageOut, SentenceField, checked
+from spineplatform.shared.api import ListView, MessageOut, SentenceField, checked_query
 
 
 class CaseFilterIn(serializers.Serializer[Any]):
@@ -146,7 +146,7 @@ class CaseCountsView(APIView):
 
 
 def _narrowed(request: Request) -> CaseFilter:
-    given = checked(CaseFilterIn, request.query_params)
+    given = checked_query(CaseFilterIn, request.query_params)
     institution = given.pop("institution", "")
     return CaseFilter(query=given.pop("q"), institution=str(institution), **given)
 

@@ -26,7 +26,7 @@ from inference.overview.selectors import (
     waiting_times,
 )
 from spineml.csv_text import csv_text
-from spineplatform.shared.api import FileView, checked
+from spineplatform.shared.api import FileView, checked_query
 from spineplatform.shared.incoming import DayField
 
 LONGEST_DAYS = 3653
@@ -117,7 +117,7 @@ class OverviewView(APIView):
     @extend_schema(operation_id="overview", parameters=[OverviewIn], responses=OverviewOut)
     def get(self, request: Request) -> Response:
         """Throughput, waiting times, open work, and what readers made of the model's masks."""
-        scope = scope_of(request.user, checked(OverviewIn, request.query_params))
+        scope = scope_of(request.user, checked_query(OverviewIn, request.query_params))
         return Response(
             OverviewOut(
                 {
@@ -141,7 +141,7 @@ class OverviewCsvView(FileView):
     )
     def get(self, request: Request) -> HttpResponse:
         """What readers made of the model's masks, as CSV."""
-        return csv_response(scope_of(request.user, checked(OverviewIn, request.query_params)))
+        return csv_response(scope_of(request.user, checked_query(OverviewIn, request.query_params)))
 
 
 def csv_response(scope: Scope) -> HttpResponse:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.http.response import HttpResponseBase
+from django.utils.translation import gettext as _
 from django.views import defaults
 from rest_framework import exceptions, serializers
 from rest_framework.generics import GenericAPIView
@@ -38,6 +40,11 @@ from spineplatform.shared.errors import UNEXPECTED, NotFound, TooLarge, UserErro
 from spineplatform.shared.failures import as_user_error, retry_after
 from spineplatform.shared.limits import UploadThrottle
 from spineplatform.shared.messages import sentence
+
+# Which pages send along in their forms.
+CSRF_FIELD = "csrfmiddlewaretoken"
+# Of the strange fields of one body.
+MOST_NAMED = 20
 
 
 # --- pages of a list --------------------------------------------------------------------------------------------------
@@ -123,14 +130,45 @@ class FileView(APIView):
 
 # --- what comes in ----------------------------------------------------------------------------------------------------
 def checked(serializer: type[serializers.Serializer[Any]], values: Any) -> dict[str, Any]:
-    """The validated ``values``.
+    """The validated ``values`` of a body.
 
     Raises:
-        ValidationError: names the fields.
+        ValidationError: names the fields, also those that the serializer does not have.
     """
+    given = serializer(data=values)
+    if unknown := _unknown(given, values):
+        raise exceptions.ValidationError(unknown)
+    given.is_valid(raise_exception=True)
+    return dict(given.validated_data)
+
+
+def checked_query(serializer: type[serializers.Serializer[Any]], values: Any) -> dict[str, Any]:
+    """The same for what stands in an address, which may have more: where a list goes on, how it is shown."""
     given = serializer(data=values)
     given.is_valid(raise_exception=True)
     return dict(given.validated_data)
+
+
+def _unknown(serializer: serializers.BaseSerializer[Any], values: Any) -> dict[str, Any]:
+    """What ``values`` name that the serializer, and those in it, do not read: nothing is left out silently."""
+    if isinstance(serializer, serializers.ListSerializer) and isinstance(values, list):
+        each = ((str(at), _unknown(serializer.child, value)) for at, value in enumerate(values))
+        return {at: found for at, found in each if found}
+    if not isinstance(serializer, serializers.Serializer) or not isinstance(values, Mapping):
+        return {}
+    read = {name: field for name, field in serializer.fields.items() if not field.read_only}
+    if isinstance(values, QueryDict):  # a form: “points[0]” is part of the list “points”
+        names = {name: re.split(r"[\[.]", name, maxsplit=1)[0] for name in values if name != CSRF_FIELD}
+    else:
+        names = {str(name): str(name) for name in values}
+    strange = [name for name, field in names.items() if field not in read]
+    fields = ", ".join(read) or "-"
+    said = _("There is no such field here. The fields are: %(fields)s.") % {"fields": fields}
+    found: dict[str, Any] = {name: [said] for name in strange[:MOST_NAMED]}
+    for name, field in read.items():
+        if isinstance(field, serializers.BaseSerializer) and (inner := _unknown(field, values.get(name))):
+            found[name] = inner
+    return found
 
 
 def refuse_above(request: Request, limit: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from drf_spectacular.contrib.knox_auth_token import KnoxTokenScheme
@@ -26,6 +27,39 @@ def problems(**described: str) -> dict[Any, OpenApiResponse]:
         (int(status[1:]), PROBLEM_JSON): OpenApiResponse(ProblemSerializer, description)
         for status, description in described.items()
     }
+
+
+def close_request_bodies(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Post-processing hook: a body has no other fields than those named (`shared.api.checked`)."""
+    schemas = result.get("components", {}).get("schemas", {})
+    bodies = [
+        path[method]["requestBody"]
+        for path in result["paths"].values()
+        for method in METHODS
+        if "requestBody" in path.get(method, {})
+    ]
+    waiting, seen = list(_references(bodies)), set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if schemas[name].get("type") == "object" and "properties" in schemas[name]:
+            schemas[name].setdefault("additionalProperties", False)
+        waiting += _references(schemas[name])
+    return result
+
+
+def _references(value: Any) -> Iterator[str]:
+    """The names of all components that a part of the document refers to."""
+    if isinstance(value, dict):
+        if isinstance(reference := value.get("$ref"), str):
+            yield reference.rpartition("/")[2]
+        for inner in value.values():
+            yield from _references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _references(inner)
 
 
 def add_problem_to_every_operation(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:

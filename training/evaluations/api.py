@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from accounts.access import Capability, require_anywhere
 from spineml.message import message
-from spineplatform.shared.api import FileView, ListView, RunOut, checked
+from spineplatform.shared.api import FileView, ListView, RunOut, checked, checked_query
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
 from spineplatform.shared.messages import sentence
@@ -160,7 +160,7 @@ class EvaluationListView(ListView):
     def get(self, request: Request) -> Response:
         """The evaluations you may see, newest first."""
         require_anywhere(request.user, Capability.VIEW_MODELS)
-        given = checked(EvaluationFilterIn, request.query_params)
+        given = checked_query(EvaluationFilterIn, request.query_params)
         return self.page(evaluations_seen(request.user).filter(**given).defer("result"), EvaluationOut)
 
     @extend_schema(

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from accounts.access import Capability, institution_named_or_only, require_anywhere
 from accounts.models import Institution
 from spineml.message import message
-from spineplatform.shared.api import ListView, NewestFirstPagination, checked
+from spineplatform.shared.api import ListView, NewestFirstPagination, checked, checked_query
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
 from training.access import version_get
@@ -101,7 +101,8 @@ def institution_given(request: Request, capability: Capability = Capability.MANA
         InstitutionNeeded, Forbidden, NotFound: there are several, or it is not theirs.
     """
     data = request.query_params if request.method == "GET" else request.data
-    return institution_named_or_only(request.user, checked(InstitutionIn, data).get("institution"), capability)
+    # Whoever calls has held the other fields against their own serializer.
+    return institution_named_or_only(request.user, checked_query(InstitutionIn, data).get("institution"), capability)
 
 
 def dataset_named(wanted: Any, institution: Institution) -> Dataset | None:
@@ -123,7 +124,7 @@ class GateApiView(APIView):
     def get(self, request: Request, version_id: str) -> Response:
         """What the gate of your institution says of this version, without promoting it."""
         version = version_get(request.user, version_id)
-        given = checked(GateIn, request.query_params)
+        given = checked_query(GateIn, request.query_params)
         place = institution_given(request, Capability.VIEW_MODELS)
         view = gate_view(version, place, dataset_named(given.get("dataset"), place))
         return Response(GateOut(view, context={"request": request}).data)

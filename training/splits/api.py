@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from accounts.access import Capability, institution_named_or_only, require_anywhere
 from cases.models import Patient
 from spineml.stratify import Shares
-from spineplatform.shared.api import ListView, checked
+from spineplatform.shared.api import ListView, checked, checked_query
 from spineplatform.shared.api_schema import problems
 from training.access import patient_get
 from training.models import PatientSplit, Split
@@ -101,7 +101,7 @@ class SplitListView(ListView):
     def get(self, request: Request) -> Response:
         """The patients with images of the institutions where you manage models, newest first."""
         require_anywhere(request.user, Capability.MANAGE_MODELS)
-        given = checked(SplitFilterIn, request.query_params)
+        given = checked_query(SplitFilterIn, request.query_params)
         narrowed = PatientFilter(
             institution=str(given.get("institution", "")), split=given.get("split", ""), query=given.get("q", "")
         )

@@ -18,7 +18,7 @@ from accounts.access import Capability, require_anywhere
 from cases.exposures import exposures_record
 from cases.models import Series
 from spineplatform.shared import storage
-from spineplatform.shared.api import FileView, ListView, RunOut, SentenceField, checked
+from spineplatform.shared.api import FileView, ListView, RunOut, SentenceField, checked, checked_query
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
 from training.access import dataset_get, training_get
@@ -148,7 +148,7 @@ class TrainingDefaultsView(APIView):
     def get(self, request: Request) -> Response:
         """The settings that suit a data set, each with a line of explanation and what it may be."""
         require_anywhere(request.user, Capability.MANAGE_MODELS)
-        dataset, base = _chosen(request, checked(DefaultsIn, request.query_params))
+        dataset, base = _chosen(request, checked_query(DefaultsIn, request.query_params))
         return Response(SettingOut(settings_explained(settings_for(dataset, base)), many=True).data)
 
 

@@ -18,7 +18,7 @@ from accounts.access import Capability, institution_named_or_only, require_anywh
 from accounts.models import Institution
 from cases.access import case_get
 from spineml.model_file import MAX_FILE_BYTES
-from spineplatform.shared.api import FileView, ReceivingView, checked
+from spineplatform.shared.api import FileView, ReceivingView, checked, checked_query
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.messages import sentence
 from training.access import version_get, version_get_file, version_get_kept
@@ -185,7 +185,7 @@ class ModelListView(ReceivingView):
     @extend_schema(operation_id="model_list", parameters=[ModelListIn], responses=ModelOut(many=True))
     def get(self, request: Request) -> Response:
         """The versions of your institutions, those shared with them, and the platform's; newest first."""
-        given = checked(ModelListIn, request.query_params)
+        given = checked_query(ModelListIn, request.query_params)
         found = self.paginate_queryset(versions_narrowed(request.user, given.get("status", "")))
         rows = ModelOut(as_seen_by(request.user, found or ()), many=True, context={"request": request})
         return self.get_paginated_response(rows.data)
@@ -255,6 +255,7 @@ class ModelActivateView(APIView):
         """Make this the version that segments at your institution, through the gate; one that was active there before
         passes (a roll-back). Other institutions keep theirs."""
         version = version_get(request.user, version_id, Capability.MANAGE_MODELS)
+        checked(InstitutionIn, request.data)
         version_promote(version=version, actor=request.user, institution=institution_given(request))
         return Response(model_answer(request, version))
 
