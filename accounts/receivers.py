@@ -40,7 +40,7 @@ def _user_saved(sender: Any, instance: User, created: bool, **kwargs: Any) -> No
 @receiver(post_save, sender=Membership, dispatch_uid="accounts.membership_saved")
 def _membership_saved(sender: Any, instance: Membership, created: bool, **kwargs: Any) -> None:
     if created:
-        instance.user.institutions.add(instance.institution_id)
+        instance.user.institutions.add(instance.institution)
 
 
 @receiver(post_delete, sender=Membership, dispatch_uid="accounts.membership_deleted")

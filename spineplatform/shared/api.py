@@ -149,7 +149,7 @@ def checked_query(serializer: type[serializers.Serializer[Any]], values: Any) ->
     return dict(given.validated_data)
 
 
-def _unknown(serializer: serializers.BaseSerializer[Any], values: Any) -> dict[str, Any]:
+def _unknown(serializer: Any, values: Any) -> dict[str, Any]:
     """What ``values`` name that the serializer, and those in it, do not read: nothing is left out silently."""
     if isinstance(serializer, serializers.ListSerializer) and isinstance(values, list):
         each = ((str(at), _unknown(serializer.child, value)) for at, value in enumerate(values))
