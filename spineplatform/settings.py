@@ -230,7 +230,7 @@ INCOMING_PER_INSTITUTION = env.int("SPINE_INCOMING_PER_INSTITUTION", default=8 *
 LIMITS = {
     name: (int(text.partition("/")[0]), float(text.partition("/")[2]))
     for name, text in {
-        "log-in": env("SPINE_LIMIT_LOG_IN", default="120/60"),
+        "log-in": env("SPINE_LIMIT_LOG_IN", default="240/60"),
         "log-in-name": env("SPINE_LIMIT_LOG_IN_NAME", default="30/300"),
         "token": env("SPINE_LIMIT_TOKEN", default="20/60"),
         "reset": env("SPINE_LIMIT_RESET", default="240/3600"),
