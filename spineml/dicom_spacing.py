@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,11 @@ ROUNDED_MM = 0.1
 SAME_STEP = 0.04
 MOST_BLOCKS = 8
 LEAST_BLOCK = 3
+# What places are rounded to (mm), and how many slices it takes to see it.
+UNITS_MM = (1.0, 0.5, 0.1)
+LEAST_ROUNDED = 8
+LEAST_GAPS = 3
+COS_UPRIGHT = 0.9999
 
 
 def tolerance(step: float) -> float:
@@ -59,6 +65,73 @@ def whole_steps(depths: Vector) -> list[int] | None:
     if np.abs(depths - depths[0] - slots * step).max() > tolerance(step):
         return None
     return [int(slot) for slot in slots]
+
+
+@dataclass(frozen=True)
+class RoundedLine:
+    """An even line: ``corner`` and ``step`` (LPS mm) of slices whose stated places lie up to ``largest`` mm off it."""
+
+    corner: Vector
+    step: Vector
+    largest: float
+
+
+def rounded_line(places: Vector, normal: Vector, stated: float | None, thickness: float | None) -> RoundedLine | None:
+    """The even line of places (n, 3), in order, that somebody rounded; None where they are not, or slices are missing.
+
+    ``stated`` is the distance of the slices by the header. The caller sees to it that their numbers have no gap.
+    """
+    axis = int(np.abs(normal).argmax())
+    depths = places[:, axis]
+    unit = next((unit for unit in UNITS_MM if _is_multiple(depths, unit)), None)
+    distances = np.diff(places @ normal)
+    if unit is None or len(places) < LEAST_ROUNDED or distances.min() <= 0:
+        return None
+    said = stated or thickness
+    fits = [_line(places[:, i], said if i == axis and normal[axis] > COS_UPRIGHT else None, unit) for i in range(3)]
+    corner, step = np.array([fit[0] for fit in fits]), np.array([fit[1] for fit in fits])
+    off = np.abs(places - corner - np.outer(np.arange(len(places)), step))
+    allowed = [unit / 2 if _is_multiple(places[:, i], unit) else ROUNDED_MM for i in range(3)]
+    even = float(step @ normal)
+    if (off.max(axis=0) > np.array(allowed) + 1e-3).any() or unit > even + 1e-3:
+        return None
+    if (stated and not _alike(stated, even)) or _lacks_slices(places @ normal, even, thickness):
+        return None
+    return RoundedLine(corner, step, float(np.linalg.norm(off, axis=1).max()))
+
+
+def _lacks_slices(depths: Vector, even: float, thickness: float | None) -> bool:
+    """Whether the wider distances are missing slices: they are few, or the thickness is the smaller distance."""
+    slots = whole_steps(depths)
+    if slots is None or slots[-1] == len(depths) - 1:
+        return False
+    if thickness and thickness < even and not _alike(thickness, even):
+        return True
+    agrees = bool(thickness) and _alike(thickness or 0, even) and not _alike(base_step(np.diff(depths)), even)
+    return not agrees and int((np.diff(slots) > 1).sum()) < LEAST_GAPS
+
+
+def _is_multiple(values: Vector, unit: float) -> bool:
+    return bool(np.abs(values - np.round(values / unit) * unit).max() < 1e-4)
+
+
+def _line(values: Vector, said: float | None, unit: float) -> tuple[float, float]:
+    """Start and step of the line with the smallest largest distance to ``values``; the stated step where it fits."""
+    index = np.arange(len(values))
+    if said and np.ptp(values - said * index) <= unit + 1e-6:
+        step = said
+    else:
+        middle, reach = (values[-1] - values[0]) / index[-1], 2 * unit / index[-1]
+        low, high = middle - reach, middle + reach
+        for _ in range(60):  # the width is a convex function of the step
+            one, other = low + (high - low) / 3, high - (high - low) / 3
+            if np.ptp(values - one * index) < np.ptp(values - other * index):
+                high = other
+            else:
+                low = one
+        step = (low + high) / 2
+    rest = values - step * index
+    return float((rest.max() + rest.min()) / 2), float(step)
 
 
 def blocks(places: Vector, normal: Vector, thickness: Sequence[float | None]) -> list[slice] | None:

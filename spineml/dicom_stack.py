@@ -10,7 +10,15 @@ import numpy.typing as npt
 
 from spineml.dicom_frames import Frame
 from spineml.dicom_header import Header
-from spineml.dicom_spacing import base_step, blocks, change_of_spacing, is_even, whole_steps
+from spineml.dicom_spacing import (
+    RoundedLine,
+    base_step,
+    blocks,
+    change_of_spacing,
+    is_even,
+    rounded_line,
+    whole_steps,
+)
 from spineml.message import message
 from spineml.series import IntakeOptions, Notice
 from spineml.volume import Geometry, canonical_geometry, with_unknown_spacing
@@ -105,7 +113,19 @@ def on_one_grid(images: Sequence[Image]) -> bool:
     """Whether ``images`` (sorted) lie evenly, with no two at one place and none missing."""
     if not images[0].is_placed:
         return True
-    return is_even(places_of(images), stack_normal(images[0].cosines))
+    return is_even(places_of(images), stack_normal(images[0].cosines)) or rounded_grid(images) is not None
+
+
+def rounded_grid(images: Sequence[Image]) -> RoundedLine | None:
+    """The even grid of slices (sorted) whose places were rounded: their numbers run, what they state fits."""
+    numbers = np.array([image.header.order[-1] if len(image.header.frames) == 1 else np.inf for image in images])
+    if len(images) < 2 or not np.isfinite(numbers).all() or set(np.diff(numbers)) not in ({1.0}, {-1.0}):
+        return None
+    places, normal = places_of(images), stack_normal(images[0].cosines)
+    if is_even(places, normal):
+        return None
+    stated, thickness = images[0].header.slice_step_mm, images[0].frame.thickness
+    return rounded_line(places, normal, stated if stated != thickness else None, thickness)
 
 
 def split_runs(images: list[Image]) -> list[tuple[list[Image], list[Notice]]]:
@@ -197,6 +217,8 @@ def _slots(images: Sequence[Image], notices: list[Notice]) -> list[int]:
             notices.append(Notice("no-position", text))
         return regular
     if len(images) < 3 or on_one_grid(images):
+        if (rounded := rounded_grid(images)) is not None:
+            notices.append(_rounded(rounded))
         return regular
     slots = whole_steps(depths_of(images))
     if slots is None:
@@ -215,6 +237,16 @@ def _errors(images: Sequence[Image], slots: Sequence[int]) -> tuple[float, float
     along = off @ normal
     across = np.linalg.norm(off - np.outer(along, normal), axis=1)
     return float(np.linalg.norm(off, axis=1).max()), float(np.abs(along).max()), float(across.max())
+
+
+def _rounded(line: RoundedLine) -> Notice:
+    text = message(
+        "The places of the slices are rounded: they are laid out evenly, {step} mm apart, as their numbers run without "
+        "a gap. A slice lies up to {largest} mm from where it is shown.",
+        step=f"{np.linalg.norm(line.step):.2f}",
+        largest=f"{line.largest:.1f}",
+    )
+    return Notice("rounded-places", text)
 
 
 def _uneven(images: Sequence[Image]) -> Notice:
@@ -276,6 +308,8 @@ def _step_vector(
         return normal * (stated or 1.0), corner
     places = places_of(images)
     step = (places[-1] - places[0]) / slots[-1]
+    if (rounded := rounded_grid(images)) is not None:
+        step, corner = rounded.step, rounded.corner
     _, _, across = _errors(images, slots)
     if across > SHIFT_MM and not any(notice.code == "uneven-spacing" for notice in notices):
         text = message(

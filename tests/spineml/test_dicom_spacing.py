@@ -127,6 +127,50 @@ def test_places_rounded_to_tenths_are_an_even_stack(tmp_path: Path, step: float)
     assert plan.geometry.spacing[0] == pytest.approx(step, abs=0.01)
 
 
+@pytest.mark.parametrize("start", [-100.0, -100.4])
+@pytest.mark.parametrize("thickness", ["step", "thick", None])
+@pytest.mark.parametrize(("step", "unit"), [(1.25, 1), (1.5, 1), (2.5, 1), (1.2, 1), (0.625, 0.5), (0.3, 0.1)])
+def test_places_rounded_coarsely_are_one_even_stack_without_invented_slices(
+    tmp_path: Path, step: float, unit: float, thickness: str | None, start: float
+) -> None:
+    true = steps(30, step, start)
+    places = [round(round(z / unit) * unit, 4) for z in true]
+    stated = {"step": str(step), "thick": str(2 * step)}.get(str(thickness))
+    (plan,) = scan_paths(write_ct(tmp_path / "s", places, SliceThickness=stated), tmp_path).series
+    assert plan.geometry.shape[0] == 30
+    assert plan.meta.empty_slices == ()
+    assert set(codes(plan)) <= {"rounded-places"}
+    assert plan.geometry.spacing[0] == pytest.approx(step, abs=2 * unit / 29)
+    shown = plan.geometry.origin[2] + plan.geometry.spacing[0] * np.arange(30)
+    assert np.abs(shown - places).max() <= unit / 2 + 0.05
+    assert np.abs(shown - true).max() <= unit + 0.01
+
+
+def test_the_stated_distance_of_rounded_places_is_used_and_the_largest_error_said(tmp_path: Path) -> None:
+    places = [float(round(1.25 * number)) for number in range(30)]
+    (plan,) = scan_paths(write_ct(tmp_path / "s", places, SliceThickness="1.25"), tmp_path).series
+    assert codes(plan) == ["rounded-places"]
+    assert plan.geometry.spacing[0] == pytest.approx(1.25)
+    assert "1.25 mm apart" in plan.warnings[0]
+    assert "up to 0.5 mm" in plan.warnings[0]
+
+
+@pytest.mark.parametrize("left_out", [{4}, {4, 9}, {3, 7, 11, 15}, {4, 8, 12, 16, 20}])
+@pytest.mark.parametrize("gap_in", ["numbers", "thickness", "stated step"])
+def test_slices_that_are_missing_from_whole_millimetres_stay_counted(
+    tmp_path: Path, left_out: set[int], gap_in: str
+) -> None:
+    kept = [number for number in range(24) if number not in left_out]
+    each: Each = lambda offset, z: {  # noqa: E731
+        "InstanceNumber": kept[offset] + 1 if gap_in == "numbers" else offset + 1,
+        "SliceThickness": "1.0" if gap_in == "thickness" else "3.0",
+        "SpacingBetweenSlices": "1.0" if gap_in == "stated step" else "",
+    }
+    (plan,) = scan_paths(write_ct(tmp_path / "s", [float(n) for n in kept], each=each), tmp_path).series
+    assert codes(plan) == ["missing-slices"]
+    assert plan.meta.empty_slices == tuple(sorted(left_out))
+
+
 def test_one_thickness_that_is_wrong_in_the_middle_takes_no_slice_out(tmp_path: Path) -> None:
     places = steps(9)
     thickness = [2.0] * 4 + [5.0] + [2.0] * 4
