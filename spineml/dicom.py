@@ -18,6 +18,7 @@ from spineml.dicom_encoding import Inflater
 from spineml.dicom_groups import Part, merged_series, parts_of, scan_key
 from spineml.dicom_header import Header, read_header
 from spineml.dicom_notices import header_notices, value_notices
+from spineml.dicom_one_place import taken_in_turn
 from spineml.dicom_patients import Patient, patients_of
 from spineml.dicom_pixels import decode_hu, pixel_digest
 from spineml.dicom_stack import Image, Stack, build, same_number, same_place, split_runs, with_notices
@@ -114,7 +115,7 @@ class _Scan:
         count = max(map(len, bundles))
         for turn in range(count):
             run = [bundle[turn] for bundle in bundles if len(bundle) > turn]
-            notices = [*part.notices, *([_several_at_one_place(count)] if count > 1 else [])]
+            notices = [*part.notices, *([_several_at_one_place(part.images, count)] if count > 1 else [])]
             for images, said in split_runs(run):
                 self._plan(images, [*notices, *said])
 
@@ -177,7 +178,14 @@ def _several_patients(patient: Patient, part: Part) -> Notice:
     return Notice("several-patients", text)
 
 
-def _several_at_one_place(count: int) -> Notice:
+def _several_at_one_place(images: Sequence[Image], count: int) -> Notice:
+    if count == len(images) and taken_in_turn(images):
+        text = message(
+            "{count} images lie at one place and were taken one after another, as when contrast agent is awaited: each "
+            "was made into a series of one slice.",
+            count=count,
+        )
+        return Notice("several-at-one-place", text)
     text = message(
         "Up to {count} different images lie at one place and nothing tells them apart; they were made into {count} "
         "series, in the order of their numbers.",

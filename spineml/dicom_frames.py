@@ -239,6 +239,7 @@ def _traits(groups: Groups) -> dict[str, str]:
         "description": text("SeriesDescription"),
         "comment": text("ImageComments"),
         "tilt": number("GantryDetectorTilt"),
+        "location": number("SliceLocation"),
     }
     return {name: value for name, value in traits.items() if value}
 

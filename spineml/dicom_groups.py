@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from spineml.dicom_notices import listed
+from spineml.dicom_one_place import spread
 from spineml.dicom_spacing import whole_steps
 from spineml.dicom_stack import Image, depths_of, on_one_grid, same_number, same_place, split_runs
 from spineml.dicom_traits import ALWAYS, SOMETIMES, SURE, Rule, by_value, value_of
@@ -51,6 +52,8 @@ def parts_of(images: Sequence[Image], without_repeats: Callable[[list[Image]], l
     for alike in by_shape:
         notices = [_mixed_shapes(by_shape, alike)] if len(by_shape) > 1 else []
         for part in _by_always(Part(list(alike), notices)):
+            part.images, said = spread(part.images)
+            part.notices = [*part.notices, *said]
             part.images = without_repeats(part.images)
             parts += _by_sometimes(part)
     for part in parts:

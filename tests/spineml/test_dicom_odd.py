@@ -464,3 +464,56 @@ def test_ct_images_that_are_called_something_else_are_doubted(tmp_path: Path, mo
     (plan,) = scan_paths(write_ct(tmp_path / "a", steps(4), Modality=modality), tmp_path).series
 
     assert codes(plan) == said
+
+
+# --- one place for all images -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("upwards", [True, False])
+@pytest.mark.parametrize("times", [True, False])
+def test_slices_that_all_state_one_place_are_put_where_slice_location_says(
+    tmp_path: Path, upwards: bool, times: bool
+) -> None:
+    places = steps(9, 1.25)[:: 1 if upwards else -1]
+    paths = write_ct(
+        tmp_path / "s",
+        places,
+        each=lambda number, z: {
+            "ImagePositionPatient": [-4, -5, 0],
+            "SliceLocation": str(z),
+            "AcquisitionTime": f"1000{number if times else 0:02d}",
+        },
+    )
+    (plan,) = scan_paths(paths, tmp_path).series
+    assert codes(plan) == ["places-worked-out"]
+    assert plan.geometry.spacing[0] == pytest.approx(1.25)
+    assert plan.geometry.origin == pytest.approx((-4, -5, -100))
+    np.testing.assert_array_equal(pixels_of(plan), hu_at(sorted(places)))
+
+
+@pytest.mark.parametrize("location", [None, "0", ""])
+def test_slices_that_all_state_one_place_and_no_location_are_one_series_in_the_order_of_their_numbers(
+    tmp_path: Path, location: str | None
+) -> None:
+    values = {} if location is None else {"SliceLocation": location}
+    places = steps(9)
+    paths = write_ct(tmp_path / "s", places, each=lambda number, z: {"ImagePositionPatient": [0, 0, 0], **values})
+    (plan,) = scan_paths(paths[::-1], tmp_path).series
+    assert codes(plan) == ["one-place", "no-position"]
+    np.testing.assert_array_equal(pixels_of(plan), hu_at(places))
+
+
+@pytest.mark.parametrize(
+    "differs", ["AcquisitionNumber", "AcquisitionTime", "ContentTime", "TemporalPositionIdentifier"]
+)
+def test_one_slice_that_is_watched_over_time_is_no_volume(tmp_path: Path, differs: str) -> None:
+    paths = write_ct(
+        tmp_path / "s",
+        steps(9),
+        each=lambda number, z: {
+            "ImagePositionPatient": [0, 0, 0],
+            "SliceLocation": "0",
+            differs: f"1000{number:02d}" if differs.endswith("Time") else number + 1,
+        },
+    )
+    intake = scan_paths(paths, tmp_path)
+    assert [plan.geometry.shape[0] for plan in intake.series] == [1] * 9
+    assert all("one after another" in plan.warnings[0] for plan in intake.series)
