@@ -16,6 +16,7 @@ from spineml.mapped_series import (
     check_size,
     decompress,
     open_checked,
+    spacing_notices,
     truncated,
 )
 from spineml.message import message
@@ -51,7 +52,7 @@ def scan_itk(
     meta = SeriesMeta("itk", "CT", dtype=str(dtype), intensity=intensity.label, encoding=header.encoding)
     files = [file, data] if data else [file]
     producer = MappedSlices(file.name, stored, geometry, intensity)
-    return SeriesPlan(geometry, meta, files, producer, [*notices, *remarks])
+    return SeriesPlan(geometry, meta, files, producer, [*notices, *spacing_notices(geometry), *remarks])
 
 
 def _stored(header: ItkHeader, path: Path, shape: tuple[int, int, int], work_dir: Path) -> StoredArray:

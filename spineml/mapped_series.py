@@ -15,7 +15,7 @@ from spineml import watched
 from spineml.errors import UnreadableFile
 from spineml.mapped import MappedArray
 from spineml.message import message
-from spineml.series import FileNotUsed, IntakeOptions
+from spineml.series import FileNotUsed, IntakeOptions, Notice
 from spineml.unpacking import Readable, ValuesDamaged
 from spineml.values import Intensity
 from spineml.volume import Geometry, HounsfieldArray
@@ -25,6 +25,8 @@ MAX_SIDE = 8192
 # A CT of noise and air packs to a tenth, one that is cut out of nothing to a fiftieth.
 MOST_PACKED = 250
 ALWAYS_UNPACKED = 64 * 1024**2
+# No CT has shorter or longer sides of a voxel (mm): the unit is wrong, metres or thousandths of a millimetre.
+SHORTEST_MM, LONGEST_MM = 0.01, 50.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,18 @@ def check_size(shape: tuple[int, ...], itemsize: int, options: IntakeOptions) ->
         raise FileNotUsed(
             "too-large", message("The volume is {sides} voxels, which is more than is accepted. Crop it.", sides=sides)
         )
+
+
+def spacing_notices(geometry: Geometry) -> list[Notice]:
+    """Say that the voxel sizes are none of a CT; they are used as they are."""
+    if not geometry.spacing_known or all(SHORTEST_MM <= side <= LONGEST_MM for side in geometry.spacing):
+        return []
+    text = message(
+        "A voxel is {sizes} mm (z, y, x), which is unusual for CT: the unit of the file may be wrong. Check lengths "
+        "and volumes, or send the file again with the right voxel size.",
+        sizes=" x ".join(f"{side:.4g}" for side in geometry.spacing),
+    )
+    return [Notice("unusual-spacing", text)]
 
 
 def check_voxels(shape: tuple[int, ...]) -> None:

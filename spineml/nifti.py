@@ -14,6 +14,7 @@ from spineml.mapped_series import (
     check_size,
     decompress,
     open_checked,
+    spacing_notices,
     truncated,
 )
 from spineml.message import message
@@ -45,7 +46,7 @@ def scan_nifti(file: ReceivedFile, work_dir: Path, options: IntakeOptions) -> Se
         encoding="NIfTI, gzip" if stored.path != file.path else "NIfTI",
     )
     producer = MappedSlices(file.name, stored, geometry, intensity)
-    return SeriesPlan(geometry, meta, [file], producer, [*notices, *remarks])
+    return SeriesPlan(geometry, meta, [file], producer, [*notices, *spacing_notices(geometry), *remarks])
 
 
 def _stored(path: Path, header: NiftiHeader, shape: tuple[int, int, int], work_dir: Path) -> StoredArray:

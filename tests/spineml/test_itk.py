@@ -126,3 +126,12 @@ def test_a_single_slice_is_a_volume_of_one(tmp_path: Path) -> None:
     image = sitk.GetImageFromArray(small_phantom().hu[0])
     (plan,) = scan_paths([write(image, tmp_path / "a.mha")], tmp_path).series
     assert plan.geometry.shape == (1, 64, 48)
+
+
+@pytest.mark.parametrize("scale", [0.001, 1000.0])
+@pytest.mark.parametrize("suffix", ["nrrd", "mha"])
+def test_voxel_sizes_of_no_ct_are_said(tmp_path: Path, suffix: str, scale: float) -> None:
+    image = itk_image(small_phantom())
+    image.SetSpacing([scale * side for side in image.GetSpacing()])
+    (plan,) = scan_paths([write(image, tmp_path / f"a.{suffix}")], tmp_path).series
+    assert "unusual-spacing" in codes(plan)

@@ -204,6 +204,21 @@ def test_metres_are_turned_to_millimetres(tmp_path: Path) -> None:
     assert plan.geometry.spacing == pytest.approx((2.0, 1.0, 1.0))
 
 
+@pytest.mark.parametrize(
+    ("sizes", "units", "said"),
+    [
+        ((0.5, 0.5, 1), 1, "1000 x 500 x 500 mm"),
+        ((0.5, 0.5, 1), 3, "0.001 x 0.0005 x 0.0005"),
+        ((1, 1, 80), 2, "80 x 1"),
+    ],
+)
+def test_voxel_sizes_of_no_ct_are_said_and_kept(tmp_path: Path, sizes: Any, units: int, said: str) -> None:
+    path = save(tmp_path / "a.nii", ct_values(), np.diag([*sizes, 1.0]), xyzt_units=units)
+    (plan,) = scan_paths([path], tmp_path).series
+    assert codes(plan) == ["unusual-spacing"]
+    assert said in plan.warnings[0]
+
+
 def test_eight_bit_volumes_are_windowed_pictures(tmp_path: Path) -> None:
     values = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
     (plan,) = scan_paths([save(tmp_path / "a.nii", values)], tmp_path).series
