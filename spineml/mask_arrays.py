@@ -16,14 +16,14 @@ import numpy.typing as npt
 from spineml.errors import MaskRejected
 from spineml.itk_volume import companion_of, open_values, read_header
 from spineml.mapped_series import as_volume_shape, check_kind, check_voxels, truncated
-from spineml.mask_grid import FileGrid, file_shape, matching_layout, tolerance_mm
+from spineml.mask_grid import FileGrid, Layout, file_shape, matching_layout, tolerance_mm
 from spineml.mask_labels import LabelBuilder, MaskUnreadable, MaskWrongGeometry, check_shape
 from spineml.message import message
 from spineml.nifti_header import NiftiHeader, read_nifti_header
 from spineml.npy_header import read_npy_header
 from spineml.series import FileNotUsed, ReceivedFile
 from spineml.unpacking import Readable, ValuesDamaged, maybe_gzip, skip
-from spineml.volume import Geometry, LabelArray, SourceGrid
+from spineml.volume import Geometry, LabelArray
 
 PART = 2**21
 
@@ -114,7 +114,7 @@ def _slabs(stream: Readable, dtype: np.dtype[Any], target: LabelArray) -> Iterat
             yield np.frombuffer(raw, dtype).reshape(part.shape, order="F"), part
 
 
-def _nifti_layout(header: NiftiHeader, shape: tuple[int, int, int], geometry: Geometry, *, spatial: bool) -> SourceGrid:
+def _nifti_layout(header: NiftiHeader, shape: tuple[int, int, int], geometry: Geometry, *, spatial: bool) -> Layout:
     """The layout by the orientation that counts; refused where the other one would place the mask elsewhere, too.
 
     Two orientations that disagree are no harm while only the first fits the series. Where both fit, or only the other
@@ -140,7 +140,7 @@ def _nifti_layout(header: NiftiHeader, shape: tuple[int, int, int], geometry: Ge
     raise MaskWrongGeometry(reason)
 
 
-def _layout_or_none(grid: FileGrid, geometry: Geometry) -> SourceGrid | None:
+def _layout_or_none(grid: FileGrid, geometry: Geometry) -> Layout | None:
     try:
         return matching_layout(grid, geometry, spatial=True)
     except MaskRejected:

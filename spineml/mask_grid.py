@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from spineml.mask_labels import MaskWrongGeometry, check_shape
 from spineml.message import Message, message
-from spineml.volume import Geometry, SourceGrid, canonical_geometry
+from spineml.volume import Geometry, LabelArray, SourceGrid, canonical_geometry
 
 BASE_TOLERANCE_MM = 0.1
 TOLERANCE_SHARE = 0.1
 SAME_DIRECTION = 0.01
+SAME_SPACING = 0.01
 COLUMNS_FIRST = SourceGrid((2, 1, 0))
 
 
@@ -26,25 +27,62 @@ class FileGrid:
     affine_lps: npt.NDArray[np.float64] | None
 
 
-def matching_layout(grid: FileGrid, geometry: Geometry, *, spatial: bool) -> SourceGrid:
+@dataclass(frozen=True)
+class Layout:
+    """How the file's array maps onto the labels ``(z, y, x)`` of the series: all of them, or those of one box."""
+
+    source: SourceGrid
+    box: tuple[slice, slice, slice] = (slice(None), slice(None), slice(None))
+
+    def to_file(self, labels: LabelArray) -> LabelArray:
+        """A view of the labels in the layout of the file; what lies outside it stays background."""
+        return self.source.to_file(labels[self.box])
+
+
+def matching_layout(grid: FileGrid, geometry: Geometry, *, spatial: bool) -> Layout:
     """How the file's array maps onto the series, once shape and position are known to agree.
+
+    A mask that was cropped to what it marks, on the grid of the series (as 3D Slicer saves segmentations), fits too.
 
     Raises:
         MaskRejected: they do not; the message names the first thing that differs.
     """
     if grid.affine_lps is None:
-        return _layout_without_position(grid, geometry, spatial=spatial)
+        return Layout(_layout_without_position(grid, geometry, spatial=spatial))
     try:
         own = canonical_geometry(grid.affine_lps, grid.shape)
     except ValueError as error:
         raise MaskWrongGeometry(message("The mask's orientation matrix is not usable. Export it again.")) from error
+    if spatial and (box := _cropped_box(own, geometry)) is not None:
+        return Layout(own.source, box)
     check_shape(own.shape, geometry.shape)
     tolerance = tolerance_mm(geometry)
     if spatial and not own.same_grid(geometry, tolerance_mm=tolerance):
         upright = upright_grids(geometry)
         if not any(own.same_grid(other, tolerance_mm=tolerance) for other in upright):
             raise MaskWrongGeometry(_difference(own, geometry))
-    return own.source
+    return Layout(own.source)
+
+
+def _cropped_box(own: Geometry, series: Geometry) -> tuple[slice, slice, slice] | None:
+    """Where in the series the smaller grid of a mask lies, voxel on voxel; None where it does not.
+
+    Whole slices that are missing at an end are no crop: somebody drew or sent too few.
+    """
+    if own.shape[1:] == series.shape[1:] or any(a > b for a, b in zip(own.shape, series.shape, strict=True)):
+        return None
+    for grid in (series, *upright_grids(series)):
+        affine = grid.affine_lps()
+        low = np.rint(np.linalg.solve(affine, [*own.origin, 1.0]))[:3]  # x, y, z
+        box = replace(grid, shape=own.shape, origin=tuple(float(value) for value in (affine @ [*low, 1.0])[:3]))
+        alike = np.allclose(own.spacing, grid.spacing, rtol=SAME_SPACING, atol=0)
+        alike = alike and np.allclose(own.direction, grid.direction, atol=SAME_DIRECTION)
+        first = [int(value) for value in low[::-1]]
+        inside = all(a >= 0 and a + n <= most for a, n, most in zip(first, own.shape, series.shape, strict=True))
+        if alike and inside and own.same_grid(box, tolerance_mm=tolerance_mm(series)):
+            z, y, x = (slice(a, a + n) for a, n in zip(first, own.shape, strict=True))
+            return z, y, x
+    return None
 
 
 def upright_grids(geometry: Geometry) -> list[Geometry]:

@@ -59,7 +59,8 @@ def read_mask(
     Accepted: one NIfTI, NRRD, MHA or NPY file; one PNG per slice; or either in a zip. What systems leave in folders
     and documents beside a mask are left out. PNGs have the source's rows and columns where it was acquired in axial
     slices, else the canonical ones; NPY has the layout of the source file (``(row, column)`` for one slice): as
-    ``spineml.export`` writes them. NIfTI, NRRD and MHA may store the same grid in any axis order or direction.
+    ``spineml.export`` writes them. NIfTI, NRRD and MHA may store the same grid in any axis order or
+    direction, or a part of it that was cropped to what is marked (as 3D Slicer does): the rest is background.
 
     Args:
         every_label: any value above 0 is spine (label maps); else 0 and one other value are accepted.

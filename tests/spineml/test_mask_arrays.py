@@ -94,6 +94,57 @@ def test_an_npy_of_another_size_is_refused(tmp_path, size):
     assert f"{size[0]} rows and {size[1]} columns" in refused([received(tmp_path / "mask.npy")], masks.MaskWrongSize)
 
 
+TURNED = tuple(float(value) for value in np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]]).ravel())
+
+
+def cropped(geometry, low, shape):
+    """The grid of a part of ``geometry`` that begins at voxel ``low`` (z, y, x)."""
+    corner = geometry.affine_lps() @ [*low[::-1], 1]
+    return replace(geometry, shape=shape, origin=tuple(float(value) for value in corner[:3]))
+
+
+@pytest.mark.parametrize(("low", "shape"), [((1, 2, 3), (2, 6, 5)), ((0, 0, 0), (1, 1, 1)), ((0, 4, 0), (3, 6, 12))])
+@pytest.mark.parametrize("kind", ["nii.gz", "seg.nrrd", "mha"])
+@pytest.mark.parametrize("geometry", [SERIES, replace(SERIES, direction=TURNED)])
+def test_a_mask_cropped_on_the_grid_of_the_series_is_put_where_it_lies(tmp_path, geometry, kind, low, shape):
+    box = tuple(slice(a, a + n) for a, n in zip(low, shape, strict=True))
+    part = np.maximum(labels_of(geometry)[box], np.eye(1, shape[2], dtype=np.uint8))
+    crop = cropped(geometry, low, shape)
+    if kind == "nii.gz":
+        turned = canonical_geometry(crop.affine_lps(), shape[::-1])
+        file = write_nifti(tmp_path / "mask.nii.gz", turned.source.to_file(part), turned.file_affine_lps())
+    else:
+        file = write_itk(tmp_path / f"mask.{kind}", part, crop)
+    expected = np.zeros(geometry.shape, np.uint8)
+    expected[box] = part
+
+    np.testing.assert_array_equal(masks.read_mask([file], geometry).labels, expected)
+
+
+@pytest.mark.parametrize(
+    ("low", "shape", "change"),
+    [
+        ((1, 2, 3), (2, 9, 5), {}),
+        ((-1, 2, 3), (2, 6, 5), {}),
+        ((1, 2.4, 3), (2, 6, 5), {}),
+        ((1, 2, 3), (2, 6, 5), {"spacing": (2.5, 0.72, 0.7)}),
+        ((1, 2, 3), (2, 6, 5), {"direction": TURNED}),
+        ((0, 0, 0), (2, 10, 12), {}),
+    ],
+)
+def test_a_smaller_mask_that_is_no_part_of_the_series_is_refused(tmp_path, low, shape, change):
+    crop = replace(cropped(SERIES, low, shape), **change)
+    error = masks.MaskWrongSliceCount if shape[1:] == SERIES.shape[1:] else masks.MaskWrongSize
+
+    refused([write_itk(tmp_path / "mask.nrrd", np.ones(shape, np.uint8), crop)], error)
+
+
+def test_a_smaller_mask_for_pictures_is_refused(tmp_path):
+    crop = cropped(PICTURES, (1, 2, 3), (2, 6, 5))
+
+    refused([write_itk(tmp_path / "mask.nrrd", np.ones((2, 6, 5), np.uint8), crop)], masks.MaskWrongSize, PICTURES)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
