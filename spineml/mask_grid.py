@@ -74,14 +74,15 @@ def _cropped_box(own: Geometry, series: Geometry) -> tuple[slice, slice, slice] 
     for grid in (series, *upright_grids(series)):
         affine = grid.affine_lps()
         low = np.rint(np.linalg.solve(affine, [*own.origin, 1.0]))[:3]  # x, y, z
-        box = replace(grid, shape=own.shape, origin=tuple(float(value) for value in (affine @ [*low, 1.0])[:3]))
+        x, y, z = (float(value) for value in (affine @ [*low, 1.0])[:3])
+        box = replace(grid, shape=own.shape, origin=(x, y, z))
         alike = np.allclose(own.spacing, grid.spacing, rtol=SAME_SPACING, atol=0)
         alike = alike and np.allclose(own.direction, grid.direction, atol=SAME_DIRECTION)
         first = [int(value) for value in low[::-1]]
         inside = all(a >= 0 and a + n <= most for a, n, most in zip(first, own.shape, series.shape, strict=True))
         if alike and inside and own.same_grid(box, tolerance_mm=tolerance_mm(series)):
-            z, y, x = (slice(a, a + n) for a, n in zip(first, own.shape, strict=True))
-            return z, y, x
+            slices, rows, columns = (slice(a, a + n) for a, n in zip(first, own.shape, strict=True))
+            return slices, rows, columns
     return None
 
 
