@@ -9,7 +9,7 @@ import numpy as np
 
 from spineml.dicom_pixels import pixel_digest
 from spineml.dicom_stack import Image, stack_normal
-from spineml.dicom_traits import SURE, value_of
+from spineml.dicom_traits import SURE, by_value, value_of
 from spineml.dicom_values import parsed
 from spineml.message import message
 from spineml.series import Notice
@@ -35,8 +35,10 @@ def spread(images: list[Image]) -> tuple[list[Image], list[Notice]]:
         )
         moved = [_moved(image, location) for image, location in zip(images, known, strict=True)]
         return moved, [Notice("places-worked-out", text)]
-    numbers = {image.header.order[-1] for image in images}
-    if len(numbers) < len(images) or taken_in_turn(images):
+    if _numbers_run(images):
+        if _differ_in_time(images):
+            return images, []
+    elif not any(_scans(images, trait) for trait in TIMES):
         return images, []
     text = message("All files state the same place for their slice (ImagePositionPatient), which cannot be.")
     unplaced = [replace(image, frame=replace(image.frame, position=None)) for image in images]
@@ -44,10 +46,24 @@ def spread(images: list[Image]) -> tuple[list[Image], list[Notice]]:
 
 
 def taken_in_turn(images: Sequence[Image]) -> bool:
-    """Whether acquisitions or times tell that the images were taken one after another."""
-    times = any(len({value_of(image, trait) for image in images}) > 1 for trait in TIMES)
+    """Whether one slice was watched: acquisitions or times tell most of the images apart, one by one."""
+    return any(2 * len(by_value(images, trait)) > len(images) for trait in (*TIMES, "content time"))
+
+
+def _differ_in_time(images: Sequence[Image]) -> bool:
+    """Whether there are several acquisitions or times; when the images were stored counts only without a time."""
     timed = any(value_of(image, "time") for image in images)
-    return times or (not timed and len({value_of(image, "content time") for image in images}) > 1)
+    return any(len(by_value(images, trait)) > 1 for trait in (TIMES if timed else (*TIMES, "content time")))
+
+
+def _numbers_run(images: Sequence[Image]) -> bool:
+    return len({image.header.order[-1] for image in images}) == len(images)
+
+
+def _scans(images: Sequence[Image], trait: str) -> bool:
+    """Whether the values of ``trait`` make scans that each number their own slices."""
+    sets = by_value(images, trait).values()
+    return len(sets) > 1 and all(len(part) >= LEAST and _numbers_run(part) for part in sets)
 
 
 def _state_one_place(images: Sequence[Image]) -> bool:

@@ -23,7 +23,8 @@ from spineml.deidentify import deidentify_dicom, table_version
 from spineml.dicom_encoding import Inflater
 from spineml.dicom_header import read_header
 from spineml.dicom_text import decoded
-from spineml.series import FileNotUsed, ReceivedFile
+from spineml.intake import scan
+from spineml.series import FileNotUsed, IntakeOptions, ReceivedFile
 from tests.spineml.ct_files import COLUMNS, ROWS, ct_dataset, in_syntax, raw_value, slice_hu, steps, write_ct
 from tests.spineml.intake_helpers import codes, pixels_of, scan_paths
 
@@ -517,3 +518,22 @@ def test_one_slice_that_is_watched_over_time_is_no_volume(tmp_path: Path, differ
     intake = scan_paths(paths, tmp_path)
     assert [plan.geometry.shape[0] for plan in intake.series] == [1] * 9
     assert all("one after another" in plan.warnings[0] for plan in intake.series)
+
+
+def test_two_scans_of_one_place_that_each_number_their_slices_are_two_series(tmp_path: Path) -> None:
+    paths = [
+        path
+        for number in (1, 2)
+        for path in write_ct(
+            tmp_path / str(number),
+            steps(6),
+            tissue=40 + number,
+            AcquisitionNumber=number,
+            each=lambda offset, z: {"ImagePositionPatient": [0, 0, 0]},
+        )
+    ]
+    named = [ReceivedFile(path, f"{path.parent.name}/{path.name}") for path in paths]
+    (tmp_path / "w").mkdir()
+    series = scan(named, tmp_path / "w", IntakeOptions()).series
+    assert [plan.geometry.shape[0] for plan in series] == [6, 6]
+    assert all({"one-place", "several-at-one-place", "no-position"} == set(codes(plan)) for plan in series)
