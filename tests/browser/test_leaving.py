@@ -40,8 +40,8 @@ def test_unsent_work_is_asked_about_and_sent_work_is_not(page: Page, transaction
     log_in(page, factories.user("clinician"))
     asked: list[str] = []
     page.evaluate(DRAFT, [3])
-    leave(page, asked, answer=False)
-    page.wait_for_function("document.activeElement !== null")
+    with page.expect_event("dialog"):  # it comes once the drafts of this browser were read
+        leave(page, asked, answer=False)
     assert asked == ["Log out?"]
     assert page.url.endswith("/cases/")
     page.reload()  # the menu is closed again
