@@ -8,7 +8,6 @@ so plain is what is accepted: the arrays of a file have together no more bytes t
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 import h5py
 
+from spineml.archive import is_zip
 from spineml.errors import ModelFileRejected
 from spineml.message import message
 
@@ -38,7 +38,7 @@ def check_form(path: Path) -> None:
         ModelFileRejected: a newer form, or no HDF5 at all.
     """
     form = form_of(path)
-    if form is None and zipfile.is_zipfile(path):
+    if form is None and is_zip(path):
         raise ModelFileRejected(
             message(
                 "The file is a zip, as .keras and PyTorch files are; models are read from HDF5 (.h5) alone. Convert "

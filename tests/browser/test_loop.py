@@ -73,14 +73,14 @@ def freeze(page: Page) -> None:
 
 def train(page: Page) -> None:
     page.goto("/models/trainings/new/")
-    page.get_by_label("Start from").select_option(label="v1 (Active)")
+    page.get_by_label("Start from").select_option(label="platform v2 (Active)")
     expect(page.get_by_text("Patients: 3 for training")).to_be_visible()
     page.get_by_label("Epochs", exact=True).fill("2")
     page.get_by_label("Batch size").fill("2")
     page.get_by_text("More settings").click()
     page.get_by_label("Crop size (pixels)").fill("96")
     page.get_by_role("button", name="Start the training").click()
-    expect(page.get_by_role("link", name="Evaluate v2")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("link", name="Evaluate v1")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.locator("[data-curve=dice] polyline.line-validation")).to_be_attached()
 
 
@@ -90,7 +90,7 @@ def judge(page: Page) -> None:
     page.get_by_role("button", name="Evaluate now").click()
     reason = page.get_by_label("Why this version is to segment all the same")
     for _ in range(60):
-        page.goto(f"/models/{ModelVersion.objects.get(number=2).pk}/promote/")
+        page.goto(f"/models/{ModelVersion.objects.get(owner__isnull=False).pk}/promote/")
         if page.get_by_text("needed to decide").is_visible() and reason.is_visible():
             return
         page.wait_for_timeout(1000)
@@ -113,11 +113,11 @@ def test_a_version_is_taught_takes_over_and_gives_way_in_the_browser(
     train(page)
     judge(page)
     page.get_by_label("Why this version is to segment all the same").fill("One phantom is all there is to judge by.")
-    page.get_by_role("button", name=re.compile("Make v2 active")).click()
-    expect(page.get_by_text("v2 segments from now on.")).to_be_visible()
-    assert segment(clinician, series[0]) == str(ModelVersion.objects.get(number=2).pk)
+    page.get_by_role("button", name=re.compile("Make v1 active")).click()
+    expect(page.get_by_text("v1 segments from now on.")).to_be_visible()
+    assert segment(clinician, series[0]) == str(ModelVersion.objects.get(owner__isnull=False).pk)
 
-    page.goto(f"/models/{ModelVersion.objects.get(number=2).pk}/promote/")
-    page.get_by_role("button", name="Roll back to v1").click()
-    expect(page.get_by_text("v1 segments again.")).to_be_visible()
-    assert segment(clinician, series[0]) == str(ModelVersion.objects.get(number=1).pk)
+    page.goto(f"/models/{ModelVersion.objects.get(owner__isnull=False).pk}/promote/")
+    page.get_by_role("button", name="Roll back to platform v2").click()
+    expect(page.get_by_text("platform v2 segments again.")).to_be_visible()
+    assert segment(clinician, series[0]) == str(ModelVersion.objects.get(owner=None).pk)

@@ -14,7 +14,7 @@ import pytest
 from spineml import keras2_file, model_file
 from spineml.architecture import Architecture
 from spineml.errors import ModelFileRejected
-from spineml.hdf5_limits import MAX_OBJECTS, text_list_attribute
+from spineml.hdf5_limits import MAX_OBJECTS, check_form, text_list_attribute
 from spineml.model_file import SPEC_ATTRIBUTE, ModelSpec, stored_name
 
 BIG = Architecture(base_filters=64, depth=4, stem_stride=1)
@@ -131,3 +131,12 @@ def test_newer_forms_of_hdf5_are_refused_before_the_library_opens_them(tmp_path:
     for read in (model_file.read, keras2_file.is_foreign):
         with pytest.raises(ModelFileRejected, match=r"newer form|not HDF5"):
             read(tmp_path / "m.h5")
+
+
+def test_what_ends_like_a_zip_is_not_opened_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    several_disks = b"PK\x05\x06" + bytes([1, 0]) + bytes(16)
+    for content in (b"nothing" + several_disks, b"PK\x03\x04" + bytes(60) + several_disks):
+        path.write_bytes(content)
+        with pytest.raises(ModelFileRejected):
+            check_form(path)

@@ -170,7 +170,7 @@ def test_a_truncated_file_is_refused(by_hand: Path, share: float) -> None:
 
 def test_a_file_that_is_not_hdf5_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.h5"
-    path.write_bytes(b"PK\x03\x04 this is a .keras file")
+    path.write_bytes(b"this is no file of weights")
     with pytest.raises(ModelFileRejected, match="not HDF5"):
         model_file.inspect(path)
 
