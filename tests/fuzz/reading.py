@@ -51,12 +51,16 @@ def problems_of(name: str, content: bytes, folder: Path) -> list[Finding]:
         files.append(ReceivedFile(path, known_as))
     found: list[Finding] = []
     opened: set[str] = set()
-    for way in WAYS:
-        with _watch(folder, opened), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tempfile.tempdir = str(folder / "upload")
-            found += _tried(way, files, folder / "work")
-        shutil.rmtree(folder / "work", ignore_errors=True)
+    usual = tempfile.tempdir
+    tempfile.tempdir = str(folder / "upload")
+    try:
+        for way in WAYS:
+            with _watch(folder, opened), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found += _tried(way, files, folder / "work")
+            shutil.rmtree(folder / "work", ignore_errors=True)
+    finally:
+        tempfile.tempdir = usual
     return [*found, *(f"a file was opened that was not sent: {path}" for path in sorted(opened))]
 
 
