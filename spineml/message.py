@@ -16,7 +16,7 @@ Json = dict[str, Any]
 _GAP = re.compile(r"\{(\w+)\}")
 _SEVERAL = re.compile(r"\{0\}(?: \{\d+\})+")
 # What PostgreSQL and UTF-8 refuse: NUL and lone surrogates, as file names and headers may hold them.
-_NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
+NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 # Names of files and texts out of headers are as long as whoever sends them likes.
 MAX_VALUE = 200
 
@@ -104,7 +104,7 @@ def _clean(value: Any) -> Any:
         return value if math.isfinite(value) else str(value)  # JSON has no other numbers
     if isinstance(value, list | tuple):
         return [_clean(one) for one in value]
-    return shortened(_NOT_TEXT.sub("\ufffd", str(value)))
+    return shortened(NOT_TEXT.sub("\ufffd", str(value)))
 
 
 def _fill(text: str, values: Mapping[str, Any], show: Callable[[Message], str]) -> str:

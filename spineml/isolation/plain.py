@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date
 from typing import Any, TypeVar
 
-from spineml.message import Message
+from spineml.message import NOT_TEXT, Message
 
-# What PostgreSQL and UTF-8 refuse: NUL and lone surrogates, as file names and headers may hold them.
-NOT_TEXT = re.compile("[\x00\ud800-\udfff]")
 MESSAGE_KEYS = {"text", "values"}
 T = TypeVar("T")
 
