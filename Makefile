@@ -60,7 +60,7 @@ format: test-environment  ## put the code in shape
 	$(BIN)/ruff format .
 
 default-model: environment  ## train the shipped model again, judge it on unseen patients (about an hour); needs the CT of its card
-	$(BIN)/python -m spineml.default_model --data $(MODEL_DATA) --out models/spine-ct-v2.h5 \
+	$(BIN)/python -m scripts.default_model.train --data $(MODEL_DATA) --out models/spine-ct-v2.h5 \
 		--start-from models/spine-ct-v1.h5 --all-patients
 
 fuzz: test-environment  ## odd files through every reader, each in a child process; FUZZ_ARGS="--count 10000 --seed 2 --kind nifti --keep DIR"

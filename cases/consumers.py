@@ -8,13 +8,13 @@ from typing import Any
 
 from accounts.access import Capability, require_anywhere
 from cases.access import annotation_get, import_run_get
-from cases.agreement.access import agreement_run_get
 from cases.comments.selectors import new_mask_facts, notice_facts, notices_of, unread_count
 from cases.models.presence import KEPT_EVERY_SECONDS
-from cases.telling import case_group, list_group, person_group
+from cases.notifications import case_group, list_group, person_group
+from cases.projects.access import agreement_run_get
 from cases.worklist.presence import presence_end
 from cases.worklist.watching import AT_CASES, COMMENTS_HEARD, LIST_VERSIONS, AtCase
-from spineplatform.shared.gathering import SOON
+from spineplatform.shared.coalescing import SOON
 from spineplatform.shared.live import LiveConsumer
 from spineplatform.shared.progress import RunConsumer
 from spineplatform.shared.runs import Run

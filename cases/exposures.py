@@ -11,7 +11,7 @@ from cases.models import Annotation, AnnotationSource, Exposure
 
 def masks_shown(masks: Iterable[Annotation], actor: Any) -> None:
     """Remember of whose series ``actor`` is being shown a mask that another person drew: call where masks, or figures
-    of single slices, go out. Whoever has seen one does not read the series blindly (``cases.agreement.projects``).
+    of single slices, go out. Whoever has seen one does not read the series blindly (``cases.projects.services``).
     """
     others = {one.series_id for one in masks if one.source != AnnotationSource.MODEL and one.author_id != actor.pk}
     exposures_record(others, [actor.pk])

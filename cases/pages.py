@@ -10,9 +10,9 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import Capability, has_capability
 from cases.access import case_get, series_get
-from cases.comments.commenting import notices_followed
+from cases.access_log import case_viewed
+from cases.comments.services import notices_followed
 from cases.models import Assignment
-from cases.viewing import case_viewed
 from cases.worklist.forms import reader_choices
 from cases.worklist.queue import readers_at
 from cases.worklist.selectors import series_of

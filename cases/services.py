@@ -11,15 +11,15 @@ from django.db import transaction
 from django.db.models import Exists
 
 from accounts.access import Capability, require
-from cases.listing import cases_change
+from cases.changes import cases_change
 from cases.models import Annotation, AnnotationSource, Case, Review, ReviewVerdict, Series
 from cases.signals import mask_recorded
-from spineml import measure
 from spineml.errors import MaskRejected
-from spineml.mask_change import mask_change
-from spineml.series import SPATIAL_KINDS, PictureOrder, ReceivedFile
-from spineml.slice_names import SourceNames
-from spineml.volume_file import SliceFileReader
+from spineml.masks.change import mask_change
+from spineml.metrics import volume_and_area
+from spineml.readers.series import SPATIAL_KINDS, PictureOrder, ReceivedFile
+from spineml.readers.slice_names import SourceNames
+from spineml.volumes.canonical_file import SliceFileReader
 from spineplatform.shared import audit, isolated, storage
 from spineplatform.shared.errors import Conflict
 
@@ -101,7 +101,7 @@ def annotation_record(
     path: Path,
     stored: list[str],
     origin: MaskOrigin,
-    summary: measure.MaskSummary | None = None,
+    summary: volume_and_area.MaskSummary | None = None,
 ) -> Annotation:
     """Move the finished mask file at ``path`` into the storage and record it; call inside a transaction.
 
@@ -109,7 +109,7 @@ def annotation_record(
     """
     with SliceFileReader(path) as reader:
         pixel_hash = reader.pixel_hash
-        summary = summary or measure.summary(reader, reader.geometry)
+        summary = summary or volume_and_area.summary(reader, reader.geometry)
         change = _change(origin.parent, reader)
     name = storage.store(path, storage.unique_name("masks", ".h5"))
     stored.append(name)

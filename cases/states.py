@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cases.listing import cases_change
+from cases.changes import cases_change
 from cases.models import Annotation, AnnotationSource, Case, CaseState, Review, ReviewVerdict
 
 

@@ -5,7 +5,7 @@ from celery import shared_task
 
 @shared_task(name="cases.tasks.import_upload")
 def import_upload(run_id: str) -> None:
-    from cases.intake.runner import run_import
+    from cases.intake.worker import run_import
     from cases.models import ImportRun
     from spineplatform.shared.lease import execute
 
@@ -14,8 +14,8 @@ def import_upload(run_id: str) -> None:
 
 @shared_task(name="cases.tasks.agree")
 def agree(run_id: str) -> None:
-    from cases.agreement.running import run_agreement
     from cases.models import AgreementRun
+    from cases.projects.worker import run_agreement
     from spineplatform.shared.lease import execute
 
     execute(AgreementRun, run_id, run_agreement)

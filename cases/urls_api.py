@@ -2,13 +2,13 @@
 
 from django.urls import path
 
-from cases.agreement.urls_api import urlpatterns as agreement
 from cases.comments import api as comments
 from cases.imaging import api_masks, api_slices
 from cases.intake import api as intake
-from cases.reading import api as reading
-from cases.reading import api_history
+from cases.projects.urls_api import urlpatterns as agreement
 from cases.review import api as review
+from cases.viewer import api as reading
+from cases.viewer import api_history
 from cases.worklist import api as worklist
 from cases.worklist import api_assignments, api_groups
 

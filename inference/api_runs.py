@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from accounts.access import Capability, require_anywhere
 from cases.access import import_run_get, series_get
-from cases.agreement.access import agreement_run_get
+from cases.projects.access import agreement_run_get
 from inference.access import comparison_get, inference_run_get, report_get
 from inference.models import InferenceRun
 from inference.selectors import runs_seen

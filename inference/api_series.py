@@ -14,12 +14,12 @@ from rest_framework.views import APIView
 
 from accounts.access import Capability
 from cases.access import annotation_get, series_get
+from cases.access_log import series_viewed
 from cases.exposures import masks_shown
 from cases.imaging.api_masks import MaskOut
 from cases.intake.uploads import received
 from cases.models import Annotation
 from cases.services import annotation_upload
-from cases.viewing import series_viewed
 from cases.worklist.api import SeriesOut
 from inference.api_comparisons import ComparisonOut
 from inference.api_runs import InferenceRunOut

@@ -8,7 +8,7 @@ class InferenceConfig(AppConfig):
         from django.db.models.signals import post_save
 
         from cases.signals import series_imported
-        from inference.accepting import acceptance_record
+        from inference.correction_effort import acceptance_record
         from inference.services import segment_imported
 
         series_imported.connect(segment_imported, dispatch_uid="inference.segment_imported")

@@ -13,17 +13,17 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import Capability, has_capability
 from cases.access import annotation_get, series_get
+from cases.access_log import series_viewed
 from cases.imaging.slices import check_slice
 from cases.models import Annotation, AnnotationSource, Series
-from cases.viewing import series_viewed
 from inference.access import comparison_get, inference_run_get
 from inference.models import ComparisonRun
 from inference.selectors import SeriesResults, series_results, trained_on
 from inference.services import comparison_start, inference_start
-from spineml import render as pictures
 from spineml.message import message
-from spineml.metrics import Comparison
-from spineml.volume_file import SliceFileReader
+from spineml.metrics.overlap import Comparison
+from spineml.volumes import render as pictures
+from spineml.volumes.canonical_file import SliceFileReader
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import Conflict, UserError
 from spineplatform.shared.http import run_action

@@ -6,7 +6,7 @@ from celery import shared_task
 @shared_task(name="inference.tasks.segment")
 def segment(run_id: str) -> None:
     from inference.models import InferenceRun
-    from inference.runner import run_inference
+    from inference.worker import run_inference
     from spineplatform.shared.lease import execute
 
     execute(InferenceRun, run_id, run_inference)
@@ -15,7 +15,7 @@ def segment(run_id: str) -> None:
 @shared_task(name="inference.tasks.report")
 def report(run_id: str) -> None:
     from inference.models import ReportRun
-    from inference.reports.reporting import run_report
+    from inference.reports.worker import run_report
     from spineplatform.shared.lease import execute
 
     execute(ReportRun, run_id, run_report)
@@ -23,7 +23,7 @@ def report(run_id: str) -> None:
 
 @shared_task(name="inference.tasks.compare")
 def compare(run_id: str) -> None:
-    from inference.comparing import run_comparison
+    from inference.comparison_worker import run_comparison
     from inference.models import ComparisonRun
     from spineplatform.shared.lease import execute
 

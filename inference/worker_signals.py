@@ -9,6 +9,6 @@ from celery.signals import celeryd_after_setup
 def _warm_up(instance: Any, **kwargs: Any) -> None:
     """Sent when the worker knows its queues and has not yet connected: only this queue is worth TensorFlow's memory."""
     if "inference" in instance.app.amqp.queues.consume_from:
-        from inference.runner import warm_up
+        from inference.worker import warm_up
 
         warm_up()

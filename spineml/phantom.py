@@ -18,8 +18,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from scipy import ndimage
 
-from spineml.series import AIR_HU
-from spineml.volume import Geometry, LabelArray, Mask, Triple, Volume
+from spineml.volumes.volume import AIR_HU, Geometry, LabelArray, Mask, Triple, Volume
 
 Region = npt.NDArray[np.bool_]
 Values = npt.NDArray[np.floating[Any]]

@@ -14,10 +14,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spineplatform.settings")
 os.environ.setdefault("SPINE_CONN_MAX_AGE", "60")
 django.setup(set_prefix=False)
 
-from spineplatform.bodies import remove_abandoned  # noqa: E402  (after Django is set up)
-from spineplatform.client_address import ClientAddress  # noqa: E402
-from spineplatform.handler import PlatformHandler  # noqa: E402
-from spineplatform.websockets import websockets  # noqa: E402
+from spineplatform.web.bodies import remove_abandoned  # noqa: E402  (after Django is set up)
+from spineplatform.web.client_address import ClientAddress  # noqa: E402
+from spineplatform.web.handler import PlatformHandler  # noqa: E402
+from spineplatform.web.websockets import websockets  # noqa: E402
 
 # The body of a request lies in the temporary folder: a large upload belongs on the disk of the state folder.
 tempfile.tempdir = str(settings.INCOMING_DIR)

@@ -24,7 +24,7 @@ from spineplatform.embedded.account import NoAccount, ourselves
 from spineplatform.embedded.addresses import HOST, free_port, is_free
 from spineplatform.embedded.daemon import Daemon, Say, last_lines, run_to_end, undisturbed, wait_for
 from spineplatform.embedded.programs import ProgramsMissing
-from spineplatform.keeping import PROJECT, Guard, ServiceKeeper, Started, launch
+from spineplatform.supervision import PROJECT, Guard, ServiceKeeper, Started, launch
 
 logger = logging.getLogger(__name__)
 # How many runs a worker of each queue does at once. A training takes all of the processor or of its GPU.
@@ -32,7 +32,7 @@ QUEUES = {"import": 2, "inference": 2, "training": 1, "sweep": 1}
 READY_SECONDS = 120.0
 # Time limits for headers and answers; nobody sends much by a WebSocket; and no proxy is trusted that is not named.
 TRUSTED_PROXIES = os.environ.get("FORWARDED_ALLOW_IPS", "")
-WEB_OPTIONS = ("--http", "spineplatform.http_protocol:Connection", "--ws-max-size", "65536")
+WEB_OPTIONS = ("--http", "spineplatform.web.http_protocol:Connection", "--ws-max-size", "65536")
 WATCH_SECONDS = 1.0
 # A worker finishes its task on the first signal and drops it on the second; another worker then takes over its run.
 STOP_SIGNALS = ((signal.SIGTERM, 10.0), (signal.SIGQUIT, 5.0))

@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "cases",
     "training",
     "inference",
+    "spineplatform",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -345,8 +346,8 @@ SPECTACULAR_SETTINGS = {
         "FileVerdictEnum": "cases.models.Verdict",
         "ReviewVerdictEnum": "cases.models.ReviewVerdict",
         "VersionStatusEnum": "training.models.VersionStatus",
-        "MeasurementKindEnum": "cases.models.reading.MeasurementKind",
-        "ReadingItemStateEnum": "cases.models.agreement.ItemState",
+        "MeasurementKindEnum": "cases.models.viewer.MeasurementKind",
+        "ReadingItemStateEnum": "cases.models.projects.ItemState",
         "SplitEnum": "training.models.Split",
         "SplitOrNoneEnum": "training.splits.selectors.SPLIT_OR_NONE",
         "PromotionKindEnum": "training.models.PromotionKind",

@@ -35,10 +35,11 @@ from cases.models import (
 from cases.services import MaskOrigin, annotation_record
 from cases.worklist.presence import presences_keep
 from inference.models import ComparisonRun, InferenceRun, Prediction
-from spineml import metrics, volume_file
-from spineml.architecture import Architecture
-from spineml.model_file import SPEC_ATTRIBUTE, ModelSpec, stored_name
-from spineml.volume import Geometry, Mask, Volume
+from spineml.metrics import overlap
+from spineml.model.architecture import Architecture
+from spineml.model.model_file import SPEC_ATTRIBUTE, ModelSpec, stored_name
+from spineml.volumes import canonical_file
+from spineml.volumes.volume import Geometry, Mask, Volume
 from spineplatform.shared import storage
 from spineplatform.shared.runs import RunState
 from training.models import SPINE_CT, ActiveVersion, ModelVersion
@@ -122,7 +123,7 @@ def series(*, of: Case | None = None, image: Volume | None = None, **fields: Any
     image = image or volume()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "volume.h5"
-        pixel_hash = volume_file.write_volume(path, image)
+        pixel_hash = canonical_file.write_volume(path, image)
         name = storage.store(path, storage.unique_name("volumes", ".h5"))
     values = {
         "number": of.series.count() + 1,
@@ -144,7 +145,7 @@ def annotation(*, of: Series | None = None, pixels: np.ndarray | None = None, **
         values["author"] = user(Role.ANNOTATOR, institution=of.institution)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mask.h5"
-        volume_file.write_mask(path, Mask(labels(of.geometry) if pixels is None else pixels, of.geometry))
+        canonical_file.write_mask(path, Mask(labels(of.geometry) if pixels is None else pixels, of.geometry))
         return annotation_record(series=of, path=path, stored=[], origin=MaskOrigin(**values))
 
 
@@ -271,7 +272,7 @@ def comparison_run(
 
 def _compared(reference: Annotation, predicted: Annotation) -> dict[str, Any]:
     with (
-        volume_file.SliceFileReader(storage.local_path(reference.mask)) as first,
-        volume_file.SliceFileReader(storage.local_path(predicted.mask)) as second,
+        canonical_file.SliceFileReader(storage.local_path(reference.mask)) as first,
+        canonical_file.SliceFileReader(storage.local_path(predicted.mask)) as second,
     ):
-        return metrics.compare(first, second, first.geometry).as_json()
+        return overlap.compare(first, second, first.geometry).as_json()

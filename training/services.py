@@ -16,12 +16,13 @@ from django.utils import timezone
 
 from accounts.access import Capability, institution_named_or_only, require
 from accounts.models import Institution
-from spineml import model_file
+from spineml.checksum import sha256_of
 from spineml.errors import ModelFileRejected
 from spineml.message import message
-from spineml.model_file import ModelSpec
-from spineml.preprocess import Preprocess
-from spineml.probe import probe
+from spineml.model import model_file
+from spineml.model.model_file import ModelSpec
+from spineml.model.preprocess import Preprocess
+from spineml.model.probe import probe
 from spineplatform.shared import audit, isolated, storage
 from spineplatform.shared.errors import Conflict
 from training.models import (
@@ -105,7 +106,7 @@ class Judgement:
     def of_own(cls, path: Path) -> Judgement:
         """Of a file that this process has made itself."""
         spec, weights = model_file.read(path)
-        return cls(spec, model_file.sha256_of(path), probe(spec, weights).value)
+        return cls(spec, sha256_of(path), probe(spec, weights).value)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from celery import shared_task
 @shared_task(name="training.tasks.evaluate")
 def evaluate(run_id: str) -> None:
     from spineplatform.shared.lease import execute
-    from training.evaluations.evaluating import run_evaluation
+    from training.evaluations.worker import run_evaluation
     from training.models import EvaluationRun
 
     execute(EvaluationRun, run_id, run_evaluation)
@@ -16,7 +16,7 @@ def evaluate(run_id: str) -> None:
 def train(run_id: str) -> None:
     from spineplatform.shared.lease import execute
     from training.models import TrainingRun
-    from training.trainings.learning import run_training
+    from training.trainings.worker import run_training
 
     execute(TrainingRun, run_id, run_training)
 
@@ -24,7 +24,7 @@ def train(run_id: str) -> None:
 @shared_task(name="training.tasks.prepare_dataset")
 def prepare_dataset(run_id: str) -> None:
     from spineplatform.shared.lease import execute
-    from training.datasets.freezing import run_dataset
+    from training.datasets.worker import run_dataset
     from training.models import DatasetRun
 
     execute(DatasetRun, run_id, run_dataset)

@@ -12,10 +12,10 @@ from rest_framework.views import APIView
 
 from accounts.access import Capability, require_anywhere
 from cases.access import series_get
-from cases.comments.commenting import comment_write, notices_read
 from cases.comments.selectors import comments_of, notices_of, people_to_mention
-from cases.doors import ReadingDoor
+from cases.comments.services import comment_write, notices_read
 from cases.models import Comment, Notice
+from cases.viewer_api import ReadingDoor
 from spineplatform.shared.api import ListView, checked, checked_query
 from spineplatform.shared.api_schema import problems
 

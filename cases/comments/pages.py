@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from cases.access import series_get
-from cases.comments.commenting import comment_write, notices_read
 from cases.comments.selectors import comments_of, notices_of
+from cases.comments.services import comment_write, notices_read
 
 SHOWN = 100
 

@@ -12,7 +12,7 @@ from accounts.models import User
 from cases.models import Annotation, Case, Comment, Notice, Series
 from cases.models.comments import NoticeQuerySet, read_address
 
-# What the mention of a person looks like after its @ (cases/comments/commenting.py).
+# What the mention of a person looks like after its @ (cases/comments/services.py).
 MENTIONABLE = r"^[\w.+-]*\w$"
 
 

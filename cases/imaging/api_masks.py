@@ -18,7 +18,7 @@ from cases.imaging.api_slices import SLICE_ANSWERS
 from cases.imaging.downloads import FILES, KINDS, PICTURES, download
 from cases.imaging.slices import slice_response
 from cases.models import Annotation
-from spineml.render import WINDOWS
+from spineml.volumes.render import WINDOWS
 from spineplatform.shared.api import FileView
 from spineplatform.shared.api_schema import problems
 

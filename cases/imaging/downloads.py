@@ -12,9 +12,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from cases.approved import is_approved
 from cases.imaging.slices import check_slice
 from cases.models import Annotation
-from spineml import export, render
+from spineml.masks import export
 from spineml.message import message
-from spineml.volume_file import SliceFileReader
+from spineml.volumes import render
+from spineml.volumes.canonical_file import SliceFileReader
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import NotFound, UserError
 from spineplatform.shared.http import file_download

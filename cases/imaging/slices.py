@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response, patch_vary_headers
 
 from spineml.message import message
-from spineml.volume_file import SliceFileReader
+from spineml.volumes.canonical_file import SliceFileReader
 from spineplatform.shared import storage
 from spineplatform.shared.errors import NotFound
 

@@ -15,8 +15,8 @@ from accounts.models import Institution
 from cases.intake.pseudonyms import keyed_hash
 from cases.models import Series
 from spineml.message import Message, message
-from spineml.series import Notice, SeriesPlan
-from spineml.volume import Geometry
+from spineml.readers.series import Notice, SeriesPlan
+from spineml.volumes.volume import Geometry
 
 SAME_MM = 0.01
 PAIRS = "pairs\0"

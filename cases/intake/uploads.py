@@ -19,7 +19,7 @@ from accounts.access import Capability, require
 from accounts.models import Institution
 from cases.models import ImportRun, Upload, UploadFile
 from spineml.message import message
-from spineml.series import ReceivedFile
+from spineml.readers.series import ReceivedFile
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import TooLarge, UserError
 from spineplatform.shared.runs import run_enqueue, run_retry
@@ -40,7 +40,7 @@ class EmptyFile(UserError):
 
 
 class PatientRule(enum.StrEnum):
-    """How the names of pairs tell the patients apart; see `spineml.pairs`."""
+    """How the names of pairs tell the patients apart; see `spineml.readers.pairs.pairs`."""
 
     EACH = "each"
     PREFIX = "prefix"

@@ -1,13 +1,13 @@
 """Cases and what belongs to them: series, masks, reviews, readings, comments, and who is to read what."""
 
-from cases.models.agreement import AgreementRun, Decision, ProjectMember, Reading, ReadingItem, ReadingProject
 from cases.models.cases import SIGNED, WAITING, Case, CaseState, InstitutionRowQuerySet, Patient, Series
 from cases.models.comments import Comment, Notice, NoticeKind
 from cases.models.masks import Annotation, AnnotationSource, Exposure
 from cases.models.presence import Presence
-from cases.models.reading import Draft, Measurement, MeasurementKind, ViewerSettings
+from cases.models.projects import AgreementRun, Decision, ProjectMember, Reading, ReadingItem, ReadingProject
 from cases.models.reviews import Review, ReviewVerdict
 from cases.models.uploads import FileVerdict, ImportRun, Upload, UploadFile, Verdict
+from cases.models.viewer import Draft, Measurement, MeasurementKind, ViewerSettings
 from cases.models.worklist import Assignment, ReaderGroup, SavedFilter
 
 __all__ = [

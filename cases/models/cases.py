@@ -16,8 +16,8 @@ from django.utils.translation import ngettext
 
 from accounts.access import Capability, institutions_with
 from accounts.models import Institution
-from cases.models.agreement import BEING_READ, ProjectRole
-from spineml.volume import Geometry
+from cases.models.projects import BEING_READ, ProjectRole
+from spineml.volumes.volume import Geometry
 from spineplatform.shared.message_fields import MessageListField
 
 M = TypeVar("M", bound=models.Model)
@@ -77,7 +77,7 @@ class Case(models.Model):
     state = models.CharField(max_length=16, choices=CaseState, default=CaseState.IMPORTED)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-    # When something that the work list shows of it changed, by the database's clock: see cases.listing.
+    # When something that the work list shows of it changed, by the database's clock: see cases.changes.
     changed_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = InstitutionRowQuerySet.as_manager()

@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts.models import Institution
-from cases.models.agreement import ProjectMember, ProjectRole
 from cases.models.cases import Series
+from cases.models.projects import ProjectMember, ProjectRole
 
 
 def _read_blindly(user: Any) -> models.QuerySet[Any]:
@@ -194,9 +194,9 @@ class Notice(models.Model):
         if self.case_id is not None:
             return reverse("cases:detail", args=[self.case_id])
         settled = self.kind == NoticeKind.ALL_SETTLED
-        return reverse("agreement:project", args=[self.project_id]) + ("#agreement" if settled else "")
+        return reverse("projects:project", args=[self.project_id]) + ("#agreement" if settled else "")
 
 
 def read_address(series_id: uuid.UUID, z: int | None = None) -> str:
     """The reading room, at slice ``z``."""
-    return reverse("reading:read", args=[series_id]) + ("" if z is None else f"#z={z}")
+    return reverse("viewer:read", args=[series_id]) + ("" if z is None else f"#z={z}")

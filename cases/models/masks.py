@@ -68,7 +68,7 @@ class Annotation(models.Model):
     voxels = models.PositiveBigIntegerField()
     volume_ml = models.FloatField(null=True)
     areas_px = models.JSONField()
-    change = models.JSONField(null=True)  # to the parent, see spineml.mask_change
+    change = models.JSONField(null=True)  # to the parent, see spineml.masks.change
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = AnnotationQuerySet.as_manager()

@@ -75,7 +75,7 @@ class Assignment(models.Model):
 
     @property
     def is_overdue(self) -> bool:
-        """As `cases.worklist.filtering` finds it: a case that is signed is late no more."""
+        """As `cases.worklist.filters` finds it: a case that is signed is late no more."""
         return self.due_on is not None and self.due_on < timezone.localdate() and not self.case.is_signed
 
 

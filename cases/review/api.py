@@ -12,11 +12,11 @@ from rest_framework.views import APIView
 
 from accounts.access import Capability, require_anywhere
 from cases.access import annotation_get, case_get, series_get
-from cases.doors import ReadingDoor
 from cases.models import CaseState, Review, ReviewVerdict, Series
 from cases.models.comments import read_address
-from cases.reading.selectors import first_slice, reading_of
-from cases.review.reviewing import NewReview, case_open, review_sign
+from cases.review.services import NewReview, case_open, review_sign
+from cases.viewer.selectors import first_slice, reading_of
+from cases.viewer_api import ReadingDoor
 from cases.worklist.queue import series_next, series_waiting
 from spineplatform.shared.api import ListView, checked, checked_query
 from spineplatform.shared.api_schema import problems

@@ -14,9 +14,9 @@ from rest_framework.views import APIView
 from accounts.access import Capability, require_anywhere
 from accounts.api import InstitutionOut
 from cases.access import case_get
+from cases.access_log import case_viewed
 from cases.models import Case, CaseState, Series
-from cases.viewing import case_viewed
-from cases.worklist.filtering import DUE, ORDERS, SORTS, STATES, CaseFilter
+from cases.worklist.filters import DUE, ORDERS, SORTS, STATES, CaseFilter
 from cases.worklist.presence import names, others_at
 from cases.worklist.selectors import case_counts, cases_listed
 from cases.worklist.sent_back import senders

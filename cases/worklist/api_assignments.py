@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from accounts.access import Capability
 from cases.access import case_get
 from cases.models import ReaderGroup
-from cases.worklist.assigning import MOST_AT_ONCE, To, cases_assign
+from cases.worklist.assignments import MOST_AT_ONCE, To, cases_assign
 from cases.worklist.queue import readers_at
 from spineplatform.shared.api import checked
 from spineplatform.shared.api_schema import problems

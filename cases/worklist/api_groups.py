@@ -17,7 +17,7 @@ from cases.models import ReaderGroup, SavedFilter
 from cases.models.worklist import LONGEST_QUERY
 from cases.worklist.api_assignments import GroupOut
 from cases.worklist.forms import WorkListForm
-from cases.worklist.grouping import filter_save, group_change, group_create, group_delete
+from cases.worklist.groups import filter_save, group_change, group_create, group_delete
 from cases.worklist.queue import readers_at
 from cases.worklist.selectors import institutions_seen
 from spineplatform.shared.api import ListView, checked

@@ -10,8 +10,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Institution
-from cases.worklist.assigning import To
-from cases.worklist.filtering import DUE, ME, NOBODY, SORTS, STATES, CaseFilter
+from cases.worklist.assignments import To
+from cases.worklist.filters import DUE, ME, NOBODY, SORTS, STATES, CaseFilter
 from cases.worklist.queue import Readers
 from spineplatform.shared.incoming import DayFormField
 

@@ -18,10 +18,10 @@ from accounts.access import Capability, institutions_with, require_anywhere
 from cases.access import case_get, filter_get
 from cases.models import Case, CaseState
 from cases.models.comments import read_address
-from cases.worklist.assigning import MOST_AT_ONCE, To, cases_assign
-from cases.worklist.filtering import SENT_BACK
+from cases.worklist.assignments import MOST_AT_ONCE, To, cases_assign
+from cases.worklist.filters import SENT_BACK
 from cases.worklist.forms import AssignForm, FilterForm, ManyAssignForm, WorkListForm, reader_choices
-from cases.worklist.grouping import filter_save
+from cases.worklist.groups import filter_save
 from cases.worklist.queue import readers_at, series_next
 from cases.worklist.selectors import (
     PAGE_SIZE,

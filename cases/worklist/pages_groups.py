@@ -18,7 +18,7 @@ from accounts.access import Capability, institution_get, institutions_with, requ
 from accounts.models import Institution
 from cases.access import group_get
 from cases.worklist.forms import GroupForm
-from cases.worklist.grouping import group_change, group_create, group_delete
+from cases.worklist.groups import group_change, group_create, group_delete
 from cases.worklist.queue import readers_at
 from spineplatform.shared.errors import UserError
 from spineplatform.shared.messages import sentence

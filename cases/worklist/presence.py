@@ -10,7 +10,7 @@ from django.db.models import Prefetch
 from django.utils import timezone
 
 from cases.models import Case, Presence
-from cases.telling import case_group, list_group, tell_changed
+from cases.notifications import case_group, list_group, tell_changed
 
 
 def presences_keep(pages: list[Presence]) -> None:

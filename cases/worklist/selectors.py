@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 from accounts.access import Capability, institutions_with
 from accounts.models import Institution
 from cases.models import Annotation, Case, Comment, Presence, Review, Series
-from cases.worklist.filtering import SENT_BACK, CaseFilter, behind, cursor_of
+from cases.worklist.filters import SENT_BACK, CaseFilter, behind, cursor_of
 from cases.worklist.presence import others_prefetched
 from cases.worklist.sent_back import sent_back_prefetched
 

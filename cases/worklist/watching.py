@@ -19,11 +19,11 @@ from accounts.access import Capability, roles_with
 from accounts.models import Membership, User
 from cases.comments.selectors import comment_counts
 from cases.models import Case, Comment, Presence
-from cases.models.agreement import ProjectMember
+from cases.models.projects import ProjectMember
 from cases.worklist.presence import names, presences_keep
 from cases.worklist.selectors import LATEST, list_version
+from spineplatform.shared.coalescing import Gathering
 from spineplatform.shared.errors import NotFound
-from spineplatform.shared.gathering import Gathering
 
 
 @dataclass(frozen=True)

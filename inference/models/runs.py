@@ -41,9 +41,10 @@ class InferenceRun(Run):
 class Prediction(models.Model):
     """The mask a run made. One run has at most one, whatever happens to its workers.
 
-    ``confidence`` holds, for each slice, the Dice that the network expects of its mask (``spineml.confidence``); it is
-    empty for predictions from before it was measured. ``deviations`` tells in what the series is far outside of the
-    images that the version learned from, each with ``code`` and ``message`` (``spineml.fingerprint``).
+    ``confidence`` holds, for each slice, the Dice that the network expects of its mask
+    (``spineml.metrics.expected_dice``); it is empty for predictions from before it was measured. ``deviations`` tells
+    in what the series is far outside of the images that the version learned from, each with ``code`` and ``message``
+    (``spineml.model.fingerprint``).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

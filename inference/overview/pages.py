@@ -13,8 +13,8 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import Capability, institutions_with
 from inference.overview.api import OverviewIn, csv_response, scope_of
+from inference.overview.presentation import charts_of, tables_of
 from inference.overview.selectors import Scope, waiting_times
-from inference.overview.showing import charts_of, tables_of
 
 
 @login_required

@@ -17,13 +17,13 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from spineml import watched
 from spineml.errors import SpineError
 from spineml.isolation.confine import confine
 from spineml.isolation.folder import OUT
 from spineml.isolation.limits import Limits
 from spineml.isolation.plain import as_plain
-from spineml.series import FileNotUsed
+from spineml.readers import reading_progress
+from spineml.readers.series import FileNotUsed
 
 ALIVE_EVERY_SECONDS = 0.5
 PROGRESS_EVERY_SECONDS = 0.1
@@ -53,7 +53,7 @@ def run(job: int, readers: Mapping[str, Reader]) -> None:
     teller = _Teller(job, limits, careful=request["careful"])
     teller.send({"confined": as_plain(vars(confined))})
     signal.signal(signal.SIGALRM, _too_long)
-    watched.watch(teller)
+    reading_progress.watch(teller)
     teller.rearm()
     teller.send(_outcome(readers[request["reader"]], request["arguments"], teller))
 
@@ -65,9 +65,9 @@ def _outcome(reader: Reader, arguments: Mapping[str, Any], teller: _Teller) -> d
         return {"refused": {"code": error.code, "message": as_plain(error.message)}}
     except FileNotUsed as error:
         return {"refused": {"code": error.code, "message": as_plain(error.reason)}}
-    except watched.FAILURES as error:
+    except reading_progress.FAILURES as error:
         try:
-            return {"failed": watched.code_of(error), "detail": places_of(error)}
+            return {"failed": reading_progress.code_of(error), "detail": places_of(error)}
         except OSError as full:
             return {"storage": full.errno}
 
@@ -89,11 +89,11 @@ def _line(job: int) -> bytes:
 
 
 def _too_long(_number: int, _frame: object) -> None:
-    raise watched.TookTooLong
+    raise reading_progress.TookTooLong
 
 
 class _Teller:
-    """Writes the lines; hears from `spineml.watched` what is read, and ends what takes too long."""
+    """Writes the lines; hears from `spineml.readers.reading_progress` what is read, and ends what takes too long."""
 
     def __init__(self, job: int, limits: Limits, *, careful: bool) -> None:
         self.careful = careful
@@ -128,7 +128,7 @@ class _Teller:
     def alive(self) -> None:
         now = time.monotonic()
         if now - self._began.get(threading.get_ident(), now) > self._limits.file_seconds:
-            raise watched.TookTooLong
+            raise reading_progress.TookTooLong
         if now - self._told > ALIVE_EVERY_SECONDS:
             self._told = now
             self.rearm()

@@ -19,13 +19,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from spineml import watched
 from spineml.isolation.confine import PACKAGE, account_for
 from spineml.isolation.folder import JobFolder, Quota
 from spineml.isolation.limits import Limits
 from spineml.isolation.outcome import ReaderFailed
 from spineml.isolation.plain import from_plain
 from spineml.message import Message
+from spineml.readers import reading_progress
 
 log = logging.getLogger(__name__)
 # All that a reader is told about this machine. No addresses, no passwords, no keys.
@@ -57,7 +57,7 @@ class Readers:
     ``module`` names the functions in a dictionary ``READERS``. Safe to use from several threads.
     """
 
-    def __init__(self, module: str = "spineml.reading") -> None:
+    def __init__(self, module: str = "spineml.reader_process.commands") -> None:
         self._module = module
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -253,7 +253,7 @@ class _Talk:
             block = b""
         self._received += len(block)
         if self._received > self._limits.reply_bytes:
-            raise self._failure(watched.TOO_LARGE)
+            raise self._failure(reading_progress.TOO_LARGE)
         self._buffer += block
         *lines, rest = self._buffer.split(b"\n")
         self._buffer = bytearray(rest)
@@ -282,9 +282,9 @@ class _Talk:
     def _enforce(self) -> None:
         now = time.monotonic()
         if now - self._heard > self._limits.stall_seconds or now - self._began > self._limits.job_seconds:
-            raise self._failure(watched.TIMED_OUT)
+            raise self._failure(reading_progress.TIMED_OUT)
         if self._quota.is_exceeded():
-            raise self._failure(watched.TOO_LARGE)
+            raise self._failure(reading_progress.TOO_LARGE)
         if self._quota.disk_is_full():
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -304,12 +304,12 @@ class _Talk:
     def _failure(self, code: str, detail: str = "") -> ReaderFailed:
         names = tuple(dict.fromkeys(self._reading.values()))
         log.error("reader_failed code=%s files=%s %s", code, len(names), detail)
-        return ReaderFailed(code if code in watched.REASONS else watched.CRASHED, names, detail)
+        return ReaderFailed(code if code in reading_progress.REASONS else reading_progress.CRASHED, names, detail)
 
 
 def _code_of(ended: Mapping[str, Any]) -> str:
     """Why a child ended that told no result. A kill that was not ours is the system's, which ran out of memory."""
     status = ended.get("status")
     if ended.get("used_too_much") or status == -signal.SIGKILL:
-        return watched.OUT_OF_MEMORY
-    return watched.TIMED_OUT if status == -signal.SIGXCPU else watched.CRASHED
+        return reading_progress.OUT_OF_MEMORY
+    return reading_progress.TIMED_OUT if status == -signal.SIGXCPU else reading_progress.CRASHED

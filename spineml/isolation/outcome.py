@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spineml.errors import SpineError
-from spineml.watched import REASONS
+from spineml.readers.reading_progress import REASONS
 
 
 class ReaderFailed(SpineError):

@@ -99,7 +99,7 @@ class ReceivingView(ListView):
 
     @classmethod
     def body_limit(cls) -> int:
-        """What a request may have; taken from people who are logged in only (spineplatform.bodies)."""
+        """What a request may have; taken from people who are logged in only (spineplatform.web.bodies)."""
         return cls.max_bytes() + FORM_BYTES
 
     def get_throttles(self) -> list[BaseThrottle]:

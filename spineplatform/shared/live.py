@@ -17,8 +17,8 @@ from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from channels.layers import get_channel_layer
 from django.utils import translation
 
+from spineplatform.shared.coalescing import SOON, Gathering, Once
 from spineplatform.shared.errors import UserError
-from spineplatform.shared.gathering import SOON, Gathering, Once
 from spineplatform.shared.messages import language_of
 from spineplatform.shared.pools import in_pool
 from spineplatform.shared.sessions import SESSIONS

@@ -13,7 +13,7 @@ from django.utils import translation
 from django.utils.translation import trans_real
 
 from spineml.message import Message
-from spineml.pdf import Language
+from spineml.reports.pdf import Language
 
 CONTEXT = "message"
 

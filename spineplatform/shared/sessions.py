@@ -11,7 +11,7 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from spineplatform.shared.gathering import Gathering
+from spineplatform.shared.coalescing import Gathering
 
 # A session's key, and the person who opened a WebSocket with it.
 Opened = tuple[str, int]

@@ -13,7 +13,7 @@ import numpy as np
 from playwright.sync_api import Locator, Page, expect
 
 from cases.models import Annotation, Series
-from spineml.volume_file import read_mask
+from spineml.volumes.canonical_file import read_mask
 from spineplatform.shared.storage import local_path
 
 LOADED_MS = 30_000

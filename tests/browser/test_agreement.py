@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from accounts.models import Role
-from cases.agreement.projects import project_add_series
-from cases.agreement.services import item_decide
 from cases.models import ReadingItem
+from cases.projects.reading_services import item_decide
+from cases.projects.services import project_add_series
 from spineplatform.processes import Processes
 from tests import factories
 from tests.browser.listening import goto_and_hear

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import Role
 from cases.models import Upload
-from spineml.dataset_file import DatasetReader
+from spineml.learning.dataset_file import DatasetReader
 from spineplatform.processes import Processes
 from tests import factories
 from tests.browser.test_walk import CASE_PAGE, log_in

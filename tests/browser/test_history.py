@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from cases.models import ReviewVerdict
-from cases.review.reviewing import NewReview, review_sign
+from cases.review.services import NewReview, review_sign
 from tests import factories
 from tests.browser.reading import all_loaded
 from tests.browser.test_walk import log_in

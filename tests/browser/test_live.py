@@ -11,12 +11,12 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from accounts.models import Role
-from cases.comments.commenting import comment_write
-from cases.listing import cases_change
+from cases.changes import cases_change
+from cases.comments.services import comment_write
 from cases.models import Case
 from cases.models.comments import Notice, NoticeKind
-from cases.worklist.assigning import To, cases_assign
-from cases.worklist.grouping import group_create
+from cases.worklist.assignments import To, cases_assign
+from cases.worklist.groups import group_create
 from tests import factories
 from tests.browser.listening import goto_and_hear
 from tests.browser.reading import open_reading

@@ -9,8 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Route
 
 from accounts.models import Institution, User
-from cases.agreement.services import item_decide
 from cases.models import Annotation, ReadingItem, ReadingProject
+from cases.projects.reading_services import item_decide
 from spineplatform.shared.runs import RunState, run_cancel
 from tests import factories
 from tests.browser.test_walk import log_in

@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 from accounts.models import User
-from cases.comments.commenting import comment_write
+from cases.comments.services import comment_write
 from cases.models import Annotation, Comment, Notice
 from spineml.phantom import spine_phantom
 from tests import factories

@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from accounts.models import User
 from cases.models import Annotation, Draft
-from cases.reading.services import Correction, annotation_correct
+from cases.viewer.services import Correction, annotation_correct
 from spineml.phantom import spine_phantom
 from spineplatform.processes import Processes
 from tests import factories

@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from cases.models import Annotation, ReviewVerdict
-from cases.review.reviewing import NewReview, review_sign
+from cases.review.services import NewReview, review_sign
 from spineml.phantom import spine_phantom
 from tests import factories
 from tests.browser.reading import all_loaded, ask, drag, held, labels, move_to, open_reading

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import User
 from cases.models import Measurement, Series
-from spineml.volume import Geometry, Volume
+from spineml.volumes.volume import Geometry, Volume
 from tests import factories
 from tests.browser.reading import all_loaded, ask, click, move_to, open_reading
 from tests.browser.test_walk import log_in

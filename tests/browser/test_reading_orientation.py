@@ -11,11 +11,11 @@ import pytest
 from playwright.sync_api import Page
 
 from accounts.models import User
-from cases.intake.runner import run_import
 from cases.intake.uploads import IncomingFile, UploadOptions, upload_create
+from cases.intake.worker import run_import
 from cases.models import ImportRun, Series
 from spineml.phantom import spine_phantom, write_dicom_series
-from spineml.volume import Geometry, Volume
+from spineml.volumes.volume import Geometry, Volume
 from spineplatform.shared.lease import execute
 from tests import factories
 from tests.browser.reading import all_loaded, ask, drag, exported, held, labels, open_reading, save

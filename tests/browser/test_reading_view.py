@@ -12,7 +12,7 @@ from playwright.sync_api import Page, Route, expect
 
 from cases.models import Series
 from spineml.phantom import spine_phantom
-from spineml.volume import Geometry
+from spineml.volumes.volume import Geometry
 from tests import factories
 from tests.browser.reading import all_loaded, ask, drag, move_to, on_screen, open_reading, view
 from tests.browser.test_walk import log_in

@@ -18,7 +18,7 @@ from playwright.sync_api import Page, Route, expect
 from accounts.models import User
 from cases.models import Case
 from spineml.phantom import spine_phantom, write_dicom_series, write_nifti
-from spineml.volume import Volume
+from spineml.volumes.volume import Volume
 from spineplatform.processes import Processes
 from tests import factories
 from tests.plugins.services import TestServices

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from cases.models import Assignment
-from cases.worklist.grouping import group_create
+from cases.worklist.groups import group_create
 from tests import factories
 from tests.browser.test_walk import log_in
 

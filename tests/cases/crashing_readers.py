@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from spineml import dicom, intake, reading, watched
-from spineml.dicom_pixels import decode_hu
-from spineml.nifti import scan_nifti
-from spineml.series import ReceivedFile
+from spineml.reader_process import commands
+from spineml.readers import reading_progress, scan
+from spineml.readers.dicom import scan as dicom
+from spineml.readers.dicom.pixels import decode_hu
+from spineml.readers.nifti import scan_nifti
+from spineml.readers.series import ReceivedFile
 
 
 def misbehave(name: str) -> None:
@@ -33,7 +35,7 @@ def scanning(file: ReceivedFile, *rest: Any) -> Any:
 
 
 def decoding(image: Any) -> Any:
-    with watched.reading(image.header.file.name):
+    with reading_progress.reading(image.header.file.name):
         misbehave(image.header.file.name)
         return decode_hu(image)
 
@@ -50,7 +52,7 @@ def model(arguments: Mapping[str, Any], reply: Any) -> Any:
     ctypes.string_at(0)
 
 
-intake.scan_nifti = scanning
+scan.scan_nifti = scanning
 dicom.decode_hu = decoding
-reading.read_mask = of_masks(reading.read_mask)
-READERS = {**reading.READERS, "model": model}
+commands.read_mask = of_masks(commands.read_mask)
+READERS = {**commands.READERS, "model": model}

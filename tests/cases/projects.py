@@ -10,10 +10,10 @@ from typing import Any
 from django.db import transaction
 
 from accounts.models import Institution, User
-from cases.agreement.running import run_agreement
-from cases.agreement.services import item_decide, reading_finish
 from cases.models import AgreementRun, Annotation, ReadingItem, ReadingProject, Series
-from cases.models.agreement import ProjectRole
+from cases.models.projects import ProjectRole
+from cases.projects.reading_services import item_decide, reading_finish
+from cases.projects.worker import run_agreement
 from spineplatform.shared.lease import Lease
 from spineplatform.shared.runs import claim
 from tests import factories

@@ -10,10 +10,6 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 
 from accounts.models import Role
-from cases.agreement.running import run_agreement
-from cases.agreement.selectors import items_listed, projects_seen
-from cases.agreement.services import item_decide, proposal_make, reading_finish
-from cases.agreement.showing import plot
 from cases.models import (
     AgreementRun,
     Annotation,
@@ -26,9 +22,13 @@ from cases.models import (
     Review,
     ReviewVerdict,
 )
-from cases.models.agreement import AgreementJob, DecisionKind
-from spineml.metrics import confusion
-from spineml.volume_file import read_mask
+from cases.models.projects import AgreementJob, DecisionKind
+from cases.projects.presentation import plot
+from cases.projects.reading_services import item_decide, proposal_make, reading_finish
+from cases.projects.selectors import items_listed, projects_seen
+from cases.projects.worker import run_agreement
+from spineml.metrics.overlap import confusion
+from spineml.volumes.canonical_file import read_mask
 from spineplatform.shared import storage
 from spineplatform.shared.errors import UserError
 from spineplatform.shared.lease import execute

@@ -11,7 +11,7 @@ import pytest
 
 from accounts.models import Institution, Membership, Role, User
 from cases.models import Case, CaseState, Series
-from spineml.volume_file import SliceFileReader
+from spineml.volumes.canonical_file import SliceFileReader
 from spineplatform.shared.storage import local_path
 from tests import factories
 from tests.api_client import api, problem

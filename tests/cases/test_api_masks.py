@@ -15,8 +15,8 @@ from PIL import Image
 
 from accounts.models import Role, User
 from cases.models import Annotation
-from spineml.masks import read_mask
-from spineml.series import ReceivedFile
+from spineml.masks.read import read_mask
+from spineml.readers.series import ReceivedFile
 from spineplatform.shared.models import AuditEvent
 from tests import factories
 from tests.api_client import api, problem

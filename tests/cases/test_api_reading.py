@@ -17,7 +17,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from cases.models import Annotation, Draft, Measurement, Series
-from spineml.volume_file import read_mask
+from spineml.volumes.canonical_file import read_mask
 from spineplatform.shared import storage
 from spineplatform.shared.models import AuditEvent
 from tests import factories
@@ -206,7 +206,7 @@ def test_a_measurement_is_computed_from_its_points_and_kept_with_author_and_time
     assert answer.status_code == 201
     assert answer.json()["values"] == pytest.approx(values)
     assert answer.json()["author"] == clinician.display_name()
-    text = door(clinician).get(reverse("reading:measurements_csv", args=[mask.series_id])).content.decode()
+    text = door(clinician).get(reverse("viewer:measurements_csv", args=[mask.series_id])).content.decode()
     assert text.splitlines()[0].startswith("kind,plane,index,name,value")
     assert len(text.splitlines()) == 1 + len(values)
 
@@ -214,7 +214,7 @@ def test_a_measurement_is_computed_from_its_points_and_kept_with_author_and_time
 def test_the_measurements_name_a_person_called_like_a_formula_as_text(mask: Annotation) -> None:
     person = factories.user("clinician", institution=mask.institution, username="+1-1@example.org")
     assert measure(person, mask.series, "length", [[-1, 0, 0], [3, 4, 12]]).status_code == 201
-    text = door(person).get(reverse("reading:measurements_csv", args=[mask.series_id])).content.decode()
+    text = door(person).get(reverse("viewer:measurements_csv", args=[mask.series_id])).content.decode()
     row = next(iter(csv.DictReader(io.StringIO(text))))
     assert row["author"] == "'+1-1@example.org"
     assert row["points_lps_mm"].startswith("(-1.000,0.000,0.000) (")

@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from accounts.models import Institution, User
 from cases.models import Assignment, Case
-from cases.worklist.assigning import DuePassed, To, cases_assign
-from cases.worklist.grouping import group_create, group_delete
+from cases.worklist.assignments import DuePassed, To, cases_assign
+from cases.worklist.groups import group_create, group_delete
 from cases.worklist.queue import series_next
 from spineplatform.shared.errors import NotFound
 from tests import factories

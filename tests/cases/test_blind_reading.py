@@ -9,7 +9,7 @@ from django.test import Client
 
 from accounts.models import User
 from cases.access import annotation_get
-from cases.comments.commenting import comment_write, notices_read
+from cases.comments.services import comment_write, notices_read
 from cases.models import Annotation, Review, Series
 from spineplatform.shared.errors import NotFound
 from spineplatform.shared.runs import RunState

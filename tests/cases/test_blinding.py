@@ -13,7 +13,7 @@ from django.test import Client
 
 from accounts.models import Membership, Role, User
 from cases.access import annotation_get
-from cases.comments.commenting import comment_write
+from cases.comments.services import comment_write
 from cases.models import Annotation, Exposure, ReadingItem, ReadingProject
 from spineplatform.shared.errors import NotFound
 from tests import factories

@@ -7,10 +7,10 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from cases.comments.commenting import NoSuchSlice, comment_write
+from cases.comments.services import NoSuchSlice, comment_write
 from cases.models import Annotation, Notice, ReviewVerdict
-from cases.review.reviewing import NewReview, review_sign
-from cases.worklist.assigning import To, cases_assign
+from cases.review.services import NewReview, review_sign
+from cases.worklist.assignments import To, cases_assign
 from tests import factories
 
 pytestmark = pytest.mark.django_db

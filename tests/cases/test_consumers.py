@@ -18,14 +18,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Role, User
-from cases.comments.commenting import comment_write, notices_read
+from cases.changes import cases_change
+from cases.comments.services import comment_write, notices_read
 from cases.consumers import ImportRunConsumer, NoticeConsumer, PresenceConsumer, WorkListConsumer
-from cases.listing import cases_change
 from cases.models import Annotation, Case, ImportRun, Presence, Verdict
 from cases.models.presence import FORGOTTEN_AFTER_SECONDS
+from cases.notifications import case_group, list_group, person_group, tell_changed
 from cases.states import case_mark_segmented
-from cases.telling import case_group, list_group, person_group, tell_changed
-from cases.worklist.assigning import To, cases_assign
+from cases.worklist.assignments import To, cases_assign
 from cases.worklist.presence import others_at, presences_keep
 from cases.worklist.selectors import list_version, lists_followed
 from spineplatform.shared.live import NOT_FOUND, OPEN_AGAIN, UNAUTHENTICATED

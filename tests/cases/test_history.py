@@ -12,9 +12,9 @@ from django.urls import reverse
 
 from accounts.models import User
 from cases.models import Annotation, ReviewVerdict
-from cases.reading.history import as_ranges, history_of
-from cases.reading.services import Correction, annotation_correct
-from cases.review.reviewing import NewReview, review_sign
+from cases.review.services import NewReview, review_sign
+from cases.viewer.history import as_ranges, history_of
+from cases.viewer.services import Correction, annotation_correct
 from tests import factories
 from tests.cases import projects
 
@@ -60,7 +60,7 @@ def test_a_correction_tells_from_what_it_was_made_and_what_it_took_away(mask: An
 def test_the_page_and_rest_tell_the_same(mask: Annotation, clinician: User) -> None:
     z = next(z for z, area in enumerate(mask.areas_px) if area)
     corrected = emptied(mask, clinician, z)
-    page = door(clinician).get(reverse("reading:history", args=[mask.series.pk])).content.decode()
+    page = door(clinician).get(reverse("viewer:history", args=[mask.series.pk])).content.decode()
     assert f"on 1 slice: {z + 1}" in page
     assert "compare=" in page
     made, segmented = door(clinician).get(reverse("api:history", args=[mask.series.pk])).json()
@@ -72,7 +72,7 @@ def test_the_page_and_rest_tell_the_same(mask: Annotation, clinician: User) -> N
 def test_the_page_of_a_series_without_masks_says_what_to_do(clinician: User) -> None:
     series = factories.series(of=factories.case(institution=clinician.memberships.get().institution))
     assert (
-        "This series has no mask" in door(clinician).get(reverse("reading:history", args=[series.pk])).content.decode()
+        "This series has no mask" in door(clinician).get(reverse("viewer:history", args=[series.pk])).content.decode()
     )
 
 
@@ -96,7 +96,7 @@ def test_where_a_mask_came_from_is_said_once(mask: Annotation, clinician: User) 
     z = next(z for z, area in enumerate(mask.areas_px) if area)
     emptied(mask, clinician, z)
     factories.annotation(of=mask.series, author=clinician, source="upload", label="From the ward")
-    page = door(clinician).get(reverse("reading:history", args=[mask.series.pk])).content.decode()
+    page = door(clinician).get(reverse("viewer:history", args=[mask.series.pk])).content.decode()
     events = [
         " ".join(re.sub("<[^>]+>", " ", one).split()) for one in page.split('<li class="panel history-event">')[1:]
     ]

@@ -13,13 +13,13 @@ import pytest
 from django.core.files.storage import default_storage
 
 from accounts.models import User
-from cases.intake.runner import run_import
 from cases.intake.uploads import EmptyFile, IncomingFile, NothingToImport, UploadOptions, upload_create
+from cases.intake.worker import run_import
 from cases.models import Case, ImportRun, Series, Upload
 from cases.worklist.selectors import list_version, lists_followed
 from inference.models import InferenceRun
 from spineml.phantom import spine_phantom, write_dicom_series, write_nifti
-from spineml.volume_file import read_volume
+from spineml.volumes.canonical_file import read_volume
 from spineplatform.shared.errors import Forbidden, NotFound
 from spineplatform.shared.lease import Lease, LeaseLost, execute
 from spineplatform.shared.runs import RunState, claim

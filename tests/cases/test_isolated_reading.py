@@ -24,8 +24,8 @@ from django.utils import timezone
 from PIL import Image
 
 from accounts.models import Role, User
-from cases.intake.runner import run_import
 from cases.intake.uploads import IncomingFile, UploadOptions, upload_create
+from cases.intake.worker import run_import
 from cases.models import ImportRun, Series, Upload
 from spineml.isolation import Readers
 from spineml.phantom import spine_phantom, write_dicom_series

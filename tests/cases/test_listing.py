@@ -12,13 +12,13 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from cases.comments.commenting import comment_write
+from cases.comments.services import comment_write
 from cases.models import Case, ReviewVerdict
-from cases.reading.services import Correction, annotation_correct
-from cases.review.reviewing import NewReview, case_open, review_sign
+from cases.review.services import NewReview, case_open, review_sign
 from cases.states import case_mark_segmented
-from cases.worklist.assigning import To, cases_assign
-from cases.worklist.grouping import group_change, group_create, group_delete
+from cases.viewer.services import Correction, annotation_correct
+from cases.worklist.assignments import To, cases_assign
+from cases.worklist.groups import group_change, group_create, group_delete
 from cases.worklist.presence import presence_end
 from cases.worklist.selectors import list_version, lists_followed
 from tests import factories

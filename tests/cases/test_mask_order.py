@@ -12,7 +12,7 @@ from django.test import Client
 from PIL import Image
 
 from accounts.models import Role, User
-from cases.intake.runner import run_import
+from cases.intake.worker import run_import
 from cases.models import Annotation, ImportRun, Series
 from spineml.phantom import spine_phantom, write_dicom_series
 from spineplatform.shared.lease import execute

@@ -6,9 +6,9 @@ import pytest
 from django.urls import reverse
 
 from accounts.models import User
-from cases.comments.commenting import comment_write, people_mentioned
+from cases.comments.services import comment_write, people_mentioned
 from cases.models import Annotation, Comment
-from cases.reading.selectors import MOST_COMMENTS, reading_of
+from cases.viewer.selectors import MOST_COMMENTS, reading_of
 from tests import factories
 from tests.api_client import api
 

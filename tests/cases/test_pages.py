@@ -12,7 +12,7 @@ from django.utils.translation import override
 
 from accounts.models import Institution, Role
 from cases.models import AnnotationSource, Case, Series, Verdict
-from cases.worklist.filtering import BadFilter, CaseFilter
+from cases.worklist.filters import BadFilter, CaseFilter
 from cases.worklist.selectors import case_page
 from spineplatform.shared import storage
 from spineplatform.shared.runs import RunState

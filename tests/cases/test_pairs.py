@@ -14,11 +14,11 @@ from django.test import Client
 from PIL import Image
 
 from accounts.models import Role, User
-from cases.intake.runner import run_import
 from cases.intake.uploads import IncomingFile, PairOptions, PatientRule, SplitWish, UploadOptions, upload_create
+from cases.intake.worker import run_import
 from cases.models import Annotation, ImportRun, Patient, Review, Series, Upload
 from inference.models import InferenceRun
-from spineml.volume_file import read_mask
+from spineml.volumes.canonical_file import read_mask
 from spineplatform.shared.errors import Forbidden
 from spineplatform.shared.lease import execute
 from spineplatform.shared.runs import RunState

@@ -9,9 +9,9 @@ import pytest
 from django.db import connection
 
 from accounts.models import Role, User
-from cases.agreement.projects import project_change
-from cases.agreement.services import reading_finish
 from cases.models import ProjectMember, ReadingItem
+from cases.projects.reading_services import reading_finish
+from cases.projects.services import project_change
 from spineplatform.shared.errors import Forbidden, UserError
 from spineplatform.shared.models import AuditEvent
 from tests import factories

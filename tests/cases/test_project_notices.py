@@ -13,12 +13,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
 from accounts.models import Role, User
-from cases.agreement.projects import ProjectChanges, item_remove, project_add_series, project_change
-from cases.agreement.services import item_decide
 from cases.comments.selectors import notices_of, unread_count
 from cases.consumers import NoticeConsumer
 from cases.models import Notice, NoticeKind, ReadingItem
-from cases.telling import person_group, tell_changed
+from cases.notifications import person_group, tell_changed
+from cases.projects.reading_services import item_decide
+from cases.projects.services import ProjectChanges, item_remove, project_add_series, project_change
 from tests import factories
 from tests.api_client import api
 from tests.cases import projects

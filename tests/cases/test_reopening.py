@@ -7,11 +7,11 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Role, User
-from cases.agreement.services import item_decide
 from cases.approved import approved_masks
 from cases.comments.selectors import notices_of
 from cases.models import CaseState, ReadingItem, Review
-from cases.models.agreement import AgreementJob
+from cases.models.projects import AgreementJob
+from cases.projects.reading_services import item_decide
 from spineplatform.shared.models import AuditEvent
 from tests import factories
 from tests.api_client import api, problem
@@ -109,11 +109,11 @@ def test_a_reason_is_needed_and_what_is_open_is_not_reopened(group: Group) -> No
     assert api(group.third).post(address, {}).status_code == 400
     client = Client()
     client.force_login(group.third)
-    answer = client.post(reverse("agreement:reopen", args=[item.pk]), {"reason": " "}, follow=True)
+    answer = client.post(reverse("projects:reopen", args=[item.pk]), {"reason": " "}, follow=True)
     assert "Say in a few words why the series is opened again" in answer.content.decode()
     item.refresh_from_db()
     assert item.state == "adjudicated"
-    client.post(reverse("agreement:reopen", args=[item.pk]), {"reason": "Wrong level."})
+    client.post(reverse("projects:reopen", args=[item.pk]), {"reason": "Wrong level."})
     item.refresh_from_db()
     assert item.state == "all-read"
     assert problem(api(group.third).post(address, {"reason": "Again."})) == (409, "not-settled")

@@ -9,10 +9,10 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from cases.agreement.services import item_decide
 from cases.models import Annotation, Case, Review, ReviewVerdict
-from cases.reading.selectors import reading_of
-from cases.review.reviewing import MaskNeeded, NewReview, ReasonNeeded, SignedInProject, case_open, review_sign
+from cases.projects.reading_services import item_decide
+from cases.review.services import MaskNeeded, NewReview, ReasonNeeded, SignedInProject, case_open, review_sign
+from cases.viewer.selectors import reading_of
 from cases.worklist.queue import series_next
 from spineplatform.shared.errors import Forbidden, NotFound
 from spineplatform.shared.models import AuditEvent

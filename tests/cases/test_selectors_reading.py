@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cases.reading.selectors import first_slice
+from cases.viewer.selectors import first_slice
 
 SERIES = {"shape": [9, 4, 4]}
 

@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from accounts.models import Institution, User
 from cases.models import Annotation, Case, ReadingItem, ReviewVerdict
-from cases.review.reviewing import NewReview, review_sign
-from cases.worklist.filtering import CaseFilter
+from cases.review.services import NewReview, review_sign
+from cases.worklist.filters import CaseFilter
 from cases.worklist.selectors import case_page
 from tests import factories
 from tests.api_client import api

@@ -11,7 +11,7 @@ from tests import factories
 
 pytestmark = pytest.mark.django_db
 
-OF_CASE, OF_SERIES = ("cases:detail", "api:case"), ("inference:view", "reading:read", "api:series", "api:reading")
+OF_CASE, OF_SERIES = ("cases:detail", "api:case"), ("inference:view", "viewer:read", "api:series", "api:reading")
 
 
 @pytest.mark.parametrize("door", [*OF_CASE, *OF_SERIES])

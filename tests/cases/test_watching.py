@@ -10,8 +10,8 @@ from django.test import Client
 
 from accounts.models import Institution, Role, User
 from cases.access import comment_get
-from cases.comments.commenting import comment_write
 from cases.comments.selectors import comment_counts
+from cases.comments.services import comment_write
 from cases.models import Comment, Presence, Series
 from cases.worklist.presence import others_at
 from cases.worklist.selectors import list_version, lists_followed

@@ -15,9 +15,9 @@ from django.utils import timezone
 
 from accounts.models import Institution, User
 from cases.models import Assignment, Case, Notice, ReaderGroup
-from cases.worklist.assigning import To, cases_assign
-from cases.worklist.filtering import ORDERS, BadFilter, CaseFilter
-from cases.worklist.grouping import MOST_FILTERS, TooManyFilters, filter_save, group_create
+from cases.worklist.assignments import To, cases_assign
+from cases.worklist.filters import ORDERS, BadFilter, CaseFilter
+from cases.worklist.groups import MOST_FILTERS, TooManyFilters, filter_save, group_create
 from cases.worklist.queue import series_next
 from cases.worklist.selectors import case_counts, case_page
 from tests import factories

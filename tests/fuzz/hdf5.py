@@ -12,9 +12,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from spineml.architecture import Architecture
-from spineml.dataset_file import ATTRIBUTE
-from spineml.model_file import SPEC_ATTRIBUTE, ModelSpec, stored_name
+from spineml.learning.dataset_file import ATTRIBUTE
+from spineml.model.architecture import Architecture
+from spineml.model.model_file import SPEC_ATTRIBUTE, ModelSpec, stored_name
 from tests.fuzz import odd
 from tests.fuzz.mutate import mutated
 

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from random import Random
 
-from spineml.nifti_header import FIELDS_1, FIELDS_2
+from spineml.readers.headers.nifti import FIELDS_1, FIELDS_2
 
 CODES = {"i2": "h", "i4": "i", "i8": "q", "u1": "B", "f4": "f", "f8": "d"}
 WHOLE = (

@@ -16,15 +16,17 @@ from typing import Any
 
 import numpy as np
 
-from spineml import archive, keras2_file, masks, model_file
-from spineml.dataset_file import DatasetFileRejected, DatasetReader
-from spineml.deidentify import deidentify_dicom
 from spineml.errors import ArchiveRejected, MaskRejected, ModelFileRejected, UnreadableFile
-from spineml.intake import IntakeOptions, scan
-from spineml.pair_masks import read_pair_mask
-from spineml.pairs import PatientRule, match_pairs
-from spineml.series import FileNotUsed, ReceivedFile
-from spineml.volume import Geometry, with_unknown_spacing
+from spineml.learning.dataset_file import DatasetFileRejected, DatasetReader
+from spineml.masks import read as masks
+from spineml.masks.pairs import read_pair_mask
+from spineml.model import keras2_file, model_file
+from spineml.readers.archives import archive
+from spineml.readers.dicom.deidentify import deidentify_dicom
+from spineml.readers.pairs.pairs import PatientRule, match_pairs
+from spineml.readers.scan import IntakeOptions, scan
+from spineml.readers.series import FileNotUsed, ReceivedFile
+from spineml.volumes.volume import Geometry, with_unknown_spacing
 
 # Values of a file that nobody sent. Whoever reads it shows them.
 SECRET = np.full(4000, -777, "<i2").tobytes()

@@ -6,7 +6,7 @@ from typing import Any
 
 from cases.models import Annotation
 from inference.models import ReportRun
-from inference.reports.reporting import run_report
+from inference.reports.worker import run_report
 from spineplatform.shared.lease import execute
 from spineplatform.shared.runs import RunState
 from tests import factories

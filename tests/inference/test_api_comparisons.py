@@ -12,9 +12,9 @@ from PIL import Image
 
 from accounts.models import Role, User
 from cases.models import Annotation
-from inference.comparing import run_comparison
+from inference.comparison_worker import run_comparison
 from inference.models import ComparisonRun, Prediction
-from spineml.render import FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE
+from spineml.volumes.render import FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE
 from spineplatform.shared.lease import execute
 from spineplatform.shared.runs import RunState
 from tests import factories

@@ -12,7 +12,7 @@ from PIL import Image
 
 from accounts.models import Role, User
 from cases.models import Annotation, Series
-from spineml.volume_file import read_mask
+from spineml.volumes.canonical_file import read_mask
 from spineplatform.shared.storage import local_path
 from tests import factories
 from tests.api_client import api, problem

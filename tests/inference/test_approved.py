@@ -95,7 +95,7 @@ def test_each_download_is_named_by_whether_it_is_approved(scene: Scene, kind: st
 
 
 def factories_labels(mask: Annotation) -> Any:
-    from spineml.volume_file import read_mask
+    from spineml.volumes.canonical_file import read_mask
     from spineplatform.shared import storage
 
     labels = read_mask(storage.local_path(mask.mask)).labels

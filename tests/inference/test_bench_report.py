@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from inference.bench import peer, viewer
-from inference.bench.report import AIMS, peer_table, table
+from spineplatform.bench import peer, viewer
+from spineplatform.bench.report import AIMS, peer_table, table
 
 
 def test_each_figure_stands_beside_its_aim() -> None:

@@ -9,13 +9,13 @@ import pytest
 from django.urls import reverse
 
 from accounts.models import Role
-from inference.deviating import deviations
-from spineml.fingerprint import fingerprint
+from inference.out_of_distribution import deviations
 from spineml.message import message
-from spineml.volume import Volume
+from spineml.model.fingerprint import fingerprint
+from spineml.volumes.volume import Volume
 from tests import factories
 from tests.korean import english_left
-from training.datasets.describing import series_facts
+from training.datasets.series_facts import series_facts
 from training.models import ModelVersion
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +55,7 @@ def test_a_version_without_a_readable_fingerprint_flags_nothing(spec: dict[str, 
     assert codes(factories.volume(), factories.model_version(spec=spec)) == []
 
 
-@pytest.mark.parametrize("name", ["inference:view", "reading:read", "case"])
+@pytest.mark.parametrize("name", ["inference:view", "viewer:read", "case"])
 def test_every_page_that_shows_the_mask_warns(client: Any, name: str) -> None:
     prediction = factories.prediction(deviations=UNLIKE)
     series = prediction.annotation.series

@@ -142,7 +142,7 @@ def test_cancelling_stops_a_running_segmentation_and_keeps_nothing(clinician: An
 
 @pytest.mark.django_db(transaction=True)
 def test_a_full_disk_fails_the_run_with_a_clear_error_and_it_can_be_retried(monkeypatch: pytest.MonkeyPatch) -> None:
-    from inference.runner import run_inference
+    from inference.worker import run_inference
     from spineplatform.shared import storage
 
     default_version_ensure(folder=settings.MODEL_DIR)
@@ -167,7 +167,7 @@ def test_a_full_disk_fails_the_run_with_a_clear_error_and_it_can_be_retried(monk
 
 @pytest.mark.django_db(transaction=True)
 def test_delivering_the_same_run_twice_segments_once() -> None:
-    from inference.runner import run_inference
+    from inference.worker import run_inference
 
     default_version_ensure(folder=settings.MODEL_DIR)
     user = factories.user("clinician")

@@ -12,12 +12,12 @@ from django.utils import translation
 
 from accounts.models import Role
 from cases.models import Annotation, AnnotationSource, Review, ReviewVerdict
-from cases.models.reading import MeasurementKind
+from cases.models.viewer import MeasurementKind
 from inference.models import ReportRun
-from inference.reports.reporting import KINDS, PLANES, SOURCES, VERDICTS, run_report
 from inference.reports.services import NothingToReport, case_report_start, report_start
-from spineml.case_report import MEASUREMENT_HEAD, SUMMARY_HEAD
+from inference.reports.worker import KINDS, PLANES, SOURCES, VERDICTS, run_report
 from spineml.message import message
+from spineml.reports.case_report import MEASUREMENT_HEAD, SUMMARY_HEAD
 from spineplatform.shared import storage
 from spineplatform.shared.lease import execute
 from spineplatform.shared.messages import sentence

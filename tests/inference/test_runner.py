@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 
 from inference.models import InferenceRun
-from spineml.fingerprint import SeriesFacts, fingerprint, histogram
+from spineml.model.fingerprint import SeriesFacts, fingerprint, histogram
 from spineml.phantom import spine_phantom
 from spineplatform.shared.lease import execute
 from tests import factories
@@ -34,7 +34,7 @@ class Loaded:
 
 @pytest.fixture
 def predictors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    from inference import runner
+    from inference import worker as runner
 
     monkeypatch.setattr(runner, "Predictor", Loaded)
     monkeypatch.setattr(runner.storage, "local_path", lambda file: tmp_path)
@@ -53,7 +53,7 @@ def test_a_version_is_loaded_once(predictors: Any) -> None:
 
 
 def test_the_longest_unused_network_is_closed(predictors: Any) -> None:
-    from inference.runner import KEPT
+    from inference.worker import KEPT
 
     held = []
     for number in range(KEPT + 1):
@@ -73,7 +73,7 @@ def test_a_network_in_use_is_never_closed(predictors: Any) -> None:
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_prediction_tells_how_sure_the_network_was_of_each_slice_and_what_is_unlike_its_training() -> None:
-    from inference.runner import run_inference
+    from inference.worker import run_inference
 
     default_version_ensure(folder=settings.MODEL_DIR)
     image, _ = spine_phantom(shape=(4, 256, 256), spacing=(3.0, 1.5, 1.5))

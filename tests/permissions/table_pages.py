@@ -108,8 +108,8 @@ PAGES = [
     Row("POST", "cases:mask_upload", page(members(400, ANNOTATOR, MODEL_ADMIN)), series, data=no_mask, form=True),
     Row("GET", "cases:mask_slice", page(members(200)), mask_slice),
     Row("GET", "cases:mask_download", page(members(200)), mask_file),
-    Row("GET", "reading:read", page(members(200)), series),
-    Row("GET", "reading:measurements_csv", page(members(200)), series),
+    Row("GET", "viewer:read", page(members(200)), series),
+    Row("GET", "viewer:measurements_csv", page(members(200)), series),
     # --- results
     Row("GET", "inference:view", page(members(200)), series),
     Row("POST", "inference:start", page(members(302, CLINICIAN, ANNOTATOR, MODEL_ADMIN)), series, form=True),

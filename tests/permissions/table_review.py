@@ -20,7 +20,7 @@ REVIEW = [
     Row("GET", "api:reviews", members(200), series),
     Row("POST", "api:reviews", members(201, CLINICIAN), series, approval),
     Row("GET", "api:history", members(200), series),
-    Row("GET", "reading:history", page(members(200)), series),
+    Row("GET", "viewer:history", page(members(200)), series),
     Row("POST", "api:case-open", members(204, CLINICIAN), case),
     Row("GET", "api:queue-next", own(200, CLINICIAN)),
     Row("PUT", "api:assignments", members(204, CLINICIAN, ADMIN), data=to_clinician),

@@ -12,7 +12,7 @@ from asgiref.testing import ApplicationCommunicator
 from channels.routing import URLRouter
 from django.contrib.auth.models import AnonymousUser
 
-from spineplatform.websockets import websocket_urlpatterns
+from spineplatform.web.websockets import websocket_urlpatterns
 from tests.permissions import world as worlds
 from tests.permissions.sockets import SOCKETS, Socket
 from tests.permissions.world import ANONYMOUS, EVERYBODY, MEMBERS, STRANGER, World

@@ -14,7 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from rest_framework.views import APIView
 
 from accounts.models import User
-from spineplatform.websockets import websocket_urlpatterns
+from spineplatform.web.websockets import websocket_urlpatterns
 from tests.permissions import table_agreement as agreement
 from tests.permissions import table_versions as versions
 from tests.permissions import world as worlds

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from spineml.evaluation import Identity, SeriesCollector, SeriesRow
-from spineml.volume import Geometry
+from spineml.metrics.evaluation import Identity, SeriesCollector, SeriesRow
+from spineml.volumes.volume import Geometry
 
 SPACING = (3.0, 0.8, 0.5)
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spineml.intake import Intake, IntakeOptions, ReceivedFile, SeriesPlan, scan
 from spineml.phantom import spine_phantom
-from spineml.volume import Volume
+from spineml.readers.scan import Intake, IntakeOptions, ReceivedFile, SeriesPlan, scan
+from spineml.volumes.volume import Volume
 
 
 def small_phantom(depth: int = 8, seed: int = 0) -> Volume:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from spineml.dataset_file import DatasetWriter, SeriesFacts
-from spineml.training_settings import TrainingSettings
+from spineml.learning.dataset_file import DatasetWriter, SeriesFacts
+from spineml.learning.settings import TrainingSettings
 
 SIZE, DEPTH = 64, 3
 # Quick to learn and to run; every change to the images that costs time is left out.

@@ -10,9 +10,9 @@ import pytest
 import SimpleITK
 from PIL import Image
 
-from spineml import masks
-from spineml.series import ReceivedFile
-from spineml.volume import RAS_TO_LPS, Geometry, with_unknown_spacing
+from spineml.masks import read
+from spineml.readers.series import ReceivedFile
+from spineml.volumes.volume import RAS_TO_LPS, Geometry, with_unknown_spacing
 
 SERIES = Geometry(shape=(3, 10, 12), spacing=(2.5, 0.7, 0.7), origin=(-20.0, 15.0, 100.0))
 PICTURES = with_unknown_spacing(Geometry(shape=(3, 10, 12)))
@@ -65,9 +65,9 @@ def write_itk(path: Path, values_kji: np.ndarray, geometry: Geometry, *, compres
     return received(path)
 
 
-def refused(files: list[ReceivedFile], error: type[masks.MaskRejected], geometry: Geometry = SERIES) -> str:
-    with pytest.raises(masks.MaskRejected) as caught:
-        masks.read_mask(files, geometry)
+def refused(files: list[ReceivedFile], error: type[read.MaskRejected], geometry: Geometry = SERIES) -> str:
+    with pytest.raises(read.MaskRejected) as caught:
+        read.read_mask(files, geometry)
     assert type(caught.value) is error
     return str(caught.value)
 

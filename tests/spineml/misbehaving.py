@@ -12,42 +12,42 @@ from typing import Any
 
 import numpy as np
 
-from spineml import watched
+from spineml.readers import reading_progress
 
 OUT = Path("out")
 GIB = 1024**3
 
 
 def segfault(arguments: Mapping[str, Any], _reply: Any) -> None:
-    watched.begin("good.png")
-    watched.begin(arguments["name"])
+    reading_progress.begin("good.png")
+    reading_progress.begin(arguments["name"])
     ctypes.string_at(0)
 
 
 def loop(arguments: Mapping[str, Any], _reply: Any) -> None:
     """Below Python: no signal handler ever runs."""
-    watched.begin(arguments["name"])
+    reading_progress.begin(arguments["name"])
     while True:
         ctypes.CDLL(None).poll(None, 0, -1)
 
 
 def loop_in_python(arguments: Mapping[str, Any], _reply: Any) -> str:
-    watched.begin(arguments["name"])
+    reading_progress.begin(arguments["name"])
     try:
         while True:
             pass
-    except watched.FAILURES as error:
-        return watched.failure(arguments["name"], error).code
+    except reading_progress.FAILURES as error:
+        return reading_progress.failure(arguments["name"], error).code
 
 
 def busy_for_ever(arguments: Mapping[str, Any], _reply: Any) -> None:
-    watched.begin(arguments["name"])
+    reading_progress.begin(arguments["name"])
     while True:
-        watched.alive()
+        reading_progress.alive()
 
 
 def allocate(arguments: Mapping[str, Any], _reply: Any) -> str:
-    watched.begin(arguments["name"])
+    reading_progress.begin(arguments["name"])
     kept: list[Any] = []
     try:
         while len(kept) < 64:
@@ -61,7 +61,7 @@ def allocate_shared(arguments: Mapping[str, Any], _reply: Any) -> None:
     """Shared pages, which no limit on private ones counts."""
     import mmap
 
-    watched.begin(arguments["name"])
+    reading_progress.begin(arguments["name"])
     held = mmap.mmap(-1, 4 * GIB)
     block = b"x" * (GIB // 64)
     for _ in range(4 * 64):
@@ -69,7 +69,7 @@ def allocate_shared(arguments: Mapping[str, Any], _reply: Any) -> None:
 
 
 def write(arguments: Mapping[str, Any], _reply: Any) -> str:
-    watched.begin(arguments["name"])
+    reading_progress.begin(arguments["name"])
     with (OUT / "large").open("wb") as file:
         for _ in range(10 * 1024):
             file.write(b"x" * 1024**2)
@@ -77,10 +77,10 @@ def write(arguments: Mapping[str, Any], _reply: Any) -> str:
 
 
 def write_many(arguments: Mapping[str, Any], _reply: Any) -> str:
-    watched.begin(arguments["name"])
+    reading_progress.begin(arguments["name"])
     for number in range(10 * 1024):
         (OUT / f"part{number}").write_bytes(b"x" * 1024**2)
-        watched.alive()
+        reading_progress.alive()
     return "written"
 
 
@@ -139,7 +139,7 @@ def strange(_arguments: Mapping[str, Any], reply: Any) -> dict[str, str]:
 
 
 def unexpected(arguments: Mapping[str, Any], _reply: Any) -> None:
-    watched.begin(arguments["name"])
+    reading_progress.begin(arguments["name"])
     raise ZeroDivisionError("the name of the patient")
 
 
@@ -155,7 +155,7 @@ def wait(_arguments: Mapping[str, Any], reply: Any) -> None:
     reply.part(os.getpid())
     while True:
         time.sleep(0.05)
-        watched.alive()
+        reading_progress.alive()
 
 
 READERS = {

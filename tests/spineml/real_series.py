@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from spineml.training_data import LabelledSeries, load_all
+from scripts.default_model.training_data import LabelledSeries, load_all
 from tests.spineml.real_data import REAL_DATA
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from spineml import agreement
-from spineml.agreement import MODEL, PairFigures, SeriesFigures
-from spineml.metrics import Confusion
-from spineml.volume import Geometry
+from spineml.metrics import reader_agreement
+from spineml.metrics.overlap import Confusion
+from spineml.metrics.reader_agreement import MODEL, PairFigures, SeriesFigures
+from spineml.volumes.volume import Geometry
 from tests.spineml.test_consensus import Slices
 
 GRID = Geometry(shape=(6, 20, 24), spacing=(3.0, 0.8, 0.5))
@@ -22,7 +22,7 @@ def block(z: slice, x: slice) -> np.ndarray:
 
 
 def figures(first: np.ndarray, second: np.ndarray) -> PairFigures:
-    return agreement.pair_figures(("a", "b"), (Slices(first), Slices(second)), GRID)
+    return reader_agreement.pair_figures(("a", "b"), (Slices(first), Slices(second)), GRID)
 
 
 # Cohen 1960: kappa = (po - pe) / (1 - pe), worked by hand for each table.
@@ -37,7 +37,7 @@ def figures(first: np.ndarray, second: np.ndarray) -> PairFigures:
     ],
 )
 def test_kappa_of_a_table(table: Confusion, expected: float | None) -> None:
-    assert agreement.kappa(table) == (expected if expected is None else pytest.approx(expected))
+    assert reader_agreement.kappa(table) == (expected if expected is None else pytest.approx(expected))
 
 
 def test_dice_and_volumes_of_a_pair_equal_those_of_simpleitk() -> None:
@@ -50,7 +50,7 @@ def test_dice_and_volumes_of_a_pair_equal_those_of_simpleitk() -> None:
     voxel_ml = 3.0 * 0.8 * 0.5 / 1000
     assert (pair.first_ml, pair.second_ml) == pytest.approx((first.sum() * voxel_ml, second.sum() * voxel_ml))
     # Slices: both mark 2, 3, 4; the first alone 1; the second alone 5; neither 0.
-    assert pair.kappa == pytest.approx(agreement.kappa(Confusion(tp=3, fp=1, fn=1, tn=1)))
+    assert pair.kappa == pytest.approx(reader_agreement.kappa(Confusion(tp=3, fp=1, fn=1, tn=1)))
 
 
 def test_distances_of_masks_moved_by_two_columns_are_in_mm() -> None:
@@ -61,7 +61,7 @@ def test_distances_of_masks_moved_by_two_columns_are_in_mm() -> None:
 def test_a_series_without_spacing_has_neither_distances_nor_volumes() -> None:
     grid = Geometry(shape=GRID.shape, spacing=(1, 1, 1), spacing_known=False)
     mask = Slices(block(slice(1, 5), slice(4, 12)))
-    pair = agreement.pair_figures(("a", "b"), (mask, mask), grid)
+    pair = reader_agreement.pair_figures(("a", "b"), (mask, mask), grid)
     assert (pair.dice, pair.hd95_mm, pair.first_ml) == (1.0, None, None)
 
 
@@ -92,36 +92,36 @@ def patients(count: int, model: float, readers: float, *, spread: float = 0.01) 
     ],
 )
 def test_the_verdict_about_human_variation(count: int, model: float, expected: str) -> None:
-    found = agreement.variation(patients(count, model, 0.92), margin=0.02)
+    found = reader_agreement.variation(patients(count, model, 0.92), margin=0.02)
     assert found is not None
     assert (found["verdict"], found["patients"], found["from_model"]) == (expected, count, 1)
 
 
 def test_the_verdict_is_unclear_when_the_interval_holds_the_margin() -> None:
-    found = agreement.variation(patients(12, 0.90, 0.92, spread=0.1), margin=0.02)
+    found = reader_agreement.variation(patients(12, 0.90, 0.92, spread=0.1), margin=0.02)
     assert found is not None
     assert found["verdict"] == "unclear"
 
 
 def test_series_of_one_patient_count_once_in_the_difference() -> None:
     twice = [SeriesFigures("p0", one.pairs) for one in patients(2, 0.9, 0.9)]
-    found = agreement.variation(twice, margin=0.02)
+    found = reader_agreement.variation(twice, margin=0.02)
     assert found is not None
     assert (found["patients"], found["series"], found["difference"]["interval"]) == (1, 2, None)
 
 
 def test_there_is_no_verdict_without_a_model() -> None:
     only_readers = [SeriesFigures("p0", (pair("1", "2", 0.9),))]
-    assert agreement.summarised(only_readers, margin=0.02)["variation"] is None
-    assert agreement.summarised(only_readers, margin=0.02)["model"] is None
-    assert agreement.summarised([], margin=0.02)["readers"] is None
+    assert reader_agreement.summarised(only_readers, margin=0.02)["variation"] is None
+    assert reader_agreement.summarised(only_readers, margin=0.02)["model"] is None
+    assert reader_agreement.summarised([], margin=0.02)["readers"] is None
 
 
 def test_the_summary_has_means_and_bland_altman_of_volumes() -> None:
     series = [
         SeriesFigures(f"p{n}", (pair("1", "2", dice, (50.0, 50.0 + n)),)) for n, dice in enumerate((0.8, 0.9, 1.0))
     ]
-    found = agreement.summarised(series, margin=0.02)["readers"]
+    found = reader_agreement.summarised(series, margin=0.02)["readers"]
     assert found["spreads"]["dice"]["mean"] == pytest.approx(0.9)
     assert found["volumes"]["figures"]["bias"] == pytest.approx(1.0)
     assert found["volumes"]["figures"]["sd"] == pytest.approx(1.0)

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from spineml.architecture import Architecture
+from spineml.model.architecture import Architecture
 
 NEWER = ("upsampling", "head_filters")
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from spineml.archive import Spent, Unpacked, ZipLimits, is_zip, unpack
 from spineml.errors import ArchiveRejected
+from spineml.readers.archives.archive import Spent, Unpacked, ZipLimits, is_zip, unpack
 from tests.spineml.odd_zips import BZIP2, DEFLATED, ENCRYPTED, LZMA, STORED, UTF8, XZ, Member, write_zip
 
 

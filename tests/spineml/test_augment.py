@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spineml.augment import Augmentation, Example, crop
-from spineml.preprocess import Preprocess
+from spineml.learning.augment import Augmentation, Example, crop
+from spineml.model.preprocess import Preprocess
 
 PREPROCESS = Preprocess()
 STILL = Augmentation(

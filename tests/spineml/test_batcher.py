@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spineml.batcher import Call, MicroBatcher, OutOfMemory
+from spineml.model.batcher import Call, MicroBatcher, OutOfMemory
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from spineml.case_report import CaseReport, Section, as_pdf, key_pictures, spread
-from spineml.volume import Geometry
+from spineml.reports.case_report import CaseReport, Section, as_pdf, key_pictures, spread
+from spineml.volumes.volume import Geometry
 
 GRID = Geometry((12, 20, 30), spacing=(3.0, 1.0, 2.0))
 

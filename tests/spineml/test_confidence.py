@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spineml.confidence import SLACK_PX, expected_dice
+from spineml.metrics.expected_dice import SLACK_PX, expected_dice
 
 SHAPE = (256, 256)
 

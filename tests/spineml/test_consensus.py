@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from spineml import consensus
-from spineml.volume import Geometry
-from spineml.volume_file import SliceFileReader
+from spineml.masks import consensus
+from spineml.volumes.canonical_file import SliceFileReader
+from spineml.volumes.volume import Geometry
 
 SHAPE = (6, 40, 48)
 

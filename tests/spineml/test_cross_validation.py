@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spineml.training_data import LabelledSeries
-from spineml.volume import Geometry
+from scripts.default_model.training_data import LabelledSeries
+from spineml.volumes.volume import Geometry
 
 pytestmark = pytest.mark.tensorflow
 
@@ -22,7 +22,7 @@ def everyone() -> list[LabelledSeries]:
 
 
 def test_each_fold_has_some_patients_of_each_source_and_each_patient_one_fold() -> None:
-    from spineml.cross_validation import draw_folds
+    from scripts.default_model.cross_validation import draw_folds
 
     folds = draw_folds(everyone(), 5, seed=1)
     assert len(folds) == 15
@@ -32,14 +32,14 @@ def test_each_fold_has_some_patients_of_each_source_and_each_patient_one_fold() 
 
 
 def test_more_folds_than_patients_are_refused() -> None:
-    from spineml.cross_validation import draw_folds
+    from scripts.default_model.cross_validation import draw_folds
 
     with pytest.raises(ValueError, match="at least as many patients"):
         draw_folds([series("tcga", "a")], 2, seed=1)
 
 
 def test_scores_are_means_of_patients_by_source_and_of_all() -> None:
-    from spineml.cross_validation import THRESHOLDS, as_table, scores
+    from scripts.default_model.cross_validation import THRESHOLDS, as_table, scores
 
     perfect, half = [10, 0, 0, 90], [10, 10, 10, 70]
     found = {"t1": perfect, "t2": half, "v1": half}

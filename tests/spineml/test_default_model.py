@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from spineml import model_file
-from spineml.architecture import Architecture
-from spineml.fingerprint import Fingerprint, SeriesFacts
-from spineml.preprocess import Preprocess
-from spineml.training_data import LabelledSeries
+from scripts.default_model.training_data import LabelledSeries
+from spineml.checksum import sha256_of
+from spineml.model import model_file
+from spineml.model.architecture import Architecture
+from spineml.model.fingerprint import Fingerprint, SeriesFacts
+from spineml.model.preprocess import Preprocess
 from tests.spineml.real_data import REAL_DATA, needs_real_data
 from tests.spineml.real_series import real_series
 from tests.spineml.tiny_models import TINY
@@ -27,7 +28,7 @@ def test_the_shipped_model_is_accepted_and_small() -> None:
     assert spec.architecture == Architecture()
     assert spec.preprocess == Preprocess()
     assert spec.metrics["test"]
-    assert spec.parent_sha256 == model_file.sha256_of(PARENT)
+    assert spec.parent_sha256 == sha256_of(PARENT)
     assert SHIPPED.stat().st_size <= MAX_SHIPPED_BYTES
 
 
@@ -55,7 +56,8 @@ def test_the_shipped_model_knows_what_it_has_seen(real: list[LabelledSeries]) ->
 @pytest.mark.slow
 @pytest.mark.tensorflow
 def test_the_model_it_comes_from_beats_the_baseline_on_patients_it_never_saw(real: list[LabelledSeries]) -> None:
-    from spineml import default_model, scoring
+    from scripts.default_model import scoring
+    from scripts.default_model import train as default_model
 
     model, spec = model_file.load(PARENT)
     tests = [one for one in real if one.split == "test" and one.source == "tcga"]
@@ -70,8 +72,8 @@ def test_the_model_it_comes_from_beats_the_baseline_on_patients_it_never_saw(rea
 def test_one_command_trains_judges_and_writes_a_model(
     tmp_path: Path, real: list[LabelledSeries], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from spineml import default_model
-    from spineml.recipe import Recipe
+    from scripts.default_model import train as default_model
+    from scripts.default_model.recipe import Recipe
 
     def small(**changes: Any) -> Recipe:
         return Recipe(**{"crop_size": 32, "crops": 1, "field_share": 0.0, "field_size": 64, "fields": 1, **changes})
@@ -95,7 +97,7 @@ def test_one_command_trains_judges_and_writes_a_model(
     again = ["--start-from", str(parent), "--work", str(tmp_path / "again")]
     default_model.main([*command, "--out", str(out), "--all-patients", *again])
     judged, shipped = model_file.inspect(tmp_path / "again" / "tiny-judged.h5"), model_file.inspect(out)
-    assert shipped.parent_sha256 == judged.parent_sha256 == model_file.sha256_of(parent)
+    assert shipped.parent_sha256 == judged.parent_sha256 == sha256_of(parent)
     assert judged.data.pixel_hashes == spec.data.pixel_hashes
     assert shipped.data.pixel_hashes == {one.pixel_hash for one in few}
     assert (shipped.metrics, shipped.postprocess) == (judged.metrics, judged.postprocess)
@@ -103,8 +105,8 @@ def test_one_command_trains_judges_and_writes_a_model(
 
 @pytest.mark.tensorflow
 def test_the_threshold_is_the_highest_that_costs_next_to_no_dice() -> None:
-    from spineml.default_model import best_threshold
-    from spineml.scoring import Score
+    from scripts.default_model.scoring import Score
+    from scripts.default_model.train import best_threshold
 
     def with_dice(dice: float) -> Score:
         return Score("", 1, 1, dice, dice, 0.9, 0.9, dice, 0, 0, 0.0)

@@ -9,9 +9,9 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from spineml.deidentify import deidentify_dicom, patient_pseudonym, pseudonymous_uid
 from spineml.errors import UnreadableFile
 from spineml.phantom import write_dicom_series
+from spineml.readers.dicom.deidentify import deidentify_dicom, patient_pseudonym, pseudonymous_uid
 from tests.spineml.intake_helpers import pixels_of, scan_paths, small_phantom
 from tests.spineml.real_data import REAL_DATA, needs_real_data
 

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 
 from spineml.errors import UnreadableFile
 from spineml.phantom import write_dicom_series
-from spineml.volume import Geometry, Volume
+from spineml.volumes.volume import Geometry, Volume
 from tests.spineml.intake_helpers import codes, only_verdict, pixels_of, scan_paths, small_phantom
 from tests.spineml.real_data import REAL_DATA, needs_real_data
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from spineml.deidentify import deidentify_dicom
 from spineml.errors import UnreadableFile
-from spineml.intake import ReceivedFile, scan
+from spineml.readers.dicom.deidentify import deidentify_dicom
+from spineml.readers.scan import ReceivedFile, scan
 from tests.fuzz.dicom import files
 
 

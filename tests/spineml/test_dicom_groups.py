@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydicom.uid import generate_uid
 
-from spineml.intake import Intake, SeriesPlan
+from spineml.readers.scan import Intake, SeriesPlan
 from tests.spineml.ct_files import steps, write_ct
 from tests.spineml.intake_helpers import codes, pixels_of, scan_paths
 

@@ -6,9 +6,9 @@ import pydicom
 import pytest
 from pydicom.uid import UID
 
-from spineml.dicom_header import can_decode, looks_like_dicom, read_header
 from spineml.phantom import write_dicom_series
-from spineml.series import FileNotUsed, ReceivedFile
+from spineml.readers.dicom.header import can_decode, looks_like_dicom, read_header
+from spineml.readers.series import FileNotUsed, ReceivedFile
 from tests.spineml.intake_helpers import small_phantom
 from tests.spineml.real_data import REAL_DATA, needs_real_data
 

@@ -19,12 +19,12 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from spineml.deidentify import deidentify_dicom, table_version
-from spineml.dicom_encoding import Inflater
-from spineml.dicom_header import read_header
-from spineml.dicom_text import decoded
-from spineml.intake import scan
-from spineml.series import FileNotUsed, IntakeOptions, ReceivedFile
+from spineml.readers.dicom.deidentify import deidentify_dicom, table_version
+from spineml.readers.dicom.encoding import Inflater
+from spineml.readers.dicom.header import read_header
+from spineml.readers.dicom.text import decoded
+from spineml.readers.scan import scan
+from spineml.readers.series import FileNotUsed, IntakeOptions, ReceivedFile
 from tests.spineml.ct_files import COLUMNS, ROWS, ct_dataset, in_syntax, raw_value, slice_hu, steps, write_ct
 from tests.spineml.intake_helpers import codes, pixels_of, scan_paths
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spineml.dicom_pixels import to_hu
 from spineml.phantom import write_dicom_series
+from spineml.readers.dicom.pixels import to_hu
 from tests.spineml.intake_helpers import pixels_of, scan_paths, small_phantom
 from tests.spineml.real_data import REAL_DATA, needs_real_data
 

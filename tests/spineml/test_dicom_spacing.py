@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spineml.intake import Intake
+from spineml.readers.scan import Intake
 from tests.spineml.ct_files import Each, steps, write_ct
 from tests.spineml.intake_helpers import codes, pixels_of, scan_paths
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spineml.dicom_stack import base_step, stack_normal
+from spineml.readers.dicom.stack import base_step, stack_normal
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,15 @@ import SimpleITK
 from scipy import ndimage
 from skimage.metrics import contingency_table, hausdorff_distance
 
-from spineml.evaluation import STEPS, Identity, PatientRow, Probabilities, SeriesCollector, SeriesRow, patients_of
+from spineml.metrics.evaluation import (
+    STEPS,
+    Identity,
+    PatientRow,
+    Probabilities,
+    SeriesCollector,
+    SeriesRow,
+    patients_of,
+)
 from tests.spineml.evaluated import SPACING, blob, geometry, row
 
 SHAPE = (6, 40, 48)

@@ -9,10 +9,10 @@ import zlib
 
 import numpy as np
 
-from spineml.evaluation_report import Report, as_pdf
-from spineml.evaluation_summary import Summary, summarise
-from spineml.pdf import KOREAN_FONT
-from spineml.plots import Plot, evaluation_plots
+from spineml.metrics.summary import Summary, summarise
+from spineml.reports.evaluation_report import Report, as_pdf
+from spineml.reports.pdf import KOREAN_FONT
+from spineml.reports.plots import Plot, evaluation_plots
 from tests.spineml.evaluated import patients, row
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from spineml.evaluation import MEASURES, STEPS, SeriesRow
-from spineml.evaluation_summary import Summary, summarise
+from spineml.metrics.evaluation import MEASURES, STEPS, SeriesRow
+from spineml.metrics.summary import Summary, summarise
 from tests.spineml.evaluated import SPACING, blob, patients, row
 
 SHAPE = (4, 40, 48)

@@ -8,9 +8,9 @@ import io
 import numpy as np
 import pytest
 
-from spineml.evaluation import MEASURES
-from spineml.evaluation_summary import summarise
-from spineml.evaluation_tables import images_csv, label, number, patients_csv, summary_csv, table_one
+from spineml.metrics.evaluation import MEASURES
+from spineml.metrics.summary import summarise
+from spineml.metrics.tables import images_csv, label, number, patients_csv, summary_csv, table_one
 from tests.spineml.evaluated import blob, patients, row
 
 MASK = blob((3, 24, 24), 1)

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spineml import export
-from spineml.masks import read_mask
-from spineml.series import ReceivedFile
-from spineml.volume import (
+from spineml.masks.read import export, read_mask
+from spineml.readers.series import ReceivedFile
+from spineml.volumes.canonical_file import SliceFileReader, write_mask, write_volume
+from spineml.volumes.volume import (
     RAS_TO_LPS,
     Geometry,
     Mask,
@@ -24,7 +24,6 @@ from spineml.volume import (
     canonical_geometry,
     with_unknown_spacing,
 )
-from spineml.volume_file import SliceFileReader, write_mask, write_volume
 
 LEAN = np.deg2rad(12)
 TURNED = (np.cos(LEAN), -np.sin(LEAN), 0.0, np.sin(LEAN), np.cos(LEAN), 0.0, 0.0, 0.0, 1.0)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spineml.fingerprint import HU_EDGES, Fingerprint, SeriesFacts, fingerprint, histogram, some_slices
+from spineml.model.fingerprint import HU_EDGES, Fingerprint, SeriesFacts, fingerprint, histogram, some_slices
 
 USUAL = SeriesFacts(
     pixel_spacing=0.7,

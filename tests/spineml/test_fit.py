@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spineml import keras2_file, model_file
-from spineml.dataset_file import DatasetReader
+from spineml.checksum import sha256_of
 from spineml.errors import ModelFileRejected
+from spineml.learning.dataset_file import DatasetReader
+from spineml.model import keras2_file, model_file
 from tests.spineml.learning_data import settings, write_dataset
 
 pytestmark = pytest.mark.tensorflow
@@ -28,7 +29,7 @@ class Told:
     steps: list[Any] = field(default_factory=list)
 
     def listener(self) -> Any:
-        from spineml.fit import Listener
+        from spineml.learning.fit import Listener
 
         return Listener(self.epochs.append, self._step, lambda: len(self.steps) >= self.stop_at)
 
@@ -47,14 +48,14 @@ def data(tmp_path: Path) -> Any:
 
 
 def trained(data: Any, folder: Path, told: Told | None = None, **changes: Any) -> Any:
-    from spineml.fit import Job, fit
+    from spineml.learning.fit import Job, fit
 
     job = Job(data, settings(**changes))
     return job, fit(job, keep_in=folder, listener=(told or Told()).listener())
 
 
 def test_it_learns_and_writes_a_version_that_says_where_it_comes_from(data: Any, tmp_path: Path) -> None:
-    from spineml.fit import write
+    from spineml.learning.fit import write
 
     told = Told()
     job, outcome = trained(data, tmp_path / "run", told, epochs=8)
@@ -72,7 +73,7 @@ def test_it_learns_and_writes_a_version_that_says_where_it_comes_from(data: Any,
 def test_a_test_patient_is_neither_read_nor_recorded(
     data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from spineml.fit import write
+    from spineml.learning.fit import write
 
     read: set[str] = set()
     original = DatasetReader.read
@@ -127,7 +128,7 @@ def test_it_ends_early_when_the_validation_no_longer_rises(data: Any, tmp_path: 
 
 
 def test_without_validation_patients_the_last_weights_count(tmp_path: Path) -> None:
-    from spineml.fit import write
+    from spineml.learning.fit import write
 
     with DatasetReader(write_dataset(tmp_path / "data.h5", ("train",))) as reader:
         job, outcome = trained(reader, tmp_path / "run", epochs=2)
@@ -138,7 +139,7 @@ def test_without_validation_patients_the_last_weights_count(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("splits", [("train", "validation"), ("test", "test")])
 def test_a_set_that_shows_no_spine_to_learn_is_refused(tmp_path: Path, splits: tuple[str, ...]) -> None:
-    from spineml.fit import NothingToLearn
+    from spineml.learning.fit import NothingToLearn
 
     path = write_dataset(tmp_path / "data.h5", splits, spine="train" not in splits)
     with DatasetReader(path) as reader, pytest.raises(NothingToLearn, match="show no spine"):
@@ -146,11 +147,11 @@ def test_a_set_that_shows_no_spine_to_learn_is_refused(tmp_path: Path, splits: t
 
 
 def test_a_version_is_trained_further_from_its_own_weights(data: Any, tmp_path: Path) -> None:
-    from spineml.fit import Job, fit, write
+    from spineml.learning.fit import Job, fit, write
 
     job, _ = trained(data, tmp_path / "first", epochs=6)
     write(job, tmp_path / "first.h5", keep_in=tmp_path / "first")
-    sha256 = model_file.sha256_of(tmp_path / "first.h5")
+    sha256 = sha256_of(tmp_path / "first.h5")
     told = Told()
     further = Job(data, settings(epochs=2, learning_rate=1e-4), tmp_path / "first.h5", sha256)
     fit(further, keep_in=tmp_path / "second", listener=told.listener())
@@ -163,21 +164,21 @@ def test_a_version_is_trained_further_from_its_own_weights(data: Any, tmp_path: 
 
 
 def test_a_network_that_keras_2_wrote_is_a_base_like_any_other(data: Any, tmp_path: Path) -> None:
-    from spineml.fit import Job, fit, write
+    from spineml.learning.fit import Job, fit, write
 
     base = tmp_path / "base.h5"
     theirs = keras2_file.convert(Path(__file__).parent / "keras2" / "ronneberger.h5", base)
     changes = {"base_filters": 2, "depth": 4, "stem_stride": 1, "normalisation": "none", "epochs": 1}
-    job = Job(data, settings(**changes), base=base, base_sha256=model_file.sha256_of(base))
+    job = Job(data, settings(**changes), base=base, base_sha256=sha256_of(base))
     fit(job, keep_in=tmp_path / "run")
     spec = write(job, tmp_path / "made.h5", keep_in=tmp_path / "run")
     assert spec.architecture == theirs.architecture
-    assert spec.parent_sha256 == model_file.sha256_of(base)
+    assert spec.parent_sha256 == sha256_of(base)
     assert model_file.inspect(tmp_path / "made.h5") == spec
 
 
 def test_a_base_that_was_changed_since_it_was_registered_is_refused(data: Any, tmp_path: Path) -> None:
-    from spineml.fit import Job, fit, write
+    from spineml.learning.fit import Job, fit, write
 
     job, _ = trained(data, tmp_path / "first", epochs=1)
     write(job, tmp_path / "first.h5", keep_in=tmp_path / "first")
@@ -206,8 +207,8 @@ def test_half_precision_keeps_its_losses_finite(data: Any, tmp_path: Path) -> No
 def test_a_loss_that_is_no_number_keeps_the_best_weights_before_it(
     data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from spineml.fit import DatasetBatches, write
-    from spineml.train import TrainingDiverged
+    from spineml.learning.fit import DatasetBatches, write
+    from spineml.learning.loop import TrainingDiverged
 
     original = DatasetBatches.__call__
 
@@ -218,7 +219,7 @@ def test_a_loss_that_is_no_number_keeps_the_best_weights_before_it(
     monkeypatch.setattr(DatasetBatches, "__call__", broken)
     with pytest.raises(TrainingDiverged, match="learning rate"):
         trained(data, tmp_path / "run", epochs=8)
-    from spineml.fit import Job
+    from spineml.learning.fit import Job
 
     spec = write(Job(data, settings(epochs=8)), tmp_path / "kept.h5", keep_in=tmp_path / "run")
     assert spec.name == "kept"
@@ -229,7 +230,7 @@ import sys
 from pathlib import Path
 from spineml import fit, unet
 import tensorflow as tf
-from spineml.dataset_file import DatasetReader
+from spineml.learning.dataset_file import DatasetReader
 from tests.spineml.learning_data import settings
 
 tf.config.set_logical_device_configuration(

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from spineml.gate import GateResult, GateSettings, Refusal, SeriesScore, decide
-from spineml.metrics import Confusion
+from spineml.metrics.overlap import Confusion
+from spineml.metrics.promotion_gate import GateResult, GateSettings, Refusal, SeriesScore, decide
 
 SETTINGS = GateSettings(draws=2000)
 

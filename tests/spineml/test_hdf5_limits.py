@@ -11,11 +11,11 @@ import h5py
 import numpy as np
 import pytest
 
-from spineml import keras2_file, model_file
-from spineml.architecture import Architecture
 from spineml.errors import ModelFileRejected
-from spineml.hdf5_limits import MAX_OBJECTS, check_form, text_list_attribute
-from spineml.model_file import SPEC_ATTRIBUTE, ModelSpec, stored_name
+from spineml.model import keras2_file, model_file
+from spineml.model.architecture import Architecture
+from spineml.model.model_file import SPEC_ATTRIBUTE, ModelSpec, stored_name
+from spineml.readers.hdf5_limits import MAX_OBJECTS, check_form, text_list_attribute
 
 BIG = Architecture(base_filters=64, depth=4, stem_stride=1)
 HUGE = (1024, 1024, 128)  # half a gigabyte of float32

@@ -6,8 +6,8 @@ import unicodedata
 
 import pytest
 
-from spineml.identity import Identity, renamed, shown_name, shown_names
 from spineml.message import message
+from spineml.readers.patient_identity import Identity, renamed, shown_name, shown_names
 
 KIM = Identity.of(["김^철수", "KIM^CHUL SOO"], ["9876-5432", "0012", "AB12C"], ["19611224"])
 HONG = Identity.of(["Hong^Gildong=洪^吉洞=홍^길동"])

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from spineml.errors import UnreadableFile
-from spineml.intake import Intake, ReceivedFile, scan
-from spineml.series import natural_order
+from spineml.readers.scan import Intake, ReceivedFile, scan
+from spineml.readers.series import natural_order
 from tests.spineml.intake_helpers import codes, only_verdict, pixels_of, scan_paths, small_phantom
 from tests.spineml.odd_pictures import Field, chunk, grey_page, jpeg, png, tiff
 

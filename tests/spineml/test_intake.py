@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spineml.intake import ReceivedFile, scan, unpack
 from spineml.phantom import write_dicom_series, write_nifti
+from spineml.readers.scan import ReceivedFile, scan, unpack
 from tests.spineml.intake_helpers import only_verdict, pixels_of, received, scan_paths, small_phantom
 
 # pydicom warns about damaged files before they are refused here.

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 
-from spineml.intake import ReceivedFile, scan
-from spineml.volume import Volume
+from spineml.readers.scan import ReceivedFile, scan
+from spineml.volumes.volume import Volume
 from tests.spineml.intake_helpers import codes, only_verdict, pixels_of, scan_paths, small_phantom
 
 DIRECTION = (0.0, -1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, -1.0)

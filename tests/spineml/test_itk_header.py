@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from spineml import masks
-from spineml.intake import scan
-from spineml.itk_volume import open_values, read_header, values_bytes
-from spineml.nrrd_header import nrrd_header
-from spineml.series import FileNotUsed, ReceivedFile
+from spineml.masks import read
+from spineml.readers.headers.itk_volume import open_values, read_header, values_bytes
+from spineml.readers.headers.nrrd import nrrd_header
+from spineml.readers.scan import scan
+from spineml.readers.series import FileNotUsed, ReceivedFile
 from tests.spineml.intake_helpers import only_verdict, pixels_of, scan_paths
 from tests.spineml.mask_files import SERIES, labels_of, received, refused
 
@@ -156,8 +156,8 @@ def test_a_hostile_header_is_refused_as_a_ct_and_as_a_mask(tmp_path: Path, text:
     assert code in {
         "damaged-header", "no-slices", "too-large", "truncated", "wrong-geometry", "colour", "several-volumes",
     }  # fmt: skip
-    with pytest.raises(masks.MaskRejected):
-        masks.read_mask([received(path)], SERIES)
+    with pytest.raises(read.MaskRejected):
+        read.read_mask([received(path)], SERIES)
 
 
 @pytest.mark.parametrize(
@@ -260,8 +260,8 @@ def test_a_mask_may_have_its_values_in_a_second_file(tmp_path: Path) -> None:
     SimpleITK.WriteImage(image, str(tmp_path / "mask.mhd"))
     files = [received(tmp_path / "mask.mhd"), received(tmp_path / "mask.raw")]
 
-    assert (masks.read_mask(files, SERIES).labels == labels_of(SERIES)).all()
-    assert "mask.raw" in refused(files[:1], masks.MaskUnreadable)
+    assert (read.read_mask(files, SERIES).labels == labels_of(SERIES)).all()
+    assert "mask.raw" in refused(files[:1], read.MaskUnreadable)
 
 
 @pytest.mark.timeout(20)
@@ -282,7 +282,7 @@ def test_a_header_of_blanks_takes_no_time(tmp_path: Path, content: bytes) -> Non
     path.write_bytes(content)
 
     assert only_verdict(scan_paths([path], tmp_path))[0] == "rejected"
-    refused([received(path)], masks.MaskUnreadable)
+    refused([received(path)], read.MaskUnreadable)
 
 
 def test_packed_values_are_unpacked_no_further_than_the_header_says(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pydicom.encaps import get_frame
 from pydicom.uid import JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless
 
 from spineml.errors import UnreadableFile
-from spineml.jpeg_header import check_jpeg_2000, checked_jpeg
+from spineml.readers.dicom.jpeg_header import check_jpeg_2000, checked_jpeg
 from tests.spineml.intake_helpers import pixels_of, scan_paths
 from tests.spineml.real_data import REAL_DATA, needs_real_data
 

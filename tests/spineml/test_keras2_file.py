@@ -17,10 +17,11 @@ import h5py
 import numpy as np
 import pytest
 
-from spineml import keras2_file, model_file
-from spineml.architecture import Architecture
+from spineml.checksum import sha256_of
 from spineml.errors import ModelFileRejected
-from spineml.preprocess import Preprocess
+from spineml.model import keras2_file, model_file
+from spineml.model.architecture import Architecture
+from spineml.model.preprocess import Preprocess
 
 HERE = Path(__file__).parent / "keras2"
 PAPER_SMALL = Architecture(
@@ -46,7 +47,7 @@ def test_a_whole_model_becomes_a_file_of_ours(theirs: Path, tmp_path: Path) -> N
     assert not keras2_file.is_foreign(tmp_path / "ours.h5")
     assert spec.architecture == PAPER_SMALL
     assert spec.preprocess.canvases == (32,)  # the one size it was made for
-    assert spec.training["imported"] == {"sha256": model_file.sha256_of(theirs), "keras": "2.21.0"}
+    assert spec.training["imported"] == {"sha256": sha256_of(theirs), "keras": "2.21.0"}
 
 
 def test_the_window_it_was_trained_with_is_the_importers_to_say(theirs: Path, tmp_path: Path) -> None:
@@ -79,7 +80,7 @@ def test_the_imported_network_answers_as_the_original_did(name: str, tmp_path: P
 
 @pytest.mark.tensorflow
 def test_an_imported_network_segments(tmp_path: Path) -> None:
-    from spineml.predict import Predictor
+    from spineml.model.predict import Predictor
 
     keras2_file.convert(HERE / "ronneberger.h5", tmp_path / "ours.h5")
     with h5py.File(HERE / "answers.h5") as answers:

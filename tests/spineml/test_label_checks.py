@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spineml.label_checks import Checked, CheckSettings, LabelCheck, PartCounter, Suspicion, body_of
+from spineml.masks.label_checks import Checked, CheckSettings, LabelCheck, PartCounter, Suspicion, body_of
 from spineml.phantom import spine_phantom
-from spineml.volume import Geometry, HounsfieldArray, LabelArray
-from spineml.volume_file import SliceFileReader, write_volume
+from spineml.volumes.canonical_file import SliceFileReader, write_volume
+from spineml.volumes.volume import Geometry, HounsfieldArray, LabelArray
 
 VOLUME, MASK = spine_phantom((16, 128, 128), seed=2, spacing=(4.0, 1.6, 1.6))
 GRID, HU, LABELS = VOLUME.geometry, VOLUME.hu, MASK.labels

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from spineml.csv_text import csv_text
-from spineml.itk_header import HeaderLines
 from spineml.message import message
-from spineml.meta_header import is_meta, meta_header
-from spineml.npy_header import read_npy_header
-from spineml.nrrd_header import nrrd_header
-from spineml.pairs import stem_of
-from spineml.series import FileNotUsed, natural_order
+from spineml.readers.headers.itk import HeaderLines
+from spineml.readers.headers.metaimage import is_meta, meta_header
+from spineml.readers.headers.npy import read_npy_header
+from spineml.readers.headers.nrrd import nrrd_header
+from spineml.readers.pairs.pairs import stem_of
+from spineml.readers.series import FileNotUsed, natural_order
 
 LONG = 200_000
 TEXTS = {

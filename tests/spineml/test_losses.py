@@ -15,7 +15,7 @@ def targets_and_logits() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_cross_entropy_is_the_mean_over_valid_pixels() -> None:
-    from spineml import losses
+    from spineml.learning import losses
 
     targets, logits = targets_and_logits()
     mask, valid = targets[..., 0], targets[..., 1] > 0
@@ -25,7 +25,7 @@ def test_cross_entropy_is_the_mean_over_valid_pixels() -> None:
 
 
 def test_soft_dice_pools_the_valid_pixels_of_the_batch() -> None:
-    from spineml import losses
+    from spineml.learning import losses
 
     targets, logits = targets_and_logits()
     mask, valid = targets[..., 0], targets[..., 1]
@@ -35,7 +35,7 @@ def test_soft_dice_pools_the_valid_pixels_of_the_batch() -> None:
 
 
 def test_pixels_that_are_not_valid_do_not_count() -> None:
-    from spineml import losses
+    from spineml.learning import losses
 
     targets, logits = targets_and_logits()
     changed = np.where(targets[..., 1:] > 0, logits, 50.0).astype(np.float32)
@@ -43,14 +43,14 @@ def test_pixels_that_are_not_valid_do_not_count() -> None:
 
 
 def test_extreme_logits_stay_finite() -> None:
-    from spineml import losses
+    from spineml.learning import losses
 
     targets, logits = targets_and_logits()
     assert np.isfinite(float(losses.bce_dice(targets, logits * 1e4)))
 
 
 def test_a_batch_without_any_valid_pixel_is_finite() -> None:
-    from spineml import losses
+    from spineml.learning import losses
 
     targets, logits = targets_and_logits()
     assert np.isfinite(float(losses.bce_dice(targets * 0, logits)))

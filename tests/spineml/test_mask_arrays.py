@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from spineml import masks
-from spineml.volume import RAS_TO_LPS, SourceGrid, canonical_geometry
+from spineml.masks import read
+from spineml.volumes.volume import RAS_TO_LPS, SourceGrid, canonical_geometry
 from tests.spineml.mask_files import ONE_PICTURE, PICTURES, SERIES, labels_of, received, refused, write_itk, write_nifti
 
 
@@ -21,7 +21,7 @@ def test_nifti_of_the_same_grid_is_reordered_from_any_orientation(tmp_path, axes
     values = np.ascontiguousarray(turned.source.to_file(labels_of(SERIES)))
     file = write_nifti(tmp_path / "mask.nii.gz", values, turned.file_affine_lps())
 
-    assert (masks.read_mask([file], SERIES).labels == labels_of(SERIES)).all()
+    assert (read.read_mask([file], SERIES).labels == labels_of(SERIES)).all()
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.float32, np.float64])
@@ -31,14 +31,14 @@ def test_nifti_of_any_plain_type_is_read_even_without_a_name_that_says_so(tmp_pa
     image = kind(labels_of(SERIES).astype(dtype)[..., np.newaxis], affine)
     (tmp_path / "0001").write_bytes(image.to_bytes())
 
-    assert (masks.read_mask([received(tmp_path / "0001")], SERIES).labels == labels_of(SERIES)).all()
+    assert (read.read_mask([received(tmp_path / "0001")], SERIES).labels == labels_of(SERIES)).all()
 
 
 def test_nifti_positions_may_be_rounded(tmp_path):
     affine = SERIES.file_affine_lps() + np.array([[0, 0, 0, 0.04]] * 3 + [[0, 0, 0, 0]])
     file = write_nifti(tmp_path / "mask.nii", labels_of(SERIES), affine)
 
-    assert (masks.read_mask([file], SERIES).labels == labels_of(SERIES)).all()
+    assert (read.read_mask([file], SERIES).labels == labels_of(SERIES)).all()
 
 
 @pytest.mark.parametrize("spatial", [True, False])
@@ -48,7 +48,7 @@ def test_nifti_for_pictures_need_not_lie_anywhere(tmp_path, spatial):
     values = np.ascontiguousarray(moved.source.to_file(labels_of(series)))
     file = write_nifti(tmp_path / "mask.nii.gz", values, moved.file_affine_lps())
 
-    assert (masks.read_mask([file], series, spatial=spatial).labels == labels_of(series)).all()
+    assert (read.read_mask([file], series, spatial=spatial).labels == labels_of(series)).all()
 
 
 @pytest.mark.parametrize("source_axes", [(0, 1, 2), (2, 1, 0)])
@@ -57,19 +57,19 @@ def test_nifti_without_orientation_has_the_layout_of_the_source(tmp_path, source
     values = np.ascontiguousarray(series.source.to_file(labels_of(series)))
     nibabel.save(nibabel.Nifti1Image(values, None), tmp_path / "mask.nii")
 
-    assert (masks.read_mask([received(tmp_path / "mask.nii")], series).labels == labels_of(series)).all()
+    assert (read.read_mask([received(tmp_path / "mask.nii")], series).labels == labels_of(series)).all()
 
 
 def test_nifti_without_orientation_for_pictures_has_columns_first(tmp_path):
     nibabel.save(nibabel.Nifti1Image(labels_of(PICTURES).transpose(), None), tmp_path / "mask.nii")
 
-    assert (masks.read_mask([received(tmp_path / "mask.nii")], PICTURES).labels == labels_of(PICTURES)).all()
+    assert (read.read_mask([received(tmp_path / "mask.nii")], PICTURES).labels == labels_of(PICTURES)).all()
 
 
 def test_a_flat_nrrd_is_read_for_a_picture(tmp_path):
     SimpleITK.WriteImage(SimpleITK.GetImageFromArray(labels_of(ONE_PICTURE)[0]), str(tmp_path / "mask.nrrd"))
 
-    assert (masks.read_mask([received(tmp_path / "mask.nrrd")], ONE_PICTURE).labels == labels_of(ONE_PICTURE)).all()
+    assert (read.read_mask([received(tmp_path / "mask.nrrd")], ONE_PICTURE).labels == labels_of(ONE_PICTURE)).all()
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32])
@@ -77,21 +77,21 @@ def test_npy_has_the_layout_of_the_source_file(tmp_path, dtype):
     series = replace(SERIES, source=SourceGrid((2, 0, 1), (True, False, False)))
     np.save(tmp_path / "mask.npy", series.source.to_file(labels_of(series)).astype(dtype))
 
-    assert (masks.read_mask([received(tmp_path / "mask.npy")], series).labels == labels_of(series)).all()
+    assert (read.read_mask([received(tmp_path / "mask.npy")], series).labels == labels_of(series)).all()
 
 
 @pytest.mark.parametrize("axes", [2, 3])
 def test_npy_of_one_slice_may_have_two_axes(tmp_path, axes):
     np.save(tmp_path / "mask.npy", labels_of(ONE_PICTURE)[0] if axes == 2 else labels_of(ONE_PICTURE))
 
-    assert (masks.read_mask([received(tmp_path / "mask.npy")], ONE_PICTURE).labels == labels_of(ONE_PICTURE)).all()
+    assert (read.read_mask([received(tmp_path / "mask.npy")], ONE_PICTURE).labels == labels_of(ONE_PICTURE)).all()
 
 
 @pytest.mark.parametrize("size", [(9, 12), (12, 10)])
 def test_an_npy_of_another_size_is_refused(tmp_path, size):
     np.save(tmp_path / "mask.npy", np.ones((3, *size), np.uint8))
 
-    assert f"{size[0]} rows and {size[1]} columns" in refused([received(tmp_path / "mask.npy")], masks.MaskWrongSize)
+    assert f"{size[0]} rows and {size[1]} columns" in refused([received(tmp_path / "mask.npy")], read.MaskWrongSize)
 
 
 TURNED = tuple(float(value) for value in np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]]).ravel())
@@ -118,7 +118,7 @@ def test_a_mask_cropped_on_the_grid_of_the_series_is_put_where_it_lies(tmp_path,
     expected = np.zeros(geometry.shape, np.uint8)
     expected[box] = part
 
-    np.testing.assert_array_equal(masks.read_mask([file], geometry).labels, expected)
+    np.testing.assert_array_equal(read.read_mask([file], geometry).labels, expected)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_mask_cropped_on_the_grid_of_the_series_is_put_where_it_lies(tmp_path,
 )
 def test_a_smaller_mask_that_is_no_part_of_the_series_is_refused(tmp_path, low, shape, change):
     crop = replace(cropped(SERIES, low, shape), **change)
-    error = masks.MaskWrongSliceCount if shape[1:] == SERIES.shape[1:] else masks.MaskWrongSize
+    error = read.MaskWrongSliceCount if shape[1:] == SERIES.shape[1:] else read.MaskWrongSize
 
     refused([write_itk(tmp_path / "mask.nrrd", np.ones(shape, np.uint8), crop)], error)
 
@@ -142,7 +142,7 @@ def test_a_smaller_mask_that_is_no_part_of_the_series_is_refused(tmp_path, low, 
 def test_a_smaller_mask_for_pictures_is_refused(tmp_path):
     crop = cropped(PICTURES, (1, 2, 3), (2, 6, 5))
 
-    refused([write_itk(tmp_path / "mask.nrrd", np.ones((2, 6, 5), np.uint8), crop)], masks.MaskWrongSize, PICTURES)
+    refused([write_itk(tmp_path / "mask.nrrd", np.ones((2, 6, 5), np.uint8), crop)], read.MaskWrongSize, PICTURES)
 
 
 @pytest.mark.parametrize(
@@ -162,13 +162,13 @@ def test_a_mask_that_lies_elsewhere_is_refused(tmp_path, change, said, kind):
     else:
         file = write_itk(tmp_path / "mask.nrrd", labels_of(SERIES), elsewhere)
 
-    assert said in refused([file], masks.MaskWrongGeometry)
+    assert said in refused([file], read.MaskWrongGeometry)
 
 
 def test_a_mask_without_orientation_is_refused_where_it_would_be_a_guess(tmp_path):
     nibabel.save(nibabel.Nifti1Image(labels_of(SERIES).transpose(), None), tmp_path / "mask.nii")
 
-    assert "oriented" in refused([received(tmp_path / "mask.nii")], masks.MaskWrongGeometry)
+    assert "oriented" in refused([received(tmp_path / "mask.nii")], read.MaskWrongGeometry)
 
 
 @pytest.mark.parametrize("broken", ["singular", "placeholder"])
@@ -183,8 +183,8 @@ def test_an_unusable_orientation_counts_as_none(tmp_path, broken):
     (tmp_path / "mask.nii").write_bytes(header.binaryblock + b"\0" * 4 + labels_of(SERIES).tobytes())
     columns_first = replace(SERIES, source=SourceGrid((2, 1, 0)))
 
-    assert (masks.read_mask([received(tmp_path / "mask.nii")], columns_first).labels == labels_of(SERIES)).all()
-    refused([received(tmp_path / "mask.nii")], masks.MaskWrongGeometry)
+    assert (read.read_mask([received(tmp_path / "mask.nii")], columns_first).labels == labels_of(SERIES)).all()
+    refused([received(tmp_path / "mask.nii")], read.MaskWrongGeometry)
 
 
 def test_nifti_in_metres_is_placed_in_millimetres(tmp_path):
@@ -194,7 +194,7 @@ def test_nifti_in_metres_is_placed_in_millimetres(tmp_path):
     image.header.set_xyzt_units("meter")
     nibabel.save(image, tmp_path / "mask.nii")
 
-    assert (masks.read_mask([received(tmp_path / "mask.nii")], SERIES).labels == labels_of(SERIES)).all()
+    assert (read.read_mask([received(tmp_path / "mask.nii")], SERIES).labels == labels_of(SERIES)).all()
 
 
 class Evil:
@@ -207,7 +207,7 @@ class Evil:
 def test_pickled_objects_are_never_loaded(tmp_path):
     np.save(tmp_path / "mask.npy", np.array([Evil()], dtype=object), allow_pickle=True)
 
-    refused([received(tmp_path / "mask.npy")], masks.MaskUnreadable)
+    refused([received(tmp_path / "mask.npy")], read.MaskUnreadable)
 
 
 def test_voxels_in_another_file_of_the_machine_are_not_read(tmp_path):
@@ -222,7 +222,7 @@ def test_voxels_in_another_file_of_the_machine_are_not_read(tmp_path):
     }
     for name, header in headers.items():
         (tmp_path / name).write_text(header, newline="")
-        assert "another file" in refused([received(tmp_path / name)], masks.MaskUnreadable)
+        assert "another file" in refused([received(tmp_path / name)], read.MaskUnreadable)
 
 
 def test_a_compressed_nifti_with_a_huge_extension_is_not_inflated(tmp_path):
@@ -230,7 +230,7 @@ def test_a_compressed_nifti_with_a_huge_extension_is_not_inflated(tmp_path):
     image.header["vox_offset"] = 2**31
     (tmp_path / "mask.nii.gz").write_bytes(gzip.compress(image.header.binaryblock + bytes(10_000)))
 
-    assert "damaged" in refused([received(tmp_path / "mask.nii.gz")], masks.MaskUnreadable)
+    assert "damaged" in refused([received(tmp_path / "mask.nii.gz")], read.MaskUnreadable)
 
 
 def test_a_geometry_from_a_nifti_affine_accepts_its_own_mask(tmp_path):
@@ -238,6 +238,6 @@ def test_a_geometry_from_a_nifti_affine_accepts_its_own_mask(tmp_path):
     series = canonical_geometry(affine, (10, 12, 5))
     values = np.ascontiguousarray(series.source.to_file(labels_of(series)))
 
-    found = masks.read_mask([write_nifti(tmp_path / "m.nii.gz", values, affine)], series)
+    found = read.read_mask([write_nifti(tmp_path / "m.nii.gz", values, affine)], series)
 
     assert (found.labels == labels_of(series)).all()

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spineml.mask_change import MaskChange, mask_change
-from spineml.volume import Geometry, Mask
-from spineml.volume_file import SliceFileReader, write_mask
+from spineml.masks.change import MaskChange, mask_change
+from spineml.volumes.canonical_file import SliceFileReader, write_mask
+from spineml.volumes.volume import Geometry, Mask
 
 
 def kept(folder: Path, name: str, labels: np.ndarray) -> SliceFileReader:

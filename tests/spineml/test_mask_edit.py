@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spineml import measure
-from spineml.mask_edit import SliceDamaged, check_slices, inflate_slice, write_edited
-from spineml.volume import Geometry, Mask
-from spineml.volume_file import SliceFileReader, read_mask, write_mask
+from spineml.masks.edit import SliceDamaged, check_slices, inflate_slice, write_edited
+from spineml.metrics import volume_and_area
+from spineml.volumes.canonical_file import SliceFileReader, read_mask, write_mask
+from spineml.volumes.volume import Geometry, Mask
 
 GRID = Geometry((6, 5, 4), (3.0, 0.8, 0.5))
 
@@ -42,7 +42,7 @@ def test_only_the_changed_slices_differ_and_the_hash_is_that_of_the_same_mask_wr
     edited = read_mask(tmp_path / "edited.h5")
     assert (edited.labels == expected).all()
     assert pixel_hash == write_mask(tmp_path / "anew.h5", Mask(expected, GRID))
-    assert summary == measure.summary(list(expected), GRID)
+    assert summary == volume_and_area.summary(list(expected), GRID)
 
 
 def test_a_mask_drawn_from_nothing_is_empty_elsewhere(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spineml import masks
-from spineml.series import ReceivedFile
+from spineml.masks import read as masks
+from spineml.readers.series import ReceivedFile
 from tests.spineml.mask_files import (
     SERIES,
     good_files,

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from spineml import masks
-from spineml.itk_volume import read_header
+from spineml.masks import read
+from spineml.readers.headers.itk_volume import read_header
 from tests.spineml.mask_files import SERIES, labels_of, received, refused, write_itk
 
 OBLIQUE = replace(SERIES, direction=(0.96, 0.0, 0.28, 0.0, 1.0, 0.0, -0.28, 0.0, 0.96))
@@ -49,7 +49,7 @@ ElementDataFile = LOCAL
 def test_a_mask_that_itk_wrote_is_read(tmp_path, name, dtype, compressed):
     file = write_itk(tmp_path / name, labels_of(OBLIQUE).astype(dtype), OBLIQUE, compressed=compressed)
 
-    assert (masks.read_mask([file], OBLIQUE).labels == labels_of(OBLIQUE)).all()
+    assert (read.read_mask([file], OBLIQUE).labels == labels_of(OBLIQUE)).all()
     assert read_header(file.path).affine_lps == pytest.approx(OBLIQUE.affine_lps())
 
 
@@ -66,7 +66,7 @@ def test_nrrd_may_speak_of_another_world(tmp_path, space, directions, origin):
     header = NRRD.format(**{**NRRD_USUAL, "space": space, "directions": directions, "origin": origin})
     (tmp_path / "mask.nrrd").write_bytes(header.encode() + labels_of(SERIES).tobytes())
 
-    assert (masks.read_mask([received(tmp_path / "mask.nrrd")], SERIES).labels == labels_of(SERIES)).all()
+    assert (read.read_mask([received(tmp_path / "mask.nrrd")], SERIES).labels == labels_of(SERIES)).all()
 
 
 def test_nrrd_and_metaimage_may_be_big_endian(tmp_path):
@@ -75,7 +75,7 @@ def test_nrrd_and_metaimage_may_be_big_endian(tmp_path):
     meta = META.format(type="MET_SHORT", big="True")
     for name, header in (("mask.nrrd", nrrd), ("mask.mha", meta)):
         (tmp_path / name).write_bytes(header.encode() + values)
-        assert (masks.read_mask([received(tmp_path / name)], SERIES).labels == labels_of(SERIES)).all()
+        assert (read.read_mask([received(tmp_path / name)], SERIES).labels == labels_of(SERIES)).all()
 
 
 @pytest.mark.parametrize(
@@ -101,11 +101,11 @@ def test_an_unusual_header_is_refused(tmp_path, line, instead):
     header = next(text for text in headers if line in text).replace(line, instead)
     (tmp_path / "mask").write_bytes(header.encode() + labels_of(SERIES).tobytes())
 
-    refused([received(tmp_path / "mask")], masks.MaskUnreadable)
+    refused([received(tmp_path / "mask")], read.MaskUnreadable)
 
 
 def test_a_tiny_file_that_claims_to_unpack_to_much_is_not_unpacked(tmp_path):
     header = NRRD.format(**NRRD_USUAL).replace("sizes: 12 10 3", "sizes: 12 10 3000000")
     (tmp_path / "mask.nrrd").write_bytes(header.encode())
 
-    refused([received(tmp_path / "mask.nrrd")], masks.MaskWrongSliceCount)
+    refused([received(tmp_path / "mask.nrrd")], read.MaskWrongSliceCount)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spineml import masks
+from spineml.masks import read
 from tests.spineml.mask_files import SERIES, labels_of, png_bytes, received, refused, write_nifti, write_pngs
 
 
@@ -12,7 +12,7 @@ def test_every_label_of_a_label_map_can_count_as_spine(tmp_path):
     labels = labels_of(SERIES) * np.arange(20, 23, dtype=np.int16)[:, np.newaxis, np.newaxis]
     np.save(tmp_path / "mask.npy", labels)
 
-    found = masks.read_mask([received(tmp_path / "mask.npy")], SERIES, every_label=True)
+    found = read.read_mask([received(tmp_path / "mask.npy")], SERIES, every_label=True)
 
     assert (found.labels == (labels > 0)).all()
 
@@ -21,16 +21,16 @@ def test_an_empty_mask_is_refused_but_an_empty_slice_is_not(tmp_path):
     labels = labels_of(SERIES)
     labels[1] = 0
 
-    assert (masks.read_mask(write_pngs(tmp_path, labels), SERIES).labels == labels).all()
-    refused(write_pngs(tmp_path, labels * 0), masks.MaskEmpty)
+    assert (read.read_mask(write_pngs(tmp_path, labels), SERIES).labels == labels).all()
+    refused(write_pngs(tmp_path, labels * 0), read.MaskEmpty)
 
 
 @pytest.mark.parametrize("every_label", [False, True])
 def test_a_mask_that_marks_every_voxel_is_refused(tmp_path, every_label):
     files = write_pngs(tmp_path, np.ones(SERIES.shape, np.uint8))
 
-    with pytest.raises(masks.MaskFull):
-        masks.read_mask(files, SERIES, every_label=every_label)
+    with pytest.raises(read.MaskFull):
+        read.read_mask(files, SERIES, every_label=every_label)
 
 
 @pytest.mark.parametrize("odd", [-1, -1000, 0.5, 19.4])
@@ -39,8 +39,8 @@ def test_a_ct_or_probabilities_sent_as_a_label_map_are_refused(tmp_path, odd):
     values[1, 2, 3] = odd
     file = write_nifti(tmp_path / "a.nii", values.transpose(2, 1, 0), SERIES.file_affine_lps()[:, [2, 1, 0, 3]])
 
-    with pytest.raises(masks.MaskUnreadable, match="label map holds whole numbers"):
-        masks.read_mask([file], SERIES, every_label=True)
+    with pytest.raises(read.MaskUnreadable, match="label map holds whole numbers"):
+        read.read_mask([file], SERIES, every_label=True)
 
 
 def test_pictures_that_are_all_jpeg_are_not_asked_to_be_left_out(tmp_path):
@@ -48,7 +48,7 @@ def test_pictures_that_are_all_jpeg_are_not_asked_to_be_left_out(tmp_path):
     for file in files:
         Image.open(file.path).save(file.path, "JPEG")
 
-    assert "Upload a PNG" in refused(files, masks.MaskUnreadable)
+    assert "Upload a PNG" in refused(files, read.MaskUnreadable)
 
 
 @pytest.mark.parametrize(
@@ -65,14 +65,14 @@ def test_pictures_that_are_all_jpeg_are_not_asked_to_be_left_out(tmp_path):
 def test_more_than_two_values_are_refused_and_listed(tmp_path, values, listed):
     np.save(tmp_path / "mask.npy", np.resize(np.array(values), SERIES.shape))
 
-    assert f"holds the values {listed}" in refused([received(tmp_path / "mask.npy")], masks.MaskTooManyValues)
+    assert f"holds the values {listed}" in refused([received(tmp_path / "mask.npy")], read.MaskTooManyValues)
 
 
 def test_slices_that_use_different_values_are_refused(tmp_path):
     files = [*write_pngs(tmp_path, labels_of(SERIES))[:2]]
     (tmp_path / "z.png").write_bytes(png_bytes(labels_of(SERIES)[2]))
 
-    message = refused([*files, received(tmp_path / "z.png")], masks.MaskTooManyValues)
+    message = refused([*files, received(tmp_path / "z.png")], read.MaskTooManyValues)
 
     assert "0, 1, 255" in message
 
@@ -83,7 +83,7 @@ def test_values_that_are_no_numbers_are_refused(tmp_path, value):
     values[1, 2, 3] = value
     np.save(tmp_path / "mask.npy", values)
 
-    assert "NaN or infinite" in refused([received(tmp_path / "mask.npy")], masks.MaskUnreadable)
+    assert "NaN or infinite" in refused([received(tmp_path / "mask.npy")], read.MaskUnreadable)
 
 
 def test_values_that_resampling_left_almost_whole_are_taken(tmp_path):
@@ -93,7 +93,7 @@ def test_values_that_resampling_left_almost_whole_are_taken(tmp_path):
             values = np.where(labels > 0, spine, -0.0003 if dtype is np.float32 else 0.0).astype(dtype)
             np.save(tmp_path / "mask.npy", values)
             for every_label in (False, True):
-                found = masks.read_mask([received(tmp_path / "mask.npy")], SERIES, every_label=every_label)
+                found = read.read_mask([received(tmp_path / "mask.npy")], SERIES, every_label=every_label)
                 assert (found.labels == labels).all()
 
 
@@ -102,7 +102,7 @@ def test_values_almost_one_and_one_are_one_label(tmp_path):
     values[0][values[0] > 0] = np.float32(0.99999994)
     np.save(tmp_path / "mask.npy", values)
 
-    assert (masks.read_mask([received(tmp_path / "mask.npy")], SERIES).labels == labels_of(SERIES)).all()
+    assert (read.read_mask([received(tmp_path / "mask.npy")], SERIES).labels == labels_of(SERIES)).all()
 
 
 def test_values_that_differ_late_are_listed_so_that_one_sees_it(tmp_path):
@@ -110,16 +110,16 @@ def test_values_that_differ_late_are_listed_so_that_one_sees_it(tmp_path):
     values[0, 0, :2] = 0.4999998, 0.4999999
     np.save(tmp_path / "mask.npy", values)
 
-    assert "0, 0.4999998, 0.4999999, 1." in refused([received(tmp_path / "mask.npy")], masks.MaskTooManyValues)
+    assert "0, 0.4999998, 0.4999999, 1." in refused([received(tmp_path / "mask.npy")], read.MaskTooManyValues)
 
 
 @pytest.mark.parametrize("most", [1, 7, 40])
 def test_a_slice_read_in_parts_is_the_same_slice(tmp_path, monkeypatch, most):
     labels = labels_of(SERIES)
-    monkeypatch.setattr("spineml.mask_labels.MOST_AT_ONCE", most)
-    monkeypatch.setattr("spineml.mask_arrays.PART", most)
+    monkeypatch.setattr("spineml.masks.labels.MOST_AT_ONCE", most)
+    monkeypatch.setattr("spineml.masks.arrays.PART", most)
     np.save(tmp_path / "mask.npy", labels * 0.99999)
     write_nifti(tmp_path / "mask.nii.gz", labels.transpose() * 0.99999, SERIES.affine_lps())
 
     for name in ("mask.npy", "mask.nii.gz"):
-        assert (masks.read_mask([received(tmp_path / name)], SERIES).labels == labels).all()
+        assert (read.read_mask([received(tmp_path / name)], SERIES).labels == labels).all()

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from spineml import masks
-from spineml.nifti_header import read_nifti_header
+from spineml.masks import read
 from spineml.phantom import write_dicom_series
-from spineml.series import ReceivedFile
-from spineml.volume import RAS_TO_LPS, Geometry, SourceGrid, canonical_geometry
+from spineml.readers.headers.nifti import read_nifti_header
+from spineml.readers.series import ReceivedFile
+from spineml.volumes.volume import RAS_TO_LPS, Geometry, SourceGrid, canonical_geometry
 from tests.spineml.intake_helpers import only_verdict, scan_paths, small_phantom
 from tests.spineml.mask_files import SERIES, labels_of, received, refused
 
@@ -43,7 +43,7 @@ def test_a_mask_that_itk_wrote_for_a_tilted_series_lands_voxel_for_voxel(tmp_pat
 
     file = itk_mask(image, labels, tmp_path / name)
 
-    assert (masks.read_mask([file], geometry).labels == labels).all()
+    assert (read.read_mask([file], geometry).labels == labels).all()
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -54,7 +54,7 @@ def test_a_mask_off_the_slanted_grid_is_refused_by_a_sentence_on_the_tilt(tmp_pa
 
     file = itk_mask(image, labels_of(geometry), tmp_path / name)
 
-    said = refused([file], masks.MaskWrongGeometry, geometry)
+    said = refused([file], read.MaskWrongGeometry, geometry)
     assert "tilted by 15.0 degrees" in said
     assert "NumPy or PNG" in said
 
@@ -63,7 +63,7 @@ def test_an_upright_series_has_no_second_grid(tmp_path):
     elsewhere = replace(SERIES, direction=(1.0, 0.0, 0.0, 0.0, 0.966, -0.259, 0.0, 0.259, 0.966))
     nibabel.save(nibabel.Nifti1Image(labels_of(SERIES), RAS_TO_LPS @ elsewhere.file_affine_lps()), tmp_path / "m.nii")
 
-    assert "oriented differently" in refused([received(tmp_path / "m.nii")], masks.MaskWrongGeometry)
+    assert "oriented differently" in refused([received(tmp_path / "m.nii")], read.MaskWrongGeometry)
 
 
 # --- sform and qform --------------------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ def test_a_mask_whose_orientations_both_fit_and_disagree_is_refused(tmp_path):
     series, affine, values = masks_grid()
     file = two_forms(tmp_path / "m.nii", values, affine, mirrored(affine, 12))
 
-    assert "both fit the series" in refused([file], masks.MaskWrongGeometry, series)
+    assert "both fit the series" in refused([file], read.MaskWrongGeometry, series)
 
 
 def test_a_mask_of_which_only_the_qform_fits_is_refused_and_told_so(tmp_path):
@@ -125,7 +125,7 @@ def test_a_mask_of_which_only_the_qform_fits_is_refused_and_told_so(tmp_path):
     moved[2, 3] += 500
     file = two_forms(tmp_path / "m.nii", values, moved, affine)
 
-    assert "by its qform it fits" in refused([file], masks.MaskWrongGeometry, series)
+    assert "by its qform it fits" in refused([file], read.MaskWrongGeometry, series)
 
 
 def test_a_mask_of_which_only_the_sform_fits_is_taken(tmp_path):
@@ -134,7 +134,7 @@ def test_a_mask_of_which_only_the_sform_fits_is_taken(tmp_path):
     moved[2, 3] += 500
     file = two_forms(tmp_path / "m.nii", values, affine, moved)
 
-    assert (masks.read_mask([file], series).labels == labels_of(series)).all()
+    assert (read.read_mask([file], series).labels == labels_of(series)).all()
 
 
 def test_both_orientations_are_read_as_nibabel_reads_them(tmp_path):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spineml import mask_edit, masks
+from spineml.masks import edit, read
 from tests.spineml.mask_files import (
     ONE_PICTURE,
     SERIES,
@@ -21,7 +21,7 @@ from tests.spineml.mask_files import (
 
 
 def test_every_reason_has_its_own_code():
-    reasons = masks.MaskRejected.__subclasses__()
+    reasons = read.MaskRejected.__subclasses__()
 
     assert {reason.code for reason in reasons} == {
         "mask-wrong-size",
@@ -32,12 +32,12 @@ def test_every_reason_has_its_own_code():
         "mask-too-many-values",
         "mask-unreadable",
         "mask-order-unclear",
-        mask_edit.SliceDamaged.code,
+        edit.SliceDamaged.code,
     }
 
 
 def test_no_file_is_no_mask():
-    assert refused([], masks.MaskUnreadable) == "No mask file was sent."
+    assert refused([], read.MaskUnreadable) == "No mask file was sent."
 
 
 @pytest.mark.parametrize("kind", ["zip", "npy", "npy-flat", "nifti", "nrrd"])
@@ -55,7 +55,7 @@ def test_a_volume_of_another_slice_count_is_refused(tmp_path, kind):
         path = write_itk(tmp_path / "mask.nrrd", labels_of(longer), longer).path
 
     count = "1 slice" if kind == "npy-flat" else "4 slices"
-    assert f"The mask has {count}, the series has 3" in refused([received(path)], masks.MaskWrongSliceCount)
+    assert f"The mask has {count}, the series has 3" in refused([received(path)], read.MaskWrongSliceCount)
 
 
 @pytest.mark.parametrize("kind", ["a.nii", "a.nii.gz", "a.nrrd", "a.mha", "a.npy", "a.zip"])
@@ -64,8 +64,8 @@ def test_a_file_cut_short_anywhere_is_refused_with_a_message(tmp_path, kind):
     cut = tmp_path / "cut"
     for length in np.linspace(0, len(content) - 20, 25).astype(int):
         cut.write_bytes(content[:length])
-        with pytest.raises(masks.MaskRejected):
-            masks.read_mask([received(cut)], SERIES)
+        with pytest.raises(read.MaskRejected):
+            read.read_mask([received(cut)], SERIES)
 
 
 @pytest.mark.parametrize("kind", ["a.nii", "a.nii.gz", "a.nrrd", "a.mha", "a.npy", "a.zip", "a.png"])
@@ -78,25 +78,25 @@ def test_a_damaged_file_never_ends_in_another_error(tmp_path, kind):
         damaged[places] = rng.integers(0, 256, len(places))
         (tmp_path / "damaged").write_bytes(damaged.tobytes())
         try:
-            masks.read_mask([received(tmp_path / "damaged")], ONE_PICTURE if kind == "a.png" else SERIES)
-        except masks.MaskRejected as error:
+            read.read_mask([received(tmp_path / "damaged")], ONE_PICTURE if kind == "a.png" else SERIES)
+        except read.MaskRejected as error:
             assert str(error)  # noqa: PT017  # most are refused, a few still hold a mask
 
 
 def test_a_text_file_is_of_no_known_kind(tmp_path):
     (tmp_path / "mask.nii.gz").write_text("hello")
 
-    assert "mask.nii.gz is of a kind" in refused([received(tmp_path / "mask.nii.gz")], masks.MaskUnreadable)
+    assert "mask.nii.gz is of a kind" in refused([received(tmp_path / "mask.nii.gz")], read.MaskUnreadable)
 
 
 def test_an_empty_file_is_said_to_be_empty(tmp_path):
     (tmp_path / "mask.png").touch()
 
-    assert "mask.png is empty" in refused([received(tmp_path / "mask.png")], masks.MaskUnreadable)
+    assert "mask.png is empty" in refused([received(tmp_path / "mask.png")], read.MaskUnreadable)
 
 
 def test_several_volumes_are_refused(tmp_path):
     good_files(tmp_path)
 
-    reason = refused([received(tmp_path / n) for n in ("a.npy", "a.nii")], masks.MaskUnreadable)
+    reason = refused([received(tmp_path / n) for n in ("a.npy", "a.nii")], read.MaskUnreadable)
     assert "several mask files: a.npy, a.nii" in reason

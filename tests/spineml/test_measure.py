@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from spineml.measure import MaskSummary, area_mm2, summary, volume_ml
-from spineml.volume import Geometry, Mask, with_unknown_spacing
-from spineml.volume_file import SliceFileReader, write_mask
+from spineml.metrics.volume_and_area import MaskSummary, area_mm2, summary, volume_ml
+from spineml.volumes.canonical_file import SliceFileReader, write_mask
+from spineml.volumes.volume import Geometry, Mask, with_unknown_spacing
 
 GEOMETRY = Geometry(shape=(4, 10, 12), spacing=(5.0, 0.5, 0.8))
 

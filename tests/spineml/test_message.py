@@ -14,7 +14,7 @@ from spineml.message import (
     sentences,
     verbatim,
 )
-from spineml.series import FileNotUsed
+from spineml.readers.series import FileNotUsed
 
 KOREAN = {
     "The mask has {found} slices, the series has {expected}.": "시리즈는 {expected}장인데 마스크는 {found}장입니다.",

@@ -11,9 +11,9 @@ import SimpleITK
 from scipy import ndimage
 from skimage.metrics import hausdorff_distance
 
-from spineml.metrics import Comparison, Confusion, compare, confusion, surface_distances
-from spineml.volume import Geometry, Mask, with_unknown_spacing
-from spineml.volume_file import SliceFileReader, write_mask
+from spineml.metrics.overlap import Comparison, Confusion, compare, confusion, surface_distances
+from spineml.volumes.canonical_file import SliceFileReader, write_mask
+from spineml.volumes.volume import Geometry, Mask, with_unknown_spacing
 
 GEOMETRY = Geometry(shape=(8, 24, 20), spacing=(2.5, 0.7, 1.3))
 

@@ -14,10 +14,12 @@ import h5py
 import numpy as np
 import pytest
 
-from spineml import hdf5_limits, model_file
-from spineml.architecture import Architecture
+from spineml.checksum import sha256_of
 from spineml.errors import ModelFileRejected
-from spineml.model_file import SPEC_ATTRIBUTE, stored_name
+from spineml.model import model_file
+from spineml.model.architecture import Architecture
+from spineml.model.model_file import SPEC_ATTRIBUTE, stored_name
+from spineml.readers import hdf5_limits
 from tests.spineml.tiny_models import TINY, tiny_spec, write_tiny
 
 HEAD = stored_name("logits_head/kernel")
@@ -189,7 +191,7 @@ def test_a_file_that_is_too_large_is_refused(by_hand: Path, monkeypatch: pytest.
 
 
 def test_a_changed_file_is_refused(by_hand: Path) -> None:
-    registered = model_file.sha256_of(by_hand)
+    registered = sha256_of(by_hand)
     with h5py.File(by_hand, "r+") as file:
         file[HEAD][...] = 2.0
     with pytest.raises(ModelFileRejected, match="SHA-256"):
@@ -211,7 +213,7 @@ def test_inspecting_imports_no_tensorflow(by_hand: Path) -> None:
     "architecture", [TINY, Architecture(base_filters=2, depth=1, stem_stride=1, normalisation="none", dropout=0.5)]
 )
 def test_a_model_survives_saving_and_loading(tmp_path: Path, architecture: Architecture) -> None:
-    from spineml import unet
+    from spineml.model import unet
 
     path = tmp_path / "model.h5"
     model = write_tiny(path, architecture)
@@ -228,14 +230,14 @@ def test_a_model_survives_saving_and_loading(tmp_path: Path, architecture: Archi
 def test_the_same_model_gives_the_same_file(tmp_path: Path) -> None:
     write_tiny(tmp_path / "a.h5")
     write_tiny(tmp_path / "b.h5")
-    assert model_file.sha256_of(tmp_path / "a.h5") == model_file.sha256_of(tmp_path / "b.h5")
+    assert sha256_of(tmp_path / "a.h5") == sha256_of(tmp_path / "b.h5")
 
 
 @pytest.mark.tensorflow
 def test_a_failed_save_leaves_the_old_file_and_no_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "model.h5"
     write_tiny(path)
-    before = model_file.sha256_of(path)
+    before = sha256_of(path)
 
     def disk_full(file: h5py.File, weights: object) -> None:
         raise OSError(28, "No space left on device")
@@ -243,13 +245,13 @@ def test_a_failed_save_leaves_the_old_file_and_no_draft(tmp_path: Path, monkeypa
     monkeypatch.setattr(model_file, "_write_weights", disk_full)
     with pytest.raises(OSError, match="No space"):
         write_tiny(path, name="other")
-    assert model_file.sha256_of(path) == before
+    assert sha256_of(path) == before
     assert [file.name for file in tmp_path.iterdir()] == ["model.h5"]
 
 
 @pytest.mark.tensorflow
 def test_a_model_of_another_architecture_is_not_saved(tmp_path: Path) -> None:
-    from spineml import unet
+    from spineml.model import unet
 
     with pytest.raises(ValueError, match="not the network"):
         model_file.save(unet.build(TINY), tiny_spec(Architecture()), tmp_path / "model.h5")

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spineml import model_file
-from spineml.architecture import Architecture
+from spineml.model import model_file
+from spineml.model.architecture import Architecture
 from tests.spineml.tiny_models import TINY, write_tiny
 
 pytestmark = pytest.mark.tensorflow
@@ -26,7 +26,7 @@ def canvas() -> np.ndarray:
 def test_the_frozen_network_equals_the_keras_model(
     tmp_path: Path, canvas: np.ndarray, architecture: Architecture
 ) -> None:
-    from spineml.network import open_network
+    from spineml.model.runtime import open_network
 
     path = tmp_path / "model.h5"
     model = write_tiny(path, architecture)
@@ -36,7 +36,7 @@ def test_the_frozen_network_equals_the_keras_model(
 
 
 def test_one_graph_serves_every_canvas(tmp_path: Path) -> None:
-    from spineml.network import open_network
+    from spineml.model.runtime import open_network
 
     write_tiny(tmp_path / "model.h5")
     network = open_network(*model_file.read(tmp_path / "model.h5"), "hash", None)
@@ -48,25 +48,25 @@ def test_one_graph_serves_every_canvas(tmp_path: Path) -> None:
 def test_a_second_start_takes_the_graph_from_the_cache(
     tmp_path: Path, canvas: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from spineml import network, unet
+    from spineml.model import runtime, unet
 
     write_tiny(tmp_path / "model.h5")
     read = model_file.read(tmp_path / "model.h5")
-    first = network.open_network(*read, "hash", tmp_path / "cache").submit(canvas).result()
+    first = runtime.open_network(*read, "hash", tmp_path / "cache").submit(canvas).result()
 
     def not_again(*args: object, **options: object) -> None:
         raise AssertionError("the network was built again")
 
     monkeypatch.setattr(unet, "build", not_again)
-    again = network.open_network(*read, "hash", tmp_path / "cache").submit(canvas).result()
+    again = runtime.open_network(*read, "hash", tmp_path / "cache").submit(canvas).result()
     assert np.array_equal(first, again)
     with pytest.raises(AssertionError, match="built again"):
-        network.open_network(*read, "another hash", tmp_path / "cache")
+        runtime.open_network(*read, "another hash", tmp_path / "cache")
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xff not a graph"])
 def test_a_damaged_cache_is_made_anew(tmp_path: Path, canvas: np.ndarray, content: bytes) -> None:
-    from spineml.network import open_network
+    from spineml.model.runtime import open_network
 
     write_tiny(tmp_path / "model.h5")
     read = model_file.read(tmp_path / "model.h5")
@@ -78,7 +78,7 @@ def test_a_damaged_cache_is_made_anew(tmp_path: Path, canvas: np.ndarray, conten
 
 
 def test_a_cache_that_cannot_be_written_does_not_matter(tmp_path: Path, canvas: np.ndarray) -> None:
-    from spineml.network import open_network
+    from spineml.model.runtime import open_network
 
     write_tiny(tmp_path / "model.h5")
     (tmp_path / "cache").write_text("a file where the folder should be")
@@ -87,14 +87,14 @@ def test_a_cache_that_cannot_be_written_does_not_matter(tmp_path: Path, canvas: 
 
 
 def test_onednn_is_asked_for_before_tensorflow_is_imported() -> None:
-    import spineml.network  # noqa: F401
+    import spineml.model.runtime  # noqa: F401
 
     assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1"
 
 
 def test_the_gpu_network_s_batches_give_what_the_model_gives(tmp_path: Path, canvas: np.ndarray) -> None:
     """Float16 and XLA run on a CPU too, only slowly: the code for a GPU is tried here with one small canvas."""
-    from spineml.network import GpuNetwork
+    from spineml.model.runtime import GpuNetwork
 
     path = tmp_path / "model.h5"
     model = write_tiny(path)

@@ -9,9 +9,9 @@ import nibabel
 import numpy as np
 import pytest
 
-from spineml import masks
-from spineml.nifti_header import read_nifti_header
-from spineml.volume import RAS_TO_LPS
+from spineml.masks import read
+from spineml.readers.headers.nifti import read_nifti_header
+from spineml.volumes.volume import RAS_TO_LPS
 from tests.spineml.intake_helpers import codes, only_verdict, pixels_of, scan_paths
 from tests.spineml.mask_files import SERIES, labels_of, received
 
@@ -63,8 +63,8 @@ def test_a_damaged_header_is_refused_as_a_ct_and_as_a_mask(tmp_path, place, form
     ct, mask = files(tmp_path, place, form, *values, packed=packed)
 
     intake = scan_paths([ct], tmp_path)
-    with pytest.raises(masks.MaskRejected) as refused:
-        masks.read_mask([received(mask)], SERIES)
+    with pytest.raises(read.MaskRejected) as refused:
+        read.read_mask([received(mask)], SERIES)
 
     assert only_verdict(intake) == ("rejected", code)
     if code not in ("too-large", "truncated", "several-volumes"):  # a mask is compared with its series instead
@@ -97,8 +97,8 @@ def test_what_is_odd_about_the_place_never_ends_in_another_error(tmp_path, place
 
     assert (plan.geometry.source.to_file(pixels_of(plan)) == CT).all()
     assert np.isfinite(plan.geometry.affine_lps()).all()
-    with contextlib.suppress(masks.MaskRejected):
-        assert (masks.read_mask([received(mask)], SERIES).labels == labels_of(SERIES)).all()
+    with contextlib.suppress(read.MaskRejected):
+        assert (read.read_mask([received(mask)], SERIES).labels == labels_of(SERIES)).all()
 
 
 def test_negative_sizes_of_voxels_are_sizes(tmp_path):
@@ -117,7 +117,7 @@ def test_five_axes_of_one_volume_are_one_volume(tmp_path):
     ct, mask = files(tmp_path, 40, "hhhhhh", 5, 12, 10, 3, 1, 1)
 
     assert scan_paths([ct], tmp_path).series[0].geometry.shape == (3, 10, 12)
-    assert (masks.read_mask([received(mask)], SERIES).labels == labels_of(SERIES)).all()
+    assert (read.read_mask([received(mask)], SERIES).labels == labels_of(SERIES)).all()
 
 
 @pytest.mark.parametrize("size", [16, 0, -16, 2**31 - 1])

@@ -21,32 +21,32 @@ def network():  # type: ignore[no-untyped-def]
 
 
 def test_a_settled_network_answers_as_it_does_while_training_on_the_same_images() -> None:
-    from spineml import normalisation
+    from spineml.model import batch_norm_statistics
 
     model, batch = network(), images(1.0, 1)
     trained = np.asarray(model(batch, training=True))
-    normalisation.settle(model, [batch])
+    batch_norm_statistics.settle(model, [batch])
     assert np.allclose(np.asarray(model(batch, training=False)), trained, atol=2e-3)
 
 
 def test_statistics_are_of_all_batches_together() -> None:
-    from spineml import normalisation
+    from spineml.model import batch_norm_statistics
 
     model, halves = network(), [images(1.0, 1), images(3.0, 2)]
-    normalisation.settle(model, halves)
+    batch_norm_statistics.settle(model, halves)
     first = model.get_layer("stem_norm") if TINY.stem_stride > 1 else model.get_layer("encoder_1_1_norm")
     several = [np.asarray(first.moving_mean), np.asarray(first.moving_variance)]
-    normalisation.settle(model, [np.concatenate(halves)])
+    batch_norm_statistics.settle(model, [np.concatenate(halves)])
     assert np.allclose(several[0], first.moving_mean, rtol=1e-3)
     assert np.allclose(several[1], first.moving_variance, rtol=2e-2)
 
 
 def test_weights_and_momentum_stay_as_they_are() -> None:
-    from spineml import normalisation
+    from spineml.model import batch_norm_statistics
 
     model = network()
     before = [np.asarray(one) for one in model.trainable_variables]
     momentum = model.get_layer("encoder_1_1_norm").momentum
-    normalisation.settle(model, [images(1.0, 1)])
+    batch_norm_statistics.settle(model, [images(1.0, 1)])
     assert all(np.array_equal(a, b) for a, b in zip(before, model.trainable_variables, strict=True))
     assert model.get_layer("encoder_1_1_norm").momentum == momentum

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.lib import format as npy
 
-from spineml import masks
-from spineml.npy_header import read_npy_header
-from spineml.series import FileNotUsed
+from spineml.masks import read as masks
+from spineml.readers.headers.npy import read_npy_header
+from spineml.readers.series import FileNotUsed
 from tests.spineml.intake_helpers import only_verdict, scan_paths
 from tests.spineml.mask_files import SERIES, labels_of, received
 

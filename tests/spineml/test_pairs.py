@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from spineml.pairs import PatientRule, match_pairs, read_table
-from spineml.series import FileNotUsed, ReceivedFile
+from spineml.readers.pairs.pairs import PatientRule, match_pairs, read_table
+from spineml.readers.series import FileNotUsed, ReceivedFile
 
 
 def files(*names: str) -> list[ReceivedFile]:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spineml import plots
-from spineml.evaluation import SeriesRow
-from spineml.evaluation_summary import summarise
+from spineml.metrics.evaluation import SeriesRow
+from spineml.metrics.summary import summarise
+from spineml.reports import plots
 from tests.spineml.evaluated import blob, patients, row
 
 NAMES = [
@@ -67,12 +67,15 @@ def test_versions_are_drawn_by_a_process_of_its_own() -> None:
     dice = json.dumps({"v1": [0.8, 0.9], "v2": [0.85, 0.95, 0.9], "v3": []})
     for kind, start in (("svg", b"<?xml"), ("png", b"\x89PNG")):
         done = subprocess.run(
-            [sys.executable, "-m", "spineml.plots", kind], input=dice.encode(), stdout=subprocess.PIPE, check=True
+            [sys.executable, "-m", "spineml.reports.plots", kind],
+            input=dice.encode(),
+            stdout=subprocess.PIPE,
+            check=True,
         )
         assert done.stdout.startswith(start)
 
 
 def test_importing_the_module_does_not_load_matplotlib() -> None:
     heavy = "{'matplotlib', 'reportlab', 'scipy'}"
-    code = f"import sys, spineml.plots, spineml.evaluation_report; assert not {heavy} & set(sys.modules)"
+    code = f"import sys, spineml.reports.plots, spineml.reports.evaluation_report; assert not {heavy} & {*sys.modules}"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spineml.postprocess import Postprocess
+from spineml.model.postprocess import Postprocess
 
 
 def probability_with(*boxes: tuple[slice, slice]) -> np.ndarray:

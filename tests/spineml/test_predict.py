@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from spineml.errors import ModelFileRejected
-from spineml.volume import Geometry, Volume, with_unknown_spacing
-from spineml.volume_file import SliceFileReader, write_volume
+from spineml.volumes.canonical_file import SliceFileReader, write_volume
+from spineml.volumes.volume import Geometry, Volume, with_unknown_spacing
 from tests.spineml.tiny_models import write_tiny
 
 pytestmark = pytest.mark.tensorflow
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.tensorflow
 
 @pytest.fixture(scope="module")
 def predictor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
-    from spineml.predict import Predictor
+    from spineml.model.predict import Predictor
 
     path = tmp_path_factory.mktemp("model") / "model.h5"
     write_tiny(path)
@@ -149,7 +149,7 @@ def test_the_timings_add_up(predictor) -> None:  # type: ignore[no-untyped-def]
 
 
 def test_a_file_that_was_changed_is_not_loaded(tmp_path: Path) -> None:
-    from spineml.predict import Predictor
+    from spineml.model.predict import Predictor
 
     write_tiny(tmp_path / "model.h5")
     with pytest.raises(ModelFileRejected, match="SHA-256"):

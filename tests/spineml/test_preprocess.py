@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spineml.preprocess import Preprocess
+from spineml.model.preprocess import Preprocess
 
 PREPROCESS = Preprocess()
 

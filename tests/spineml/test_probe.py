@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spineml import model_file
-from spineml.architecture import Architecture
-from spineml.model_file import ModelSpec, Weights
-from spineml.postprocess import Postprocess
-from spineml.probe import Flaw, logits_of, probe
+from spineml.model import model_file
+from spineml.model.architecture import Architecture
+from spineml.model.model_file import ModelSpec, Weights
+from spineml.model.postprocess import Postprocess
+from spineml.model.probe import Flaw, logits_of, probe
 
 SHIPPED = Path(__file__).parents[2] / "models" / "spine-ct-v2.h5"
 
@@ -64,7 +64,7 @@ def test_weights_that_overflow_are_told_from_empty_masks(shipped: tuple[ModelSpe
     ],
 )
 def test_the_network_of_the_probe_is_the_network_of_the_workers(architecture: Architecture) -> None:
-    from spineml import unet
+    from spineml.model import unet
 
     weights = random(architecture)
     model = unet.build(architecture)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from spineml.preprocess import Preprocess
-from spineml.recipe import VERTEBRAE, WHOLE_BODY, Batches, Recipe
-from spineml.synthetic import SOFT, SPINE, Anatomy
-from spineml.training_data import LabelledSeries
-from spineml.volume import Geometry
+from scripts.default_model.recipe import VERTEBRAE, WHOLE_BODY, Batches, Recipe
+from scripts.default_model.synthetic import SOFT, SPINE, Anatomy
+from scripts.default_model.training_data import LabelledSeries
+from spineml.model.preprocess import Preprocess
+from spineml.volumes.volume import Geometry
 
 SMALL = Recipe(crop_size=32, crops=3, field_size=64, fields=1)
 

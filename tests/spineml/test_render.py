@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from skimage.color import rgb2lab
 
-from spineml import render
-from spineml.render import OverlayStyle, Window
-from spineml.volume import Geometry
+from spineml.volumes import render
+from spineml.volumes.render import OverlayStyle, Window
+from spineml.volumes.volume import Geometry
 
 # Machado, Oliveira & Fernandes 2009, severity 1.0, for linear RGB
 COLOUR_BLINDNESS = {

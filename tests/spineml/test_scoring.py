@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spineml.scoring import as_table, best_baseline, score, scores_by_source, threshold_baseline
-from spineml.training_data import LabelledSeries
-from spineml.volume import Geometry
+from scripts.default_model.scoring import as_table, best_baseline, score, scores_by_source, threshold_baseline
+from scripts.default_model.training_data import LabelledSeries
+from spineml.volumes.volume import Geometry
 
 
 def series(patient: str, *, source: str = "tcga", empty: bool = False) -> LabelledSeries:

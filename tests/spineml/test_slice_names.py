@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spineml import masks
-from spineml.intake import SeriesPlan
+from spineml.masks import read as masks
 from spineml.phantom import write_dicom_series
-from spineml.series import PictureOrder, ReceivedFile
-from spineml.slice_names import SourceNames
+from spineml.readers.scan import SeriesPlan
+from spineml.readers.series import PictureOrder, ReceivedFile
+from spineml.readers.slice_names import SourceNames
 from tests.spineml.intake_helpers import scan_paths, small_phantom
 from tests.spineml.mask_files import png_bytes, write_zip
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from spineml.statistics import (
+from spineml.metrics.bootstrap import (
     BlandAltman,
     PairedDifference,
     PatientBootstrap,

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from spineml.stratify import Shares, draw
+from spineml.learning.stratified_split import Shares, draw
 
 
 def test_the_same_seed_gives_the_same_draw_in_any_order() -> None:

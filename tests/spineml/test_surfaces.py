@@ -6,8 +6,8 @@ import SimpleITK
 from scipy import ndimage
 from scipy.spatial.distance import cdist
 
-from spineml import surfaces
-from spineml.surfaces import surface_distances
+from spineml.metrics import surface_distance
+from spineml.metrics.surface_distance import surface_distances
 
 SPACINGS = {2: (0.7, 1.3), 3: (2.5, 0.7, 1.3)}
 
@@ -82,7 +82,7 @@ def test_two_single_pixels_are_as_far_apart_as_their_centres():
 def test_equal_masks_are_zero_apart():
     mask, _ = random_blobs(3, 1)
 
-    assert surface_distances(mask, mask, SPACINGS[3]) == surfaces.SurfaceDistances(0.0, 0.0)
+    assert surface_distances(mask, mask, SPACINGS[3]) == surface_distance.SurfaceDistances(0.0, 0.0)
 
 
 @pytest.mark.parametrize("axes", [2, 3])
@@ -90,19 +90,19 @@ def test_equal_masks_are_zero_apart():
 def test_distances_to_an_empty_mask_are_undefined(axes, first, second):
     masks = [np.full((4, 5, 6)[-axes:], bool(value)) for value in (first, second)]
 
-    assert surface_distances(*masks, SPACINGS[axes]) == surfaces.UNDEFINED
+    assert surface_distances(*masks, SPACINGS[axes]) == surface_distance.UNDEFINED
 
 
 @pytest.mark.parametrize("shape", [(1, 7), (2, 2), (7, 1)])
 def test_in_very_thin_images_every_marked_pixel_is_surface(shape):
-    assert surfaces.outline(np.ones(shape, bool)).all()
+    assert surface_distance.outline(np.ones(shape, bool)).all()
 
 
 def test_noise_beyond_the_limit_is_undefined_instead_of_endless(monkeypatch):
-    monkeypatch.setattr(surfaces, "MAX_SURFACE_ELEMENTS", 20)
+    monkeypatch.setattr(surface_distance, "MAX_SURFACE_ELEMENTS", 20)
     mask = np.ones((5, 5, 5), bool)
 
-    assert surface_distances(mask, mask, SPACINGS[3]) == surfaces.UNDEFINED
+    assert surface_distances(mask, mask, SPACINGS[3]) == surface_distance.UNDEFINED
     assert surface_distances(mask[:2, :2, :2], mask[:2, :2, :2], SPACINGS[3]).hd95_mm == 0
 
 

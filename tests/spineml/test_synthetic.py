@@ -9,8 +9,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from spineml import synthetic
-from spineml.synthetic import BONE, CORD, OUTSIDE, SOFT, SPINE
+from scripts.default_model import synthetic
+from scripts.default_model.synthetic import BONE, CORD, OUTSIDE, SOFT, SPINE
 
 
 def classes() -> np.ndarray:

@@ -27,7 +27,7 @@ def squares(step: int) -> tuple[np.ndarray, np.ndarray]:
 def fresh():  # type: ignore[no-untyped-def]
     import keras
 
-    from spineml import unet
+    from spineml.model import unet
 
     keras.utils.set_random_seed(3)
     return unet.build(TINY)
@@ -38,7 +38,7 @@ def weights_of(model) -> list[np.ndarray]:  # type: ignore[no-untyped-def]
 
 
 def test_it_learns_a_square(tmp_path: Path) -> None:
-    from spineml import train
+    from spineml.learning import loop as train
 
     result = train.run(fresh(), squares, train.TrainingPlan(steps=60, evaluate_every=20), keep_in=tmp_path)
     losses = [each.loss for each in result.curve]
@@ -48,7 +48,7 @@ def test_it_learns_a_square(tmp_path: Path) -> None:
 
 
 def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
-    from spineml import train
+    from spineml.learning import loop as train
 
     first, again = fresh(), fresh()
     for model, name in ((first, "a"), (again, "b")):
@@ -57,7 +57,7 @@ def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_run_goes_on_and_ends_the_same(tmp_path: Path) -> None:
-    from spineml import train
+    from spineml.learning import loop as train
 
     plan = train.TrainingPlan(steps=8, keep_every=2)
     whole, parts, steps = fresh(), fresh(), []
@@ -77,7 +77,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(tmp_path: Path) -> None:
 
 
 def test_the_best_weights_are_kept_when_later_ones_are_worse(tmp_path: Path) -> None:
-    from spineml import train
+    from spineml.learning import loop as train
 
     scores = iter([0.5, 0.9, 0.3, 0.2])
     result = train.run(
@@ -96,14 +96,14 @@ def test_the_best_weights_are_kept_when_later_ones_are_worse(tmp_path: Path) -> 
 
 
 def test_without_a_run_there_are_no_best_weights(tmp_path: Path) -> None:
-    from spineml import train
+    from spineml.learning import loop as train
 
     with pytest.raises(FileNotFoundError, match="no trained weights"):
         train.restore_best(fresh(), tmp_path)
 
 
 def test_a_loss_that_is_no_number_stops_with_a_reason(tmp_path: Path) -> None:
-    from spineml import train
+    from spineml.learning import loop as train
 
     def broken(step: int) -> tuple[np.ndarray, np.ndarray]:
         image, target = squares(step)
@@ -116,14 +116,14 @@ def test_a_loss_that_is_no_number_stops_with_a_reason(tmp_path: Path) -> None:
 
 
 def test_a_time_limit_ends_the_run(tmp_path: Path) -> None:
-    from spineml import train
+    from spineml.learning import loop as train
 
     plan = train.TrainingPlan(steps=10**6, seconds=0.01)
     assert train.run(fresh(), squares, plan, keep_in=tmp_path).steps < 10
 
 
 def test_the_rate_warms_up_and_falls_to_nothing() -> None:
-    from spineml import train
+    from spineml.learning import loop as train
 
     plan = train.TrainingPlan(learning_rate=1.0, warm_up=0.1)
     rates = [train.learning_rate(share, plan) for share in (0.0, 0.05, 0.1, 0.55, 1.0)]

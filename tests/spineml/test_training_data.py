@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spineml import training_data
-from spineml.intake import ReceivedFile, scan
-from spineml.training_data import TCGA_TEST, TCGA_VALIDATION, LabelledSeries, in_split
-from spineml.volume import Geometry, Volume
-from spineml.volume_file import SliceFileWriter, write_volume
+from scripts.default_model import training_data
+from scripts.default_model.training_data import TCGA_TEST, TCGA_VALIDATION, LabelledSeries, in_split
+from spineml.readers.scan import ReceivedFile, scan
+from spineml.volumes.canonical_file import SliceFileWriter, write_volume
+from spineml.volumes.volume import Geometry, Volume
 from tests.spineml.real_data import REAL_DATA, needs_real_data
 from tests.spineml.real_series import real_series
 

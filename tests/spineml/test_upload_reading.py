@@ -10,13 +10,13 @@ import nibabel
 import numpy as np
 import pytest
 
-from spineml import watched
 from spineml.errors import UnreadableFile
 from spineml.isolation.plain import from_plain, record_of, values_of
 from spineml.phantom import spine_phantom, write_dicom_series
-from spineml.read_series import CONVERT, SCAN, Failed, ReadSeries
-from spineml.series import FileVerdict, IntakeOptions
-from spineml.upload_reading import read_upload
+from spineml.reader_process.results import CONVERT, SCAN, Failed, ReadSeries
+from spineml.reader_process.upload import read_upload
+from spineml.readers import reading_progress
+from spineml.readers.series import FileVerdict, IntakeOptions
 
 SMALL = {"shape": (4, 64, 64), "spacing": (3.0, 2.0, 2.0)}
 
@@ -82,7 +82,7 @@ def test_a_series_that_cannot_be_deidentified_is_refused_by_name_and_the_others_
     def refuse(src: Path, *args: Any, **options: Any) -> None:
         raise UnreadableFile(src.name, "It is damaged.")
 
-    monkeypatch.setattr("spineml.deidentify.deidentify_dicom", refuse)
+    monkeypatch.setattr("spineml.readers.dicom.deidentify.deidentify_dicom", refuse)
     volume, _ = spine_phantom(seed=3, **SMALL)
     dicom = write_dicom_series(volume, tmp_path / "dicom")
     verdicts, heard = read(*dicom, nifti(tmp_path / "ct.nii"))
@@ -92,21 +92,23 @@ def test_a_series_that_cannot_be_deidentified_is_refused_by_name_and_the_others_
     assert dicom[0].name in verdicts[dicom[1].name].reason
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError("secret"), MemoryError(), RecursionError(), watched.TookTooLong()])
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError("secret"), MemoryError(), RecursionError(), reading_progress.TookTooLong()]
+)
 def test_an_error_that_nobody_expects_is_the_verdict_on_its_file(
     error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from spineml import intake
-    from spineml import nifti as reader
+    from spineml.readers import nifti as reader
+    from spineml.readers import scan
 
     def fails(file: Any, *rest: Any) -> Any:
         if file.name == "bad.nii":
             raise error
         return reader.scan_nifti(file, *rest)
 
-    monkeypatch.setattr(intake, "scan_nifti", fails)
+    monkeypatch.setattr(scan, "scan_nifti", fails)
     verdicts, heard = read(nifti(tmp_path / "bad.nii", 1), nifti(tmp_path / "good.nii", 2))
-    assert (verdicts["bad.nii"].status, verdicts["bad.nii"].code) == ("rejected", watched.code_of(error))
+    assert (verdicts["bad.nii"].status, verdicts["bad.nii"].code) == ("rejected", reading_progress.code_of(error))
     assert "secret" not in verdicts["bad.nii"].reason
     assert verdicts["good.nii"].status == "imported"
     assert len(heard.series) == 1
@@ -115,7 +117,7 @@ def test_an_error_that_nobody_expects_is_the_verdict_on_its_file(
 def test_an_unexpected_error_in_one_dicom_header_leaves_out_that_file_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from spineml import dicom
+    from spineml.readers.dicom import scan as dicom
 
     volume, _ = spine_phantom(seed=3, **SMALL)
     paths = write_dicom_series(volume, tmp_path / "dicom")
@@ -135,7 +137,7 @@ def test_an_unexpected_error_in_one_dicom_header_leaves_out_that_file_alone(
 
 def test_a_file_that_ended_a_reader_is_left_out_with_its_verdict(tmp_path: Path) -> None:
     bad, good = nifti(tmp_path / "bad.nii", 1), nifti(tmp_path / "good.nii", 2)
-    failed = [values_of(Failed("bad.nii", SCAN, watched.CRASHED))]
+    failed = [values_of(Failed("bad.nii", SCAN, reading_progress.CRASHED))]
     verdicts, heard = read(bad, good, failed=failed, attempt=1)
     assert verdicts["bad.nii"].code == "reader-crashed"
     assert [series.names for series in heard.series] == [["good.nii"]]
@@ -144,7 +146,7 @@ def test_a_file_that_ended_a_reader_is_left_out_with_its_verdict(tmp_path: Path)
 def test_a_slice_that_ended_a_reader_spoils_its_series_and_no_volume_has_a_hole(tmp_path: Path) -> None:
     volume, _ = spine_phantom(seed=3, **SMALL)
     paths = write_dicom_series(volume, tmp_path / "dicom")
-    failed = [values_of(Failed(paths[1].name, CONVERT, watched.TIMED_OUT))]
+    failed = [values_of(Failed(paths[1].name, CONVERT, reading_progress.TIMED_OUT))]
     verdicts, heard = read(*paths, failed=failed, attempt=1)
     assert heard.series == []
     assert {verdicts[path.name].code for path in paths} == {"reader-timed-out"}

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from spineml.evaluation import SeriesRow
-from spineml.version_comparison import compare_versions
+from spineml.metrics.evaluation import SeriesRow
+from spineml.metrics.version_comparison import compare_versions
 from tests.spineml.evaluated import blob, row
 
 SHAPE = (3, 30, 30)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from spineml.volume import Geometry, Mask, SourceGrid, Volume, canonical_geometry, with_unknown_spacing
+from spineml.volumes.volume import Geometry, Mask, SourceGrid, Volume, canonical_geometry, with_unknown_spacing
 
 SHAPE = (3, 4, 5)
 

@@ -8,8 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from spineml.volume import Geometry, Mask, Volume
-from spineml.volume_file import (
+from spineml.volumes.canonical_file import (
     SliceFileReader,
     SliceFileWriter,
     read_mask,
@@ -17,6 +16,7 @@ from spineml.volume_file import (
     write_mask,
     write_volume,
 )
+from spineml.volumes.volume import Geometry, Mask, Volume
 
 GEOMETRY = Geometry((4, 6, 5), (3.0, 0.5, 0.5), origin=(1.0, 2.0, 3.0))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from spineml import model_file
-from spineml.architecture import Architecture
-from spineml.model_file import ModelSpec, TrainingRecord
-from spineml.postprocess import Postprocess
-from spineml.preprocess import Preprocess
+from spineml.model import model_file
+from spineml.model.architecture import Architecture
+from spineml.model.model_file import ModelSpec, TrainingRecord
+from spineml.model.postprocess import Postprocess
+from spineml.model.preprocess import Preprocess
 
 TINY = Architecture(base_filters=2, depth=2)
 SMALL_CANVASES = Preprocess(canvases=(32, 64))

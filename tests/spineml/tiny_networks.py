@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from spineml import unet
-from spineml.architecture import Architecture
+from spineml.model import unet
+from spineml.model.architecture import Architecture
 
 
 def restless(architecture: Architecture, seed: int = 1) -> keras.Model:

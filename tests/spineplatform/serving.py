@@ -11,7 +11,7 @@ from typing import Any
 
 import uvicorn
 
-from spineplatform.http_protocol import Connection
+from spineplatform.web.http_protocol import Connection
 
 
 @contextmanager

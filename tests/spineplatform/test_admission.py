@@ -18,9 +18,9 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.models import Role
 from accounts.services import token_create
-from spineplatform.admission import Admission, SenderGone
-from spineplatform.handler import PlatformHandler
 from spineplatform.shared.errors import Busy
+from spineplatform.web.admission import Admission, SenderGone
+from spineplatform.web.handler import PlatformHandler
 from tests import factories
 
 

@@ -25,11 +25,11 @@ from django.urls import URLResolver, get_resolver
 
 from accounts.models import Role, User
 from accounts.services import token_create
-from cases.doors import MAX_BODY
-from spineplatform import bodies
-from spineplatform.bodies import IN_FLIGHT, MEMORY, allowance
-from spineplatform.handler import PlatformHandler
+from cases.viewer_api import MAX_BODY
 from spineplatform.processes import Processes
+from spineplatform.web import bodies
+from spineplatform.web.bodies import IN_FLIGHT, MEMORY, allowance
+from spineplatform.web.handler import PlatformHandler
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)

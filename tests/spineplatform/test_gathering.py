@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from spineplatform.shared.gathering import Gathering, Once
+from spineplatform.shared.coalescing import Gathering, Once
 
 
 async def test_all_who_ask_before_a_look_begins_share_it() -> None:

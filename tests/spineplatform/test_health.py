@@ -18,8 +18,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
 from spineplatform import health
-from spineplatform.admission import Admission
-from spineplatform.handler import PlatformHandler
+from spineplatform.web.admission import Admission
+from spineplatform.web.handler import PlatformHandler
 
 WELL = {"database": "ok", "migrations": "ok", "broker": "ok", "storage": "ok"}
 

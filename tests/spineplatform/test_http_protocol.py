@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from spineplatform.client_address import NOBODYS, ClientAddress, address_or_nobodys
+from spineplatform.web.client_address import NOBODYS, ClientAddress, address_or_nobodys
 from tests.spineplatform.serving import served
 
 SLOW_CLIENTS = 100

@@ -11,8 +11,8 @@ from django.db import OperationalError
 from django.test import Client
 
 from accounts.models import Role
-from spineplatform import websockets
-from spineplatform.websockets import Known
+from spineplatform.web import websockets
+from spineplatform.web.websockets import Known
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)

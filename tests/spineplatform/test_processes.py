@@ -20,8 +20,8 @@ from spineplatform.embedded import EmbeddedServices, ServiceFailed
 from spineplatform.embedded.account import ourselves
 from spineplatform.embedded.addresses import read_addresses
 from spineplatform.embedded.daemon import Daemon
-from spineplatform.keeping import HEALTHY_SECONDS, Guard, Pauses, Started
 from spineplatform.processes import AlreadyRunning, Processes, alone
+from spineplatform.supervision import HEALTHY_SECONDS, Guard, Pauses, Started
 from tests.plugins.services import TestServices
 
 

@@ -3,7 +3,7 @@
 import pytest
 from asgiref.testing import ApplicationCommunicator
 
-from spineplatform.websockets import is_allowed, websockets
+from spineplatform.web.websockets import is_allowed, websockets
 
 ROWS = [
     # origin, host of the request, may connect

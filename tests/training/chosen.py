@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import Institution, User
 from cases.models import Annotation, Case, Review, ReviewVerdict, Series
 from spineml.phantom import spine_phantom
-from spineml.volume import Volume
+from spineml.volumes.volume import Volume
 from spineplatform.shared.runs import RunState
 from tests import factories
 from tests.training import judged

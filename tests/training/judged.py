@@ -10,13 +10,13 @@ import numpy as np
 from django.utils import timezone
 
 from accounts.models import Institution
-from spineml.dataset_file import DatasetWriter, SeriesFacts
-from spineml.evaluation import Identity, SeriesCollector, SeriesRow
-from spineml.evaluation_summary import summarise
-from spineml.evaluation_tables import summary_csv
+from spineml.checksum import sha256_of
+from spineml.learning.dataset_file import DatasetWriter, SeriesFacts
 from spineml.message import message
-from spineml.model_file import sha256_of
-from spineml.volume_file import SliceFileReader
+from spineml.metrics.evaluation import Identity, SeriesCollector, SeriesRow
+from spineml.metrics.summary import summarise
+from spineml.metrics.tables import summary_csv
+from spineml.volumes.canonical_file import SliceFileReader
 from spineplatform.shared import storage
 from spineplatform.shared.runs import RunState
 from tests import factories

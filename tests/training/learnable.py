@@ -11,8 +11,8 @@ from django.utils import timezone
 from PIL import Image
 
 from accounts.models import Institution
-from spineml.training_settings import TrainingSettings
-from spineml.volume import Geometry, Volume
+from spineml.learning.settings import TrainingSettings
+from spineml.volumes.volume import Geometry, Volume
 from spineplatform.shared.runs import RunState
 from tests import factories
 from tests.spineml.learning_data import SETTINGS, squares

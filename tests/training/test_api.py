@@ -10,7 +10,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts.models import Role, User
-from spineml.model_file import TrainingRecord
+from spineml.model.model_file import TrainingRecord
 from spineplatform.shared.api import FORM_BYTES
 from spineplatform.shared.models import AuditEvent
 from tests import factories

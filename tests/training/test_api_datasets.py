@@ -9,7 +9,7 @@ from django.test import Client
 
 from accounts.models import Institution, Membership, Role, User
 from cases.models import Exposure
-from spineml.volume_file import read_volume
+from spineml.volumes.canonical_file import read_volume
 from spineplatform.shared import storage
 from spineplatform.shared.models import AuditEvent
 from tests import factories

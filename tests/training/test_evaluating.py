@@ -49,7 +49,7 @@ class Reader:
 
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    from training.evaluations import evaluating
+    from training.evaluations import worker as evaluating
 
     def use(reader: Reader) -> None:
         monkeypatch.setattr(evaluating, "open_predictor", lambda version: reader)
@@ -68,7 +68,7 @@ def asked(data: Dataset, version: ModelVersion | None = None, split: str = Split
 
 
 def work(run: EvaluationRun) -> EvaluationRun:
-    from training.evaluations.evaluating import run_evaluation
+    from training.evaluations.worker import run_evaluation
 
     execute(EvaluationRun, run.pk, run_evaluation)
     run.refresh_from_db()

@@ -12,11 +12,11 @@ from django.core.files.storage import default_storage
 
 from accounts.models import Institution, Role, User
 from cases.models import ReviewVerdict, Series
-from spineml.dataset_file import DatasetFileRejected, DatasetReader
-from spineml.fingerprint import Fingerprint
-from spineml.model_file import sha256_of
-from spineml.volume import Volume
-from spineml.volume_file import read_volume
+from spineml.checksum import sha256_of
+from spineml.learning.dataset_file import DatasetFileRejected, DatasetReader
+from spineml.model.fingerprint import Fingerprint
+from spineml.volumes.canonical_file import read_volume
+from spineml.volumes.volume import Volume
 from spineplatform.shared import storage
 from spineplatform.shared.errors import NotFound
 from spineplatform.shared.lease import execute
@@ -24,7 +24,6 @@ from spineplatform.shared.runs import RunState, run_cancel
 from tests import factories
 from tests.training import chosen
 from training.datasets.findings import sentence
-from training.datasets.freezing import run_dataset
 from training.datasets.selectors import Choice, masks_of, what_is_missing
 from training.datasets.services import (
     DatasetFrozen,
@@ -40,6 +39,7 @@ from training.datasets.services import (
     masks_leave_out,
     masks_take_back,
 )
+from training.datasets.worker import run_dataset
 from training.models import Dataset, DatasetRun
 from training.splits.services import patient_split_set
 

@@ -41,7 +41,7 @@ def start(place: Institution, admin: User) -> Callable[..., TrainingRun]:
 
 
 def work(run: TrainingRun) -> TrainingRun:
-    from training.trainings.learning import run_training
+    from training.trainings.worker import run_training
 
     execute(TrainingRun, run.pk, run_training)
     run.refresh_from_db()
@@ -49,7 +49,7 @@ def work(run: TrainingRun) -> TrainingRun:
 
 
 def folder(run: TrainingRun) -> Any:
-    from training.trainings.learning import checkpoint_folder
+    from training.trainings.worker import checkpoint_folder
 
     return checkpoint_folder(run)
 
@@ -111,7 +111,7 @@ def test_a_loss_that_is_no_number_stops_with_a_reason_and_keeps_the_checkpoint(
 ) -> None:
     import numpy as np
 
-    from spineml.fit import DatasetBatches
+    from spineml.learning.fit import DatasetBatches
 
     original = DatasetBatches.__call__
 
@@ -160,7 +160,7 @@ def test_a_disk_that_fills_up_during_an_epoch_is_told_and_the_training_goes_on_f
 def test_stopped_in_the_middle_it_keeps_the_best_so_far_when_asked(
     start: Any, admin: User, monkeypatch: pytest.MonkeyPatch, keep_best: bool
 ) -> None:
-    from training.trainings import learning
+    from training.trainings import worker as learning
 
     run = start(epochs=200)
     told = learning._Notes.on_epoch

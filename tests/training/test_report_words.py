@@ -6,15 +6,15 @@ import re
 
 from django.utils import translation
 
-from spineml.evaluation_report import Report, as_pdf
-from spineml.evaluation_summary import summarise
 from spineml.message import message
-from spineml.pdf import NOT_A_DEVICE, Language
-from spineml.plots import size_label
+from spineml.metrics.summary import summarise
+from spineml.reports.evaluation_report import Report, as_pdf
+from spineml.reports.pdf import NOT_A_DEVICE, Language
+from spineml.reports.plots import size_label
 from spineplatform.shared.messages import language_named
 from tests.pdf_text import pdf_text
 from tests.spineml.evaluated import blob, patients, row
-from training.evaluations.evaluating import SPLITS
+from training.evaluations.worker import SPLITS
 
 HANGUL = re.compile("[\uac00-\ud7a3]")
 WORD = re.compile("[a-z]{3}", re.IGNORECASE)

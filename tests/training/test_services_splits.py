@@ -10,8 +10,8 @@ from django.db import IntegrityError, connection, transaction
 
 from accounts.models import Institution, Role, User
 from cases.models import Patient
-from spineml.stratify import Shares
-from spineml.volume_file import read_volume
+from spineml.learning.stratified_split import Shares
+from spineml.volumes.canonical_file import read_volume
 from spineplatform.shared import storage
 from spineplatform.shared.errors import Forbidden, NotFound
 from spineplatform.shared.models import AuditEvent

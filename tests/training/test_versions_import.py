@@ -16,8 +16,9 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Role, User
-from spineml import model_file
-from spineml.model_file import SPEC_ATTRIBUTE, stored_name
+from spineml.checksum import sha256_of
+from spineml.model import model_file
+from spineml.model.model_file import SPEC_ATTRIBUTE, stored_name
 from tests import factories
 from tests.api_client import api, problem
 from training.models import ModelVersion
@@ -57,7 +58,7 @@ def test_a_file_of_keras_2_becomes_a_candidate_of_this_platform(admin: User, nam
     body = send(admin, KERAS2 / f"{name}.h5", notes="From the old lab", **window).json()
     assert (body["status"], body["notes"]) == ("candidate", "From the old lab")
     assert body["spec"]["preprocess"]["window_width"] == 350
-    assert body["spec"]["training"]["imported"]["sha256"] == model_file.sha256_of(KERAS2 / f"{name}.h5")
+    assert body["spec"]["training"]["imported"]["sha256"] == sha256_of(KERAS2 / f"{name}.h5")
     kept = ModelVersion.objects.get(pk=body["id"])
     assert model_file.inspect(Path(default_storage.path(str(kept.file)))).as_json() == body["spec"]
     again = send(admin, KERAS2 / f"{name}.h5", **window)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from cases.models import Annotation, Series
-from spineml.volume_file import SliceFileReader
+from spineml.volumes.canonical_file import SliceFileReader
 from spineplatform.shared import storage
 from training.datasets.findings import finding
 from training.datasets.selectors import split_name

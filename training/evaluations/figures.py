@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from spineml.evaluation import MEASURES
-from spineml.evaluation_tables import DASH, ends, label, number, table_one, with_ends
 from spineml.message import message
-from spineml.statistics import BlandAltman, Interval, PairedDifference, Spread
+from spineml.metrics.bootstrap import BlandAltman, Interval, PairedDifference, Spread
+from spineml.metrics.evaluation import MEASURES
+from spineml.metrics.tables import DASH, ends, label, number, table_one, with_ends
 
 QUANTITY_LABELS = {
     "area_px": message("Area (px)"),

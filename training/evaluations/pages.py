@@ -21,10 +21,10 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import Capability, institutions_with, require_anywhere
-from spineml.evaluation import MEASURES, SeriesRow, Unit
-from spineml.evaluation_tables import images_csv, label, patients_csv
 from spineml.message import message
-from spineml.version_comparison import VersionComparison
+from spineml.metrics.evaluation import MEASURES, SeriesRow, Unit
+from spineml.metrics.tables import images_csv, label, patients_csv
+from spineml.metrics.version_comparison import VersionComparison
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import Conflict, NotFound, UserError
 from spineplatform.shared.http import file_download, run_action
@@ -329,7 +329,7 @@ def _drawn(values: str, kind: str) -> bytes:
     kept = Path(settings.CACHE_DIR) / "plots" / f"{name}.{kind}"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "spineml.plots", kind]
+        command = [sys.executable, "-m", "spineml.reports.plots", kind]
         done = subprocess.run(
             command, input=values.encode(), stdout=subprocess.PIPE, cwd=settings.BASE_DIR, timeout=60, check=True
         )

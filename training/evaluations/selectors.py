@@ -11,10 +11,10 @@ from django.db.models import Q, QuerySet
 
 from accounts.access import Capability, institutions_with
 from cases.models import Series
-from spineml.evaluation import Identity, SeriesRow
-from spineml.gate import SeriesScore
-from spineml.metrics import COUNTS, Confusion
-from spineml.version_comparison import VersionComparison, compare_versions
+from spineml.metrics.evaluation import Identity, SeriesRow
+from spineml.metrics.overlap import COUNTS, Confusion
+from spineml.metrics.promotion_gate import SeriesScore
+from spineml.metrics.version_comparison import VersionComparison, compare_versions
 from spineplatform.shared.runs import RunState
 from training.models import Dataset, DatasetItem, EvaluatedSeries, EvaluationRun, ModelVersion, Split, TrainingRun
 from training.selectors import known_to, places_of

@@ -23,7 +23,7 @@ class Dataset(models.Model):
     the label checks said at ``checked_at``, ``decisions`` what was decided on them: masks left out (``left_out``, by
     mask) and findings accepted (``accepted``, by the finding's key), each with note, name and time. ``counts`` holds
     how many patients, series, images and images with spine a split has, ``fingerprint``
-    `spineml.fingerprint.Fingerprint`. Triggers of the database keep a frozen data set and its items as they are.
+    `spineml.model.fingerprint.Fingerprint`. Triggers of the database keep a frozen data set and its items as they are.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -17,9 +17,9 @@ from training.models.versions import ModelVersion
 class EvaluationRun(Run):
     """Segments a split of a data set with a version and compares the masks with the approved ones.
 
-    ``result`` is `spineml.evaluation`'s summary as JSON: per image, per patient and pooled figures with intervals,
-    Bland-Altman, precision-recall, with the names in the storage of the plots, of the summary and of the PDF in each
-    language (``reports``); empty until the run has succeeded. The rows of images stand in `EvaluatedSeries`.
+    ``result`` is `spineml.metrics.evaluation`'s summary as JSON: per image, per patient and pooled figures with
+    intervals, Bland-Altman, precision-recall, with the names in the storage of the plots, of the summary and of the PDF
+    in each language (``reports``); empty until the run has succeeded. The rows of images stand in `EvaluatedSeries`.
     """
 
     kind = "evaluation"
@@ -49,7 +49,7 @@ class EvaluationRun(Run):
 
 
 class EvaluatedSeries(models.Model):
-    """One series of an evaluation. ``images`` are `spineml.evaluation.ImageRow` as JSON, in order of the slices.
+    """One series of an evaluation. ``images`` are `evaluation.ImageRow` as JSON, in order of the slices.
 
     ``seen`` says that the version, or one it descends from, was trained on these very images or on this patient.
     """

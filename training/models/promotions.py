@@ -23,7 +23,7 @@ class PromotionKind(models.TextChoices):
 
 
 class Promotion(models.Model):
-    """One decision of an institution, or of the platform about its default. ``gate`` is `spineml.gate.GateResult` as
+    """One decision of an institution, or of the platform about its default. ``gate`` is `promotion_gate.GateResult` as
     JSON; an override has a reason.
 
     A trigger refuses to change or delete one, whoever asks.

@@ -20,7 +20,7 @@ CURVE = ("epoch", "step", "loss", "train_dice", "validation_dice", "learning_rat
 class TrainingRun(Run):
     """Trains a network on a frozen data set, from ``base`` or from scratch, and makes a new version of it.
 
-    ``settings`` is `spineml.training_settings.TrainingSettings` as JSON. ``live`` holds the epoch that is going:
+    ``settings`` is `spineml.learning.settings.TrainingSettings` as JSON. ``live`` holds the epoch that is going:
     its step, the losses of its batches so far and the seconds that are left, so that a page opened late misses nothing.
     """
 

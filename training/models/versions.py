@@ -30,8 +30,8 @@ class ModelVersion(models.Model):
     """One trained network for one task: an HDF5 file, the spec read from it, and where it came from.
 
     ``owner`` is the institution that trained or imported it; without one it is the platform's, which every institution
-    may use. ``number`` counts what one owner has made, by `VersionCounter`. ``flaw`` is what `spineml.probe` found
-    wrong with its output: empty where nothing is, None while it was not looked for.
+    may use. ``number`` counts what one owner has made, by `VersionCounter`. ``flaw`` is what `spineml.model.probe`
+    found wrong with its output: empty where nothing is, None while it was not looked for.
 
     A trigger keeps owner, number, file, size and SHA-256 as they were registered.
     """

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from accounts.models import Institution
 from spineml.errors import SpineError
 from spineml.message import Message, message
-from spineml.probe import Flaw
+from spineml.model.probe import Flaw
 from spineplatform.shared import storage
 from spineplatform.shared.errors import Conflict
 from spineplatform.shared.runs import RunState

@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.access import Capability, require_anywhere
 from accounts.models import Institution
-from spineml.gate import GateResult, GateSettings, decide
+from spineml.metrics.promotion_gate import GateResult, GateSettings, decide
 from training.evaluations.selectors import as_score, evaluation_finished
 from training.models import (
     SPINE_CT,

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from accounts.access import Capability, institution_named_or_only, require_anywhere
 from cases.models import Patient
-from spineml.stratify import Shares
+from spineml.learning.stratified_split import Shares
 from spineplatform.shared.api import ListView, checked, checked_query
 from spineplatform.shared.api_schema import problems
 from training.access import patient_get

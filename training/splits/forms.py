@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import InstitutionForm
 from accounts.models import Institution
-from spineml.stratify import Shares
+from spineml.learning.stratified_split import Shares
 from training.splits.selectors import SPLIT_OR_NONE, PatientFilter
 
 LARGEST_SEED = 2**31 - 1

@@ -13,8 +13,8 @@ from django.utils import timezone
 from accounts.access import Capability, require
 from accounts.models import Institution
 from cases.models import Patient
+from spineml.learning.stratified_split import Shares, draw
 from spineml.message import message
-from spineml.stratify import Shares, draw
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, UserError
 from training.models import PatientSplit, Split, SplitOrigin

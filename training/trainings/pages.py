@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import Capability, institutions_with, require_anywhere
 from cases.models import Series
-from spineml.training_settings import TrainingSettings
+from spineml.learning.settings import TrainingSettings
 from spineplatform.shared.errors import UserError
 from spineplatform.shared.http import run_action
 from spineplatform.shared.messages import sentence

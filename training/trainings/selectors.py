@@ -9,9 +9,9 @@ from django.conf import settings as django_settings
 from django.db.models import Q, QuerySet
 
 from accounts.access import Capability, institutions_with
-from spineml.dataset_file import DatasetReader
-from spineml.model_file import ModelSpec
-from spineml.training_settings import EXPLANATIONS, TrainingSettings, defaults_for, possible_values
+from spineml.learning.dataset_file import DatasetReader
+from spineml.learning.settings import EXPLANATIONS, TrainingSettings, defaults_for, possible_values
+from spineml.model.model_file import ModelSpec
 from spineplatform.shared import storage
 from training.models import Dataset, ModelVersion, TrainingRun
 from training.selectors import places_of, versions_seen

@@ -8,9 +8,9 @@ from django.db import IntegrityError, transaction
 
 from accounts.access import Capability, institutions_with
 from accounts.models import Institution
+from spineml.learning.settings import SettingRejected, TrainingSettings
 from spineml.message import message
-from spineml.model_file import ModelSpec
-from spineml.training_settings import SettingRejected, TrainingSettings
+from spineml.model.model_file import ModelSpec
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, UserError
 from spineplatform.shared.runs import run_cancel, run_enqueue, run_retry

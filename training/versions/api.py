@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from accounts.access import Capability, institution_named_or_only, require_anywhere
 from accounts.models import Institution
 from cases.access import case_get
-from spineml.model_file import MAX_FILE_BYTES
+from spineml.model.model_file import MAX_FILE_BYTES
 from spineplatform.shared.api import FileView, ReceivingView, checked, checked_query
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.messages import sentence

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Institution
-from spineml.preprocess import Preprocess
+from spineml.model.preprocess import Preprocess
 from spineplatform.shared.errors import UserError
 
 USUAL = Preprocess()

@@ -18,7 +18,7 @@ from accounts.access import Capability, institutions_with, require_anywhere
 from cases.access import case_get
 from spineml.errors import SpineError
 from spineml.message import message
-from spineml.model_file import MAX_FILE_BYTES
+from spineml.model.model_file import MAX_FILE_BYTES
 from spineplatform.shared.errors import Conflict, Forbidden, TooLarge, UserError, describe
 from spineplatform.shared.failures import retry_after
 from spineplatform.shared.http import receives_files

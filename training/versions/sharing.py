@@ -14,7 +14,7 @@ from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, NotFound, UserError
 from training.access import version_kept_by
 from training.models import ActiveVersion, ModelVersion, VersionShare
-from training.promotions.telling import model_admins_tell
+from training.promotions.notifications import model_admins_tell
 from training.services import VersionRetired, versions_lock
 
 

@@ -1,6 +1,6 @@
 // Which slice to look at next.
 
-// Expected Dice (spineml/confidence.py): always worth a look; sure enough not to be looked for.
+// Expected Dice (spineml/metrics/expected_dice.py): always worth a look; sure enough not to be looked for.
 const DOUBTFUL = 0.9;
 const SURE = 0.97;
 const LEAST_SURE_PART = 0.1;

@@ -1,5 +1,5 @@
 // What is measured from points (LPS mm) and from the HU inside a region. The server computes lengths and angles again
-// from the points when they are saved (spineml/point_measures.py).
+// from the points when they are saved (spineml/masks/measurements.py).
 
 const minus = (a, b) => a.map((value, i) => value - b[i]);
 const norm = (a) => Math.hypot(...a);

@@ -4,7 +4,7 @@ const TYPED = /(^|[^\p{L}\p{N}_@])@([\p{L}\p{N}_.+-]*)$/u;
 
 /**
  * The mention that ends at `caret`: where its @ is and what follows it; null when none is being typed. An address such
- * as mail@clinic is none (cases/comments/commenting.py `MENTION`).
+ * as mail@clinic is none (cases/comments/services.py `MENTION`).
  * @returns {{start: number, words: string} | null}
  */
 export function mentionAt(text, caret) {

@@ -9,7 +9,7 @@ const WINDOWS = {
   lung: { center: -600, width: 1500 },
   full: { center: 512, width: 3072 },
 };
-/** What a person starts with; what they change is kept by the server (cases/models/reading.py `ViewerSettings`). */
+/** What a person starts with; what they change is kept by the server (cases/models/viewer.py `ViewerSettings`). */
 export const LOOK = {
   preset: "bone", layout: "three", opacity: 0.45, outline: false, radius: 5, ball: false, threshold: false,
   low: 150, high: 3000, tolerance: 120, crosshair: true, colours: [], opacities: [], outlines: [],

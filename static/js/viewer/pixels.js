@@ -8,7 +8,7 @@ const VALUES = 65_536;
 /** Classes of a pixel. With one mask: 0 or 1. Comparing: 1 only the reference, 2 only the prediction, 3 both. */
 export const CLASSES = 4;
 
-/** The same as in the pictures that are downloaded (spineml/render.py): told apart with every kind of colour vision. */
+/** The same as in the pictures that are downloaded (spineml/volumes/render.py): told apart with every kind of colour vision. */
 export const COLOURS = {
   mask: [213, 94, 0],
   agreed: [60, 200, 120],

@@ -1,0 +1,126 @@
+"""Forms of reading projects."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from accounts.forms import InstitutionForm
+from accounts.models import Institution, User
+from cases.models import ReadingProject, Series
+from cases.models.projects import DEFAULT_MARGIN
+from cases.projects.selectors import margin_is_fixed, people_of, people_offered
+from cases.projects.services import NewProject, ProjectChanges
+
+
+class PeopleField(forms.ModelMultipleChoiceField):
+    widget = forms.CheckboxSelectMultiple
+
+    def label_from_instance(self, obj: Any) -> str:
+        return str(obj.display_name())
+
+
+class HowRead(forms.Form):
+    """By whom a project is read, and how it is judged; the services check that its people belong to the institution."""
+
+    name = forms.CharField(label=_("Name"), max_length=120)
+    readers = PeopleField(
+        label=_("Readers"), queryset=User.objects.none(), help_text=_("Two or more. Each reads every series.")
+    )
+    adjudicators = PeopleField(
+        label=_("Adjudicators"),
+        queryset=User.objects.none(),
+        help_text=_("They see all masks and settle what readers disagree about. Nobody is both."),
+    )
+    agreed_dice = forms.FloatField(
+        label=_("Settled without an adjudicator from a Dice of"),
+        min_value=0.01,
+        max_value=1,
+        required=False,
+        help_text=_("The first reader's mask then goes on to training. Left empty, every series is adjudicated."),
+    )
+    margin = forms.FloatField(
+        label=_("Margin of the model (Dice)"),
+        min_value=0.001,
+        max_value=0.5,
+        initial=DEFAULT_MARGIN,
+        help_text=_("By how much it may agree less with readers than they do with each other. Decide it beforehand."),
+    )
+
+    def offer(self, people: QuerySet[User]) -> None:
+        for part in ("readers", "adjudicators"):
+            self.fields[part].queryset = people  # type: ignore[attr-defined]
+
+
+class ProjectForm(HowRead, InstitutionForm):
+    """A new project."""
+
+    blind = forms.BooleanField(
+        label=_("Blind double reading"),
+        required=False,
+        initial=True,
+        help_text=_("No reader sees masks of others on a series until all have finished it."),
+    )
+
+    def __init__(self, *args: Any, institutions: QuerySet[Institution], **kwargs: Any) -> None:
+        super().__init__(*args, institutions=institutions, **kwargs)
+        self.offer(people_offered(institutions))
+
+    def project(self) -> NewProject:
+        given = self.cleaned_data
+        return NewProject(
+            name=given["name"],
+            readers=list(given["readers"]),
+            adjudicators=list(given["adjudicators"]),
+            blind=given["blind"],
+            agreed_dice=given["agreed_dice"],
+            margin=given["margin"],
+        )
+
+
+class ProjectChangeForm(HowRead):
+    """Begins with how the project is; the services refuse what would break a reading that has begun."""
+
+    def __init__(self, data: Any = None, *, project: ReadingProject) -> None:
+        people: dict[str, list[int]] = defaultdict(list)
+        for role, user in project.members.taking_part().values_list("role", "user"):
+            people[f"{role}s"].append(user)
+        now = {"name": project.name, "agreed_dice": project.agreed_dice, "margin": project.margin, **people}
+        super().__init__(data, initial=now)
+        self.offer(people_of(project))
+        self.fields["agreed_dice"].help_text = _(
+            "It holds for series that are not settled yet: those whose readers agree so much are settled at once. "
+            "Left empty, every series is adjudicated."
+        )
+        if margin_is_fixed(project):
+            self.fields["margin"].disabled = True
+            self.fields["margin"].help_text = _("It stays as it was decided, for all have read a series already.")
+
+    def changes(self) -> ProjectChanges:
+        given = self.cleaned_data
+        return {
+            "name": given["name"],
+            "readers": list(given["readers"]),
+            "adjudicators": list(given["adjudicators"]),
+            "agreed_dice": given["agreed_dice"],
+            "margin": given["margin"],
+        }
+
+
+class SeriesField(forms.ModelMultipleChoiceField):
+    widget = forms.CheckboxSelectMultiple
+
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.case.patient} · {obj.case} · {obj}"
+
+
+class AddSeriesForm(forms.Form):
+    series = SeriesField(label=_("Series"), queryset=Series.objects.none())
+
+    def __init__(self, *args: Any, offered: QuerySet[Series], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["series"].queryset = offered  # type: ignore[attr-defined]

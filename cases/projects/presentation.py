@@ -1,0 +1,216 @@
+"""Stored figures of agreement as text for pages, and as the coordinates of a small Bland-Altman plot."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from cases.models import Annotation
+from spineml.metrics.reader_agreement import MODEL
+from spineml.metrics.tables import DASH
+from spineplatform.shared.charts import round_step
+
+# The plot's own units, which the page stretches; room for the numbers is left at the left and below.
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM, RIGHT = 460, 260, 56, 14, 40, 70
+
+
+def measures() -> dict[str, str]:
+    return {
+        "dice": _("Dice"),
+        "hd95_mm": _("Hausdorff 95 (mm)"),
+        "mean_surface_mm": _("Mean distance (mm)"),
+        "kappa": _("Kappa on slices"),
+    }
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    return DASH if value is None else f"{value:.{digits}f}"
+
+
+def pair_rows(figures: Mapping[str, Any] | None, names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """One row of text for each pair of masks of a series; ``names`` are those of the readers by their id."""
+    names = {**names, MODEL: _("Model")}
+    return [_pair(one, names) for one in figures["pairs"]] if figures else []
+
+
+def _pair(one: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    gap = None if one["first_ml"] is None else one["second_ml"] - one["first_ml"]
+    return {
+        "first": names.get(one["first"], DASH),
+        "second": names.get(one["second"], DASH),
+        "dice": number(one["dice"]),
+        "hd95": number(one["hd95_mm"], 2),
+        "mean": number(one["mean_surface_mm"], 2),
+        "kappa": number(one["kappa"]),
+        "volumes": DASH if gap is None else f"{one['first_ml']:.1f} / {one['second_ml']:.1f}",
+        "gap": DASH if gap is None else f"{gap:+.1f}",
+    }
+
+
+def equal_masks(masks: Iterable[tuple[str, Annotation]]) -> list[str]:
+    """Sentences about masks, each with its maker's name, that are the same voxel for voxel."""
+    names: dict[str, list[str]] = {}
+    for name, mask in masks:
+        names.setdefault(mask.pixel_hash, []).append(name)
+    same = [", ".join(one) for one in names.values() if len(one) > 1]
+    return [_("The same mask, voxel for voxel: %(names)s.") % {"names": one} for one in same]
+
+
+# --- a project --------------------------------------------------------------------------------------------------------
+def summary_shown(summary: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """One entry for readers among themselves and one for the model: ``title``, ``note``, ``rows``, ``plot``."""
+    if not summary:
+        return []
+    titles = {
+        "readers": (_("Readers with each other"), _("second minus first reader")),
+        "model": (_("Model with readers"), _("model minus reader")),
+    }
+    return [_group(name, summary[name], *titles[name]) for name in titles if summary[name]]
+
+
+def _group(name: str, found: Mapping[str, Any], title: str, order: str) -> dict[str, Any]:
+    spreads = found["spreads"]
+    rows = [(label, *_cells(spreads[key])) for key, label in measures().items()]
+    volumes = found["volumes"]
+    return {
+        "name": name,
+        "title": title,
+        "order": order,
+        "pairs": found["pairs"],
+        "patients": found["patients"],
+        "rows": rows,
+        "limits": _limits(volumes["figures"]) if volumes else None,
+        "plot": plot(volumes["points"], volumes["figures"]) if volumes else None,
+    }
+
+
+def _cells(found: Mapping[str, Any] | None) -> tuple[str, ...]:
+    if found is None:
+        return (DASH, "", DASH, DASH, DASH)
+    interval = found["interval"]
+    ends = f" ({interval[0]:.3f}, {interval[1]:.3f})" if interval else ""
+    return (number(found["mean"]), ends, *(number(found[key]) for key in ("sd", "median", "worst")))
+
+
+def _limits(figures: Mapping[str, Any]) -> dict[str, str]:
+    shown = {"n": str(figures["n"])}
+    for name in ("bias", "lower", "upper"):
+        low, high = figures[f"{name}_interval"]
+        shown[name] = f"{figures[name]:+.2f} ({low:+.2f}, {high:+.2f})"
+    return shown
+
+
+def variation_shown(summary: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The answer: ``kind`` of the notice, ``sentence`` and ``rows``; None where there is nothing to answer from."""
+    found = summary["variation"] if summary else None
+    if not found:
+        return None
+    difference = found["difference"]
+    interval = difference["interval"]
+    return {
+        "verdict": found["verdict"],
+        "kind": {"inside": "good", "outside": "bad"}.get(found["verdict"], "warn"),
+        "sentence": _sentence(found),
+        "from_model": found["from_model"],
+        "series": found["series"],
+        "rows": [
+            (_("Patients"), str(found["patients"])),
+            (_("Series"), str(found["series"])),
+            (_("Dice of model and reader, mean over patients"), number(found["model_dice"])),
+            (_("Dice of reader and reader, mean over patients"), number(found["readers_dice"])),
+            (_("Difference (model minus readers)"), f"{difference['mean']:+.3f}"),
+            (
+                _("Interval of the difference (95 %)"),
+                f"{interval[0]:+.3f} … {interval[1]:+.3f}" if interval else DASH,
+            ),
+            (_("Margin decided beforehand"), f"{found['margin']:.3f}"),
+        ],
+    }
+
+
+def _sentence(found: Mapping[str, Any]) -> str:
+    words = {
+        "margin": f"{found['margin']:.3f}",
+        "patients": found["patients"],
+        "fewest": found["fewest"],
+        "gap": f"{found['difference']['mean']:+.3f}",
+    }
+    sentences = {
+        "inside": _(
+            "Yes: the model agrees with readers as they agree with each other, within a Dice of %(margin)s "
+            "(difference %(gap)s, %(patients)s patients)."
+        ),
+        "outside": _(
+            "No: the model agrees with readers less than they agree with each other, by more than a Dice of %(margin)s "
+            "(difference %(gap)s, %(patients)s patients)."
+        ),
+        "unclear": _(
+            "Not shown: these %(patients)s patients fit both answers, for the interval of the difference holds the "
+            "margin of %(margin)s."
+        ),
+        "too-few": _(
+            "Too few patients to say: %(patients)s were read by all, at least %(fewest)s are needed for an interval to "
+            "mean something."
+        ),
+    }
+    return sentences[found["verdict"]] % words
+
+
+# --- the plot ---------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Plot:
+    """Coordinates as text, for a number in an SVG has a point in every language."""
+
+    width: int
+    height: int
+    left: int
+    right: int
+    bottom: int
+    points: list[tuple[str, str]]
+    lines: list[tuple[str, str, str]]
+    x_ticks: list[tuple[str, str]]
+    y_ticks: list[tuple[str, str]]
+
+
+def plot(points: Sequence[Sequence[float]], figures: Mapping[str, Any]) -> Plot:
+    """Differences (up) against means (right) with bias and limits of agreement as ``(name, y, value)``."""
+    levels = [("bias", figures["bias"])]
+    if figures["lower"] < figures["upper"]:
+        levels += [("limit", figures["lower"]), ("limit", figures["upper"])]
+    x = _Scale([mean for mean, _gap in points], LEFT, WIDTH - RIGHT)
+    y = _Scale([gap for _mean, gap in points] + [level for _name, level in levels] + [0.0], HEIGHT - BOTTOM, TOP)
+    return Plot(
+        WIDTH,
+        HEIGHT,
+        LEFT,
+        WIDTH - RIGHT,
+        HEIGHT - BOTTOM,
+        [(x.at(mean), y.at(gap)) for mean, gap in points],
+        [(name, y.at(level), f"{level:+.1f}") for name, level in levels],
+        x.ticks(),
+        y.ticks(),
+    )
+
+
+class _Scale:
+    """From values to the plot's units, with a little room at both ends."""
+
+    def __init__(self, values: Sequence[float], start: float, end: float) -> None:
+        low, high = min(values), max(values)
+        room = (high - low) * 0.08 or max(abs(high), 1.0) * 0.1
+        self.low, self.high, self.start, self.end = low - room, high + room, start, end
+
+    def at(self, value: float) -> str:
+        part = (value - self.low) / (self.high - self.low)
+        return f"{self.start + part * (self.end - self.start):.1f}"
+
+    def ticks(self) -> list[tuple[str, str]]:
+        """At multiples of 1, 2 or 5 times a power of ten, so that the texts are exact and zero is among them."""
+        step = round_step(self.high - self.low)
+        digits = max(0, -math.floor(math.log10(step)))
+        first, last = math.ceil(self.low / step), math.floor(self.high / step)
+        return [(self.at(n * step), f"{n * step:.{digits}f}") for n in range(first, last + 1)]

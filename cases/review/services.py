@@ -1,0 +1,133 @@
+"""Writes of the sign-off: a case taken into review, and a reader's word on the mask of a series."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+
+from accounts.access import Capability, require
+from accounts.models import User
+from cases.changes import cases_change
+from cases.comments.services import notify, people_mentioned
+from cases.models import Annotation, Case, CaseState, NoticeKind, ReadingItem, Review, ReviewVerdict, Series
+from cases.states import state_of
+from cases.viewer.selectors import masks_for
+from spineplatform.shared import audit
+from spineplatform.shared.errors import Conflict, NotFound, UserError
+
+
+class MaskNeeded(UserError):
+    """There is no mask to approve. Segment the series or draw a mask first."""
+
+    code = "mask-needed"
+
+
+class ReasonNeeded(UserError):
+    """Say in a few words why, so that whoever goes on with the case knows what to do."""
+
+    code = "reason-needed"
+
+
+class SignedInProject(Conflict):
+    """This series is in a reading project, which alone signs it. A settled one changes only by reopening it there."""
+
+    code = "signed-in-project"
+
+
+@dataclass(frozen=True)
+class NewReview:
+    """What a reader says about a series; only an approval may be for training, and only a refusal needs a reason."""
+
+    verdict: ReviewVerdict
+    annotation: Annotation | None = None
+    reason: str = ""
+    for_training: bool = True
+
+
+def case_open(*, case: Case, actor: Any) -> None:
+    """Somebody who may sign looks at the case: one that waits with a mask is now in review."""
+    require(actor, case.institution_id, Capability.REVIEW)
+    cases_change(Case.objects.filter(pk=case.pk, state=CaseState.SEGMENTED), state=CaseState.IN_REVIEW)
+
+
+def review_sign(*, series: Series, actor: Any, review: NewReview) -> tuple[Review, bool]:
+    """Sign a mask or refuse it; an earlier review of the series is superseded. The same word again is kept once.
+
+    Returns:
+        The review, and whether it is new.
+
+    Raises:
+        MaskNeeded, ReasonNeeded: the review is not complete.
+        SignedInProject: the series is in a project, settled or not: whoever signs besides would undo its decision.
+        NotFound: the mask is not one that this reader sees on this series.
+        Forbidden: ``actor`` may not sign there.
+    """
+    require(actor, series.institution_id, Capability.REVIEW)
+    review = _complete(review)
+    if review.annotation is not None and review.annotation not in masks_for(series, actor):
+        raise NotFound
+    with transaction.atomic():
+        case = Case.objects.select_for_update(no_key=True).get(pk=series.case_id)
+        if ReadingItem.objects.filter(series=series).exists():
+            raise SignedInProject
+        latest = series.reviews.first()
+        if latest is not None and _says_the_same(latest, actor, review):
+            return latest, False
+        signed = _record(series, actor, review)
+        cases_change(Case.objects.filter(pk=case.pk), state=state_of(case))
+        _tell(case, signed)
+    return signed, True
+
+
+def _complete(review: NewReview) -> NewReview:
+    reason = review.reason.strip()
+    is_approval = review.verdict == ReviewVerdict.APPROVED
+    if is_approval and review.annotation is None:
+        raise MaskNeeded
+    if not is_approval and not reason:
+        raise ReasonNeeded
+    return NewReview(review.verdict, review.annotation, reason, review.for_training and is_approval)
+
+
+def _says_the_same(latest: Review, actor: Any, review: NewReview) -> bool:
+    said = NewReview(ReviewVerdict(latest.verdict), latest.annotation, latest.reason, latest.for_training)
+    return latest.reader_id == actor.pk and said == review
+
+
+def _record(series: Series, actor: Any, review: NewReview) -> Review:
+    signed = Review.objects.create(
+        institution_id=series.institution_id,
+        series=series,
+        reader=actor,
+        annotation=review.annotation,
+        verdict=review.verdict,
+        reason=review.reason,
+        for_training=review.for_training,
+    )
+    audit.record(
+        actor=actor,
+        action="review.signed",
+        object_id=signed.pk,
+        institution_id=series.institution_id,
+        series=str(series.pk),
+        verdict=str(review.verdict),
+    )
+    return signed
+
+
+def _tell(case: Case, signed: Review) -> None:
+    """Whom the reason mentions hears it; of a mask sent back also who drew it, and whoever is to read the case."""
+    mentioned = people_mentioned(signed.reason, case.institution_id)
+    kind, people = NoticeKind.MENTION, Q(pk__in=mentioned.values("pk"))
+    if signed.verdict == ReviewVerdict.SENT_BACK:
+        kind, people = NoticeKind.SENT_BACK, people | _concerned(case, signed)
+    told = User.objects.filter(people).exclude(pk=signed.reader_id).distinct()
+    notify(told, kind, cases=[case], actor=signed.reader, series=signed.series, text=signed.reason)
+
+
+def _concerned(case: Case, signed: Review) -> Q:
+    drew = Q(pk=signed.annotation.author_id) if signed.annotation and signed.annotation.author_id else Q(pk__in=[])
+    return drew | Q(assignments__case=case) | Q(reader_groups__assignments__case=case)

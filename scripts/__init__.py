@@ -1,0 +1,1 @@
+"""Programs that build, check and set up the project; nothing that the platform runs imports them."""

@@ -1,0 +1,1 @@
+"""Learning: frozen data sets, augmentation, losses, and the training of a version."""

@@ -1,0 +1,1 @@
+"""Masks: read, compared with a grid, edited, checked, combined and exported."""

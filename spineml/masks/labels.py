@@ -1,0 +1,214 @@
+"""Why an uploaded mask can be refused, and the one place where its values become 0/1 labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spineml.errors import MaskRejected
+from spineml.message import message
+from spineml.readers import reading_progress
+from spineml.volumes.volume import Geometry, LabelArray, Mask
+
+LISTED_VALUES = 12
+# What resampling, averaging and scaling leave of a whole number: 0.99999994, or 254.9999.
+ROUNDING = 1e-3
+# Values are compared in parts, for a slice may have 67 million of them.
+MOST_AT_ONCE = 2**22
+
+
+class MaskUnreadable(MaskRejected):
+    """The mask cannot be read. Upload a PNG, a zip of PNGs, NIfTI, NRRD, MHA or NPY file."""
+
+    code = "mask-unreadable"
+
+
+class MaskWrongSize(MaskRejected):
+    """The mask has other rows or columns than the series. Export it on the grid of the series."""
+
+    code = "mask-wrong-size"
+
+
+class MaskWrongSliceCount(MaskRejected):
+    """The mask has another number of slices than the series. Upload one mask slice for every slice of the series."""
+
+    code = "mask-wrong-slice-count"
+
+
+class MaskWrongGeometry(MaskRejected):
+    """The mask lies elsewhere in space than the series. Export it on the grid of the series, without resampling."""
+
+    code = "mask-wrong-geometry"
+
+
+class MaskEmpty(MaskRejected):
+    """The mask marks nothing: every value is 0. Check that the right file was exported."""
+
+    code = "mask-empty"
+
+
+class MaskFull(MaskRejected):
+    """The mask marks everything: no value is 0. Check that the right file was exported."""
+
+    code = "mask-full"
+
+
+class MaskTooManyValues(MaskRejected):
+    """The mask has more than two values. Save it with 0 for the background and 255 (or 1) for the spine."""
+
+    code = "mask-too-many-values"
+
+
+class LabelBuilder:
+    """Fills the uint8 0/1 labels of one mask part by part, and remembers which values occurred.
+
+    ``labels`` is ``(z, y, x)``; a reader asks for a view of it in its own layout and puts its values there. With
+    ``every_label`` any positive value is spine; else 0 and one positive value are accepted.
+    """
+
+    def __init__(self, geometry: Geometry, *, every_label: bool) -> None:
+        self.geometry = geometry
+        self.labels: LabelArray = np.zeros(geometry.shape, np.uint8)
+        self._every_label = every_label
+        self._values: set[float] = set()
+
+    def put(self, target: LabelArray, values: npt.NDArray[Any], name: str) -> None:
+        """Write ``values > 0`` into ``target``, a view of ``labels`` of the same shape.
+
+        Values within 0.001 of a whole number are taken for it.
+
+        Raises:
+            MaskUnreadable: the values are no plain numbers, or not finite, or no labels where labels are stated.
+            MaskTooManyValues: so many different values occurred that reading on is pointless.
+        """
+        if values.size > MOST_AT_ONCE and len(values) > 1:
+            step = max(1, len(values) * MOST_AT_ONCE // values.size)
+            for start in range(0, len(values), step):
+                self.put(target[start : start + step], values[start : start + step], name)
+            return
+        if values.dtype.kind not in "buif":
+            raise MaskUnreadable(
+                message("{name} holds {kind} values. A mask holds whole numbers.", name=name, kind=str(values.dtype))
+            )
+        low, high = float(values.min()), float(values.max())
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise MaskUnreadable(
+                message("{name} holds values that are no numbers (NaN or infinite). Save it as 0 and 255.", name=name)
+            )
+        if values.dtype.kind == "f":
+            values = _whole(values)
+            low, high = float(values.min()), float(values.max())
+        if not self._every_label:
+            self._remember(values, low, high)
+        elif low < 0 or (values.dtype.kind == "f" and (values != np.rint(values)).any()):
+            raise MaskUnreadable(
+                message(
+                    "{name} holds values below 0 or between whole numbers, as a CT or a map of probabilities does. A "
+                    "label map holds whole numbers from 0. Check that the right file was sent.",
+                    name=name,
+                )
+            )
+        np.greater(values, 0, out=target, casting="unsafe")
+        reading_progress.alive()
+
+    def finish(self) -> Mask:
+        """The mask, once every part was put.
+
+        Raises:
+            MaskTooManyValues: more than one value besides the background's 0, or a negative one.
+            MaskEmpty: nothing is marked.
+            MaskFull: everything is.
+        """
+        if not self._every_label and (len(self._values - {0.0}) > 1 or min(self._values) < 0):
+            raise self._too_many()
+        if not self.labels.any():
+            raise MaskEmpty
+        if self.labels.all():
+            raise MaskFull
+        return Mask(self.labels, self.geometry)
+
+    def _remember(self, values: npt.NDArray[Any], low: float, high: float) -> None:
+        self._values |= {low, high}
+        if not ((values == values.dtype.type(low)) | (values == values.dtype.type(high))).all():
+            self._values |= {float(value) for value in np.unique(values)[: LISTED_VALUES + 1]}
+        if len(self._values) > LISTED_VALUES:
+            raise self._too_many()
+
+    def _too_many(self) -> MaskTooManyValues:
+        found = sorted(self._values)
+        listed = ", ".join(_apart(found[:LISTED_VALUES]))
+        if len(found) > LISTED_VALUES:
+            return MaskTooManyValues(
+                message(
+                    "The mask holds the values {listed} and more. It may hold two: 0 for the background and 255 (or 1) "
+                    "for the spine. Save it without grey edges, or merge its labels into one.",
+                    listed=listed,
+                )
+            )
+        return MaskTooManyValues(
+            message(
+                "The mask holds the values {listed}. It may hold two: 0 for the background and 255 (or 1) for "
+                "the spine. Save it without grey edges, or merge its labels into one.",
+                listed=listed,
+            )
+        )
+
+
+def _whole(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The values with those that are almost whole made whole."""
+    rounded = np.rint(values)
+    close = np.abs(values - rounded) <= ROUNDING
+    return rounded if close.all() else np.where(close, rounded, values)
+
+
+def _apart(values: list[float]) -> list[str]:
+    """The numbers in as few digits as show that they differ."""
+    for digits in (6, 9, 12, 17):
+        shown = [f"{value:.{digits}g}" for value in values]
+        if len(set(shown)) == len(values):
+            return shown
+    return shown
+
+
+def check_shape(found: tuple[int, int, int], expected: tuple[int, int, int]) -> None:
+    """Compare two ``(z, y, x)`` shapes.
+
+    Raises:
+        MaskWrongSize: rows or columns differ.
+        MaskWrongSliceCount: only the number of slices differs.
+    """
+    if found[1:] != expected[1:]:
+        raise MaskWrongSize(
+            message(
+                "The mask has {rows} rows and {columns} columns in each slice, the series has {series_rows} and "
+                "{series_columns}. Export the mask on the grid of the series.",
+                rows=found[1],
+                columns=found[2],
+                series_rows=expected[1],
+                series_columns=expected[2],
+            )
+        )
+    check_slice_count(found[0], expected[0])
+
+
+def check_slice_count(found: int, expected: int) -> None:
+    """Raise MaskWrongSliceCount when the numbers differ."""
+    if found == expected:
+        return
+    if found == 1:
+        raise MaskWrongSliceCount(
+            message(
+                "The mask has 1 slice, the series has {expected}. Upload one mask slice for every slice of the series.",
+                expected=expected,
+            )
+        )
+    raise MaskWrongSliceCount(
+        message(
+            "The mask has {found} slices, the series has {expected}. "
+            "Upload one mask slice for every slice of the series.",
+            found=found,
+            expected=expected,
+        )
+    )

@@ -1,0 +1,1 @@
+"""Metrics: overlap, surface distances, confidence intervals, and what is concluded from them."""

@@ -1,0 +1,1 @@
+"""The network: its specification, file, weights, and prediction on a CPU or a GPU."""

@@ -1,0 +1,204 @@
+"""The network as a function from canvases to probabilities, in the fastest form for the machine it runs on.
+
+CPU: a frozen concrete function with oneDNN, one canvas per call (measured: batches gain nothing there). GPU: float16
+with XLA at fixed batch sizes, fed by micro-batches across threads.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Protocol
+
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # off by default on some CPUs; read once, at the import below
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from spineml.model.batcher import MicroBatcher, OutOfMemory
+from spineml.model.model_file import ModelSpec, Weights
+
+logger = logging.getLogger(__name__)
+Canvas = npt.NDArray[np.float32]
+# Part of the name of a cached graph: raise it when the way graphs are made changes.
+GRAPH_FORMAT = 1
+GPU_BATCH_SIZES = (1, 4, 8)
+
+
+class Network(Protocol):
+    """Canvases ``(height, width)`` float32 0..1 in, probabilities of the same shape out. Thread-safe."""
+
+    in_flight: int
+
+    def submit(self, canvas: Canvas) -> Future[Canvas]:
+        """The probabilities, now or soon; ``in_flight`` requests at a time keep the device busy."""
+
+    def warm_up(self, sizes: Sequence[int]) -> None:
+        """Make the first real request for a square canvas of one of ``sizes`` as fast as the next."""
+
+    def close(self) -> None:
+        """Let go of threads."""
+
+
+def open_network(spec: ModelSpec, weights: Weights, sha256: str, cache_dir: Path | None) -> Network:
+    """The fastest network for this machine: on the GPU when TensorFlow sees one."""
+    gpus = _prepare_devices()
+    if gpus:
+        return GpuNetwork(spec, weights)
+    return CpuNetwork(_graph(spec, weights, sha256, cache_dir))
+
+
+def _prepare_devices() -> list[Any]:
+    """Threads and memory growth, as far as TensorFlow has not fixed them already in this process."""
+    gpus = tf.config.list_physical_devices("GPU")
+    try:
+        for gpu in gpus:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        tf.config.threading.set_intra_op_parallelism_threads(len(os.sched_getaffinity(0)))
+        tf.config.threading.set_inter_op_parallelism_threads(2)
+    except RuntimeError:
+        logger.debug("tensorflow_already_configured")
+    return list(gpus)
+
+
+class CpuNetwork:
+    """One canvas per call of a frozen function; TensorFlow's own threads share the cores among callers."""
+
+    in_flight = 1
+
+    def __init__(self, graph: tf.compat.v1.GraphDef) -> None:
+        self._function = _imported(graph)
+
+    def submit(self, canvas: Canvas) -> Future[Canvas]:
+        future: Future[Canvas] = Future()
+        future.set_result(self._call(canvas))
+        return future
+
+    def _call(self, canvas: Canvas) -> Canvas:
+        probability: Canvas = self._function(tf.constant(canvas[np.newaxis, ..., np.newaxis])).numpy()[0, ..., 0]
+        return probability
+
+    def warm_up(self, sizes: Sequence[int]) -> None:
+        for size in sizes:
+            self._call(np.zeros((size, size), np.float32))
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class GpuNetwork:
+    """float16 compute with a float32 sigmoid, compiled by XLA for a few batch sizes."""
+
+    in_flight = GPU_BATCH_SIZES[-1]
+
+    def __init__(self, spec: ModelSpec, weights: Weights) -> None:
+        from spineml.model import unet
+
+        model = unet.build(spec.architecture, dtype_policy="mixed_float16")
+        for name, variable in unet.named_weights(model).items():
+            variable.assign(weights[name])
+        self._compiled = tf.function(lambda images: tf.sigmoid(model(images, training=False)), jit_compile=True)
+        self._batcher = MicroBatcher(self._call, GPU_BATCH_SIZES)
+
+    def submit(self, canvas: Canvas) -> Future[Canvas]:
+        return self._batcher.submit(canvas)
+
+    def _call(self, images: Canvas) -> Canvas:
+        try:
+            answer: Canvas = self._compiled(tf.constant(images[..., np.newaxis])).numpy()[..., 0]
+        except tf.errors.ResourceExhaustedError as error:
+            raise OutOfMemory(f"a batch of {len(images)} does not fit into the GPU's memory") from error
+        return answer
+
+    def warm_up(self, sizes: Sequence[int]) -> None:
+        for size in sizes:
+            for count in GPU_BATCH_SIZES:
+                if count <= self._batcher.largest_batch:
+                    self._warm(np.zeros((count, size, size), np.float32))
+
+    def _warm(self, images: Canvas) -> None:
+        try:
+            self._call(images)
+        except OutOfMemory:
+            logger.warning("gpu_batch_too_large", extra={"batch": len(images), "canvas": images.shape[1]})
+
+    def close(self) -> None:
+        self._batcher.close()
+
+
+def _graph(spec: ModelSpec, weights: Weights, sha256: str, cache_dir: Path | None) -> tf.compat.v1.GraphDef:
+    """The frozen graph, from the cache when this model was frozen before by this version of TensorFlow."""
+    if cache_dir is None:
+        return _freeze(spec, weights)
+    path = cache_dir / f"{sha256}-tf{tf.__version__}-f{GRAPH_FORMAT}.pb"
+    graph = _read_graph(path)
+    if graph is None:
+        graph = _freeze(spec, weights)
+        _write_graph(graph, path)
+    return graph
+
+
+def _freeze(spec: ModelSpec, weights: Weights) -> tf.compat.v1.GraphDef:
+    """Build the network with Keras and turn its variables into constants, which TensorFlow then folds together."""
+    import keras
+    from tensorflow.python.framework.convert_to_constants import (  # the only way to freeze; not in the public API
+        convert_variables_to_constants_v2,
+    )
+
+    from spineml.model import unet
+
+    model = unet.build(spec.architecture)
+    for name, variable in unet.named_weights(model).items():
+        variable.assign(weights[name])
+    head = keras.Model(model.input, model.get_layer(unet.HEAD).output)
+
+    def probabilities(image: Any) -> Any:
+        # The same as the model's last layer, which cannot be traced for a height and width still unknown.
+        return tf.sigmoid(tf.image.resize(head(image, training=False), tf.shape(image)[1:3], "bilinear"))
+
+    signature = tf.TensorSpec((1, None, None, 1), tf.float32, name="image")
+    frozen = convert_variables_to_constants_v2(tf.function(probabilities).get_concrete_function(signature))
+    graph = frozen.graph.as_graph_def()
+    keras.backend.clear_session()
+    return graph
+
+
+def _imported(graph: tf.compat.v1.GraphDef) -> Any:
+    """A callable from the graph's one placeholder to the node that nothing else consumes."""
+    wrapped = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph, name=""), [])
+    image = next(node.name for node in graph.node if node.op == "Placeholder")
+    consumed = {name.split(":")[0].lstrip("^") for node in graph.node for name in node.input}
+    answer = next(node.name for node in graph.node if node.name not in consumed and node.op == "Identity")
+    return wrapped.prune(
+        wrapped.graph.get_tensor_by_name(f"{image}:0"), wrapped.graph.get_tensor_by_name(f"{answer}:0")
+    )
+
+
+def _read_graph(path: Path) -> tf.compat.v1.GraphDef | None:
+    graph = tf.compat.v1.GraphDef()
+    try:
+        graph.ParseFromString(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except Exception:  # noqa: BLE001  (protobuf's error class differs between its versions)
+        logger.warning("cached_graph_damaged", extra={"file": path.name})
+        return None
+    return graph if graph.node else None
+
+
+def _write_graph(graph: tf.compat.v1.GraphDef, path: Path) -> None:
+    """Whole or not at all; a cache that cannot be written only costs the next start some seconds."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".graph.", dir=path.parent)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(graph.SerializeToString())
+        Path(name).replace(path)
+    except OSError:
+        logger.warning("cached_graph_not_written", extra={"file": path.name})

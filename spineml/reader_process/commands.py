@@ -1,0 +1,80 @@
+"""What reader processes can be asked (`spineml.isolation`): each reads what a person sent, by plain data and files.
+
+Imported once, before any file is touched: whatever a reader needs must be loaded by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from pydicom.uid import UID, AllTransferSyntaxes
+
+from spineml.checksum import sha256_of
+from spineml.isolation.plain import record_of
+from spineml.masks.read import read_mask
+from spineml.model import keras2_file, model_file
+from spineml.model.preprocess import Preprocess
+from spineml.model.probe import probe
+from spineml.reader_process.upload import OUT, Reply, read_upload
+from spineml.readers.dicom.header import can_decode
+from spineml.readers.series import ReceivedFile
+from spineml.readers.slice_names import SourceNames
+from spineml.volumes.canonical_file import write_mask
+from spineml.volumes.volume import Geometry
+
+# Decoders that are otherwise found and loaded when they are first needed.
+DECODABLE = [syntax for syntax in AllTransferSyntaxes if can_decode(UID(syntax))]
+Image.init()
+
+
+def mask(arguments: Mapping[str, Any], _reply: Reply) -> dict[str, Any]:
+    """Read a mask into the canonical file ``mask.h5``.
+
+    Args:
+        arguments: ``files`` ([path, name] each), ``geometry``, and the rest as `read_mask` has it.
+
+    Raises:
+        MaskRejected: with what does not fit.
+    """
+    files = [ReceivedFile(Path(path), name) for path, name in arguments["files"]]
+    geometry = Geometry.from_json(arguments["geometry"])
+    read = read_mask(
+        files,
+        geometry,
+        every_label=arguments["every_label"],
+        spatial=arguments["spatial"],
+        names=record_of(SourceNames, arguments["names"]),
+        order=arguments["order"],
+    )
+    return {"mask": "mask.h5", "pixel_hash": write_mask(OUT / "mask.h5", read)}
+
+
+def model(arguments: Mapping[str, Any], _reply: Reply) -> dict[str, Any]:
+    """Judge a model file, its answer to a drawn CT included; one that Keras 2 wrote is made into ``model.h5`` of this
+    platform.
+
+    Args:
+        arguments: ``path``, and ``preprocess`` (None, or how the images of a foreign model were prepared).
+
+    Raises:
+        ModelFileRejected: with what is wrong with the file.
+    """
+    path, made = Path(arguments["path"]), ""
+    if keras2_file.is_foreign(path):
+        given = arguments["preprocess"]
+        made = "model.h5"
+        keras2_file.convert(path, OUT / made, preprocess=Preprocess.from_json(given) if given else None)
+        path = OUT / made
+    spec, weights = model_file.read(path)
+    return {
+        "spec": spec.as_json(),
+        "sha256": sha256_of(path),
+        "flaw": probe(spec, weights).value,
+        "made": made,
+    }
+
+
+READERS = {"upload": read_upload, "mask": mask, "model": model}

@@ -1,0 +1,157 @@
+"""Doubts about a DICOM series that its headers or its values give rise to: each is said, none is decided in silence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from spineml.message import message
+from spineml.readers.dicom.stack import Image, stack_normal
+from spineml.readers.dicom.values import parsed
+from spineml.readers.series import Notice
+from spineml.readers.values import TWELVE_BIT_MAX, hounsfield_notices
+
+HU_TYPES = {"", "HU", "HOUNSFIELD", "HOUNSFIELD UNITS", "US", "UNSPECIFIED"}
+PROJECTIONS = {"MIP", "MINIP", "MINIMUM", "MAXIMUM", "PROJECTION IMAGE", "VOLUME", "AVERAGE", "SUM", "VRT", "3D"}
+HIGHEST = 32767
+TILT_DOUBT_DEG = 1.0
+MOST_TILT_DEG = 45.0
+LISTED = 12
+REPEATED_SHARE = 0.5
+
+
+def header_notices(images: Sequence[Image]) -> list[Notice]:
+    """Doubts that the headers give rise to."""
+    headers = [image.header for image in images]
+    found = [*_orientation(images), *_rescale(images), *_repeated_numbers(images)]
+    if any(header.places_worked_out for header in headers) and len(images) > 1:
+        text = message(
+            "The file holds several images but the place of one only: the places of the others are worked out from "
+            "the stated distance."
+        )
+        found.append(Notice("places-worked-out", text))
+    if any(header.burned_in for header in headers):
+        text = message(
+            "The header says that text is burned into the pixels (BurnedInAnnotation): it may name the patient. Look "
+            "at the images before you share them."
+        )
+        found.append(Notice("burned-in", text))
+    modality = headers[0].meta.modality
+    if modality.upper() != "CT":
+        text = message(
+            "The header calls the images {modality}, but they are stored as CT images: they are taken as CT. Check "
+            "that they are.",
+            modality=modality,
+        )
+        found.append(Notice("not-called-ct", text))
+    kinds = {kind for image in images for kind in image.frame.traits.get("kind", "").split("\\")}
+    if kinds & PROJECTIONS:
+        text = message(
+            "The images are projections of several slices ({kinds}), not slices.", kinds=sorted(kinds & PROJECTIONS)
+        )
+        found.append(Notice("projection", text))
+    return found
+
+
+def listed(numbers: Sequence[int]) -> str:
+    """The first of the numbers, for a sentence."""
+    shown = ", ".join(map(str, numbers[:LISTED]))
+    return shown + (" …" if len(numbers) > LISTED else "")
+
+
+def _repeated_numbers(images: Sequence[Image]) -> list[Notice]:
+    """A scan numbers its slices once. One number for all of them says nothing."""
+    counts = Counter(image.header.order[-1] for image in images if len(image.header.frames) == 1)
+    repeated = sum(count for count in counts.values() if count > 1)
+    if len(counts) < 2 or repeated < REPEATED_SHARE * len(images) or not images[0].is_placed:
+        return []
+    text = message(
+        "{count} of the {all} slices share their number with another one: slices of two scans may be mixed here. Look "
+        "whether they follow each other.",
+        count=repeated,
+        all=len(images),
+    )
+    return [Notice("repeated-numbers", text)]
+
+
+def _orientation(images: Sequence[Image]) -> list[Notice]:
+    if not images[0].is_placed:
+        return []  # said where the order of the slices is
+    if images[0].frame.orientation is None:
+        text = message(
+            "The files do not state how the slices are oriented: axial slices are assumed, so left and right, front "
+            "and back are a guess. Check them."
+        )
+        return [Notice("no-orientation", text)]
+    if not images[0].header.meta.patient_position:
+        text = message(
+            "The files do not state how the patient lay (PatientPosition). Left and right are as the positions say; "
+            "check them."
+        )
+        return [Notice("no-patient-position", text)]
+    return _tilt(images)
+
+
+def _tilt(images: Sequence[Image]) -> list[Notice]:
+    """Some archives straighten a tilted scan, or forget the tilt of its slices, and leave the attribute as it was."""
+    stated = parsed(images[0].frame.traits.get("tilt", ""))
+    upright = float(abs(stack_normal(images[0].cosines)[2]))
+    shown = float(np.degrees(np.arccos(min(upright, 1.0))))
+    if stated is None or shown > MOST_TILT_DEG or abs(abs(stated) - shown) <= TILT_DOUBT_DEG:
+        return []
+    text = message(
+        "The header states a gantry tilt of {stated} degrees, the slices are turned by {shown}: their places are taken "
+        "as they are stated. Check lengths along the body.",
+        stated=f"{stated:.1f}",
+        shown=f"{shown:.1f}",
+    )
+    return [Notice("tilt-doubtful", text)]
+
+
+def _rescale(images: Sequence[Image]) -> list[Notice]:
+    notices = []
+    if not all(image.header.has_rescale for image in images):
+        text = message("The files do not state how to get CT values (no rescale); the stored values are taken as HU.")
+        notices.append(Notice("no-rescale", text))
+    kinds = {image.header.rescale_type for image in images} - HU_TYPES
+    if kinds:
+        text = message(
+            "The values are {units}, not Hounsfield units; they are used as they are.", units=", ".join(sorted(kinds))
+        )
+        notices.append(Notice("not-hu", text))
+    above = [number for number, image in enumerate(images, 1) if not _may_be_negative(image)]
+    if len(above) == len(images):
+        notices += hounsfield_notices(0, TWELVE_BIT_MAX)
+    elif above:
+        text = message(
+            "Slices {slices} can hold no value below 0 by their rescale intercept, the others can: their intercept was "
+            "probably lost, and their values are too high. They are used as they are.",
+            slices=listed(above),
+        )
+        notices.append(Notice("mixed-rescale", text))
+    return notices
+
+
+def _may_be_negative(image: Image) -> bool:
+    return image.header.form.signed or image.frame.intercept < 0
+
+
+def value_notices(images: Sequence[Image], low: int, high: int) -> list[Notice]:
+    """Doubts that the values give rise to; ``low`` and ``high`` are in HU, of all images."""
+    if high < low:
+        return []
+    said = {notice.code for notice in header_notices(images)}
+    notices = [notice for notice in hounsfield_notices(low, high) if notice.code not in said]
+    if low >= 0 and high <= TWELVE_BIT_MAX and high - low > TWELVE_BIT_MAX // 4:
+        text = message("They look like HU + 1024: the rescale intercept of -1024 was probably lost.")
+        notices.append(Notice("offset-lost", text))
+    if high >= HIGHEST:
+        text = message(
+            "Some values are above {most} and were cut there: a value that marks the outside of the scan may not have "
+            "been stated.",
+            most=HIGHEST,
+        )
+        notices.append(Notice("values-cut", text))
+    return notices

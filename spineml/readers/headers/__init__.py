@@ -1,0 +1,1 @@
+"""Headers: one strict and bounded reader for each format, for CT and masks alike (ADR 18)."""

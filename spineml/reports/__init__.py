@@ -1,0 +1,1 @@
+"""Reports and plots as PDF or PNG."""

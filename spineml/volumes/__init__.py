@@ -1,0 +1,1 @@
+"""Volumes: the axes and units that everything shares, the canonical file, and pictures of slices."""

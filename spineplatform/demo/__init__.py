@@ -1,0 +1,1 @@
+"""The demonstration: real CT, people, and a walk through the main job."""

@@ -1,0 +1,1 @@
+"""What a request passes before Django: its body, its sender, its lane."""
