@@ -77,5 +77,6 @@ def test_versions_are_drawn_by_a_process_of_its_own() -> None:
 
 def test_importing_the_module_does_not_load_matplotlib() -> None:
     heavy = "{'matplotlib', 'reportlab', 'scipy'}"
-    code = f"import sys, spineml.reports.plots, spineml.reports.evaluation_report; assert not {heavy} & {*sys.modules}"
+    modules = "spineml.reports.plots, spineml.reports.evaluation_report"
+    code = f"import sys, {modules}; assert not {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
