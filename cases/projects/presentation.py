@@ -1,10 +1,8 @@
-"""Stored figures of agreement as text for pages, and as the coordinates of a small Bland-Altman plot."""
+"""Stored figures of agreement as text for pages, and as a Bland-Altman plot."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -12,10 +10,7 @@ from django.utils.translation import gettext as _
 from cases.models import Annotation
 from spineml.metrics.reader_agreement import MODEL
 from spineml.metrics.tables import DASH
-from spineplatform.shared.charts import round_step
-
-# The plot's own units, which the page stretches; room for the numbers is left at the left and below.
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM, RIGHT = 460, 260, 56, 14, 40, 70
+from spineplatform.shared.charts import Plot, Trace
 
 
 def measures() -> dict[str, str]:
@@ -84,7 +79,7 @@ def _group(name: str, found: Mapping[str, Any], title: str, order: str) -> dict[
         "patients": found["patients"],
         "rows": rows,
         "limits": _limits(volumes["figures"]) if volumes else None,
-        "plot": plot(volumes["points"], volumes["figures"]) if volumes else None,
+        "plot": volumes_plot(volumes, title, order) if volumes else None,
     }
 
 
@@ -160,57 +155,17 @@ def _sentence(found: Mapping[str, Any]) -> str:
     return sentences[found["verdict"]] % words
 
 
-# --- the plot ---------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Plot:
-    """Coordinates as text, for a number in an SVG has a point in every language."""
-
-    width: int
-    height: int
-    left: int
-    right: int
-    bottom: int
-    points: list[tuple[str, str]]
-    lines: list[tuple[str, str, str]]
-    x_ticks: list[tuple[str, str]]
-    y_ticks: list[tuple[str, str]]
-
-
-def plot(points: Sequence[Sequence[float]], figures: Mapping[str, Any]) -> Plot:
-    """Differences (up) against means (right) with bias and limits of agreement as ``(name, y, value)``."""
-    levels = [("bias", figures["bias"])]
+def volumes_plot(found: Mapping[str, Any], title: str, order: str) -> Plot:
+    """The Bland-Altman plot: differences against means, with bias and limits of agreement."""
+    figures, points = found["figures"], [(float(mean), float(gap)) for mean, gap in found["points"]]
+    levels = [("bias", figures["bias"], f"{figures['bias']:+.1f}")]
     if figures["lower"] < figures["upper"]:
-        levels += [("limit", figures["lower"]), ("limit", figures["upper"])]
-    x = _Scale([mean for mean, _gap in points], LEFT, WIDTH - RIGHT)
-    y = _Scale([gap for _mean, gap in points] + [level for _name, level in levels] + [0.0], HEIGHT - BOTTOM, TOP)
+        levels += [("limit", figures[name], f"{figures[name]:+.1f}") for name in ("lower", "upper")]
     return Plot(
-        WIDTH,
-        HEIGHT,
-        LEFT,
-        WIDTH - RIGHT,
-        HEIGHT - BOTTOM,
-        [(x.at(mean), y.at(gap)) for mean, gap in points],
-        [(name, y.at(level), f"{level:+.1f}") for name, level in levels],
-        x.ticks(),
-        y.ticks(),
+        _("Bland-Altman plot of volumes: %(title)s") % {"title": title},
+        [Trace(_("pair of masks"), points, style="points")],
+        _("Mean of both volumes (ml)"),
+        _("Difference (ml): %(order)s") % {"order": order},
+        levels_at=levels,
+        about=_("Lines: bias, and limits of agreement."),
     )
-
-
-class _Scale:
-    """From values to the plot's units, with a little room at both ends."""
-
-    def __init__(self, values: Sequence[float], start: float, end: float) -> None:
-        low, high = min(values), max(values)
-        room = (high - low) * 0.08 or max(abs(high), 1.0) * 0.1
-        self.low, self.high, self.start, self.end = low - room, high + room, start, end
-
-    def at(self, value: float) -> str:
-        part = (value - self.low) / (self.high - self.low)
-        return f"{self.start + part * (self.end - self.start):.1f}"
-
-    def ticks(self) -> list[tuple[str, str]]:
-        """At multiples of 1, 2 or 5 times a power of ten, so that the texts are exact and zero is among them."""
-        step = round_step(self.high - self.low)
-        digits = max(0, -math.floor(math.log10(step)))
-        first, last = math.ceil(self.low / step), math.floor(self.high / step)
-        return [(self.at(n * step), f"{n * step:.{digits}f}") for n in range(first, last + 1)]

@@ -81,7 +81,7 @@ def train(page: Page) -> None:
     page.get_by_label("Crop size (pixels)").fill("96")
     page.get_by_role("button", name="Start the training").click()
     expect(page.get_by_role("link", name="Evaluate v1")).to_be_visible(timeout=PATIENCE_MS)
-    expect(page.locator("[data-curve=dice] polyline.line-validation")).to_be_attached()
+    expect(page.get_by_role("img", name="Dice", exact=True).locator("polyline.chart-2")).to_be_attached()
 
 
 def judge(page: Page) -> None:

@@ -53,9 +53,9 @@ def test_a_training_is_started_followed_through_a_lost_connection_and_makes_a_ve
     page.get_by_role("button", name="Start the training").click()
 
     page.get_by_text("Every epoch as a table").click()
-    rows = page.locator("[data-curves-rows] tr")
+    rows = page.locator("[data-fresh=epochs] tr")
     expect(rows.nth(1)).to_be_visible(timeout=PATIENCE_MS)
-    expect(page.locator("[data-curve=dice] polyline.line-validation")).to_be_attached()
+    expect(page.get_by_role("img", name="Dice", exact=True).locator("polyline.chart-2")).to_be_attached()
     expect(page.get_by_role("img", name="Epoch 2, slice").first).to_be_visible(timeout=PATIENCE_MS)
 
     run = TrainingRun.objects.get()

@@ -23,7 +23,7 @@ from cases.models import (
     ReviewVerdict,
 )
 from cases.models.projects import AgreementJob, DecisionKind
-from cases.projects.presentation import plot
+from cases.projects.presentation import volumes_plot
 from cases.projects.reading_services import item_decide, proposal_make, reading_finish
 from cases.projects.selectors import items_listed, projects_seen
 from cases.projects.worker import run_agreement
@@ -247,10 +247,11 @@ def test_a_case_is_not_approved_before_its_other_series_is(group: Group) -> None
 
 
 def test_equal_volumes_have_a_plot_with_round_ticks_and_one_line() -> None:
-    shown = plot([(27.3, 0.0), (27.3, 0.0)], {"bias": 0.0, "lower": 0.0, "upper": 0.0})
-    assert [label for _at, label in shown.x_ticks] == ["26", "28", "30"]
-    assert [label for _at, label in shown.y_ticks] == ["-0.10", "-0.05", "0.00", "0.05", "0.10"]
-    assert [name for name, _at, _label in shown.lines] == ["bias"]
+    found = {"points": [[27.3, 0.0], [27.3, 0.0]], "figures": {"bias": 0.0, "lower": 0.0, "upper": 0.0}}
+    shown = volumes_plot(found, "Readers", "second minus first")
+    assert [tick.text for tick in shown.x_ticks] == ["26", "28", "30"]
+    assert [tick.text for tick in shown.y_ticks] == ["-0.10", "-0.05", "0.00", "0.05", "0.10"]
+    assert [level.css for level in shown.levels] == ["chart-bias"]
 
 
 @pytest.mark.parametrize(

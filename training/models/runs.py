@@ -14,8 +14,6 @@ from spineplatform.shared.runs import Run
 from training.models.datasets import Dataset
 from training.models.versions import ModelVersion
 
-CURVE = ("epoch", "step", "loss", "train_dice", "validation_dice", "learning_rate", "seconds")
-
 
 class TrainingRun(Run):
     """Trains a network on a frozen data set, from ``base`` or from scratch, and makes a new version of it.
@@ -57,9 +55,8 @@ class TrainingRun(Run):
         return self.get_absolute_url()
 
     def as_message(self) -> dict[str, Any]:
-        """With the epoch that is going and the curve so far; the batches of earlier epochs are at the REST address."""
-        told = {"live": self.live, "seconds_left": self.live.get("seconds_left")}
-        return super().as_message() | told | {"epochs": list(self.epochs.values(*CURVE))}
+        """With the time that is left; the curves come with the page, and by REST."""
+        return super().as_message() | {"seconds_left": self.live.get("seconds_left")}
 
 
 class TrainingEpoch(models.Model):
@@ -83,9 +80,6 @@ class TrainingEpoch(models.Model):
 
     def __str__(self) -> str:
         return f"epoch {self.epoch}, loss {self.loss:.4f}"
-
-    def as_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in (*CURVE, "batch_losses")}
 
 
 class TrainingSample(models.Model):

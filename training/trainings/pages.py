@@ -9,7 +9,6 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import Capability, institutions_with, require_anywhere
@@ -22,6 +21,7 @@ from training.access import dataset_get, training_get
 from training.models import Dataset, ModelVersion, TrainingRun
 from training.selectors import as_seen_by
 from training.trainings.api import sample_response
+from training.trainings.curves import curves_of
 from training.trainings.selectors import (
     Setting,
     bases_of,
@@ -113,19 +113,15 @@ def _with_value(setting: Setting, value: Any) -> Setting:
 @login_required
 @require_safe
 def training_page(request: HttpRequest, run_id: str) -> HttpResponse:
-    """Context: ``run``, ``may_manage``, ``curve`` (for the script), ``settings``; newest first ``epochs``,
-    ``pictures``.
+    """Context: ``run``, ``may_manage``, ``curves`` (names and charts), ``settings``; newest first
+    ``epochs``, ``pictures``.
     """
     run = training_get(request.user, run_id)
     epochs = list(run.epochs.all())
     context = {
         "run": run,
         "may_manage": _may_manage(request.user, run),
-        "curve": {
-            "epochs": [epoch.as_json() for epoch in epochs],
-            "live": run.live,
-            "address": reverse("api:training", args=[run.pk]),
-        },
+        "curves": curves_of(epochs, run.live),
         "settings": settings_explained(TrainingSettings.from_json(run.settings)),
         "epochs": epochs[::-1],
         "best": run.epochs.filter(validation_dice__isnull=False).order_by("-validation_dice", "epoch").first(),

@@ -1,88 +1,50 @@
-"""Where each version stands in the drawing of the lineage: children to the right of their parents, branches below."""
+"""The lineage of versions as a graph: each version beside the one it was made from."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-K = TypeVar("K", bound=Hashable)
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
 
-# Pixels: of a box, and between boxes.
-BOX_WIDTH, BOX_HEIGHT = 168, 58
-GAP_X, GAP_Y, MARGIN = 44, 18, 4
+from spineplatform.shared.charts import Graph, Node
+from training.models import SPINE_CT, ModelVersion
+from training.selectors import name_for
+from training.versions.selectors import parents_of_all
 
-
-@dataclass(frozen=True)
-class Box(Generic[K]):
-    """One version; ``x`` and ``y`` are the upper left corner."""
-
-    key: K
-    x: int
-    y: int
+LONGEST_OWNER = 14
 
 
-@dataclass(frozen=True)
-class Drawing(Generic[K]):
-    """Boxes in the order given, and the paths (SVG) from parents to children."""
+def lineage_graph(user: Any, versions: Iterable[ModelVersion], judged: Mapping[uuid.UUID, Any]) -> Graph[uuid.UUID]:
+    """The lineage of ``versions``, which `as_seen_by` has filled in; of a shared one no parents are drawn.
 
-    boxes: tuple[Box[K], ...]
-    paths: tuple[str, ...]
-    width: int
-    height: int
-
-
-def draw(parents: Mapping[K, Sequence[K]]) -> Drawing[K]:
-    """Lay out versions by the parents of each, the one it continues first; oldest versions first.
-
-    A version stands one column right of its last parent. Its first child goes on in its row, every other child begins
-    a new row: no two share a place. A parent that is not a key is left out.
+    A figure on patients that a version was trained on is left out, for a box has no room for the mark.
     """
-    known = {key: [one for one in above if one in parents] for key, above in parents.items()}
-    columns, rows = _columns(known), _rows(known)
-    boxes = {
-        key: Box(key, MARGIN + columns[key] * (BOX_WIDTH + GAP_X), MARGIN + rows[key] * (BOX_HEIGHT + GAP_Y))
-        for key in parents
-    }
-    paths = tuple(_path(boxes[above], boxes[key]) for key, all_above in known.items() for above in all_above)
-    width = max((box.x + BOX_WIDTH for box in boxes.values()), default=0) + MARGIN
-    height = max((box.y + BOX_HEIGHT for box in boxes.values()), default=0) + MARGIN
-    return Drawing(tuple(boxes.values()), paths, width, height)
+    seen = {one.pk: one for one in versions if one.task == SPINE_CT}
+    parents = parents_of_all()
+    return Graph.of(
+        _("Versions, each beside the one it was made from"),
+        {pk: _node(user, seen[pk], judged.get(pk)) for pk in parents if pk in seen},
+        {pk: above for pk, above in parents.items() if pk in seen and not seen[pk].is_foreign},
+    )
 
 
-def _columns(parents: Mapping[K, Sequence[K]]) -> dict[K, int]:
-    """Parents are older, so each key's parents have their column before it."""
-    columns: dict[K, int] = {}
-    for key, above in parents.items():
-        columns[key] = 1 + max((columns.get(one, 0) for one in above), default=-1)
-    return columns
-
-
-def _rows(parents: Mapping[K, Sequence[K]]) -> dict[K, int]:
-    children: dict[K, list[K]] = defaultdict(list)
-    for key, above in parents.items():
-        if above:
-            children[above[0]].append(key)
-    rows: dict[K, int] = {}
-    lowest = 0
-    places: list[tuple[K, int | None]] = []
-    places += [(key, None) for key in list(parents)[::-1] if not parents[key]]
-    while places:
-        key, row = places.pop()
-        if row is None:
-            row, lowest = lowest, lowest + 1
-        rows[key] = row
-        places += [(child, None) for child in children[key][:0:-1]]
-        places += [(child, row) for child in children[key][:1]]
-    return rows
-
-
-def _path(parent: Box[K], child: Box[K]) -> str:
-    """A smooth line from the right edge of the parent to the left edge of the child."""
-    x1, y1 = parent.x + BOX_WIDTH, parent.y + BOX_HEIGHT // 2
-    x2, y2 = child.x, child.y + BOX_HEIGHT // 2
-    if y1 == y2:
-        return f"M{x1} {y1}H{x2}"
-    bend = x1 + GAP_X // 2
-    return f"M{x1} {y1}C{bend} {y1} {bend - 4} {y2} {x1 + GAP_X} {y2}H{x2}"
+def _node(user: Any, version: ModelVersion, judged: Any) -> Node:
+    status = str(version.get_status_display())
+    dice = f"{judged.dice:.3f}" if judged and not judged.seen else ""
+    words = [name_for(user, version), status]
+    if version.seen_parent:
+        words.append(_("made from %(parent)s") % {"parent": name_for(user, version.seen_parent)})
+    if dice:
+        words.append(f"Dice {dice}")
+    foreign = version.is_foreign and version.owner is not None
+    return Node(
+        name=f"v{version.number}" if version.is_foreign else str(version),
+        title=", ".join(words),
+        url=version.get_absolute_url(),
+        figure=dice,
+        status=Truncator(version.owner.name).chars(LONGEST_OWNER) if foreign and version.owner else status,
+        css=f"graph-{version.status}",
+    )

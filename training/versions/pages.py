@@ -31,12 +31,12 @@ from training.promotions.selectors import promotions_seen
 from training.selectors import as_seen_by, places_of, versions_seen
 from training.services import version_register
 from training.versions.forms import ImportForm, preprocess_of
+from training.versions.lineage import lineage_graph
 from training.versions.selectors import (
     IN_USE,
     dependants,
     evaluations_shared,
     judged_by_version,
-    lineage_drawing,
     own_dice,
     spec_sections,
     spec_shown,
@@ -59,23 +59,20 @@ def versions_page(request: HttpRequest) -> HttpResponse:
 
 
 def _registry(request: HttpRequest, form: ImportForm, status: int = 200) -> HttpResponse:
-    """Context: ``page`` of versions, ``rows`` (version, judged, own), ``chosen`` status of ``statuses``, ``drawing`` of
-    the lineage with ``boxes`` (Box, version, judged), ``form`` (ImportForm), ``may_manage``, and whether the user has
-    ``several`` institutions.
+    """Context: ``page`` of versions, ``rows`` (version, judged, own), ``chosen`` status of ``statuses``, ``lineage``
+    (Graph), ``form`` (ImportForm), ``may_manage``, and whether the user has ``several`` institutions.
     """
     chosen = request.GET.get("status", IN_USE)
     page = Paginator(versions_narrowed(request.user, chosen), PER_PAGE).get_page(request.GET.get("page"))
     listed = as_seen_by(request.user, page.object_list)
     every = {one.pk: one for one in as_seen_by(request.user, versions_seen(request.user).defer("spec", "parent__spec"))}
     judged = judged_by_version(request.user, every.values())
-    drawing = lineage_drawing(every.values())
     context = {
         "page": page,
         "rows": [(one, judged.get(one.pk), own_dice(one)) for one in listed],
         "chosen": chosen,
         "statuses": [(IN_USE, _("In use")), *VersionStatus.choices, ("all", _("All"))],
-        "drawing": drawing,
-        "boxes": [(box, every[box.key], judged.get(box.key)) for box in drawing.boxes],
+        "lineage": lineage_graph(request.user, every.values(), judged),
         "form": form,
         "may_manage": may_manage(request.user),
         "several": len(places_of(request.user)) > 1,

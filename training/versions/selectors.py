@@ -16,7 +16,6 @@ from spineplatform.shared.runs import RunState
 from training.evaluations.selectors import evaluations_seen
 from training.models import SPINE_CT, DatasetItem, EvaluationRun, ModelVersion, Split, VersionStatus
 from training.selectors import active_for, as_seen_by, known_to, versions_seen
-from training.versions.lineage import Drawing, draw
 
 IN_USE = "in-use"
 # The kinds of rows that can refer to a version, by the name of their model.
@@ -132,21 +131,14 @@ def dependants(version: ModelVersion) -> list[Dependant]:
 
 
 # --- lineage ----------------------------------------------------------------------------------------------------------
-def parents_of_all(task: str = SPINE_CT) -> dict[uuid.UUID, list[uuid.UUID]]:
+def parents_of_all() -> dict[uuid.UUID, list[uuid.UUID]]:
     """Every version with those it was made from, oldest first: its parent, and the base of its training."""
-    rows = ModelVersion.objects.filter(task=task).order_by("created_at", "pk")
+    rows = ModelVersion.objects.filter(task=SPINE_CT).order_by("created_at", "pk")
     found: dict[uuid.UUID, list[uuid.UUID]] = {}
     for row in rows.values("pk", "parent", "training_run__base"):
         above: tuple[uuid.UUID | None, ...] = (row["parent"], row["training_run__base"])
         found[row["pk"]] = [one for one in dict.fromkeys(above) if one is not None]
     return found
-
-
-def lineage_drawing(versions: Iterable[ModelVersion], task: str = SPINE_CT) -> Drawing[uuid.UUID]:
-    """The lineage of ``versions``, which `as_seen_by` has filled in; of a shared one no parents are drawn."""
-    seen = {one.pk: one for one in versions if one.task == task}
-    parents = parents_of_all(task)
-    return draw({pk: [] if seen[pk].is_foreign else above for pk, above in parents.items() if pk in seen})
 
 
 # --- who saw a patient ------------------------------------------------------------------------------------------------
