@@ -31,7 +31,7 @@ from cases.projects.services import (
     project_create,
 )
 from spineml.message import message
-from spineplatform.shared.api import ListView, RunOut, checked
+from spineplatform.shared.api import ListView, RunOut, checked, interval_warning
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
 from spineplatform.shared.messages import sentence
@@ -134,10 +134,12 @@ class ItemOut(serializers.Serializer[ReadingItem]):
 
 class ProjectDetailOut(ProjectOut):
     """``summary`` is computed from the series that all have read; ``summary.variation`` tells whether the model is
-    inside human variation."""
+    inside human variation. ``interval_warning`` in its parts is a sentence where intervals rest on too few patients,
+    else empty.
+    """
 
     items = serializers.SerializerMethodField()
-    summary = serializers.JSONField(allow_null=True)
+    summary = serializers.SerializerMethodField()
 
     class Meta(ProjectOut.Meta):
         fields = [*ProjectOut.Meta.fields, "items", "summary"]
@@ -146,6 +148,13 @@ class ProjectDetailOut(ProjectOut):
     def get_items(self, project: ReadingProject) -> Any:
         rows: Any = items_listed(project, self.context["request"].user)
         return ItemOut(rows, many=True).data
+
+    @extend_schema_field(serializers.DictField(allow_null=True))
+    def get_summary(self, project: ReadingProject) -> dict[str, Any] | None:
+        found = project.summary
+        groups = {name: one for name, one in (found or {}).items() if isinstance(one, dict)}
+        warned = {name: {**one, "interval_warning": interval_warning(one["patients"])} for name, one in groups.items()}
+        return found and {**found, **warned}
 
 
 class ProjectListView(ListView):

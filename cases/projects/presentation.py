@@ -8,8 +8,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from cases.models import Annotation
+from spineml.message import Message
+from spineml.metrics.bootstrap import BlandAltman, Interval, Spread
 from spineml.metrics.reader_agreement import MODEL
-from spineml.metrics.tables import DASH
+from spineml.metrics.tables import DASH, ends, with_ends
 from spineplatform.shared.charts import Plot, Trace
 
 
@@ -69,7 +71,7 @@ def summary_shown(summary: Mapping[str, Any] | None) -> list[dict[str, Any]]:
 
 def _group(name: str, found: Mapping[str, Any], title: str, order: str) -> dict[str, Any]:
     spreads = found["spreads"]
-    rows = [(label, *_cells(spreads[key])) for key, label in measures().items()]
+    rows = [(label, *_cells(spreads[key], found["patients"])) for key, label in measures().items()]
     volumes = found["volumes"]
     return {
         "name": name,
@@ -78,25 +80,22 @@ def _group(name: str, found: Mapping[str, Any], title: str, order: str) -> dict[
         "pairs": found["pairs"],
         "patients": found["patients"],
         "rows": rows,
-        "limits": _limits(volumes["figures"]) if volumes else None,
+        "limits": _limits(BlandAltman.from_json(volumes["figures"], found["patients"])) if volumes else None,
         "plot": volumes_plot(volumes, title, order) if volumes else None,
     }
 
 
-def _cells(found: Mapping[str, Any] | None) -> tuple[str, ...]:
+def _cells(found: Mapping[str, Any] | None, patients: int) -> tuple[Message | str, ...]:
     if found is None:
         return (DASH, "", DASH, DASH, DASH)
-    interval = found["interval"]
-    ends = f" ({interval[0]:.3f}, {interval[1]:.3f})" if interval else ""
-    return (number(found["mean"]), ends, *(number(found[key]) for key in ("sd", "median", "worst")))
+    shown = Spread.from_json(dict(found), patients)
+    return (number(shown.mean), ends(shown.interval), *(number(one) for one in (shown.sd, shown.median, shown.worst)))
 
 
-def _limits(figures: Mapping[str, Any]) -> dict[str, str]:
-    shown = {"n": str(figures["n"])}
-    for name in ("bias", "lower", "upper"):
-        low, high = figures[f"{name}_interval"]
-        shown[name] = f"{figures[name]:+.2f} ({low:+.2f}, {high:+.2f})"
-    return shown
+def _limits(found: BlandAltman) -> dict[str, Message | str]:
+    limits = {"bias": found.bias_interval, "lower": found.lower_interval, "upper": found.upper_interval}
+    shown = {name: with_ends(f"{getattr(found, name):+.2f}", interval) for name, interval in limits.items()}
+    return {"n": str(found.n), **shown}
 
 
 def variation_shown(summary: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -105,9 +104,10 @@ def variation_shown(summary: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if not found:
         return None
     difference = found["difference"]
-    interval = difference["interval"]
+    interval = Interval.from_json(difference["interval"], found["patients"])
     return {
         "verdict": found["verdict"],
+        "patients": found["patients"],
         "kind": {"inside": "good", "outside": "bad"}.get(found["verdict"], "warn"),
         "sentence": _sentence(found),
         "from_model": found["from_model"],
@@ -117,11 +117,7 @@ def variation_shown(summary: Mapping[str, Any] | None) -> dict[str, Any] | None:
             (_("Series"), str(found["series"])),
             (_("Dice of model and reader, mean over patients"), number(found["model_dice"])),
             (_("Dice of reader and reader, mean over patients"), number(found["readers_dice"])),
-            (_("Difference (model minus readers)"), f"{difference['mean']:+.3f}"),
-            (
-                _("Interval of the difference (95 %)"),
-                f"{interval[0]:+.3f} … {interval[1]:+.3f}" if interval else DASH,
-            ),
+            (_("Difference (95 % interval), model minus readers"), with_ends(f"{difference['mean']:+.3f}", interval)),
             (_("Margin decided beforehand"), f"{found['margin']:.3f}"),
         ],
     }

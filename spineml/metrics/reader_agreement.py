@@ -13,15 +13,20 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any, Literal
 
-from spineml.metrics.bootstrap import PatientBootstrap, bland_altman, paired_difference, spread
+from spineml.metrics.bootstrap import (
+    FEWEST_PATIENTS,
+    PatientBootstrap,
+    bland_altman,
+    few_patients,
+    paired_difference,
+    spread,
+)
 from spineml.metrics.overlap import Comparison, Confusion, compare
 from spineml.metrics.volume_and_area import volume_ml
 from spineml.volumes.volume import Geometry, SliceSource
 
 Verdict = Literal["inside", "outside", "unclear", "too-few"]
 MODEL = "model"
-# A percentile interval from fewer patients is too narrow to build a claim on.
-FEWEST_PATIENTS = 10
 FIGURES: tuple[tuple[str, Literal["low", "high"]], ...] = (
     ("dice", "low"),
     ("hd95_mm", "high"),
@@ -157,17 +162,24 @@ def _group(series: Sequence[tuple[str, list[PairFigures]]]) -> dict[str, Any] | 
         "pairs": len(pairs),
         "patients": len(numbers),
         "spreads": {name: one.as_json() if one else None for name, one in spreads.items()},
-        "volumes": _volumes(pairs),
+        "volumes": _volumes(pairs, owners),
     }
 
 
-def _volumes(pairs: Sequence[PairFigures]) -> dict[str, Any] | None:
-    """Bland-Altman figures of the second volume minus the first, with the points of their plot."""
-    known = [(one.first_ml, one.second_ml) for one in pairs if one.first_ml is not None and one.second_ml is not None]
-    figures = bland_altman([first for first, _ in known], [second for _, second in known])
+def _volumes(pairs: Sequence[PairFigures], owners: Sequence[int]) -> dict[str, Any] | None:
+    """Bland-Altman figures of the second volume minus the first, with the points of their plot.
+
+    The pairs of one patient (of several readers or series) count as one patient.
+    """
+    known = [
+        (one.first_ml, one.second_ml, owner)
+        for one, owner in zip(pairs, owners, strict=True)
+        if one.first_ml is not None and one.second_ml is not None
+    ]
+    figures = bland_altman(*([one[place] for one in known] for place in range(3)))
     if figures is None:
         return None
-    points = [[(first + second) / 2, second - first] for first, second in known]
+    points = [[(first + second) / 2, second - first] for first, second, _owner in known]
     return {"figures": figures.as_json(), "points": points}
 
 
@@ -208,7 +220,7 @@ def _mean_dice(pairs: Sequence[PairFigures]) -> float:
 
 def verdict(patients: int, low: float | None, high: float | None, margin: float) -> Verdict:
     """What an interval of the difference says about the margin."""
-    if patients < FEWEST_PATIENTS or low is None or high is None:
+    if few_patients(patients) or low is None or high is None:
         return "too-few"
     if low >= -margin:
         return "inside"

@@ -25,6 +25,7 @@ from spineml.metrics.bootstrap import (
     Spread,
     Worst,
     bland_altman,
+    interval_as_json,
     spread,
 )
 from spineml.metrics.evaluation import (
@@ -63,7 +64,7 @@ class Pooled:
     interval: Interval | None
 
     def as_json(self) -> dict[str, Any]:
-        return {"value": self.value, "interval": self.interval.as_json() if self.interval else None}
+        return {"value": self.value, **interval_as_json(self.interval)}
 
 
 @dataclass(frozen=True)
@@ -176,8 +177,8 @@ def summarise(
         counts=sum((row.confusion for row in rows), NOTHING),
         f1_of_means=_f1_of_means(per_image),
         agreement={
-            "image": _agreement([row.image_sizes(image) for row, image in images]),
-            "patient": _agreement([one.sizes() for one in marked]),
+            "image": _agreement([row.image_sizes(image) for row, image in images], image_owners),
+            "patient": _agreement([one.sizes() for one in marked], range(len(marked))),
         },
         curve=_curve(patients, suggest_threshold=suggest_threshold),
         levels=_levels([image for _, image in images]),
@@ -284,8 +285,13 @@ def _pooled_hd95(pools: Sequence[SurfacePool]) -> float:
 
 
 # --- agreement, curve, levels -----------------------------------------------------------------------------------------
-def _agreement(rows: Sequence[Sizes]) -> dict[str, BlandAltman | None]:
-    return {name: bland_altman(*paired_sizes(rows, name)) for name in QUANTITIES}
+def _agreement(rows: Sequence[Sizes], owners: Sequence[int]) -> dict[str, BlandAltman | None]:
+    """``owners``: of which patient each row is."""
+    found = {}
+    for name in QUANTITIES:
+        known = [owner for row, owner in zip(rows, owners, strict=True) if row[name] is not None]
+        found[name] = bland_altman(*paired_sizes(rows, name), known)
+    return found
 
 
 def _curve(patients: Sequence[PatientRow], *, suggest_threshold: bool) -> Curve | None:

@@ -25,6 +25,8 @@ LABELS = {
     "area_mm2_difference": message("Area difference (mm²)"),
     "volume_ml_difference": message("Volume difference (ml)"),
 }
+# Columns of an interval in a CSV: its ends, how many patients it rests on, and whether they are too few to build on.
+INTERVAL = ("low_95", "high_95", "interval_patients", "few_patients")
 Label = Callable[[str], str]
 
 
@@ -71,10 +73,13 @@ def number(value: float | None) -> str:
 
 
 def ends(interval: Interval | None) -> Message:
-    """The interval in brackets behind its figure, or nothing."""
+    """The interval in brackets behind its figure, with its patients where these are too few; or nothing."""
     if interval is None:
         return Message("")
-    return message(" ({low} to {high})", low=number(interval.low), high=number(interval.high))
+    low, high = number(interval.low), number(interval.high)
+    if interval.rests_on_few:
+        return message(" ({low} to {high}, only {patients} patients)", low=low, high=high, patients=interval.patients)
+    return message(" ({low} to {high})", low=low, high=high)
 
 
 def with_ends(value: float | str | None, interval: Interval | None) -> Message:
@@ -82,7 +87,11 @@ def with_ends(value: float | str | None, interval: Interval | None) -> Message:
     shown = value if isinstance(value, str) else number(value)
     if interval is None:
         return verbatim(shown)
-    low, high = number(interval.low), number(interval.high)
+    low, high, patients = number(interval.low), number(interval.high), interval.patients
+    if interval.rests_on_few:
+        return message(
+            "{value} ({low} to {high}, only {patients} patients)", value=shown, low=low, high=high, patients=patients
+        )
     return message("{value} ({low} to {high})", value=shown, low=low, high=high)
 
 
@@ -118,12 +127,12 @@ def patients_csv(rows: Sequence[SeriesRow], patient: Label = str) -> str:
 
 def summary_csv(summaries: dict[str, Summary]) -> str:
     """One row for each measure, average and set of patients (``summaries`` by the name of the set)."""
-    header = ["patients_in", "average", "measure", "n", "mean", "sd", "median", "worst", "low_95", "high_95"]
+    header = ["patients_in", "average", "measure", "n", "mean", "sd", "median", "worst", *INTERVAL]
     lines: list[list[object]] = []
     for chosen, summary in summaries.items():
         for average, spreads in (("per image", summary.per_image), ("per patient", summary.per_patient)):
             lines += [[chosen, average, _name(name, summary.unit), *_spread(spreads[name])] for name in MEASURES]
-        mean_f1 = [summary.marked_images, summary.f1_of_means, *[None] * 5]
+        mean_f1 = [summary.marked_images, summary.f1_of_means, *[None] * (3 + len(INTERVAL))]
         lines.append([chosen, "per image", "f1_of_means", *mean_f1])
         for name in MEASURES:
             lines.append([chosen, "pooled", _name(name, summary.unit), *_pooled(summary.pooled[name], summary)])
@@ -132,7 +141,7 @@ def summary_csv(summaries: dict[str, Summary]) -> str:
 
 def _spread(found: Spread | None) -> list[object]:
     if found is None:
-        return [0, *[None] * 6]
+        return [0, *[None] * (4 + len(INTERVAL))]
     return [found.n, found.mean, found.sd, found.median, found.worst, *_ends(found.interval)]
 
 
@@ -141,7 +150,9 @@ def _pooled(found: Pooled, summary: Summary) -> list[object]:
 
 
 def _ends(interval: Interval | None) -> list[object]:
-    return [interval.low, interval.high] if interval else [None, None]
+    if interval is None:
+        return [None] * len(INTERVAL)
+    return [interval.low, interval.high, interval.patients, _yes(interval.rests_on_few)]
 
 
 def _sizes() -> list[str]:

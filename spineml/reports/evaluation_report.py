@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spineml.message import message
-from spineml.metrics.bootstrap import BlandAltman, Spread
+from spineml.metrics.bootstrap import BlandAltman, Spread, few_patients_warning
 from spineml.metrics.evaluation import MEASURES
 from spineml.metrics.summary import Pooled, Summary
 from spineml.metrics.tables import DASH, label, number, table_one, with_ends
@@ -32,8 +32,8 @@ DEFINITIONS = (
     (
         message(
             "Bland-Altman: differences are predicted minus reference; limits are bias ± 1.96 SD; their "
-            "intervals follow Bland & Altman 1999. Several images of one patient are not independent: read "
-            "it by patient then."
+            "intervals follow Bland & Altman 1999. Several images of one patient are not independent: they "
+            "count as one patient."
         )
     ),
     (
@@ -97,6 +97,9 @@ def _figures(write: Writer, summary: Summary) -> Iterator[Flowable]:
         ),
         "BodyText",
     )
+    warning = few_patients_warning(summary.patients)
+    if warning is not None:
+        yield write.note(warning)
     head = [message("Mean (95 % interval)"), "SD", message("Median"), message("Worst")]
     for title, spreads in ((message("per patient"), summary.per_patient), (message("per image"), summary.per_image)):
         rows = [[label(name, summary.unit), *_spread(spreads[name])] for name in MEASURES]
@@ -115,8 +118,8 @@ def _figures(write: Writer, summary: Summary) -> Iterator[Flowable]:
         for scope, quantities in summary.agreement.items()
         for name, found in quantities.items()
     ]
-    agreement = ["Bland-Altman", "n", message("Bias"), message("Lower limit"), message("Upper limit")]
-    yield write.table([agreement, *rows], widths=(42, 12, 40, 40, 40))
+    agreement = ["Bland-Altman", message("Patients"), message("Bias"), message("Lower limit"), message("Upper limit")]
+    yield write.table([agreement, *rows], widths=(38, 16, 40, 40, 40))
 
 
 def _spread(found: Spread | None) -> list[str]:

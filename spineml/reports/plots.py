@@ -108,16 +108,22 @@ def bland_altman_figure(
         (found.lower, found.lower_interval, "\u22121.96 SD", SECOND),
     ]
     for value, interval, name, colour in limits if found.sd > FLAT else limits[1:2]:
-        axes.axhspan(interval.low, interval.high, color=colour, alpha=0.10, linewidth=0)
+        ends = ""
+        if interval is not None:
+            axes.axhspan(interval.low, interval.high, color=colour, alpha=0.10, linewidth=0)
+            ends = f"\n[{interval.low:.3g}, {interval.high:.3g}]"
         axes.axhline(value, color=colour, linewidth=1.2, linestyle="-" if name == "bias" else "--")
         axes.annotate(
-            f"{name} {value:.3g}\n[{interval.low:.3g}, {interval.high:.3g}]",
+            f"{name} {value:.3g}{ends}",
             (1.01, value),
             xycoords=("axes fraction", "data"),
             va="center",
             color=colour,
             fontsize=7.5,
         )
+    if found.bias_interval is not None and found.bias_interval.rests_on_few:
+        words = f"intervals from {found.n} patients only: too narrow to build on"
+        axes.annotate(words, (0.01, 0.01), xycoords="axes fraction", color=SECOND, fontsize=7.5)
     axes.axhline(0, color=SOFT, linewidth=0.8)
     if found.sd <= FLAT:
         axes.set_ylim(found.bias - 1, found.bias + 1)

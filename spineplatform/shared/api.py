@@ -26,6 +26,7 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView, exception_handler, set_rollback
 
 from spineml.message import Message, message, shortened, verbatim
+from spineml.metrics.bootstrap import few_patients_warning
 from spineplatform.shared.answers import (
     API_PREFIX,
     FORM_BYTES,
@@ -192,6 +193,14 @@ class SentenceField(serializers.CharField):
 
     def to_representation(self, value: Any) -> str:
         return sentence(value)
+
+
+INTERVAL_WARNING = "A sentence where the intervals rest on too few patients, else empty."
+
+
+def interval_warning(patients: int) -> str:
+    """What intervals from so many patients are worth, in the language the client asks for; empty with enough."""
+    return sentence(few_patients_warning(patients) or "")
 
 
 class ValuesField(serializers.DictField):

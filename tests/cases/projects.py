@@ -86,9 +86,9 @@ def work(of: ReadingItem) -> AgreementRun:
     return run
 
 
-def both_read(of: Group, *, shift: int = 1) -> ReadingItem:
+def both_read(of: Group, *, shift: int = 1, series: Series | None = None) -> ReadingItem:
     """A series that both readers have finished and that was compared."""
-    row = item(of.project)
+    row = item(of.project, series)
     finish(row, of.first)
     finish(row, of.second, shift=shift)
     work(row)

@@ -99,8 +99,10 @@ def test_series_without_spacing_do_not_mix_pixels_into_millimetres() -> None:
     found = summary([known, unknown])
     assert found.unit == "mm"
     assert (found.per_patient["hd95"].n, found.per_patient["dice"].n) == (1, 2)
-    assert found.agreement["image"]["area_px"].n == 8
-    assert found.agreement["image"]["area_mm2"].n == 4
+    pixels = found.agreement["image"]["area_px"]
+    assert (pixels.n, pixels.values) == (2, 8)
+    lengths = found.agreement["image"]["area_mm2"]
+    assert (lengths.n, lengths.values, lengths.bias_interval) == (1, 4, None)
     assert summary([unknown]).unit == "px"
 
 

@@ -14,6 +14,7 @@ from spineml.metrics.bootstrap import (
     PatientBootstrap,
     Spread,
     bland_altman,
+    few_patients_warning,
     paired_difference,
     spread,
 )
@@ -114,6 +115,61 @@ def test_bland_altman_gives_the_published_example() -> None:
         pytest.approx(29.3, abs=0.15),
     )
     assert found.bias_interval.high - found.bias == pytest.approx(stats.t.ppf(0.975, 84) * 19.61 / math.sqrt(85))
+
+
+def test_bland_altman_counts_patients_not_their_series() -> None:
+    first, second = [10.0, 11.0, 20.0, 21.0], [10.5, 11.2, 20.1, 21.7]
+    apart, together = bland_altman(first, second), bland_altman(first, second, ["a", "a", "b", "b"])
+    assert apart is not None
+    assert together is not None
+    assert (together.n, together.values, together.bias, together.sd) == (2, 4, apart.bias, apart.sd)
+    assert apart.bias_interval is not None
+    assert together.bias_interval is not None
+    assert together.bias_interval.low < apart.bias_interval.low
+    assert (apart.bias_interval.patients, together.bias_interval.patients) == (4, 2)
+
+
+def test_bland_altman_of_one_patient_has_no_intervals() -> None:
+    found = bland_altman([10.0, 11.0], [10.5, 11.2], ["a", "a"])
+    assert found is not None
+    assert (found.n, found.bias_interval, found.upper_interval) == (1, None, None)
+    assert BlandAltman.from_json(found.as_json()) == found
+
+
+@pytest.mark.parametrize(("patients", "few"), [(2, True), (9, True), (10, False)])
+def test_an_interval_says_when_it_rests_on_too_few_patients(patients: int, few: bool) -> None:
+    values = list(np.linspace(0.7, 0.9, patients))
+    described = spread(values, range(patients), PatientBootstrap(patients))
+    pairs = paired_difference(values, [0.7] * patients)
+    agreement = bland_altman(values, [0.7] * patients)
+    assert described is not None
+    assert agreement is not None
+    stored = [one.as_json() for one in (described, pairs, agreement)]
+    assert [one["few_patients"] for one in stored] == [few] * 3
+    assert (few_patients_warning(patients) is not None) == few
+
+
+def test_an_interval_counts_the_patients_for_whom_its_figure_is_defined() -> None:
+    described = spread([0.7, 0.8, *[None] * 10], range(12), PatientBootstrap(12))
+    assert described is not None
+    assert described.interval is not None
+    assert described.interval.patients == 2
+
+
+def test_what_has_no_interval_needs_no_warning() -> None:
+    assert few_patients_warning(1) is None
+    assert few_patients_warning(None) is None
+
+
+def test_what_an_earlier_version_stored_is_read_with_what_is_known_of_its_patients() -> None:
+    now = bland_altman([1.0, 2.0, 3.0], [1.1, 2.3, 2.9], ["a", "a", "b"])
+    assert now is not None
+    stored = {name: value for name, value in now.as_json().items() if name not in ("values", "few_patients")} | {"n": 3}
+    found = BlandAltman.from_json(stored, 2)
+    assert (found.n, found.values) == (2, 3)
+    assert found.bias_interval is not None
+    assert found.bias_interval.rests_on_few
+    assert BlandAltman.from_json(stored).n == 3
 
 
 def test_bland_altman_needs_two_pairs() -> None:

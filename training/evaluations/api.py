@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from accounts.access import Capability, require_anywhere
 from spineml.message import message
-from spineplatform.shared.api import FileView, ListView, RunOut, checked, checked_query
+from spineplatform.shared.api import FileView, ListView, RunOut, checked, checked_query, interval_warning
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
 from spineplatform.shared.messages import sentence
@@ -101,6 +101,8 @@ class EvaluatedOut(serializers.Serializer[Any]):
 class EvaluationDetailOut(EvaluationOut):
     """``all`` and ``unseen`` hold the figures per image, per patient and pooled; ``unseen`` leaves out the patients on
     whom the version was trained, and is null when there are no others. Both are null until the run has succeeded.
+    ``interval_warning`` in them is a sentence where intervals rest on too few patients, else empty; ``few_patients``
+    beside an interval says so of that one.
     """
 
     all = serializers.SerializerMethodField()
@@ -111,11 +113,11 @@ class EvaluationDetailOut(EvaluationOut):
 
     @extend_schema_field(OpenApiTypes.OBJECT)
     def get_all(self, run: EvaluationRun) -> Any:
-        return run.result.get("all")
+        return _with_warning(run.result.get("all"))
 
     @extend_schema_field(OpenApiTypes.OBJECT)
     def get_unseen(self, run: EvaluationRun) -> Any:
-        return run.result.get("unseen")
+        return _with_warning(run.result.get("unseen"))
 
     @extend_schema_field(serializers.IntegerField(allow_null=True))
     def get_seen_patients(self, run: EvaluationRun) -> int | None:
@@ -140,6 +142,10 @@ class EvaluationDetailOut(EvaluationOut):
         rows = list(evaluated_rows(run).defer("images"))
         names = patient_names(self.context["request"].user, rows)
         return EvaluatedOut(rows, many=True, context={"names": names}).data
+
+
+def _with_warning(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    return found and {**found, "interval_warning": interval_warning(found["patients"])}
 
 
 class EvaluationFilterIn(serializers.Serializer[Any]):
@@ -246,7 +252,7 @@ class EvaluationCompareView(APIView):
         """Versions side by side on the patients that none of them was trained on, with paired differences."""
         runs = runs_to_compare(request.user, request.query_params.getlist("run"))
         comparison, names = evaluations_compared(request.user, runs)
-        body = comparison.as_json()
+        body = comparison.as_json() | {"interval_warning": interval_warning(len(comparison.patients))}
         for line in body["patients"]:
             line["patient"] = names[line["patient"]]
         return Response(body)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spineml.message import message
-from spineml.metrics.bootstrap import BlandAltman, Interval, PairedDifference, Spread
+from spineml.metrics.bootstrap import BlandAltman, PairedDifference, Spread, interval_from_json
 from spineml.metrics.evaluation import MEASURES
 from spineml.metrics.tables import DASH, ends, label, number, table_one, with_ends
 
@@ -19,17 +19,17 @@ QUANTITY_LABELS = {
 
 def summary_tables(summary: Mapping[str, Any]) -> dict[str, Any]:
     """Lists of rows of cells: ``patient``, ``image``, ``pooled``, ``paper`` (Table 1), ``agreement`` (Bland-Altman)."""
-    spreads = {scope: _spreads(summary[f"per_{scope}"]) for scope in ("patient", "image")}
-    unit = summary["unit"]
+    unit, patients = summary["unit"], summary["patients"]
+    spreads = {scope: _spreads(summary[f"per_{scope}"], patients) for scope in ("patient", "image")}
     return {
         **{scope: [(label(name, unit), *_cells(found[name])) for name in MEASURES] for scope, found in spreads.items()},
-        "pooled": [(label(name, unit), _pooled(summary["pooled"][name])) for name in MEASURES],
+        "pooled": [(label(name, unit), _pooled(summary["pooled"][name], patients)) for name in MEASURES],
         "paper": [
             (row.name, _with_sd(row.mean, row.sd), number(row.paper))
             for row in table_one(spreads["image"], summary["f1_of_means"])
         ],
         "agreement": [
-            (QUANTITY_LABELS[name], scope, *_limits(BlandAltman.from_json(found) if found else None))
+            (QUANTITY_LABELS[name], scope, *_limits(BlandAltman.from_json(found, patients) if found else None))
             for scope in ("patient", "image")
             for name, found in summary["agreement"][scope].items()
         ],
@@ -46,8 +46,8 @@ def compared_cells(spread: Spread | None, difference: PairedDifference | None) -
     return found
 
 
-def _spreads(stored: Mapping[str, Any]) -> dict[str, Spread | None]:
-    return {name: Spread.from_json(value) if value else None for name, value in stored.items()}
+def _spreads(stored: Mapping[str, Any], patients: int) -> dict[str, Spread | None]:
+    return {name: Spread.from_json(value, patients) if value else None for name, value in stored.items()}
 
 
 def _cells(found: Spread | None) -> tuple[str, ...]:
@@ -56,8 +56,8 @@ def _cells(found: Spread | None) -> tuple[str, ...]:
     return (number(found.mean), ends(found.interval), *map(number, (found.sd, found.median, found.worst)))
 
 
-def _pooled(stored: Mapping[str, Any]) -> str:
-    return with_ends(stored["value"], Interval.from_json(stored["interval"]))
+def _pooled(stored: Mapping[str, Any], patients: int) -> str:
+    return with_ends(stored["value"], interval_from_json(stored, patients))
 
 
 def _with_sd(mean: float | None, sd: float | None) -> str:

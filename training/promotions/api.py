@@ -13,7 +13,14 @@ from rest_framework.views import APIView
 from accounts.access import Capability, institution_named_or_only, require_anywhere
 from accounts.models import Institution
 from spineml.message import message
-from spineplatform.shared.api import ListView, NewestFirstPagination, checked, checked_query
+from spineplatform.shared.api import (
+    INTERVAL_WARNING,
+    ListView,
+    NewestFirstPagination,
+    checked,
+    checked_query,
+    interval_warning,
+)
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
 from training.access import version_get
@@ -63,6 +70,7 @@ class GateOut(serializers.Serializer[Any]):
     needs_gate = serializers.SerializerMethodField()
     missing = VersionName(many=True)
     gate = serializers.SerializerMethodField()
+    interval_warning = serializers.SerializerMethodField(help_text=INTERVAL_WARNING)
     refusal = serializers.SerializerMethodField()
 
     def get_needs_gate(self, view: GateView) -> bool:
@@ -71,6 +79,9 @@ class GateOut(serializers.Serializer[Any]):
     @extend_schema_field(serializers.DictField(allow_null=True))
     def get_gate(self, view: GateView) -> Any:
         return view.as_json()
+
+    def get_interval_warning(self, view: GateView) -> str:
+        return interval_warning(view.result.patients) if view.result else ""
 
     def get_refusal(self, view: GateView) -> str:
         return "" if view.passed else refusal_of(view).message

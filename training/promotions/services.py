@@ -10,6 +10,7 @@ from accounts.access import Capability, require
 from accounts.models import Institution
 from cases.models import NoticeKind
 from spineml.message import Message, message, sentences
+from spineml.metrics.bootstrap import few_patients_warning
 from spineml.metrics.promotion_gate import GateResult, Refusal
 from spineplatform.shared.errors import Conflict, UserError
 from training.access import platform_required
@@ -212,13 +213,15 @@ def _reason(refusal: Refusal, result: GateResult) -> Message:
         )
     if refusal == Refusal.WORSE and result.difference and result.difference.interval:
         low = result.difference.interval.low
-        return message(
+        worse = message(
             "The mean Dice of the patients changes by {mean}; the lower end of its 95 % interval, {low}, is "
             "below the margin of {margin}.",
             mean=f"{result.difference.mean:+.4f}",
             low=f"{low:+.4f}",
             margin=f"{-margins.margin:+.4f}",
         )
+        warning = few_patients_warning(result.patients)
+        return sentences([worse, warning]) if warning else worse
     names = [
         message(
             "{kind} {name} ({change})",
