@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import uuid
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
@@ -12,6 +12,9 @@ from django.db.models import Q, QuerySet
 from accounts.models import Institution, Role, User
 from spineml.message import message
 from spineplatform.shared.errors import Forbidden, NotFound, UserError
+
+Id = uuid.UUID | str
+M = TypeVar("M", bound=Any)
 
 
 class Capability(enum.Enum):
@@ -101,12 +104,33 @@ def require_anywhere(user: Any, capability: Capability) -> None:
         )
 
 
-def institution_get(user: Any, institution_id: uuid.UUID | str, capability: Capability) -> Institution:
-    """The door to an institution."""
+def row_found(rows: QuerySet[M], row_id: Id) -> M:
+    """The row of that id. Rights are not looked at: ``rows`` are those that may be seen, or the caller asks.
+
+    Raises:
+        NotFound: there is none, or it is no id at all.
+    """
     try:
-        institution = Institution.objects.get(pk=institution_id)
-    except (Institution.DoesNotExist, ValidationError, ValueError):
+        return rows.get(pk=row_id)
+    except (rows.model.DoesNotExist, ValidationError, ValueError):
         raise NotFound from None
+
+
+def row_get(rows: QuerySet[M], user: Any, row_id: Id, capability: Capability) -> M:
+    """Fetch the row of that id and check ``capability`` at its institution.
+
+    Raises:
+        NotFound: no such row, or not this user's to see.
+        Forbidden: the user sees it, but may not do this with it.
+    """
+    row = row_found(rows, row_id)
+    require(user, row.institution_id, capability)
+    return row
+
+
+def institution_get(user: Any, institution_id: Id, capability: Capability) -> Institution:
+    """The door to an institution."""
+    institution = row_found(Institution.objects.all(), institution_id)
     require(user, institution.pk, capability)
     return institution
 

@@ -2,34 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
-from typing import Any, TypeVar
+from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
-
-from accounts.access import Capability, require
+from accounts.access import Capability, Id, row_found, row_get
 from cases.exposures import masks_shown
 from cases.models import Annotation, Case, Comment, ImportRun, Measurement, ReaderGroup, SavedFilter, Series, Upload
-from spineplatform.shared.errors import NotFound
-
-Id = uuid.UUID | str
-M = TypeVar("M", bound=Any)
-
-
-def row_get(rows: QuerySet[M], user: Any, row_id: Id, capability: Capability) -> M:
-    """Fetch the row with ``row_id`` and check ``capability`` at its institution.
-
-    Raises:
-        NotFound: no such row, or not this user's to see.
-        Forbidden: the user sees it, but may not do this with it.
-    """
-    try:
-        row = rows.get(pk=row_id)
-    except (rows.model.DoesNotExist, ValidationError, ValueError):
-        raise NotFound from None
-    require(user, row.institution_id, capability)
-    return row
 
 
 def case_get(user: Any, case_id: Id, capability: Capability = Capability.VIEW_CASES) -> Case:
@@ -69,7 +46,4 @@ def group_get(user: Any, group_id: Id, capability: Capability = Capability.ASSIG
 
 def filter_get(user: Any, filter_id: Id) -> SavedFilter:
     """Filters are one's own: those of others are not there."""
-    found = SavedFilter.objects.filter(user=user, pk=filter_id).first()
-    if found is None:
-        raise NotFound
-    return found
+    return row_found(SavedFilter.objects.filter(user=user), filter_id)

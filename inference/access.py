@@ -6,8 +6,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from accounts.access import Capability
-from cases.access import Id, row_get
+from accounts.access import Capability, Id, row_get
 from cases.exposures import masks_shown
 from cases.models import Annotation, Series
 from inference.models import ComparisonRun, InferenceRun, ReportRun

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
-from django.core.exceptions import ValidationError
-
-from accounts.access import Capability, institutions_with, require, require_anywhere
+from accounts.access import Capability, Id, institutions_with, require, require_anywhere, row_found, row_get
 from cases.models import Patient
 from spineml.message import message
 from spineplatform.shared.errors import Forbidden, NotFound
@@ -17,25 +14,20 @@ from training.selectors import as_seen_by, known_to, places_of, versions_seen
 TRAINING = ("dataset", "base__owner", "version__owner", "requested_by")
 
 
-def version_get(
-    user: Any, version_id: uuid.UUID | str, capability: Capability = Capability.VIEW_MODELS
-) -> ModelVersion:
+def version_get(user: Any, version_id: Id, capability: Capability = Capability.VIEW_MODELS) -> ModelVersion:
     """Fetch a version of the user's institutions, of the platform, or one that is shared with them, as they see it.
 
     Raises:
         NotFound: no such version, or another institution's.
         Forbidden: no role of the user includes ``capability``.
     """
-    try:
-        found = versions_seen(user).select_related("training_run__dataset").get(pk=version_id)
-    except (ModelVersion.DoesNotExist, ValidationError, ValueError):
-        raise NotFound from None
+    found = row_found(versions_seen(user).select_related("training_run__dataset"), version_id)
     if capability is not Capability.VIEW_MODELS:
         require_anywhere(user, capability)
     return as_seen_by(user, [found])[0]
 
 
-def version_get_kept(user: Any, version_id: uuid.UUID | str) -> ModelVersion:
+def version_get_kept(user: Any, version_id: Id) -> ModelVersion:
     """Fetch a version to write about it, which only its owner may (see `version_kept_by`)."""
     version = version_get(user, version_id)
     version_kept_by(user, version)
@@ -54,7 +46,16 @@ def version_kept_by(user: Any, version: ModelVersion) -> None:
         raise Forbidden(message("Only the institution that made this version may do this."))
 
 
-def version_get_file(user: Any, version_id: uuid.UUID | str) -> ModelVersion:
+def may_keep(user: Any, version: ModelVersion) -> bool:
+    """Whether the user may write about the version, share it and delete it."""
+    try:
+        version_kept_by(user, version)
+    except Forbidden:
+        return False
+    return True
+
+
+def version_get_file(user: Any, version_id: Id) -> ModelVersion:
     """Fetch a version whose file the user may have: one of their institution, or of the platform; not a shared one."""
     version = version_get(user, version_id, Capability.MANAGE_MODELS)
     if version.owner_id is not None:
@@ -68,19 +69,14 @@ def platform_required(user: Any) -> None:
         raise Forbidden(message("Only whoever runs the platform may do this."))
 
 
-def evaluation_get(
-    user: Any, run_id: uuid.UUID | str, capability: Capability = Capability.VIEW_MODELS
-) -> EvaluationRun:
+def evaluation_get(user: Any, run_id: Id, capability: Capability = Capability.VIEW_MODELS) -> EvaluationRun:
     """Fetch an evaluation, for whoever has the right at one of its data set's institutions.
 
     Raises:
         NotFound: no such evaluation, or the user belongs to none of these institutions or may not see the version.
         Forbidden: a member whose roles do not include ``capability``.
     """
-    try:
-        run = EvaluationRun.objects.select_related("version__owner", "dataset", "requested_by").get(pk=run_id)
-    except (EvaluationRun.DoesNotExist, ValidationError, ValueError):
-        raise NotFound from None
+    run = row_found(EvaluationRun.objects.select_related("version__owner", "dataset", "requested_by"), run_id)
     places = {run.institution_id, *run.dataset.institutions.values_list("pk", flat=True)}
     seen = institutions_with(user, Capability.VIEW_MODELS)
     if not seen.filter(pk__in=places).exists() or not ModelVersion.objects.filter(known_to(seen), pk=run.version_id):
@@ -95,17 +91,14 @@ def evaluation_get(
     return run
 
 
-def dataset_get(user: Any, dataset_id: uuid.UUID | str, capability: Capability = Capability.VIEW_MODELS) -> Dataset:
+def dataset_get(user: Any, dataset_id: Id, capability: Capability = Capability.VIEW_MODELS) -> Dataset:
     """Fetch a data set: seen by whoever may see models at one of its institutions, managed by who may at all of them.
 
     Raises:
         NotFound: no such data set, or the user belongs to none of its institutions.
         Forbidden: a member whose roles do not include ``capability``.
     """
-    try:
-        dataset = Dataset.objects.select_related("created_by").get(pk=dataset_id)
-    except (Dataset.DoesNotExist, ValidationError, ValueError):
-        raise NotFound from None
+    dataset = row_found(Dataset.objects.select_related("created_by"), dataset_id)
     if not institutions_with(user, Capability.VIEW_MODELS).filter(pk__in=dataset.institutions.all()).exists():
         raise NotFound
     if capability is not Capability.VIEW_MODELS:
@@ -123,41 +116,31 @@ def datasets_manage(user: Any, dataset: Dataset) -> None:
         )
 
 
-def dataset_run_get(user: Any, run_id: uuid.UUID | str, capability: Capability = Capability.VIEW_MODELS) -> DatasetRun:
+def dataset_run_get(user: Any, run_id: Id, capability: Capability = Capability.VIEW_MODELS) -> DatasetRun:
     """Fetch the run that checks or freezes a data set, through the door of the data set."""
-    try:
-        run = DatasetRun.objects.select_related("dataset", "requested_by").get(pk=run_id)
-    except (DatasetRun.DoesNotExist, ValidationError, ValueError):
-        raise NotFound from None
+    run = row_found(DatasetRun.objects.select_related("dataset", "requested_by"), run_id)
     dataset_get(user, run.dataset_id, capability)
     return run
 
 
-def training_get(user: Any, run_id: uuid.UUID | str, capability: Capability = Capability.VIEW_MODELS) -> TrainingRun:
+def training_get(user: Any, run_id: Id, capability: Capability = Capability.VIEW_MODELS) -> TrainingRun:
     """Fetch a training of the user's institution, through the door of its data set.
 
     Raises:
         NotFound: no such training, or the user does not belong to the institution whose version it makes.
         Forbidden: a member whose roles do not include ``capability`` at all of them.
     """
-    try:
-        run = TrainingRun.objects.select_related(*TRAINING).get(pk=run_id, institution__in=places_of(user))
-    except (TrainingRun.DoesNotExist, ValidationError, ValueError):
-        raise NotFound from None
+    mine = TrainingRun.objects.filter(institution__in=places_of(user))
+    run = row_found(mine.select_related(*TRAINING), run_id)
     dataset_get(user, run.dataset_id, capability)
     return run
 
 
-def patient_get(user: Any, patient_id: uuid.UUID | str) -> Patient:
+def patient_get(user: Any, patient_id: Id) -> Patient:
     """Fetch a patient whose split the user may decide.
 
     Raises:
         NotFound: no such patient, or the user is no member of the institution.
         Forbidden: a member who does not manage models there.
     """
-    try:
-        patient = Patient.objects.select_related("institution").get(pk=patient_id)
-    except (Patient.DoesNotExist, ValidationError, ValueError):
-        raise NotFound from None
-    require(user, patient.institution_id, Capability.MANAGE_MODELS)
-    return patient
+    return row_get(Patient.objects.select_related("institution"), user, patient_id, Capability.MANAGE_MODELS)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from accounts.access import Capability
-from cases.access import Id, row_get
+from accounts.access import Capability, Id, row_get
 from cases.models import AgreementRun, ReadingItem, ReadingProject
 from cases.models.projects import ProjectRole
 from spineml.message import message

@@ -21,7 +21,7 @@ from spineml.model.model_file import MAX_FILE_BYTES
 from spineplatform.shared.api import FileView, ReceivingView, checked, checked_query
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.messages import sentence
-from training.access import version_get, version_get_file, version_get_kept
+from training.access import may_keep, version_get, version_get_file, version_get_kept
 from training.evaluations.api import VersionName
 from training.models import ModelVersion, VersionStatus
 from training.promotions.api import InstitutionIn, institution_given
@@ -31,7 +31,6 @@ from training.selectors import as_seen_by, name_for, versions_seen
 from training.services import version_register
 from training.versions.downloads import HDF5, version_file
 from training.versions.forms import preprocess_of
-from training.versions.pages import may_keep
 from training.versions.selectors import IN_USE, Sight, dependants, spec_shown, versions_narrowed, versions_that_saw
 from training.versions.services import version_delete, version_note, version_restore, version_retire
 

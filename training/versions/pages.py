@@ -19,11 +19,11 @@ from cases.access import case_get
 from spineml.errors import SpineError
 from spineml.message import message
 from spineml.model.model_file import MAX_FILE_BYTES
-from spineplatform.shared.errors import Conflict, Forbidden, TooLarge, UserError, describe
+from spineplatform.shared.errors import Conflict, TooLarge, UserError, describe
 from spineplatform.shared.failures import retry_after
 from spineplatform.shared.http import receives_files
 from spineplatform.shared.messages import sentence
-from training.access import version_get, version_get_kept, version_kept_by
+from training.access import may_keep, version_get, version_get_kept
 from training.evaluations.selectors import evaluations_seen
 from training.models import ModelVersion, VersionStatus
 from training.promotions.flaws import flaw_words
@@ -82,15 +82,6 @@ def _registry(request: HttpRequest, form: ImportForm, status: int = 200) -> Http
 
 def may_manage(user: Any) -> bool:
     return institutions_with(user, Capability.MANAGE_MODELS).exists()
-
-
-def may_keep(user: Any, version: ModelVersion) -> bool:
-    """Whether the user may write about the version, share it and delete it."""
-    try:
-        version_kept_by(user, version)
-    except Forbidden:
-        return False
-    return True
 
 
 @receives_files(lambda: MAX_FILE_BYTES)
