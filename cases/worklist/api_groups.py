@@ -17,7 +17,7 @@ from cases.models import ReaderGroup, SavedFilter
 from cases.models.worklist import LONGEST_QUERY
 from cases.worklist.api_assignments import GroupOut
 from cases.worklist.forms import WorkListForm
-from cases.worklist.groups import filter_save, group_change, group_create, group_delete
+from cases.worklist.groups import filter_remove, filter_save, group_change, group_create, group_delete
 from cases.worklist.queue import readers_at
 from cases.worklist.selectors import institutions_seen
 from spineplatform.shared.api import ListView, checked
@@ -115,5 +115,5 @@ class FilterView(APIView):
     @extend_schema(operation_id="filter_remove", request=None, responses={204: None})
     def delete(self, request: Request, filter_id: str) -> Response:
         """Forget one of your filters."""
-        filter_get(request.user, filter_id).delete()
+        filter_remove(saved=filter_get(request.user, filter_id))
         return Response(status=status.HTTP_204_NO_CONTENT)

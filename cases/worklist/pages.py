@@ -21,7 +21,7 @@ from cases.models.comments import read_address
 from cases.worklist.assignments import MOST_AT_ONCE, To, cases_assign
 from cases.worklist.filters import SENT_BACK
 from cases.worklist.forms import AssignForm, FilterForm, ManyAssignForm, WorkListForm, reader_choices
-from cases.worklist.groups import filter_save
+from cases.worklist.groups import filter_remove, filter_save
 from cases.worklist.queue import readers_at, series_next
 from cases.worklist.selectors import (
     PAGE_SIZE,
@@ -138,7 +138,7 @@ def filter_page(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def filter_remove_page(request: HttpRequest, filter_id: str) -> HttpResponse:
-    filter_get(request.user, filter_id).delete()
+    filter_remove(saved=filter_get(request.user, filter_id))
     return redirect("cases:list")
 
 
