@@ -16,8 +16,8 @@ from rest_framework.views import APIView
 from cases.access import annotation_get, series_get
 from inference.access import comparison_get
 from inference.api_runs import RunDetailOut
+from inference.downloads import csv_response, difference_response
 from inference.models import ComparisonRun
-from inference.pages import csv_response, difference_response
 from inference.selectors import trained_on
 from inference.services import NotComparable, comparison_start
 from spineplatform.shared.api import FileView, checked

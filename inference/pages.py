@@ -14,17 +14,12 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.access import Capability, has_capability
 from cases.access import annotation_get, series_get
 from cases.access_log import series_viewed
-from cases.imaging.slices import check_slice
 from cases.models import Annotation, AnnotationSource, Series
 from inference.access import comparison_get, inference_run_get
-from inference.models import ComparisonRun
+from inference.downloads import csv_response, difference_response
 from inference.selectors import SeriesResults, series_results, trained_on
 from inference.services import comparison_start, inference_start
-from spineml.message import message
 from spineml.metrics.overlap import Comparison
-from spineml.volumes import render as pictures
-from spineml.volumes.canonical_file import SliceFileReader
-from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import Conflict, UserError
 from spineplatform.shared.http import run_action
 from spineplatform.shared.messages import sentence
@@ -154,36 +149,7 @@ def comparison_csv(request: HttpRequest, run_id: str) -> HttpResponse:
     return csv_response(request, comparison_get(request.user, run_id))
 
 
-def csv_response(request: HttpRequest, run: ComparisonRun) -> HttpResponse:
-    """The comparison as a CSV attachment; the download is recorded.
-
-    Raises:
-        Conflict: it is not ready.
-    """
-    if run.result is None:
-        raise Conflict(message("The comparison is not ready yet. Wait for it to end and try again."))
-    response = HttpResponse(Comparison.from_json(run.result).to_csv(), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="comparison-{run.pk}.csv"'
-    audit.record(
-        actor=request.user, action="comparison.downloaded", object_id=run.pk, institution_id=run.institution_id
-    )
-    return response
-
-
 @login_required
 @require_safe
 def comparison_slice(request: HttpRequest, run_id: str, z: int) -> HttpResponse:
     return difference_response(comparison_get(request.user, run_id), z)
-
-
-def difference_response(run: ComparisonRun, z: int) -> HttpResponse:
-    """Slice ``z`` with true positives, false positives and false negatives in colour, as PNG."""
-    series = run.reference.series
-    check_slice(series.depth, z)
-    with (
-        SliceFileReader(storage.local_path(series.volume)) as volume,
-        SliceFileReader(storage.local_path(run.reference.mask)) as reference,
-        SliceFileReader(storage.local_path(run.predicted.mask)) as predicted,
-    ):
-        image = pictures.difference(volume.read(z), reference.read(z), predicted.read(z))
-    return HttpResponse(pictures.encode(image, "png"), content_type="image/png")

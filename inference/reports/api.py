@@ -16,7 +16,7 @@ from cases.access import annotation_get, case_get, series_get
 from inference.access import report_get, reports_seen
 from inference.api_runs import RunDetailOut
 from inference.models import ReportRun
-from inference.reports.pages import pdf_response
+from inference.reports.downloads import pdf_response
 from inference.reports.services import case_report_start, report_start
 from spineplatform.shared.api import FileView, ListView, checked
 from spineplatform.shared.api_schema import problems

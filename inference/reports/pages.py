@@ -14,17 +14,12 @@ from django.views.decorators.http import require_POST, require_safe
 from cases.access import annotation_get, case_get, series_get
 from inference.access import report_get
 from inference.models import ReportRun
+from inference.reports.downloads import pdf_response, report_result
 from inference.reports.services import case_report_start, report_start
-from spineplatform.shared import audit, storage
+from spineplatform.shared import storage
 from spineplatform.shared.errors import Conflict, NotFound
-from spineplatform.shared.http import file_download, run_action
+from spineplatform.shared.http import run_action
 from spineplatform.shared.messages import sentence
-
-
-class ReportNotReady(Conflict):
-    """The report is not ready yet. Wait for it to end and try again."""
-
-    code = "not-ready"
 
 
 @login_required
@@ -88,7 +83,7 @@ def report_run_action(request: HttpRequest, run_id: str, action: str) -> HttpRes
 @require_safe
 def report_picture(request: HttpRequest, run_id: str, number: int) -> HttpResponse:
     """Key image ``number``, from 0, through all sections."""
-    sections = _finished(report_get(request.user, run_id))["sections"]
+    sections = report_result(report_get(request.user, run_id))["sections"]
     pictures = [picture for section in sections for picture in section["pictures"]]
     if number >= len(pictures):
         raise NotFound
@@ -100,22 +95,3 @@ def report_picture(request: HttpRequest, run_id: str, number: int) -> HttpRespon
 @require_safe
 def report_pdf(request: HttpRequest, run_id: str) -> HttpResponseBase:
     return pdf_response(request, report_get(request.user, run_id))
-
-
-def pdf_response(request: HttpRequest, run: ReportRun) -> HttpResponseBase:
-    """The PDF, named by the pseudonym; the download is recorded.
-
-    Raises:
-        ReportNotReady: it is not written yet.
-    """
-    path = storage.local_path(_finished(run)["pdf"])
-    audit.record(actor=request.user, action="report.downloaded", object_id=run.pk, institution_id=run.institution_id)
-    whose = f"report-{run.case.patient.pseudonym}"
-    name = f"{whose}-{run.series.number}.pdf" if run.series else f"{whose}.pdf"
-    return file_download(request, path, name=name, content_type="application/pdf")
-
-
-def _finished(run: ReportRun) -> dict[str, Any]:
-    if run.result is None:
-        raise ReportNotReady
-    return dict(run.result)

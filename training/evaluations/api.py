@@ -22,13 +22,12 @@ from spineplatform.shared.errors import NotFound
 from spineplatform.shared.messages import sentence
 from spineplatform.shared.runs import RunState
 from training.access import evaluation_get, version_get
-from training.evaluations.pages import (
+from training.evaluations.downloads import (
     SCOPES,
     compare_plot_response,
     csv_response,
     plot_response,
     report_response,
-    runs_to_compare,
 )
 from training.evaluations.selectors import (
     datasets_to_judge_by,
@@ -36,6 +35,7 @@ from training.evaluations.selectors import (
     evaluations_compared,
     evaluations_seen,
     patient_names,
+    runs_to_compare,
 )
 from training.evaluations.services import evaluation_start
 from training.models import Dataset, EvaluationRun, ModelVersion, Split
@@ -266,4 +266,4 @@ class EvaluationComparePlotView(FileView):
     )
     def get(self, request: Request, kind: str) -> HttpResponse:
         """Box plots of the patients' Dice, one for each version."""
-        return compare_plot_response(request._request, kind, request.query_params.getlist("run"))
+        return compare_plot_response(request.user, kind, request.query_params.getlist("run"))

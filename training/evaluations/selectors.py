@@ -15,9 +15,17 @@ from spineml.metrics.evaluation import Identity, SeriesRow
 from spineml.metrics.overlap import COUNTS, Confusion
 from spineml.metrics.promotion_gate import SeriesScore
 from spineml.metrics.version_comparison import VersionComparison, compare_versions
+from spineplatform.shared.errors import UserError
 from spineplatform.shared.runs import RunState
+from training.access import evaluation_get
 from training.models import Dataset, DatasetItem, EvaluatedSeries, EvaluationRun, ModelVersion, Split, TrainingRun
 from training.selectors import known_to, places_of
+
+
+class NotComparable(UserError):
+    """Choose two or more finished evaluations of the same data set and split."""
+
+    code = "not-comparable"
 
 
 def evaluations_seen(user: Any) -> QuerySet[EvaluationRun]:
@@ -118,3 +126,16 @@ def evaluations_compared(user: Any, runs: Sequence[EvaluationRun]) -> tuple[Vers
     stored = {names[run.version_id]: list(evaluated_rows(run)) for run in runs}
     rows = {version: [as_series_row(row) for row in mine] for version, mine in stored.items()}
     return compare_versions(rows), patient_names(user, next(iter(stored.values())))
+
+
+def runs_to_compare(user: Any, ids: Sequence[str]) -> list[EvaluationRun]:
+    """The named evaluations, oldest version first.
+
+    Raises:
+        NotComparable: fewer than two, or not of one data set and split, or one is not ready.
+    """
+    runs = sorted({evaluation_get(user, one) for one in ids}, key=lambda run: run.version.created_at)
+    alike = {(run.dataset_id, run.split) for run in runs}
+    if len(runs) < 2 or len(alike) > 1 or not all(run.result for run in runs):
+        raise NotComparable
+    return runs
