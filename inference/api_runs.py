@@ -86,13 +86,21 @@ class InferenceRunOut(RunDetailOut):
         return str(prediction.annotation_id) if prediction else None
 
 
+class AnyRunOut(RunDetailOut):
+    """As the document has a run of any kind: ``series``, ``model_version`` and ``mask`` are those of a segmentation."""
+
+    series = serializers.UUIDField(required=False)
+    model_version = VersionName(required=False)
+    mask = serializers.UUIDField(required=False, allow_null=True)
+
+
 def run_answer(run: Run, request: Request) -> dict[str, Any]:
     answer = InferenceRunOut if isinstance(run, InferenceRun) else RunDetailOut
     return dict(answer(run, context={"request": request}).data)
 
 
 class RunView(APIView):
-    @extend_schema(operation_id="run_get", parameters=[KIND], responses=RunDetailOut)
+    @extend_schema(operation_id="run_get", parameters=[KIND], responses=AnyRunOut)
     def get(self, request: Request, kind: str, run_id: str) -> Response:
         """One run. A segmentation also tells its series, model version and mask."""
         return Response(run_answer(_door(kind).get(request.user, run_id), request))
@@ -103,7 +111,7 @@ class RunCancelView(APIView):
         operation_id="run_cancel",
         parameters=[KIND],
         request=None,
-        responses={200: RunDetailOut, **problems(s409="The run has already ended.")},
+        responses={200: AnyRunOut, **problems(s409="The run has already ended.")},
     )
     def post(self, request: Request, kind: str, run_id: str) -> Response:
         """Stop a run: at once when it waits, else as soon as its worker notices."""
@@ -118,7 +126,7 @@ class RunRetryView(APIView):
         operation_id="run_retry",
         parameters=[KIND],
         request=None,
-        responses={200: RunDetailOut, **problems(s409="The run is going, or has succeeded.")},
+        responses={200: AnyRunOut, **problems(s409="The run is going, or has succeeded.")},
     )
     def post(self, request: Request, kind: str, run_id: str) -> Response:
         """Queue a failed or cancelled run again."""

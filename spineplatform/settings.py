@@ -11,6 +11,7 @@ import environ
 from csp.constants import NONE, SELF
 
 from spineplatform import embedded
+from spineplatform.api_tags import TAGS
 from spineplatform.secret_key import secret_key
 
 env = environ.Env()
@@ -315,7 +316,7 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "spineplatform.shared.api_schema.OperationSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["spineplatform.shared.incoming.StrictJSONParser"],
     "DEFAULT_METADATA_CLASS": "spineplatform.shared.incoming.PlainMetadata",
@@ -328,15 +329,19 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Spine platform",
     "DESCRIPTION": "Segmentation of the spine in CT: cases, masks, runs, models.",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "TAGS": TAGS,
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    # A PATCH reads the whole body as well (shared.api.checked).
+    "COMPONENT_SPLIT_PATCH": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "spineplatform.shared.api_schema.close_request_bodies",
-        "spineplatform.shared.api_schema.add_problem_to_every_operation",
+        "spineplatform.shared.api_schema.add_errors",
     ],
     "ENUM_NAME_OVERRIDES": {
         "RoleEnum": "accounts.models.Role",

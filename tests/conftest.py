@@ -71,6 +71,16 @@ def static_files_on_demand() -> None:
     settings.WHITENOISE_AUTOREFRESH = True
 
 
+# --- answers of the REST API ------------------------------------------------------------------------------------------
+@pytest.fixture(scope="session", autouse=True)
+def answers_are_as_documented() -> Iterator[None]:
+    """Whatever a test client is answered below /api/v1/ is as the OpenAPI document says."""
+    from tests import openapi
+
+    with openapi.every_answer_held():
+        yield
+
+
 # --- the language ---------------------------------------------------------------------------------------------------
 @pytest.fixture(autouse=True)
 def default_language() -> None:

@@ -1,4 +1,4 @@
-"""A program that speaks to a running platform over HTTP: nothing of the project is used but an address and a token."""
+"""A program that speaks to a running platform over HTTP: it knows an address, a token, and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
+
+from tests import openapi
 
 AT_ONCE = 32
 PATIENCE_S = 180.0
@@ -82,9 +85,15 @@ class RestClient:
         request = urllib.request.Request(f"{self._api}{path}", data=body, headers=self._headers(kind))  # noqa: S310
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-                return answer.status, json.loads(answer.read())
+                return self._held(request, answer)
         except urllib.error.HTTPError as error:
-            return error.code, json.loads(error.read() or b"null")
+            return self._held(request, error)
+
+    def _held(self, request: urllib.request.Request, answer: Any) -> Answer:
+        """Status and body, which are as the OpenAPI document says."""
+        body, path = answer.read(), urlsplit(request.full_url).path
+        openapi.hold(request.get_method(), path, answer.status, answer.headers["Content-Type"] or "", body)
+        return answer.status, json.loads(body or b"null")
 
     def _raw(self, path: str) -> tuple[bytes, Any]:
         request = urllib.request.Request(f"{self._api}{path}", headers=self._headers("application/json"))  # noqa: S310

@@ -271,7 +271,7 @@ class ItemDetailOut(serializers.Serializer[ItemSeen]):
     may_adjudicate = serializers.BooleanField()
     readings = FinishedOut(many=True)
     proposals = serializers.SerializerMethodField()
-    figures = serializers.JSONField(source="item.figures", allow_null=True)
+    figures = serializers.DictField(source="item.figures", allow_null=True)
     decision = serializers.SerializerMethodField()
     reopened = ReopenedOut(allow_null=True, help_text="Null: it was never settled, or is settled.")
     runs = RunOut(many=True)

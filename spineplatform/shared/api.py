@@ -41,6 +41,7 @@ from spineplatform.shared.errors import UNEXPECTED, NotFound, TooLarge, UserErro
 from spineplatform.shared.failures import as_user_error, retry_after
 from spineplatform.shared.limits import UploadThrottle
 from spineplatform.shared.messages import sentence
+from spineplatform.shared.runs import RunState
 
 # Which pages send along in their forms.
 CSRF_FIELD = "csrfmiddlewaretoken"
@@ -67,6 +68,19 @@ class NewestFirstPagination(CursorPagination):
             if self.cursor_query_param not in request.query_params:
                 raise
             raise exceptions.NotFound(self.invalid_cursor_message) from None
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """As the OpenAPI document has it: the last page has no next one."""
+        address = {"type": ["string", "null"], "format": "uri"}
+        return {
+            "type": "object",
+            "required": ["next", "previous", "results"],
+            "properties": {
+                "next": {**address, "description": "Address of the next page; null on the last one."},
+                "previous": {**address, "description": "Address of the page before; null on the first one."},
+                "results": schema,
+            },
+        }
 
 
 class ListView(GenericAPIView[Any]):
@@ -229,7 +243,7 @@ class RunOut(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     kind = serializers.CharField()
-    state = serializers.CharField(help_text="queued, running, succeeded, failed or cancelled")
+    state = serializers.ChoiceField(choices=RunState.choices)
     done = serializers.IntegerField(source="progress_done")
     total = serializers.IntegerField(source="progress_total")
     message = SentenceField(source="progress_message")
@@ -261,6 +275,24 @@ class ProblemSerializer(serializers.Serializer[dict[str, Any]]):
     errors = serializers.DictField(  # type: ignore[assignment]  # the serializer's own ``errors`` are not shown
         child=serializers.ListField(child=serializers.CharField()), required=False
     )
+    # What some codes add.
+    annotation = serializers.UUIDField(required=False, help_text="The mask that is there already.")
+    author = serializers.CharField(required=False, help_text="Who made that mask.")
+    created_at = serializers.DateTimeField(required=False, help_text="When that mask was made.")
+    revision = serializers.IntegerField(required=False, help_text="The revision of the draft that is saved.")
+    patients = serializers.ListField(
+        child=serializers.UUIDField(), required=False, help_text="Those who have no split yet."
+    )
+    depends = serializers.DictField(
+        child=serializers.IntegerField(), required=False, help_text="How much of each kind depends on it."
+    )
+    gate = serializers.DictField(required=False, allow_null=True, help_text="The figures by which a gate refuses.")
+    dataset = serializers.UUIDField(required=False, help_text="On which evaluations are missing.")
+    missing = serializers.ListField(
+        child=serializers.UUIDField(), required=False, help_text="The versions that are not evaluated on it."
+    )
+    flaw = serializers.CharField(required=False, help_text="What is wrong with the output of the version.")
+    field = serializers.CharField(required=False, help_text="The setting that was refused.")
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from django.utils.module_loading import import_string
 from accounts.models import Role, User
 from cases.worklist import api as cases_api
 from spineplatform.shared import api as shared
-from tests import factories
+from tests import factories, openapi
 from tests.api_client import api, problem
 
 pytestmark = pytest.mark.django_db
@@ -121,15 +121,26 @@ def test_the_size_of_a_page_has_a_limit(asked: str, given: int) -> None:
 def test_the_schema_is_valid_and_complete_without_a_warning(tmp_path: Any) -> None:
     path = tmp_path / "schema.yml"
     call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(path))
-    schema = yaml.safe_load(path.read_text())
-    operations = [
-        operation
-        for methods in schema["paths"].values()
-        for operation in methods.values()
-        if isinstance(operation, dict)
-    ]
-    assert len(operations) > 30
-    assert all(shared.PROBLEM_JSON in operation["responses"]["default"]["content"] for operation in operations)
+
+
+def operations() -> list[dict[str, Any]]:
+    return [operation for methods in openapi.document()["paths"].values() for operation in methods.values()]
+
+
+def test_every_operation_says_what_it_does_and_which_errors_it_answers() -> None:
+    groups = {tag["name"] for tag in openapi.document()["tags"]}
+    for operation in operations():
+        assert operation["summary"], operation["operationId"]
+        assert set(operation["tags"]) <= groups, operation["operationId"]
+        assert {"400", "401", "500", "503", "507"} <= set(operation["responses"]), operation["operationId"]
+        for status, answer in operation["responses"].items():
+            assert "$ref" in answer or status < "400" or shared.PROBLEM_JSON in answer["content"]
+
+
+def test_a_body_is_offered_in_the_one_form_that_is_read() -> None:
+    bodies = [operation["requestBody"]["content"] for operation in operations() if "requestBody" in operation]
+    assert len(bodies) > 30
+    assert all(list(body) in (["application/json"], ["multipart/form-data"]) for body in bodies)
 
 
 def test_the_schema_describes_the_upload_as_a_form_of_files() -> None:

@@ -165,7 +165,7 @@ def test_a_set_is_deleted_unless_something_rests_on_it(place: Institution, clien
     judged.evaluation(factories.model_version(), used, (0.9,))
     refused = client.delete(f"{DATASETS}{used.pk}/")
     assert problem(refused) == (409, "dataset-in-use")
-    assert (refused.json()["evaluations"], refused.json()["trainings"]) == (1, 0)
+    assert refused.json()["depends"] == {"trainings": 0, "versions": 0, "evaluations": 1}
     unused = chosen.frozen(place)
     assert client.delete(f"{DATASETS}{unused.pk}/").status_code == 204
     assert client.get(f"{DATASETS}{unused.pk}/").status_code == 404

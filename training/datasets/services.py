@@ -311,7 +311,7 @@ def dataset_delete(*, dataset: Dataset, actor: Any) -> None:
     """Delete a data set on which nothing rests, with its file.
 
     Raises:
-        DatasetInUse: with how many trainings, versions and evaluations rest on it.
+        DatasetInUse: with how many trainings, versions and evaluations rest on it, in ``depends``.
         DatasetBusy: a worker is going through it.
     """
     datasets_manage(actor, dataset)
@@ -322,7 +322,7 @@ def dataset_delete(*, dataset: Dataset, actor: Any) -> None:
             raise DatasetBusy
         used = dependants(locked)
         if any(used.values()):
-            raise DatasetInUse(message_of(DatasetInUse), **used)
+            raise DatasetInUse(message_of(DatasetInUse), depends=used)
         _record(actor, "deleted", locked, name=locked.name, sha256=locked.sha256)
         try:
             locked.delete()

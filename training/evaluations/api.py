@@ -111,11 +111,11 @@ class EvaluationDetailOut(EvaluationOut):
     plots = serializers.SerializerMethodField()
     series = serializers.SerializerMethodField()
 
-    @extend_schema_field(OpenApiTypes.OBJECT)
+    @extend_schema_field(serializers.DictField(allow_null=True))
     def get_all(self, run: EvaluationRun) -> Any:
         return _with_warning(run.result.get("all"))
 
-    @extend_schema_field(OpenApiTypes.OBJECT)
+    @extend_schema_field(serializers.DictField(allow_null=True))
     def get_unseen(self, run: EvaluationRun) -> Any:
         return _with_warning(run.result.get("unseen"))
 

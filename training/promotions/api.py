@@ -94,6 +94,7 @@ class PromotionOut(serializers.ModelSerializer[Promotion]):
     version = VersionName()
     previous = VersionName(allow_null=True)
     kind = serializers.ChoiceField(choices=PromotionKind.choices)
+    gate = serializers.DictField(allow_null=True)
     decided_by = serializers.SerializerMethodField()
 
     class Meta:

@@ -1,0 +1,32 @@
+"""What the groups of the REST API are, by the first part of their addresses; the OpenAPI document lists them."""
+
+_DESCRIPTIONS = {
+    "assignments": "Who is to read a case, and by when.",
+    "auth": "Tokens: how a program logs in and out.",
+    "case-filters": "Filters of the work list that a person has saved.",
+    "cases": "The work list and its cases, with their reports.",
+    "comparisons": "Two masks of a series against each other.",
+    "datasets": "Data sets for training: drafts, label checks, frozen files.",
+    "duplicates": "The same images under several names.",
+    "evaluations": "Figures of a model version on a frozen data set, plots, and versions side by side.",
+    "groups": "Groups of readers who share the cases that are assigned to them.",
+    "institutions": "The institutions you belong to.",
+    "masks": "One mask: facts, slices, and files in the formats of other programs.",
+    "me": "Your account, your roles, and your settings of the viewer.",
+    "measurements": "Lengths, angles and regions that readers measured.",
+    "models": "Model versions: register, promote, share, roll back.",
+    "notices": "What you are notified of.",
+    "overview": "Throughput, waiting times and how much readers correct.",
+    "projects": "Reading projects: the same series read by several people.",
+    "promotions": "Which version became active where, when and why.",
+    "queue": "The series that waits for your signature.",
+    "readings": "The series of reading projects: readings, agreement, decisions.",
+    "reports": "Reports as PDF.",
+    "runs": "Work that runs in the background: watch, cancel, retry.",
+    "series": "One CT volume: geometry, slices, masks, corrections, drafts, comments, reviews, reports.",
+    "splits": "Which patients train, choose and test.",
+    "trainings": "Trainings of new model versions.",
+    "uploads": "Files on their way in, and what became of each.",
+    "users": "People and their roles at the institutions you manage.",
+}
+TAGS = [{"name": name, "description": description} for name, description in _DESCRIPTIONS.items()]
