@@ -43,6 +43,8 @@ from spineplatform.shared.api_schema import problems
 from spineplatform.shared.incoming import TokenAuthentication
 from spineplatform.shared.limits import TokenThrottle, name_at_address, seconds_to_wait
 
+CAPABILITIES = [(capability.name.lower(), capability.value) for capability in Capability]
+
 
 def person(request: Request) -> User:
     """Whoever is logged in.
@@ -162,11 +164,7 @@ class InstitutionOut(serializers.ModelSerializer[Institution]):
 class StandingOut(serializers.Serializer[Any]):
     institution = InstitutionOut()
     roles = serializers.ListField(child=serializers.ChoiceField(choices=Role.choices))
-    capabilities = serializers.ListField(
-        child=serializers.ChoiceField(
-            choices=[(capability.name.lower(), capability.value) for capability in Capability]
-        )
-    )
+    capabilities = serializers.ListField(child=serializers.ChoiceField(choices=CAPABILITIES))
 
 
 class MeOut(serializers.Serializer[Any]):

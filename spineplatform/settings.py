@@ -356,6 +356,18 @@ SPECTACULAR_SETTINGS = {
         "SplitEnum": "training.models.Split",
         "SplitOrNoneEnum": "training.splits.selectors.SPLIT_OR_NONE",
         "PromotionKindEnum": "training.models.PromotionKind",
+        "CapabilityEnum": "accounts.api.CAPABILITIES",
+        "NoticeKindEnum": "cases.models.comments.NoticeKind",
+        "PatientRuleEnum": "cases.intake.api.PATIENT_RULES",
+        "SplitWishEnum": "cases.intake.api.SPLIT_WISHES",
+        "PlaneEnum": ["axial", "sagittal", "coronal"],
+        "DecisionKindEnum": "cases.models.projects.DecisionKind",
+        "ProposalMethodEnum": "cases.projects.api.PROPOSALS",
+        "LengthUnitEnum": ["mm", "px"],
+        "SliceOrderEnum": ["from-feet", "from-head"],
+        "FindingActionEnum": "training.datasets.api.DECISIONS",
+        "FindingStateEnum": ["open", "accepted", "left-out"],
+        "SplitOriginEnum": "training.models.splits.SplitOrigin",
     },
 }
 

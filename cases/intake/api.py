@@ -22,6 +22,8 @@ from spineplatform.shared.api import MessageOut, ReceivingView, RunOut, Sentence
 from spineplatform.shared.api_schema import problems
 
 LONGEST_SPACING_MM = 100.0
+PATIENT_RULES = [(rule.value, rule.value) for rule in PatientRule]
+SPLIT_WISHES = [(wish.value, wish.value or "later") for wish in SplitWish]
 
 
 class SpacingField(serializers.CharField):
@@ -68,13 +70,13 @@ class UploadIn(serializers.Serializer[Any]):
         "VerSe, nnU-Net, the Medical Segmentation Decathlon or TotalSegmentator.",
     )
     patients = serializers.ChoiceField(
-        choices=[(rule.value, rule.value) for rule in PatientRule],
+        choices=PATIENT_RULES,
         default=PatientRule.EACH.value,
         help_text="Of pairs: each image is a patient, the name's prefix is, or a CSV (name, patient, split) says it.",
     )
     separator = serializers.CharField(default="_", max_length=5, help_text="Where the prefix ends.")
     split = serializers.ChoiceField(
-        choices=[(wish.value, wish.value or "later") for wish in SplitWish],
+        choices=SPLIT_WISHES,
         default=SplitWish.LATER.value,
         allow_blank=True,
         help_text="The split of the patients of pairs, or “draw”. For model admins.",

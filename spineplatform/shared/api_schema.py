@@ -64,7 +64,7 @@ class OperationSchema(AutoSchema):
         """The first sentence of the docstring."""
         return self._sentences()[0]
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         """The other ones."""
         return self._sentences()[1]
 
@@ -102,16 +102,16 @@ class OperationSchema(AutoSchema):
 
     def _map_basic_serializer(self, serializer: Any, direction: str) -> dict[str, Any]:
         """An answer has every field, but those declared to be left out where there is nothing."""
-        schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)
+        schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         if direction == "response" and schema.get("properties"):
-            one = force_instance(serializer)
+            one = force_instance(serializer)  # type: ignore[no-untyped-call]
             always = [name for name in schema["properties"] if not _may_be_left_out(one, name)]
             schema["required"] = sorted(always)
         return schema
 
     def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
         """Text that may be empty instead is any of both: the empty text may fit the other, too."""
-        super()._insert_field_validators(field, schema)
+        super()._insert_field_validators(field, schema)  # type: ignore[no-untyped-call]
         if isinstance(field, serializers.CharField) and "oneOf" in schema:
             schema["anyOf"] = schema.pop("oneOf")
 
