@@ -49,7 +49,7 @@ check: test-environment  ## lint, format, types, import order, migrations, deplo
 	cd static/vendor && sha256sum --check --quiet MANIFEST.sha256
 	@$(BIN)/python scripts/frontend.py check
 
-frontend:  ## build the reading room's viewer from frontend/ into static/viewer/ (needs Node)
+frontend:  ## build the viewer from frontend/ into static/viewer/ (needs Node)
 	@$(PYTHON) scripts/frontend.py build
 
 messages: environment  ## collect the texts for people into locale/ and compile them (needs GNU gettext)

@@ -14,8 +14,6 @@ urlpatterns = [
     path("import-runs/<uuid:run_id>/cancel/", intake.import_run_action, {"action": "cancel"}, name="import_cancel"),
     path("import-runs/<uuid:run_id>/retry/", intake.import_run_action, {"action": "retry"}, name="import_retry"),
     path("series/<uuid:series_id>/", pages.series_page, name="series"),
-    path("series/<uuid:series_id>/slices/<int:z>", imaging.slice_page, name="slice"),
     path("series/<uuid:series_id>/masks/upload/", intake.mask_upload_page, name="mask_upload"),
-    path("masks/<uuid:annotation_id>/slices/<int:z>", imaging.mask_slice_page, name="mask_slice"),
     path("masks/<uuid:annotation_id>/download/<str:kind>", imaging.mask_download_page, name="mask_download"),
 ]

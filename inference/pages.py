@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import Capability, has_capability
 from cases.access import annotation_get, series_get
 from cases.access_log import series_viewed
-from cases.models import Annotation, AnnotationSource, Series
+from cases.models import Annotation, AnnotationSource
+from cases.viewer.selectors import plain_of
 from inference.access import comparison_get, inference_run_get
-from inference.downloads import csv_response, difference_response
+from inference.downloads import csv_response
 from inference.selectors import SeriesResults, series_results, trained_on
 from inference.services import comparison_start, inference_start
 from spineml.metrics.overlap import Comparison
@@ -46,7 +44,7 @@ def view_page(request: HttpRequest, series_id: str) -> HttpResponse:
         "results": results,
         "mask": mask,
         "to_compare": _to_compare(results, mask),
-        "viewer": viewer_config(series, [mask] if mask else []),
+        "viewer": plain_of(series, [mask] if mask else []),
         "versions": versions_usable(series.institution_id),
         "active_version": version_active_or_none(series.institution_id),
         "may_segment": has_capability(request.user, series.institution_id, Capability.SEGMENT),
@@ -62,31 +60,6 @@ def _to_compare(results: SeriesResults, shown: Annotation | None) -> dict[str, A
     if shown in by_people:
         return {"reference": shown, "predicted": results.newest_prediction or next(iter(others), None)}
     return {"reference": next(iter(by_people + others), None), "predicted": shown}
-
-
-def viewer_config(series: Series, masks: list[Annotation]) -> dict[str, Any]:
-    """What static/js/viewer.js needs to know; it opens on the slice with the largest area of the first mask."""
-    areas = masks[0].areas_px if masks else []
-    start = areas.index(max(areas)) if any(areas) else series.depth // 2
-    return {
-        "depth": series.depth,
-        "height": series.height,
-        "width": series.width,
-        "spacing": series.geometry_json["spacing"],
-        "spacing_known": series.geometry_json["spacing_known"],
-        "affine": series.geometry.affine_lps().ravel().tolist(),
-        "slice_url": reverse("cases:slice", args=[series.pk, 0]).removesuffix("/0"),
-        "mask_urls": [
-            {
-                "id": str(mask.pk),
-                "label": str(mask),
-                "url": reverse("cases:mask_slice", args=[mask.pk, 0]).removesuffix("/0"),
-                "areas_px": mask.areas_px,
-            }
-            for mask in masks
-        ],
-        "start": start,
-    }
 
 
 @login_required
@@ -137,7 +110,7 @@ def comparison_page(request: HttpRequest, run_id: str) -> HttpResponse:
         "series": series,
         "case": series.case,
         "comparison": Comparison.from_json(run.result) if run.result else None,
-        "viewer": viewer_config(series, [run.reference, run.predicted]),
+        "viewer": plain_of(series, [run.reference, run.predicted]),
         "trained_on": trained_on(run),
     }
     return render(request, "inference/comparison.html", context)
@@ -147,9 +120,3 @@ def comparison_page(request: HttpRequest, run_id: str) -> HttpResponse:
 @require_safe
 def comparison_csv(request: HttpRequest, run_id: str) -> HttpResponse:
     return csv_response(request, comparison_get(request.user, run_id))
-
-
-@login_required
-@require_safe
-def comparison_slice(request: HttpRequest, run_id: str, z: int) -> HttpResponse:
-    return difference_response(comparison_get(request.user, run_id), z)

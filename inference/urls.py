@@ -16,7 +16,6 @@ urlpatterns = [
     path("models/<uuid:version_id>/masks/", pages_versions.version_masks, name="version_masks"),
     path("comparisons/<uuid:run_id>/", pages.comparison_page, name="comparison"),
     path("comparisons/<uuid:run_id>/comparison.csv", pages.comparison_csv, name="comparison_csv"),
-    path("comparisons/<uuid:run_id>/slices/<int:z>.png", pages.comparison_slice, name="comparison_slice"),
     *reports,
     *overview,
 ]

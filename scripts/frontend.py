@@ -1,4 +1,4 @@
-"""Build the reading room's viewer from frontend/ into static/viewer/, or check that what is committed is that build.
+"""Build the viewer of frontend/ into static/viewer/, or check that what is committed is that build.
 
     python scripts/frontend.py build
     python scripts/frontend.py check
@@ -21,7 +21,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 SOURCE = PROJECT / "frontend"
 BUILT = PROJECT / "static" / "viewer"
 MANIFEST = BUILT / "MANIFEST.sha256"
-BUNDLE = "reading.js"
+BUNDLES = ("reading.js", "simple.js")
 STAMP = SOURCE / "node_modules" / ".installed-from"
 
 
@@ -44,7 +44,8 @@ def build() -> int:
     if code:
         return code
     MANIFEST.write_text("".join(f"{sha256(BUILT / name)}  {name}\n" for name in listed()), encoding="ascii")
-    print(f"{BUNDLE}: {(BUILT / BUNDLE).stat().st_size} bytes")
+    for name in BUNDLES:
+        print(f"{name}: {(BUILT / name).stat().st_size} bytes")
     return 0
 
 
@@ -69,7 +70,7 @@ def compare() -> int:
         code = npm("run", "build", out=fresh)
         if code:
             return code
-        if (fresh / BUNDLE).read_bytes() != (BUILT / BUNDLE).read_bytes():
+        if any((fresh / name).read_bytes() != (BUILT / name).read_bytes() for name in BUNDLES):
             print("static/viewer is not what frontend/ builds. Run: make frontend")
             return 1
     print("static/viewer is what frontend/ builds.")

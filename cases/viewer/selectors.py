@@ -54,6 +54,16 @@ def reading_of(series: Series, user: Any) -> dict[str, Any]:
     }
 
 
+def plain_of(series: Series, masks: Iterable[Annotation]) -> dict[str, Any]:
+    """What the simple viewer (frontend/src/simple.js) is told: grid, masks, address of the CT, slice to open on."""
+    plain = {
+        "series": _series(series),
+        "masks": [layer_facts(mask) for mask in masks],
+        "addresses": {"slices": _slices_address(series)},
+    }
+    return {**plain, "first_slice": first_slice(plain)}
+
+
 def _signed_in(series: Series) -> str:
     """The name of the project that alone signs the series; empty without one."""
     item = ReadingItem.objects.filter(series=series).select_related("project").first()
@@ -107,24 +117,31 @@ def _series(series: Series) -> dict[str, Any]:
 
 
 def mask_facts(mask: Annotation) -> dict[str, Any]:
-    """One mask layer; ``areas_px`` tells which slices are empty and need not be fetched.
+    """One mask of the reading room.
 
     ``confidence`` is the Dice that the model expects of each slice, empty where no model made the mask;
     ``deviations`` in what the series is unlike the images that the model learned from.
     """
     return {
-        "id": str(mask.pk),
-        "label": str(mask),
+        **layer_facts(mask),
         "source": mask.source,
         "by_model": mask.source == AnnotationSource.MODEL,
         "author": mask.author.display_name() if mask.author else "",
         "parent": str(mask.parent_id) if mask.parent_id else None,
         "created_at": mask.created_at.isoformat(),
-        "areas_px": mask.areas_px,
         "confidence": mask.prediction.confidence if hasattr(mask, "prediction") else [],
         "deviations": _deviations(mask),
-        "slices": _without_last(reverse("api:mask-slices", args=[mask.pk])),
         "nifti": reverse("cases:mask_download", args=[mask.pk, "mask.nii.gz"]),
+    }
+
+
+def layer_facts(mask: Annotation) -> dict[str, Any]:
+    """A mask as a picture; ``areas_px`` tells which slices are empty and need not be fetched."""
+    return {
+        "id": str(mask.pk),
+        "label": str(mask),
+        "areas_px": mask.areas_px,
+        "slices": _without_last(reverse("api:mask-slices", args=[mask.pk])),
     }
 
 
@@ -181,7 +198,7 @@ def _settings(user: Any) -> dict[str, Any]:
 
 def _addresses(series: Series) -> dict[str, str]:
     return {
-        "slices": _without_last(reverse("api:series-slices", args=[series.pk])),
+        "slices": _slices_address(series),
         "reading": reverse("api:reading", args=[series.pk]),
         "corrections": reverse("api:corrections", args=[series.pk]),
         "draft": reverse("api:draft", args=[series.pk]),
@@ -196,6 +213,10 @@ def _addresses(series: Series) -> dict[str, str]:
         "queue": reverse("cases:list"),
         "settings": reverse("api:viewer-settings"),
     }
+
+
+def _slices_address(series: Series) -> str:
+    return _without_last(reverse("api:series-slices", args=[series.pk]))
 
 
 def _without_last(address: str) -> str:

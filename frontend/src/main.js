@@ -1,7 +1,7 @@
-// Opens the reading room on the page templates/reading/read.html.
+// Opens the reading room on the page templates/viewer/read.html.
 import { Reader } from "./reader.js";
 import { listenToControls } from "./ui/commands.js";
-import { listenToView } from "./ui/input.js";
+import { listenToView } from "./ui/hands.js";
 
 const NEEDED = ["CompressionStream", "DecompressionStream", "ResizeObserver", "DOMMatrix", "structuredClone"];
 

@@ -1,9 +1,9 @@
 // The reading room: one series, its masks, three views of them, and the voxel that the crosshair is on.
 import { gettext, interpolate } from "../../static/js/i18n.js";
-import { readingOrder } from "../../static/js/viewer/slices.js";
 import { approvedBy } from "./core/approved.js";
 import { Grid, Plane } from "./core/grid.js";
 import { doubtfulSlices } from "./core/jump.js";
+import { readingOrder } from "./core/order.js";
 import { middleOf } from "./core/regions.js";
 import { Api } from "./data/api.js";
 import { Layer } from "./data/layer.js";
@@ -11,6 +11,7 @@ import { Loader } from "./data/loader.js";
 import { Volume } from "./data/volume.js";
 import { Editor } from "./edit/editor.js";
 import { isThere } from "./edit/pictures.js";
+import { rememberSlice, sliceAsked } from "./ui/address.js";
 import { Comparing } from "./ui/comparing.js";
 import { Comments } from "./ui/comments.js";
 import { confidenceOf, differingSlices } from "./ui/jumps.js";
@@ -33,7 +34,7 @@ const SAVING_DATA_AHEAD = 16;
 const OTHER_VIEWS_EVERY_MS = 250;
 
 export class Reader {
-  /** @param {HTMLElement} root templates/reading/read.html @param {object} reading cases/reading/selectors.py `reading_of` */
+  /** @param {HTMLElement} root templates/viewer/read.html @param {object} reading cases/viewer/selectors.py `reading_of` */
   constructor(root, reading) {
     Object.assign(this, { root, reading, addresses: reading.addresses });
     this.grid = new Grid(reading.series);
@@ -65,7 +66,8 @@ export class Reader {
       difference: () => this.comparing.painted,
       drawMarks: (view, context) => this.drawMarks(view, context),
     };
-    Object.defineProperties(scene, { table: { get: () => this.table }, opacity: { get: () => this.look.opacity } });
+    const current = { table: () => this.table, opacity: () => this.look.opacity, outline: () => this.look.outline };
+    for (const [name, get] of Object.entries(current)) Object.defineProperty(scene, name, { get });
     this.views = PLANES.map((name) => {
       const element = this.root.querySelector(`[data-view="${name}"]`);
       return new Viewport(element, new Plane(name, this.grid), scene);
@@ -197,8 +199,7 @@ export class Reader {
 
   // --- where we are ------------------------------------------------------------------------------------------------
   firstVoxel() {
-    const found = /^#z=(\d+)$/.exec(window.location.hash);
-    const z = found ? Number(found[1]) : this.reading.first_slice;
+    const z = sliceAsked() ?? this.reading.first_slice;
     return [Math.floor(this.grid.width / 2), Math.floor(this.grid.height / 2), Math.min(z, this.grid.depth - 1)];
   }
 
@@ -231,7 +232,7 @@ export class Reader {
     this.movedAt = performance.now();
     this.wish();
     clearTimeout(this.addressTimer);
-    this.addressTimer = setTimeout(() => history.replaceState(history.state, "", `#z=${z}`), 200);
+    this.addressTimer = setTimeout(() => rememberSlice(z), 200);
     this.root.dispatchEvent(new CustomEvent("reading:slice", { bubbles: true, detail: { z } }));
   }
 

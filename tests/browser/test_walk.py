@@ -69,7 +69,7 @@ def open_result(page: Page) -> None:
     page.wait_for_url(CASE_PAGE, timeout=PATIENCE_MS)
     page.get_by_role("link", name="Open").first.click()
     page.wait_for_url("**/view/**")
-    expect(page.locator("[data-viewer=area]")).to_contain_text("mm²", timeout=PATIENCE_MS)
+    expect(page.locator("[data-part=area]")).to_contain_text("mm²", timeout=PATIENCE_MS)
 
 
 def test_a_clinician_uploads_a_ct_watches_it_and_checks_and_downloads_the_mask(
@@ -79,15 +79,15 @@ def test_a_clinician_uploads_a_ct_watches_it_and_checks_and_downloads_the_mask(
     upload(page, ct, "First case")
     open_result(page)
 
-    canvas = page.locator("[data-viewer=canvas]")
+    canvas = page.locator("[data-view=axial] .view-marks")
     canvas.focus()
     page.keyboard.press("Home")
-    expect(page.locator("[data-viewer=position]")).to_have_text("1 / 6")
+    expect(page.locator("[data-part=position]")).to_have_text("1 / 6")
     page.keyboard.press("ArrowUp")
-    expect(page.locator("[data-viewer=position]")).to_have_text("2 / 6")
+    expect(page.locator("[data-part=position]")).to_have_text("2 / 6")
     canvas.hover()
     page.mouse.wheel(0, -120)
-    expect(page.locator("[data-viewer=position]")).not_to_have_text("2 / 6")
+    expect(page.locator("[data-part=position]")).not_to_have_text("2 / 6")
     page.keyboard.press("2")
     expect(page.get_by_role("button", name="Soft tissue")).to_have_attribute("aria-pressed", "true")
 
@@ -120,12 +120,12 @@ def test_an_annotator_uploads_a_mask_and_compares_it_with_the_model(page: Page, 
     page.get_by_label("Name of the mask").fill("By hand")
     page.get_by_role("button", name="Upload the mask").click()
     page.wait_for_url("**/view/?mask=*")
-    canvas = page.locator("[data-viewer=canvas]")
+    canvas = page.locator("[data-view=axial] .view-marks")
     expect(page.locator("[data-masks-shown=true]").first).to_be_attached()
     shown = canvas.screenshot()
     canvas.focus()
     page.keyboard.press("o")
-    expect(page.locator("[data-viewer=overlay]")).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("[data-do=overlay]")).to_have_attribute("aria-pressed", "false")
     page.wait_for_timeout(200)  # one painted frame
     assert canvas.screenshot() != shown
 
@@ -169,7 +169,7 @@ def test_the_page_reconnects_after_the_server_and_the_broker_restarted_and_shows
     processes.start_worker("inference")
     processes.wait_until_ready("web", "worker-inference")
 
-    expect(page.locator("[data-viewer=area]")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("[data-part=area]")).to_be_visible(timeout=PATIENCE_MS)
     assert series.annotations.count() == 1
     page.problems.clear()  # the browser's own notes about the lost connection
 

@@ -122,12 +122,13 @@ def test_a_storage_that_is_away_is_said_in_words(
     def away(file: object) -> None:
         raise PermissionError("/srv/secret/place")
 
-    series = factories.series(institution=home)
+    mask = factories.annotation(of=factories.series(institution=home))
     monkeypatch.setattr(storage, "local_path", away)
-    answer = clinician.get(f"/series/{series.pk}/slices/0")
-    assert answer.status_code == 507
-    assert "storage is full or away" in answer.content.decode()
-    assert "secret" not in answer.content.decode()
+    for address in (f"/masks/{mask.pk}/download/overlay.png", f"/api/v1/series/{mask.series_id}/slices/?first=0"):
+        answer = clinician.get(address)
+        assert answer.status_code == 507
+        assert "storage is full or away" in answer.content.decode()
+        assert "secret" not in answer.content.decode()
 
 
 def test_an_upload_shows_what_asks_for_a_look_first(clinician: Client, home: Institution) -> None:
@@ -141,10 +142,13 @@ def test_an_upload_shows_what_asks_for_a_look_first(clinician: Client, home: Ins
     assert context["counts"] == [(Verdict.REJECTED, 1), (Verdict.SKIPPED, 1), (Verdict.IMPORTED, 2)]
 
 
+VIEWERS = ["viewer/reading.js", "viewer/simple.js"]
+
+
 def test_the_viewer_is_loaded_where_series_are_read_and_nowhere_else(clinician: Client, home: Institution) -> None:
     add_series(factories.case(institution=home))
     series = Series.objects.get()
-    read = f"/series/{series.pk}/read/"
-    pages = ["/cases/", series.case.get_absolute_url(), f"/series/{series.pk}/view/", read]
-    with_viewer = [page for page in pages if b"viewer/reading.js" in clinician.get(page).content]
-    assert with_viewer == [read]
+    read, view = f"/series/{series.pk}/read/", f"/series/{series.pk}/view/"
+    pages = ["/cases/", series.case.get_absolute_url(), view, read]
+    loaded = {script: [page for page in pages if script in clinician.get(page).content.decode()] for script in VIEWERS}
+    assert loaded == {"viewer/reading.js": [read], "viewer/simple.js": [view]}

@@ -17,7 +17,6 @@ from tests.permissions.table import (
     case,
     clinician,
     comparison,
-    comparison_slice,
     evaluation,
     evaluation_csv,
     evaluation_plot,
@@ -30,7 +29,6 @@ from tests.permissions.table import (
     page,
     public,
     series,
-    series_slice,
     to_evaluate,
     upload,
     version,
@@ -44,10 +42,6 @@ def own_account(status: int) -> Expected:
 
 def _mask(world: World) -> dict[str, Any]:
     return {"annotation_id": world.mask.pk}
-
-
-def mask_slice(world: World) -> dict[str, Any]:
-    return {**_mask(world), "z": 0}
 
 
 def mask_file(world: World) -> dict[str, Any]:
@@ -103,10 +97,8 @@ PAGES = [
     Row("POST", "cases:import_retry", page(members(302, CLINICIAN, ANNOTATOR, MODEL_ADMIN)), run("failed_import")),
     Row("GET", "cases:detail", page(members(200)), case),
     Row("GET", "cases:series", page(members(302)), series),
-    Row("GET", "cases:slice", page(members(200)), series_slice),
     Row("GET", "cases:mask_upload", page(members(200, ANNOTATOR, MODEL_ADMIN)), series),
     Row("POST", "cases:mask_upload", page(members(400, ANNOTATOR, MODEL_ADMIN)), series, data=no_mask, form=True),
-    Row("GET", "cases:mask_slice", page(members(200)), mask_slice),
     Row("GET", "cases:mask_download", page(members(200)), mask_file),
     Row("GET", "viewer:read", page(members(200)), series),
     Row("GET", "viewer:measurements_csv", page(members(200)), series),
@@ -118,7 +110,6 @@ PAGES = [
     Row("POST", "inference:retry", page(members(302, CLINICIAN, ANNOTATOR, MODEL_ADMIN)), run("failed_run")),
     Row("GET", "inference:comparison", page(members(200)), comparison),
     Row("GET", "inference:comparison_csv", page(members(200)), comparison),
-    Row("GET", "inference:comparison_slice", page(members(200)), comparison_slice),
     # --- model versions
     Row("GET", "training:versions", own_account(200)),
     Row("GET", "training:download", page(members(200, MODEL_ADMIN)), version),

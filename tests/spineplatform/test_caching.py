@@ -24,8 +24,6 @@ def addresses() -> list[str]:
     mask = projects.mask(item, group.first)
     series = item.series
     return [
-        f"/series/{series.pk}/slices/1",
-        f"/masks/{mask.pk}/slices/1",
         f"/masks/{mask.pk}/download/overlay.png",
         f"/masks/{mask.pk}/download/mask.nii.gz",
         f"/series/{series.pk}/read/",
@@ -33,6 +31,8 @@ def addresses() -> list[str]:
         f"/series/{series.pk}/measurements.csv",
         f"/cases/{series.case_id}/",
         f"/api/v1/series/{series.pk}/slices/1/",
+        f"/api/v1/masks/{mask.pk}/slices/1/",
+        f"/api/v1/series/{series.pk}/slices/?first=0",
         f"/api/v1/masks/{mask.pk}/slices/?first=0",
         f"/api/v1/series/{series.pk}/",
         f"/api/v1/cases/{series.case_id}/",

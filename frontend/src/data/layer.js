@@ -4,7 +4,7 @@ import { Source } from "./loader.js";
 import { copyRow } from "./volume.js";
 
 export class Layer {
-  /** @param {object} facts see cases/reading/selectors.py `mask_facts`; null id: nothing is saved yet */
+  /** @param {object} facts see cases/viewer/selectors.py `mask_facts`; null id: nothing is saved yet */
   constructor(facts, grid, look) {
     Object.assign(this, { facts, grid, outline: false, opacity: 0.45, visible: false, ...look });
     this.nothing = new Uint8Array(grid.sliceLength);
@@ -29,6 +29,11 @@ export class Layer {
 
   get id() {
     return this.facts.id;
+  }
+
+  /** Give back the memory of saved slices that are more than `reach` away from slice `z`. */
+  forgetFar(z, reach) {
+    for (const at of [...this.stored.keys()]) if (Math.abs(at - z) > reach) this.stored.delete(at);
   }
 
   /** The saved labels of slice `z`: null while they are not there. A slice without any mark is never fetched. */

@@ -1,7 +1,9 @@
 // Slices from the server, most wanted first: the one on the screen alone and at once, its neighbours in blocks.
 import { inflate, splitSlices } from "../core/codec.js";
 
-const BLOCK = 8;
+// A browser that cannot inflate by itself is sent each slice alone, inflated on the way.
+const INFLATES = "DecompressionStream" in globalThis;
+const BLOCK = INFLATES ? 8 : 1;
 const MOST_AT_ONCE = 3;
 const TRIES = 3;
 const FIRST_RETRY_MS = 400;
@@ -21,9 +23,10 @@ export class Source {
   }
 
   async fetch(first, count, { signal, priority }) {
+    const address = INFLATES ? `${this.url}/?first=${first}&count=${count}` : `${this.url}/${first}/`;
     let response;
     try {
-      response = await fetch(`${this.url}/?first=${first}&count=${count}`, { signal, priority, credentials: "same-origin" });
+      response = await fetch(address, { signal, priority, credentials: "same-origin" });
     } catch (error) {
       throw error.name === "AbortError" ? error : new SliceProblem("network");
     }
@@ -35,7 +38,7 @@ export class Source {
 
   async unpack(first, buffer) {
     try {
-      const slices = await Promise.all(splitSlices(buffer).map(inflate));
+      const slices = INFLATES ? await Promise.all(splitSlices(buffer).map(inflate)) : [new Uint8Array(buffer)];
       for (const [index, bytes] of slices.entries()) {
         if (bytes.length !== this.length * this.type.BYTES_PER_ELEMENT) throw new RangeError("wrong length");
         if (!this.has(first + index)) this.keep(first + index, new this.type(bytes.buffer));

@@ -1,10 +1,10 @@
 // What buttons and keys do. A button names its command in `data-do`; a key is in the table below.
 import { gettext, interpolate } from "../../../static/js/i18n.js";
-import { letterOf, listenToKeys } from "../../../static/js/viewer/input.js";
 import { anchorsAround } from "../edit/anchors.js";
 import { isThere } from "../edit/pictures.js";
 import { clearSlice, copySlice, fillHolesOf, interpolateBetween } from "../edit/tools.js";
 import { goToDisagreement, goToDoubt } from "./jumps.js";
+import { letterOf, listenToKeys } from "./keys.js";
 import { setMaskLook } from "./layerlook.js";
 import { setLayout, setWindow, toggleCine, toggleLarge, usePreset, windowBy } from "./look.js";
 

@@ -1,85 +1,102 @@
-// Hands on a view: mouse, pen and fingers.
-import { listenToWheel } from "../../../static/js/viewer/input.js";
-import { toggleLarge, windowBy } from "./look.js";
+// Hands on a view: wheel, mouse, pen and fingers, turned into a few commands.
 
+const WHEEL_STEP = 40;
 const TOUCH_STEP = 14;
 const TAP_PX = 8;
+const LINE_PX = 40;
 
-/** @param {import("../reader.js").Reader} reader */
-export function listenToView(reader, view) {
-  const { marks } = view;
+/**
+ * @typedef {object} Hands what gestures mean on one view; places are CSS pixels of the view
+ * @property {() => void} begin before each gesture
+ * @property {(event: PointerEvent) => "window"|"pan"|"touch"|"tool"|null} modeOf what a drag does; "touch" scrolls
+ * @property {(slices: number) => void} step
+ * @property {(factor: number, x: number, y: number) => void} zoom
+ * @property {(dx: number, dy: number) => void} pan
+ * @property {(dx: number, dy: number) => void} windowBy
+ * @property {(x: number, y: number) => void} hover
+ * @property {() => void} leave
+ * @property {() => void} twice a double click
+ * @property {(x: number, y: number, event: PointerEvent) => void} down with a tool; `move` and `up` alike
+ * @property {() => void} cancel what the tool has begun
+ * @property {(x: number, y: number) => void} tap a finger that touched and did not move
+ */
+
+/** @param {HTMLCanvasElement} canvas @param {Hands} hands */
+export function listenToHands(canvas, hands) {
   const pointers = new Map();
   let mode = null;
   let touched = 0;
   let from = null;
-  listenToWheel(marks, {
-    step: (by) => {
-      reader.activate(reader.comparing.ownerOf(view));
-      reader.scroll(view, by);
-    },
-    zoom: (factor, x, y) => view.zoomBy(factor, x, y),
-  });
-  marks.addEventListener("contextmenu", (event) => event.preventDefault());
-  marks.addEventListener("dblclick", () => reader.toolbox.name === "navigate" && toggleLarge(reader, view));
+  listenToWheel(canvas, hands);
+  canvas.addEventListener("contextmenu", (event) => event.preventDefault());
+  canvas.addEventListener("dblclick", () => hands.twice());
 
-  marks.addEventListener("pointerdown", (event) => {
-    marks.focus({ preventScroll: true });
-    reader.activate(reader.comparing.ownerOf(view));
-    marks.setPointerCapture(event.pointerId);
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.focus({ preventScroll: true });
+    hands.begin();
+    canvas.setPointerCapture(event.pointerId);
     pointers.set(event.pointerId, { x: event.offsetX, y: event.offsetY });
     if (pointers.size === 2) {
-      reader.toolbox.cancel();
+      hands.cancel();
       mode = "pinch";
       return;
     }
-    mode = modeOf(event, reader.toolbox);
+    mode = hands.modeOf(event);
     touched = 0;
     from = { x: event.offsetX, y: event.offsetY };
-    if (mode === "tool") reader.toolbox.down(view, view.pictureAt(event.offsetX, event.offsetY), event);
+    if (mode === "tool") hands.down(event.offsetX, event.offsetY, event);
   });
 
-  marks.addEventListener("pointermove", (event) => {
-    const at = view.pictureAt(event.offsetX, event.offsetY);
-    reader.panels.showReadout({ view, x: event.offsetX, y: event.offsetY });
-    reader.toolbox.hover(view, at);
+  canvas.addEventListener("pointermove", (event) => {
+    hands.hover(event.offsetX, event.offsetY);
     const before = pointers.get(event.pointerId);
     if (!before) return;
     const now = { x: event.offsetX, y: event.offsetY };
     const [dx, dy] = [now.x - before.x, now.y - before.y];
     pointers.set(event.pointerId, now);
-    if (mode === "pinch") pinch(view, pointers, event.pointerId, before);
-    else if (mode === "window") windowBy(reader, dx, dy);
-    else if (mode === "pan") view.panBy(dx, dy);
-    else if (mode === "tool") for (const part of partsOf(event)) reader.toolbox.move(view, view.pictureAt(part.offsetX, part.offsetY), event);
+    if (mode === "pinch") pinch(hands, pointers, event.pointerId, before);
+    else if (mode === "window") hands.windowBy(dx, dy);
+    else if (mode === "pan") hands.pan(dx, dy);
+    else if (mode === "tool") for (const part of partsOf(event)) hands.move(part.offsetX, part.offsetY, event);
     else if (mode === "touch") {
       touched += dy;
       const steps = Math.trunc(touched / TOUCH_STEP);
       touched -= steps * TOUCH_STEP;
-      if (steps) reader.scroll(view, -steps);
+      if (steps) hands.step(-steps);
     }
   });
 
   const up = (event) => {
     if (!pointers.delete(event.pointerId)) return;
-    if (event.type === "pointercancel") reader.toolbox.cancel();
-    else if (mode === "tool") reader.toolbox.up(view, view.pictureAt(event.offsetX, event.offsetY), event);
-    else if (mode === "touch" && event.type === "pointerup" && isTap(from, event)) reader.pointTo(view, view.pictureAt(event.offsetX, event.offsetY));
+    if (event.type === "pointercancel") hands.cancel();
+    else if (mode === "tool") hands.up(event.offsetX, event.offsetY, event);
+    else if (mode === "touch" && event.type === "pointerup" && isTap(from, event)) hands.tap(event.offsetX, event.offsetY);
     if (!pointers.size) mode = null;
   };
-  for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) marks.addEventListener(name, up);
-  marks.addEventListener("pointerleave", () => {
-    reader.toolbox.leave(view);
-    reader.panels.showReadout(null);
-  });
+  for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) canvas.addEventListener(name, up);
+  canvas.addEventListener("pointerleave", () => hands.leave());
 }
 
-function modeOf(event, toolbox) {
-  if (event.button === 2) return "window";
-  if (event.button === 1 || event.shiftKey) return "pan";
-  return toolbox.name === "navigate" && event.pointerType === "touch" ? "touch" : "tool";
+/** Wheel: slices, a trackpad's small steps added up; with Ctrl (also a pinch on a trackpad) zoom. */
+function listenToWheel(canvas, { begin, step, zoom }) {
+  let sum = 0;
+  let last = 0;
+  canvas.addEventListener("wheel", (event) => {
+    event.preventDefault();
+    const amount = event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? LINE_PX : 1);
+    if (event.ctrlKey) return zoom(Math.exp(-amount / 200), event.offsetX, event.offsetY);
+    if (event.timeStamp - last > 250 || Math.sign(amount) !== Math.sign(sum)) sum = 0;
+    last = event.timeStamp;
+    sum += amount;
+    const steps = Math.trunc(sum / WHEEL_STEP) || (Math.abs(amount) >= WHEEL_STEP ? Math.sign(amount) : 0);
+    if (!steps) return;
+    sum = 0;
+    begin();
+    step(-Math.sign(steps) * Math.min(Math.abs(steps), Math.abs(amount) > 2 * 120 ? 5 : 1));
+  }, { passive: false });
 }
 
-/** A finger that only touched moves the crosshair; one that moved on has scrolled. */
+/** A finger that only touched; one that moved on has scrolled. */
 function isTap(from, event) {
   return Math.hypot(event.offsetX - from.x, event.offsetY - from.y) < TAP_PX;
 }
@@ -90,11 +107,11 @@ function partsOf(event) {
   return parts.length ? parts : [event];
 }
 
-function pinch(view, pointers, id, before) {
+function pinch({ zoom, pan }, pointers, id, before) {
   const now = pointers.get(id);
   const other = [...pointers].find(([key]) => key !== id)?.[1];
   if (!other) return;
   const distance = (point) => Math.max(1, Math.hypot(point.x - other.x, point.y - other.y));
-  view.zoomBy(distance(now) / distance(before), (now.x + other.x) / 2, (now.y + other.y) / 2);
-  view.panBy((now.x - before.x) / 2, (now.y - before.y) / 2);
+  zoom(distance(now) / distance(before), (now.x + other.x) / 2, (now.y + other.y) / 2);
+  pan((now.x - before.x) / 2, (now.y - before.y) / 2);
 }

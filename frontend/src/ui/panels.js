@@ -4,7 +4,7 @@ import { number } from "../../../static/js/format.js";
 import { confidenceOf } from "./jumps.js";
 import { showMasks } from "./masklist.js";
 import { nameOf } from "./measuring.js";
-import { areaWords, localTime, volumeWords, wordsAt } from "./words.js";
+import { areaWords, localTime, problemWords, sliceWords, volumeWords, windowWords, wordsAt } from "./words.js";
 
 const ANNOUNCE_AFTER_MS = 500;
 
@@ -64,7 +64,7 @@ export class Panels {
     slider.max = plane.count - 1;
     slider.value = k;
     slider.setAttribute("aria-label", names[plane.name]);
-    slider.setAttribute("aria-valuetext", interpolate(gettext("Slice %(n)s of %(of)s"), { n: k + 1, of: plane.count }));
+    slider.setAttribute("aria-valuetext", sliceWords(k, plane.count));
     this.part("plane").textContent = names[plane.name];
     this.part("position").textContent = `${k + 1} / ${plane.count}`;
     const strip = this.root.querySelector("[data-strip]");
@@ -103,7 +103,7 @@ export class Panels {
   announceLater() {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
-    const slider = this.part("slider");
+      const slider = this.part("slider");
       this.part("live").textContent = `${slider.getAttribute("aria-label")}: ${slider.getAttribute("aria-valuetext")}. ${this.part("readout").textContent}`;
     }, ANNOUNCE_AFTER_MS);
   }
@@ -124,19 +124,15 @@ export class Panels {
     const there = reader.volume.slices.size + reader.volume.reduced.size;
     this.part("loaded").textContent = there < depth ? interpolate(gettext("%(n)s of %(of)s slices loaded"), { n: there, of: depth }) : "";
     if (!problem) return;
-    const words = {
-      session: gettext("Your session has ended. Log in again in another window, then try again."),
-      gone: gettext("This image is no longer here, or you may not see it any more."),
-      damaged: gettext("This slice arrived damaged."),
-    };
-    this.part("problem-text").textContent = words[problem.kind] ?? gettext("This slice could not be loaded. Check the network.");
+    const session = gettext("Your session has ended. Log in again in another window, then try again.");
+    this.part("problem-text").textContent = problemWords(problem, { session, imageIsThere: ready });
     this.part("problem-login").hidden = problem.kind !== "session";
   }
 
   // --- how it looks ------------------------------------------------------------------------------------------------
   showWindow() {
     const { window: shown, look } = this.reader;
-    this.part("window").textContent = interpolate(gettext("C %(center)s W %(width)s"), { center: number(shown.center), width: number(shown.width) });
+    this.part("window").textContent = windowWords(shown);
     press(this.root.querySelectorAll("[data-preset]"), (button) => button.dataset.preset === look.preset);
     press(this.root.querySelectorAll("[data-do=invert]"), () => shown.invert);
   }

@@ -15,19 +15,44 @@ export function wordsAt({ volume, grid }, [x, y, z]) {
   return words.join("  ·  ");
 }
 
+/** `pixels` of a picture of `plane` as an area. */
+export function areaOf({ grid, su, sv }, pixels) {
+  const words = interpolate(gettext("%(n)s px"), { n: number(pixels) });
+  return grid.spacingKnown ? `${number(pixels * su * sv)} mm² (${words})` : words;
+}
+
 /** The area of the mask on the slice that is shown of the plane in use. */
-export function areaWords({ editor, voxel, grid, active: { plane } }) {
+export function areaWords({ editor, voxel, active: { plane } }) {
   const k = voxel[plane.axis];
   if (!isThere(editor.layer, plane, k) && plane.name !== "axial") return "…";
-  const area = editor.layer.areasOn(plane)[k];
-  const pixels = interpolate(gettext("%(n)s px"), { n: number(area) });
-  return grid.spacingKnown ? `${number(area * plane.su * plane.sv)} mm² (${pixels})` : pixels;
+  return areaOf(plane, editor.layer.areasOn(plane)[k]);
 }
 
 export function volumeWords({ editor, grid, reading }) {
   const voxels = editor.layer.areas.reduce((sum, area) => sum + area, 0);
   if (!grid.spacingKnown) return interpolate(gettext("%(n)s voxels"), { n: number(voxels) });
   return `${number((voxels * reading.series.voxel_volume_mm3) / 1000, 2)} ml`;
+}
+
+/** @param {{center: number, width: number}} window */
+export function windowWords({ center, width }) {
+  return interpolate(gettext("C %(center)s W %(width)s"), { center: number(center), width: number(width) });
+}
+
+export function sliceWords(k, count) {
+  return interpolate(gettext("Slice %(n)s of %(of)s"), { n: k + 1, of: count });
+}
+
+/** Why a slice is not there; `session` is what to do when nobody is logged in any more. */
+export function problemWords({ kind }, { session, imageIsThere }) {
+  const words = {
+    session,
+    gone: gettext("This image is no longer here, or you may not see it any more."),
+    damaged: gettext("This slice arrived damaged."),
+  };
+  if (words[kind]) return words[kind];
+  if (imageIsThere) return gettext("The mask of this slice could not be loaded.");
+  return gettext("This slice could not be loaded. Check the network.");
 }
 
 /** A time of the server as this person writes it. */

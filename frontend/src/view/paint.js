@@ -1,7 +1,12 @@
 // From HU and masks to the colours of one picture.
-import { grey } from "../../../static/js/viewer/pixels.js";
 
 const VALUES = 65_536;
+
+/** Grey 0..255 of `hu` in a window: DICOM PS3.3 C.11.2.1.2.1 (linear, exact ends). */
+export function grey(hu, { center, width }) {
+  const low = center - 0.5 - (width - 1) / 2;
+  return Math.max(0, Math.min(255, ((hu - low) / Math.max(1, width - 1)) * 255));
+}
 
 /** Packed little-endian RGBA of every int16 value in a window, index `hu & 0xffff`. */
 export function greyTable({ center, width, invert }, table = new Uint32Array(VALUES)) {
@@ -44,15 +49,16 @@ export function edgesOf(marks, width, height, out) {
   return out;
 }
 
+/** As in the pictures that are downloaded (spineml/volumes/render.py): told apart with every kind of colour vision. */
 export const DIFFERENCE = { agreed: [60, 200, 120], onlyA: [60, 110, 240], onlyB: [213, 94, 0] };
 
 /** Where two masks agree and where only one of them is, as three sets of marks painted one after the other. */
-export function paintDifference(out, first, second, opacity, scratch) {
+export function paintDifference(out, [first, second], { width, height, opacity, outline = false }, [scratch, edges]) {
   const kinds = [
     [DIFFERENCE.agreed, (a, b) => a && b], [DIFFERENCE.onlyA, (a, b) => a && !b], [DIFFERENCE.onlyB, (a, b) => !a && b],
   ];
   for (const [colour, belongs] of kinds) {
     for (let i = 0; i < scratch.length; i += 1) scratch[i] = belongs(first[i], second[i]) ? 1 : 0;
-    blend(out, scratch, colour, opacity);
+    blend(out, outline ? edgesOf(scratch, width, height, edges) : scratch, colour, outline ? 1 : opacity);
   }
 }

@@ -7,8 +7,8 @@ const ROWS = [["changed", "#ffd54a"], ["differing", "#ff7a7a"], ["doubtful", "#c
 
 export class Strip {
   /**
-   * @param {() => {areas: {values: number[], colour: number[]}[], changed: number[], differing: number[],
-   *   doubtful: number[], commented: number[], k: number, count: number}} read slice `k` of `count` is shown
+   * @param {() => {areas: {values: number[], colour: number[]}[], k: number, count: number, changed?: number[],
+   *   differing?: number[], doubtful?: number[], commented?: number[]}} read slice `k` of `count` is shown
    */
   constructor(canvas, { read, onPick }) {
     Object.assign(this, { canvas, read, onPick });
@@ -41,7 +41,8 @@ export class Strip {
     canvas.height = HEIGHT * ratio;
     const context = canvas.getContext("2d");
     const step = canvas.width / count;
-    const room = canvas.height - ROWS.length * ROW * ratio - 2 * ratio;
+    const rows = ROWS.filter(([name]) => marked[name]);
+    const room = canvas.height - rows.length * ROW * ratio - 2 * ratio;
     const most = areas.reduce((found, { values }) => values.reduce((a, b) => Math.max(a, b), found), 1);
     areas.forEach(({ values, colour }, index) => {
       context.fillStyle = `rgb(${colour.join(" ")})`;
@@ -52,7 +53,7 @@ export class Strip {
         context.fillRect(at * step, canvas.height - high, Math.max(step, 0.6), index ? 2 * ratio : high);
       });
     });
-    ROWS.forEach(([name, colour], row) => {
+    rows.forEach(([name, colour], row) => {
       context.fillStyle = colour;
       for (const at of marked[name]) context.fillRect(at * step, row * ROW * ratio, Math.max(step, 2 * ratio), (ROW - 1) * ratio);
     });

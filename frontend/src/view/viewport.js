@@ -8,7 +8,8 @@ const EMPTY_HU = -32_768;
 export class Viewport {
   /**
    * @param {HTMLElement} element holds the canvases `.view-image` and `.view-marks`
-   * @param {object} scene shared by all views: volume, layers(view), table, difference() ([a, b] or null), drawMarks()
+   * @param {object} scene shared by all views: volume, layers(view), table, difference() ([a, b] or null),
+   *   opacity and outline of the difference, drawMarks()
    */
   constructor(element, plane, scene) {
     Object.assign(this, { element, scene });
@@ -36,7 +37,7 @@ export class Viewport {
     this.data = this.bufferContext.createImageData(plane.width, plane.height);
     this.pixels = new Uint32Array(this.data.data.buffer);
     this.hu = new Int16Array(plane.width * plane.height);
-    this.labels = [0, 1, 2].map(() => new Uint8Array(this.hu.length));
+    this.labels = [0, 1, 2, 3].map(() => new Uint8Array(this.hu.length));
   }
 
   get k() {
@@ -124,7 +125,9 @@ export class Viewport {
     const pair = this.scene.difference();
     if (pair) {
       const there = pair.map((layer, index) => layer.cut(plane, this.k, this.labels[index]));
-      if (there.every(Boolean)) paintDifference(pixels, this.labels[0], this.labels[1], this.scene.opacity, this.labels[2]);
+      const { width, height } = plane;
+      const { opacity, outline } = this.scene;
+      if (there.every(Boolean)) paintDifference(pixels, this.labels.slice(0, 2), { width, height, opacity, outline }, this.labels.slice(2));
     } else {
       for (const layer of this.scene.layers(this)) this.paintLayer(layer);
     }
