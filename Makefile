@@ -9,6 +9,8 @@ BENCH_ARGS ?=
 FUZZ_ARGS ?= --count 10000
 MODEL_DATA ?= ../shared/data
 PYTEST_ARGS ?=
+# Side by side, a process for each core (ADR 25); PYTEST_ARGS="-n 0 ..." runs in one process.
+SIDE_BY_SIDE := -n auto --dist worksteal
 # What production would set; `check --deploy` is run with it. Nothing listens at these addresses and nothing has to.
 PRODUCTION_LIKE := SPINE_PRODUCTION=1 SPINE_DEBUG=0 SPINE_ALLOWED_HOSTS=spine.example.org \
 	SPINE_TRUSTED_ORIGINS=https://spine.example.org \
@@ -33,10 +35,10 @@ worker: environment  ## one more worker of each queue on this machine
 
 test: test-environment  ## all tests: real PostgreSQL, Valkey, worker and browser; PYTEST_ARGS passes through
 	@$(PYTHON) scripts/set_up.py browser
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(PYTEST_ARGS)
 
 test-fast: test-environment  ## under two minutes: no browser, TensorFlow, worker, nor services started over and over
-	@$(BIN)/python -m pytest -m "not browser and not tensorflow and not worker and not services" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not browser and not tensorflow and not worker and not services" $(PYTEST_ARGS)
 
 check: test-environment  ## lint, format, types, import order, migrations, deployment settings, vendored files
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ import logging
 import os
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONE, SELF
@@ -100,10 +101,12 @@ VALKEY_URL = env("VALKEY_URL", default=_embedded.valkey_url if _embedded else "r
 DATABASES = {"default": env.db_url_config(DATABASE_URL)}
 DATABASES["default"] |= {"CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": env.int("SPINE_CONN_MAX_AGE", default=0)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Channels know no database numbers: platforms that share a Valkey, each with a database, hear each other without this.
+CHANNEL_PREFIX = f"spine{urlsplit(VALKEY_URL).path.strip('/') or 0}"
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [VALKEY_URL], "prefix": "spine"},
+        "CONFIG": {"hosts": [VALKEY_URL], "prefix": CHANNEL_PREFIX},
     }
 }
 
