@@ -11,6 +11,9 @@ MODEL_DATA ?= ../shared/data
 PYTEST_ARGS ?=
 # Side by side, a process for each core (ADR 25); PYTEST_ARGS="-n 0 ..." runs in one process.
 SIDE_BY_SIDE := -n auto --dist worksteal
+CORES := $(shell nproc 2>/dev/null || echo 2)
+# The longest first.
+CHECKS := check-types check-deploy check-migrations check-packages check-lint check-imports check-files
 # What production would set; `check --deploy` is run with it. Nothing listens at these addresses and nothing has to.
 PRODUCTION_LIKE := SPINE_PRODUCTION=1 SPINE_DEBUG=0 SPINE_ALLOWED_HOSTS=spine.example.org \
 	SPINE_TRUSTED_ORIGINS=https://spine.example.org \
@@ -19,7 +22,7 @@ PRODUCTION_LIKE := SPINE_PRODUCTION=1 SPINE_DEBUG=0 SPINE_ALLOWED_HOSTS=spine.ex
 	DATABASE_URL=postgres://spine@127.0.0.1:1/spine VALKEY_URL=redis://127.0.0.1:1/0
 
 .DEFAULT_GOAL := help
-.PHONY: messages help demo run worker test test-fast check format frontend default-model bench fuzz gpu clean environment test-environment
+.PHONY: messages help demo run worker test test-fast check format frontend default-model bench fuzz gpu clean environment test-environment $(CHECKS)
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -40,14 +43,29 @@ test: test-environment  ## all tests: real PostgreSQL, Valkey, worker and browse
 test-fast: test-environment  ## under two minutes: no browser, TensorFlow, worker, nor services started over and over
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not browser and not tensorflow and not worker and not services" $(PYTEST_ARGS)
 
-check: test-environment  ## lint, format, types, import order, migrations, deployment settings, vendored files
+check: test-environment  ## lint, format, types, import order, migrations, deployment settings, vendored files: side by side
+	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=$(CORES) $(CHECKS)
+
+check-types:
+	$(BIN)/mypy
+
+check-lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+
+check-imports:
 	$(BIN)/lint-imports --no-logo
+
+check-packages:
 	$(BIN)/python -m pip check
+
+check-migrations:
 	$(PRODUCTION_LIKE) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+
+check-deploy:
 	$(PRODUCTION_LIKE) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+check-files:
 	cd static/vendor && sha256sum --check --quiet MANIFEST.sha256
 	@$(BIN)/python scripts/frontend.py check
 
