@@ -136,19 +136,22 @@ def web(processes: Processes, transactional_db: None) -> str:
 
 
 # --- the browser ----------------------------------------------------------------------------------------------------
-@pytest.fixture
-def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Return a real Chromium (Playwright's ``Browser``); fail when there is none."""
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Return a real Chromium (Playwright's ``Browser``) for the tests of a module; fail when there is none.
+
+    Each test has a context of its own: cookies, storage and cache are those of a new browser, without its start.
+    """
     from playwright.sync_api import expect, sync_playwright
 
     path = next((found for found in map(shutil.which, BROWSERS) if found), None)
     if path is None:
         pytest.fail("No Chromium or Chrome was found. Install it (Debian: apt-get install chromium) and run again.")
     expect.set_options(timeout=PATIENCE_MS)
-    # Playwright's loop runs in this thread; the test's own queries are still synchronous.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     options = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Playwright's loop runs in this thread; the test's own queries are still synchronous.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         browser = playwright.chromium.launch(executable_path=path, args=[*options, "--disable-dev-shm-usage"])
         yield browser
         browser.close()
