@@ -20,12 +20,13 @@ from inference.access import comparison_get, inference_run_get, report_get
 from inference.models import InferenceRun
 from inference.selectors import runs_seen
 from inference.services import inference_start
+from registry.access import version_get
 from spineml.message import message
 from spineplatform.shared.api import ListView, RunOut, checked, checked_query
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
 from spineplatform.shared.runs import Run, RunState, run_cancel, run_retry
-from training.access import dataset_run_get, evaluation_get, training_get, version_get
+from training.access import dataset_run_get, evaluation_get, training_get
 from training.evaluations.api import VersionName
 
 

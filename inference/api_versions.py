@@ -10,8 +10,8 @@ from rest_framework.response import Response
 
 from inference.models import Prediction
 from inference.selectors_versions import masks_of_version
+from registry.access import version_get
 from spineplatform.shared.api import ListView
-from training.access import version_get
 
 
 class VersionMaskOut(serializers.ModelSerializer[Prediction]):

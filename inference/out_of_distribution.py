@@ -6,9 +6,9 @@ import logging
 from dataclasses import asdict
 
 from cases.models import Series
+from registry.models import ModelVersion
 from spineml.model.fingerprint import Fingerprint
 from training.datasets.series_facts import series_facts
-from training.models import ModelVersion
 
 log = logging.getLogger(__name__)
 

@@ -17,12 +17,12 @@ from inference.access import comparison_get, inference_run_get
 from inference.downloads import csv_response
 from inference.selectors import SeriesResults, series_results, trained_on
 from inference.services import comparison_start, inference_start
+from registry.access import version_get
+from registry.selectors import version_active_or_none, versions_usable
 from spineml.metrics.overlap import Comparison
 from spineplatform.shared.errors import Conflict, UserError
 from spineplatform.shared.http import run_action
 from spineplatform.shared.messages import sentence
-from training.access import version_get
-from training.selectors import version_active_or_none, versions_usable
 
 
 @login_required

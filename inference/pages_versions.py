@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from inference.selectors_versions import masks_of_version
-from training.access import version_get
+from registry.access import version_get
 
 PER_PAGE = 10
 

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from accounts.access import Capability, institutions_with
 from inference.models import Prediction
-from training.models import ModelVersion
+from registry.models import ModelVersion
 
 
 def masks_of_version(user: Any, version: ModelVersion) -> QuerySet[Prediction]:

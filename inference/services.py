@@ -9,12 +9,12 @@ from django.db import IntegrityError, transaction
 from accounts.access import Capability, require
 from cases.models import Annotation, ImportRun, Series
 from inference.models import ComparisonRun, InferenceRun
+from registry.models import ModelVersion
+from registry.selectors import is_usable, version_active, version_active_or_none
 from spineml.message import message
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, UserError
 from spineplatform.shared.runs import run_enqueue, run_retry
-from training.models import ModelVersion
-from training.selectors import is_usable, version_active, version_active_or_none
 
 
 class ModelRetired(Conflict):

@@ -20,6 +20,8 @@ from cases.services import MaskOrigin, annotation_record
 from cases.states import case_mark_segmented
 from inference.models import InferenceRun, Prediction
 from inference.out_of_distribution import deviations
+from registry.models import ModelVersion
+from registry.selectors import versions_active
 from spineml.errors import SpineError
 from spineml.message import message
 from spineml.metrics import volume_and_area
@@ -29,8 +31,6 @@ from spineml.volumes.canonical_file import SliceFileReader, SliceFileWriter
 from spineml.volumes.volume import LabelArray
 from spineplatform.shared import storage
 from spineplatform.shared.lease import Lease
-from training.models import ModelVersion
-from training.selectors import versions_active
 
 log = logging.getLogger(__name__)
 # Networks of so many versions stay loaded; institutions may have chosen different ones.

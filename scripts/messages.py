@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
-PACKAGES = ("accounts", "cases", "inference", "training", "spineml", "spineplatform")
+PACKAGES = ("accounts", "cases", "inference", "registry", "training", "spineml", "spineplatform")
 # The base classes of the user's errors: the docstring of each class below them is what a person reads.
 ERRORS = {"UserError", "SpineError"}
 CONTEXT = "message"

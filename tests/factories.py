@@ -35,6 +35,7 @@ from cases.models import (
 from cases.services import MaskOrigin, annotation_record
 from cases.worklist.presence import presences_keep
 from inference.models import ComparisonRun, InferenceRun, Prediction
+from registry.models import SPINE_CT, ActiveVersion, ModelVersion
 from spineml.metrics import overlap
 from spineml.model.architecture import Architecture
 from spineml.model.model_file import SPEC_ATTRIBUTE, ModelSpec, stored_name
@@ -42,7 +43,6 @@ from spineml.volumes import canonical_file
 from spineml.volumes.volume import Geometry, Mask, Volume
 from spineplatform.shared import storage
 from spineplatform.shared.runs import RunState
-from training.models import SPINE_CT, ActiveVersion, ModelVersion
 
 PASSWORD = "vertebra-prominens-7"
 DEPTH, HEIGHT, WIDTH = 5, 24, 32

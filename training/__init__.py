@@ -1,1 +1,1 @@
-"""Model versions: HDF5 files with a spec of their own, kept as rows, at most one active per task."""
+"""Learning: splits, data sets, trainings, evaluations, and the gate before a version becomes active."""

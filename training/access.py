@@ -1,72 +1,18 @@
-"""The door to model versions, and to what is made with them. A version belongs to an institution or to the platform."""
+"""The door to what is made with model versions: data sets, trainings and evaluations."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from accounts.access import Capability, Id, institutions_with, require, require_anywhere, row_found, row_get
+from accounts.access import Capability, Id, institutions_with, row_found, row_get
 from cases.models import Patient
+from registry.models import ModelVersion
+from registry.selectors import known_to, places_of
 from spineml.message import message
 from spineplatform.shared.errors import Forbidden, NotFound
-from training.models import Dataset, DatasetRun, EvaluationRun, ModelVersion, TrainingRun
-from training.selectors import as_seen_by, known_to, places_of, versions_seen
+from training.models import Dataset, DatasetRun, EvaluationRun, TrainingRun
 
 TRAINING = ("dataset", "base__owner", "version__owner", "requested_by")
-
-
-def version_get(user: Any, version_id: Id, capability: Capability = Capability.VIEW_MODELS) -> ModelVersion:
-    """Fetch a version of the user's institutions, of the platform, or one that is shared with them, as they see it.
-
-    Raises:
-        NotFound: no such version, or another institution's.
-        Forbidden: no role of the user includes ``capability``.
-    """
-    found = row_found(versions_seen(user).select_related("training_run__dataset"), version_id)
-    if capability is not Capability.VIEW_MODELS:
-        require_anywhere(user, capability)
-    return as_seen_by(user, [found])[0]
-
-
-def version_get_kept(user: Any, version_id: Id) -> ModelVersion:
-    """Fetch a version to write about it, which only its owner may (see `version_kept_by`)."""
-    version = version_get(user, version_id)
-    version_kept_by(user, version)
-    return version
-
-
-def version_kept_by(user: Any, version: ModelVersion) -> None:
-    """Raise Forbidden unless the user manages models at the version's institution, or runs the platform for its own."""
-    if version.owner_id is None:
-        if not user.is_superuser:
-            raise Forbidden(message("This version is the platform's. Ask whoever runs the platform to change it."))
-        return
-    if not institutions_with(user, Capability.MANAGE_MODELS).filter(pk=version.owner_id).exists():
-        if institutions_with(user, Capability.VIEW_MODELS).filter(pk=version.owner_id).exists():
-            require(user, version.owner_id, Capability.MANAGE_MODELS)
-        raise Forbidden(message("Only the institution that made this version may do this."))
-
-
-def may_keep(user: Any, version: ModelVersion) -> bool:
-    """Whether the user may write about the version, share it and delete it."""
-    try:
-        version_kept_by(user, version)
-    except Forbidden:
-        return False
-    return True
-
-
-def version_get_file(user: Any, version_id: Id) -> ModelVersion:
-    """Fetch a version whose file the user may have: one of their institution, or of the platform; not a shared one."""
-    version = version_get(user, version_id, Capability.MANAGE_MODELS)
-    if version.owner_id is not None:
-        version_kept_by(user, version)
-    return version
-
-
-def platform_required(user: Any) -> None:
-    """Raise Forbidden unless the user runs the platform."""
-    if not (user.is_active and user.is_superuser):
-        raise Forbidden(message("Only whoever runs the platform may do this."))
 
 
 def evaluation_get(user: Any, run_id: Id, capability: Capability = Capability.VIEW_MODELS) -> EvaluationRun:

@@ -10,9 +10,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from cases.models import Annotation, Review, Series
+from registry.models import ModelVersion
 from spineplatform.shared.message_fields import MessagesJSONField
 from spineplatform.shared.runs import Run
-from training.models import ModelVersion
 
 
 class InferenceRun(Run):

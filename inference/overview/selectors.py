@@ -183,7 +183,7 @@ GROUPS = {
 
 
 def _named(rows: QuerySet[Acceptance], scope: Scope, group: str) -> QuerySet[Acceptance]:
-    """With the ``name`` of the group. A version's is that of `training.models.ModelVersion.name_at`: it begins with the
+    """With the ``name`` of the group. A version's is that of `registry.models.ModelVersion.name_at`: it begins with the
     owner where that is another one, and wherever several institutions are looked at.
     """
     if group != "version":

@@ -21,14 +21,14 @@ from accounts.services import NewPerson, institution_create, password_generate, 
 from cases.models import ImportRun, Series
 from inference.models import InferenceRun, Prediction
 from inference.services import inference_start
+from registry.models import ModelVersion
+from registry.selectors import version_active
+from registry.services import version_register
 from spineml.model.model_file import SPEC_ATTRIBUTE
 from spineml.phantom import spine_phantom, write_dicom_series, write_nifti
 from spineml.volumes.volume import Geometry, Volume
 from spineplatform.bench.requests import Client
 from spineplatform.shared import storage
-from training.models import ModelVersion
-from training.selectors import version_active
-from training.services import version_register
 
 USER = "bench"
 SINGLE_SLICES, PATIENCE_SECONDS, POLL_SECONDS = 20, 900, 0.005

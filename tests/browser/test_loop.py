@@ -12,13 +12,13 @@ from django.conf import settings
 from playwright.sync_api import Page, expect
 
 from accounts.models import Role
+from registry.models import ModelVersion
+from registry.services import default_version_ensure
 from spineplatform.processes import Processes
 from tests import factories
 from tests.api_client import api
 from tests.browser.test_walk import log_in
 from tests.inference.test_loop import SPLITS, first_mask, packed, posted, segment, set_splits, upload
-from training.models import ModelVersion
-from training.services import default_version_ensure
 
 pytestmark = [pytest.mark.browser, pytest.mark.worker, pytest.mark.tensorflow, pytest.mark.slow]
 PATIENCE_MS = 120_000

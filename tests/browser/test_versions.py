@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from registry.models import ModelVersion
+from registry.services import version_register
 from tests import factories
 from tests.browser.test_pages import look
 from tests.browser.test_walk import log_in
 from tests.training import judged
-from training.models import ModelVersion
-from training.services import version_register
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 KERAS2 = Path(__file__).parents[1] / "spineml" / "keras2"

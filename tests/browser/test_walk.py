@@ -17,12 +17,12 @@ from playwright.sync_api import Page, Route, expect
 
 from accounts.models import User
 from cases.models import Case
+from registry.services import default_version_ensure
 from spineml.phantom import spine_phantom, write_dicom_series, write_nifti
 from spineml.volumes.volume import Volume
 from spineplatform.processes import Processes
 from tests import factories
 from tests.plugins.services import TestServices
-from training.services import default_version_ensure
 
 pytestmark = [pytest.mark.browser, pytest.mark.worker, pytest.mark.tensorflow, pytest.mark.slow]
 PATIENCE_MS = 90_000

@@ -189,8 +189,8 @@ def test_who_comes_while_all_readers_are_busy_is_told_when_to_come_back(
 
 @pytest.mark.usefixtures("misbehaving")
 def test_a_model_file_that_crashes_its_reader_is_a_refusal(tmp_path: Path) -> None:
+    from registry.services import version_register
     from spineml.errors import ModelFileRejected
-    from training.services import version_register
 
     path = tmp_path / "model.h5"
     path.write_bytes(b"\x89HDF\r\n\x1a\n")

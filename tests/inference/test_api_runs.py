@@ -9,10 +9,10 @@ import pytest
 from accounts.models import Role, User
 from cases.models import Series
 from inference.models import InferenceRun
+from registry.models import ModelVersion
 from spineplatform.shared.runs import RunState
 from tests import factories
 from tests.api_client import api, problem
-from training.models import ModelVersion
 
 pytestmark = pytest.mark.django_db
 

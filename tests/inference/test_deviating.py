@@ -10,13 +10,13 @@ from django.urls import reverse
 
 from accounts.models import Role
 from inference.out_of_distribution import deviations
+from registry.models import ModelVersion
 from spineml.message import message
 from spineml.model.fingerprint import fingerprint
 from spineml.volumes.volume import Volume
 from tests import factories
 from tests.korean import english_left
 from training.datasets.series_facts import series_facts
-from training.models import ModelVersion
 
 pytestmark = pytest.mark.django_db
 VALUES = {"name": message("pixels"), "length": "9", "low": "1", "high": "2"}

@@ -14,12 +14,12 @@ from django.db import OperationalError, close_old_connections, connection, trans
 from cases.models import Annotation, Series
 from inference.models import InferenceRun, Prediction
 from inference.services import inference_start
+from registry.services import default_version_ensure
 from spineplatform.processes import Processes
 from spineplatform.shared.lease import execute
 from spineplatform.shared.runs import RunState, run_retry
 from tests import factories
 from tests.plugins.services import TestServices
-from training.services import default_version_ensure
 
 PATIENCE_SECONDS = 120
 BROKER_AWAY_SECONDS = 2  # the worker notices it and closes the connection while the run goes on

@@ -23,11 +23,11 @@ import pytest
 from django.conf import settings
 
 from accounts.models import Role, User
+from registry.services import default_version_ensure
 from spineml.phantom import spine_phantom, write_nifti
 from spineml.volumes.volume import Mask
 from spineplatform.processes import Processes
 from tests import factories
-from training.services import default_version_ensure
 
 pytestmark = [pytest.mark.worker, pytest.mark.tensorflow, pytest.mark.slow]
 PROJECT = Path(__file__).resolve().parents[2]

@@ -14,11 +14,11 @@ from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts.models import Role
+from registry.services import default_version_ensure
 from spineml.phantom import spine_phantom, write_nifti
 from spineplatform.processes import Processes
 from tests import factories
 from tests.api_client import api
-from training.services import default_version_ensure
 
 pytestmark = [pytest.mark.worker, pytest.mark.tensorflow, pytest.mark.slow]
 SHAPE, SPACING = (5, 192, 192), (3.0, 1.0, 1.0)

@@ -9,12 +9,12 @@ import pytest
 from django.conf import settings
 
 from inference.models import InferenceRun
+from registry.models import ModelVersion
+from registry.services import default_version_ensure
 from spineml.model.fingerprint import SeriesFacts, fingerprint, histogram
 from spineml.phantom import spine_phantom
 from spineplatform.shared.lease import execute
 from tests import factories
-from training.models import ModelVersion
-from training.services import default_version_ensure
 
 pytestmark = pytest.mark.tensorflow
 

@@ -11,11 +11,11 @@ from django.core.files.storage import default_storage
 
 from accounts.models import Role, User
 from inference.models import InferenceRun
+from registry.models import ModelVersion
+from registry.services import version_register
 from spineplatform.processes import Processes
 from tests import factories
 from tests.api_client import api
-from training.models import ModelVersion
-from training.services import version_register
 
 pytestmark = [pytest.mark.worker, pytest.mark.tensorflow, pytest.mark.slow]
 KERAS2 = Path(__file__).parents[1] / "spineml" / "keras2" / "ronneberger.h5"

@@ -10,12 +10,13 @@ from knox.models import AuthToken
 
 from accounts.models import Institution, Role, User
 from cases.models import AnnotationSource, ReaderGroup
+from registry.models import ModelVersion, VersionShare
 from spineplatform.shared.runs import RunState
 from tests import factories
 from tests.cases import projects
 from tests.inference import reports
 from tests.training import chosen, judged, learnable
-from training.models import DatasetRun, ModelVersion, Split, VersionShare
+from training.models import DatasetRun, Split
 
 ANONYMOUS, STRANGER = "anonymous", "stranger"
 MEMBERS = tuple(role.value for role in Role)

@@ -47,7 +47,7 @@ def in_templates() -> Iterator[tuple[str, str]]:
 
 
 def in_python() -> Iterator[tuple[str, str]]:
-    for package in ("accounts", "cases", "inference", "training", "spineplatform"):
+    for package in ("accounts", "cases", "inference", "registry", "training", "spineplatform"):
         for path in sorted((PROJECT / package).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Call) and getattr(node.func, "id", "") in CALLS and node.args:
@@ -94,7 +94,7 @@ def test_every_gap_of_a_message_has_a_value_and_every_value_a_gap() -> None:
 
 
 def message_calls() -> Iterator[tuple[Path, ast.Call]]:
-    for package in ("accounts", "cases", "inference", "training", "spineplatform", "spineml"):
+    for package in ("accounts", "cases", "inference", "registry", "training", "spineplatform", "spineml"):
         for path in sorted((PROJECT / package).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "message":

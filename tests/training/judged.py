@@ -10,6 +10,7 @@ import numpy as np
 from django.utils import timezone
 
 from accounts.models import Institution
+from registry.models import ModelVersion
 from spineml.checksum import sha256_of
 from spineml.learning.dataset_file import DatasetWriter, SeriesFacts
 from spineml.message import message
@@ -26,7 +27,6 @@ from training.models import (
     DatasetItem,
     EvaluatedSeries,
     EvaluationRun,
-    ModelVersion,
     PatientSplit,
     Split,
     SplitOrigin,

@@ -7,9 +7,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
+from registry.models import ModelVersion
 from spineplatform.shared.runs import RunState
 from tests import factories
-from training.models import Dataset, ModelVersion, TrainingRun
+from training.models import Dataset, TrainingRun
 
 
 def signed_in(person: User) -> Client:

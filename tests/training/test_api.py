@@ -10,12 +10,12 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts.models import Role, User
+from registry.models import ModelVersion
 from spineml.model.model_file import TrainingRecord
 from spineplatform.shared.api import FORM_BYTES
 from spineplatform.shared.models import AuditEvent
 from tests import factories
 from tests.api_client import api, problem
-from training.models import ModelVersion
 from training.versions import api as training_api
 
 pytestmark = pytest.mark.django_db

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from accounts.models import Institution, Role, User
+from registry.models import ModelVersion
 from tests import factories
 from tests.api_client import api, problem
 from tests.training import judged
-from training.models import ModelVersion
 
 pytestmark = pytest.mark.django_db
 MODELS, PROMOTIONS = "/api/v1/models/", "/api/v1/promotions/"

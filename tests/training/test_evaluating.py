@@ -12,14 +12,15 @@ import pytest
 from django.core.files.storage import default_storage
 from django.utils import translation
 
+from registry.models import ModelVersion
+from registry.services import version_register
 from spineml.errors import ModelFileRejected
 from spineplatform.shared.lease import execute
 from spineplatform.shared.runs import RunState, run_cancel
 from tests import factories
 from tests.pdf_text import pdf_text
 from tests.training import judged
-from training.models import Dataset, DatasetItem, EvaluatedSeries, EvaluationRun, ModelVersion, Split, TrainingRun
-from training.services import version_register
+from training.models import Dataset, DatasetItem, EvaluatedSeries, EvaluationRun, Split, TrainingRun
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.tensorflow]
 

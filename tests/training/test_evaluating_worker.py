@@ -9,11 +9,11 @@ import pytest
 from django.conf import settings
 
 from accounts.models import Role
+from registry.services import default_version_ensure
 from spineplatform.processes import Processes
 from tests import factories
 from tests.api_client import api
 from tests.training import judged
-from training.services import default_version_ensure
 
 pytestmark = [pytest.mark.worker, pytest.mark.tensorflow, pytest.mark.slow]
 PATIENCE_SECONDS = 120

@@ -10,12 +10,13 @@ import pytest
 from django.core.files.storage import FileSystemStorage, default_storage
 
 from accounts.models import Institution, Role, User
+from registry.models import ModelVersion
 from spineplatform.shared.errors import Conflict
 from spineplatform.shared.lease import execute
 from spineplatform.shared.runs import RunState, run_retry
 from tests import factories
 from tests.training import learnable
-from training.models import Dataset, ModelVersion, TrainingRun
+from training.models import Dataset, TrainingRun
 from training.trainings.services import training_cancel, training_keep, training_start
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.tensorflow, pytest.mark.slow]

@@ -8,16 +8,17 @@ import pytest
 from django.conf import settings
 
 from accounts.models import Role
+from registry.models import ModelVersion
+from registry.selectors import version_active
+from registry.services import default_version_ensure
 from spineplatform.processes import Processes
 from spineplatform.shared.runs import RunState
 from tests import factories
 from tests.api_client import api
 from tests.inference.test_faults import wait_for
 from tests.training import learnable
-from training.models import ModelVersion, TrainingRun
+from training.models import TrainingRun
 from training.promotions.services import version_promote
-from training.selectors import version_active
-from training.services import default_version_ensure
 
 pytestmark = [pytest.mark.worker, pytest.mark.tensorflow, pytest.mark.slow]
 

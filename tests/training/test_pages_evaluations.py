@@ -9,10 +9,11 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Institution, Role, User
+from registry.models import Promotion
+from registry.selectors import version_active
 from tests import factories
 from tests.training import judged
-from training.models import EvaluationRun, Promotion
-from training.selectors import version_active
+from training.models import EvaluationRun
 
 pytestmark = pytest.mark.django_db
 OLD = (0.90, 0.85, 0.95, 0.88, 0.92, 0.80)

@@ -9,12 +9,15 @@ import pytest
 from django.db import connection
 
 from accounts.models import Institution, Role, User
+from registry.models import ActiveVersion, ModelVersion, Promotion, PromotionKind
+from registry.selectors import version_active
+from registry.services import VersionRetired, default_version_ensure
 from spineplatform.shared.errors import Forbidden
 from spineplatform.shared.models import AuditEvent
 from spineplatform.shared.runs import RunState
 from tests import factories
 from tests.training import judged
-from training.models import ActiveVersion, ModelVersion, Promotion, PromotionKind, TrainingRun
+from training.models import TrainingRun
 from training.promotions.selectors import gate_view, rollback_target
 from training.promotions.services import (
     EvaluationMissing,
@@ -24,8 +27,6 @@ from training.promotions.services import (
     version_promote,
     version_rollback,
 )
-from training.selectors import version_active
-from training.services import VersionRetired, default_version_ensure
 
 pytestmark = pytest.mark.django_db
 OLD = (0.90, 0.85, 0.95, 0.88, 0.92, 0.80)

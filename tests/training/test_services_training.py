@@ -9,13 +9,13 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from accounts.models import Institution, Role, User
+from registry.services import version_register
 from spineplatform.shared.errors import Conflict, Forbidden
 from spineplatform.shared.runs import RunState, run_retry
 from tests import factories
 from tests.training import judged, learnable
 from training.evaluations.services import DatasetNotFrozen
 from training.models import Dataset, PatientSplit, Split, TrainingRun
-from training.services import version_register
 from training.trainings.services import (
     NoSpineToLearn,
     NothingKept,

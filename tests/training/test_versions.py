@@ -12,13 +12,14 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Institution, Role, User
+from registry.models import ActiveVersion, ModelVersion, Promotion, VersionShare
+from registry.services import version_register
 from spineplatform.shared.models import AuditEvent
 from tests import factories
 from tests.api_client import api, problem
 from tests.training import judged
 from tests.training.registry import signed_in, text, trained
-from training.models import ActiveVersion, ModelVersion, Promotion, Split, VersionShare
-from training.services import version_register
+from training.models import Split
 from training.versions import selectors as selectors_versions
 from training.versions import services as services_versions
 

@@ -16,12 +16,12 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Role, User
+from registry.models import ModelVersion
 from spineml.checksum import sha256_of
 from spineml.model import model_file
 from spineml.model.model_file import SPEC_ATTRIBUTE, stored_name
 from tests import factories
 from tests.api_client import api, problem
-from training.models import ModelVersion
 
 pytestmark = pytest.mark.django_db
 MODELS = "/api/v1/models/"

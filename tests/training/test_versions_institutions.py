@@ -18,16 +18,17 @@ from accounts.models import Institution, Role, User
 from accounts.services import roles_set
 from cases.models import Notice, NoticeKind
 from inference.services import ModelNotOffered, inference_start
+from registry.models import ActiveVersion, ModelVersion, Promotion, PromotionKind, VersionCounter
+from registry.selectors import version_active, versions_usable
+from registry.services import version_register
 from spineplatform.shared.models import AuditEvent
 from spineplatform.shared.runs import RunState
 from tests import factories
 from tests.api_client import api, problem
 from tests.training import judged
 from tests.training.registry import signed_in, text, trained
-from training.models import ActiveVersion, ModelVersion, Promotion, PromotionKind, Split, TrainingRun, VersionCounter
+from training.models import Split, TrainingRun
 from training.promotions.services import version_promote
-from training.selectors import version_active, versions_usable
-from training.services import version_register
 from training.versions.sharing import version_share
 
 pytestmark = pytest.mark.django_db
@@ -194,7 +195,7 @@ def test_an_evaluation_of_another_hospitals_version_on_shared_data_is_not_seen(a
 
 def test_a_training_of_another_hospital_on_shared_data_is_not_seen(alpha: Hospital, beta: Hospital) -> None:
     data = judged.dataset(alpha.place, patients=1, split=Split.TRAIN)
-    run = trained(data).trained_by
+    run = TrainingRun.objects.get(version=trained(data))
     data.institutions.add(beta.place)
     assert api(beta.admin).get(f"/api/v1/trainings/{run.pk}/").status_code == 404
     assert str(run.pk) not in text(signed_in(beta.admin), "training:dataset", data.pk)

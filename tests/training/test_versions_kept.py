@@ -12,11 +12,12 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from accounts.models import Institution, Role, User
+from registry.models import ActiveVersion, ModelVersion, Promotion
 from spineplatform.shared.runs import RunState
 from tests import factories
 from tests.api_client import api
 from tests.training import judged
-from training.models import ActiveVersion, ModelVersion, Promotion, Split, TrainingRun
+from training.models import Split, TrainingRun
 
 pytestmark = pytest.mark.django_db
 MODELS = "/api/v1/models/"

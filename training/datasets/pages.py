@@ -16,6 +16,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import Capability, institutions_with, require_anywhere
+from registry.models import ModelVersion
+from registry.selectors import known_to, places_of
 from spineml.message import message
 from spineplatform.shared.errors import Forbidden, UserError
 from spineplatform.shared.http import run_action
@@ -45,8 +47,7 @@ from training.datasets.services import (
     masks_leave_out,
     masks_take_back,
 )
-from training.models import Dataset, EvaluationRun, ModelVersion, Split
-from training.selectors import known_to, places_of
+from training.models import Dataset, EvaluationRun, Split
 from training.splits.selectors import NO_SPLIT
 
 PER_PAGE = 25

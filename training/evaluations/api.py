@@ -15,13 +15,16 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access import Capability, require_anywhere
+from registry.access import version_get
+from registry.models import ModelVersion
+from registry.selectors import name_for
 from spineml.message import message
 from spineplatform.shared.api import FileView, ListView, RunOut, checked, checked_query, interval_warning
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
 from spineplatform.shared.messages import sentence
 from spineplatform.shared.runs import RunState
-from training.access import evaluation_get, version_get
+from training.access import evaluation_get
 from training.evaluations.downloads import (
     SCOPES,
     compare_plot_response,
@@ -38,8 +41,7 @@ from training.evaluations.selectors import (
     runs_to_compare,
 )
 from training.evaluations.services import evaluation_start
-from training.models import Dataset, EvaluationRun, ModelVersion, Split
-from training.selectors import name_for
+from training.models import Dataset, EvaluationRun, Split
 
 RUNS = OpenApiParameter("run", OpenApiTypes.UUID, many=True, required=True, description="Two or more evaluations.")
 

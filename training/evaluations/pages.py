@@ -14,13 +14,15 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import Capability, institutions_with, require_anywhere
+from registry.access import version_get
+from registry.selectors import as_seen_by, versions_seen
 from spineml.metrics.evaluation import MEASURES, Unit
 from spineml.metrics.tables import label
 from spineml.metrics.version_comparison import VersionComparison
 from spineplatform.shared.errors import UserError
 from spineplatform.shared.http import run_action
 from spineplatform.shared.messages import sentence
-from training.access import evaluation_get, version_get
+from training.access import evaluation_get
 from training.evaluations.downloads import compare_plot_response, csv_response, plot_response, report_response
 from training.evaluations.figures import compared_cells, summary_tables
 from training.evaluations.selectors import (
@@ -33,7 +35,6 @@ from training.evaluations.selectors import (
 )
 from training.evaluations.services import evaluation_start
 from training.models import EvaluatedSeries, EvaluationRun, Split
-from training.selectors import as_seen_by, versions_seen
 
 PER_PAGE = 25
 

@@ -11,6 +11,8 @@ from django.db.models import Q, QuerySet
 
 from accounts.access import Capability, institutions_with
 from cases.models import Series
+from registry.models import ModelVersion
+from registry.selectors import known_to, places_of
 from spineml.metrics.evaluation import Identity, SeriesRow
 from spineml.metrics.overlap import COUNTS, Confusion
 from spineml.metrics.promotion_gate import SeriesScore
@@ -18,8 +20,7 @@ from spineml.metrics.version_comparison import VersionComparison, compare_versio
 from spineplatform.shared.errors import UserError
 from spineplatform.shared.runs import RunState
 from training.access import evaluation_get
-from training.models import Dataset, DatasetItem, EvaluatedSeries, EvaluationRun, ModelVersion, Split, TrainingRun
-from training.selectors import known_to, places_of
+from training.models import Dataset, DatasetItem, EvaluatedSeries, EvaluationRun, Split, TrainingRun
 
 
 class NotComparable(UserError):

@@ -8,12 +8,13 @@ from django.db import IntegrityError, transaction
 
 from accounts.access import Capability, institutions_with
 from accounts.models import Institution
+from registry.models import ModelVersion
+from registry.selectors import is_usable
 from spineml.message import message
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, Forbidden
 from spineplatform.shared.runs import RunState, run_enqueue
-from training.models import Dataset, EvaluationRun, ModelVersion, Split
-from training.selectors import is_usable
+from training.models import Dataset, EvaluationRun, Split
 
 
 class DatasetNotFrozen(Conflict):

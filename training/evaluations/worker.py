@@ -15,6 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
+from registry.models import ModelVersion
 from spineml.learning.dataset_file import DatasetReader, Entry
 from spineml.message import message
 from spineml.metrics.evaluation import Identity, SeriesCollector, SeriesRow
@@ -28,7 +29,7 @@ from spineplatform.shared import storage
 from spineplatform.shared.lease import Lease
 from spineplatform.shared.messages import language_named
 from training.evaluations.selectors import Exposure, version_exposure
-from training.models import DatasetItem, EvaluatedSeries, EvaluationRun, ModelVersion, Split
+from training.models import DatasetItem, EvaluatedSeries, EvaluationRun, Split
 
 FOLDER = "evaluations"
 

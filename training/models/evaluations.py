@@ -7,11 +7,11 @@ from django.db.models import Q
 from django.urls import reverse
 
 from cases.models import Annotation, Patient, Series
+from registry.models.versions import ModelVersion
 from spineplatform.shared.message_fields import MessagesJSONField
 from spineplatform.shared.runs import Run
 from training.models.datasets import Dataset
 from training.models.splits import Split
-from training.models.versions import ModelVersion
 
 
 class EvaluationRun(Run):

@@ -10,9 +10,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from cases.models import Series
+from registry.models.versions import ModelVersion
 from spineplatform.shared.runs import Run
 from training.models.datasets import Dataset
-from training.models.versions import ModelVersion
 
 
 class TrainingRun(Run):

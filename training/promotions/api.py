@@ -12,6 +12,8 @@ from rest_framework.views import APIView
 
 from accounts.access import Capability, institution_named_or_only, require_anywhere
 from accounts.models import Institution
+from registry.access import version_get
+from registry.models import Promotion, PromotionKind
 from spineml.message import message
 from spineplatform.shared.api import (
     INTERVAL_WARNING,
@@ -23,9 +25,8 @@ from spineplatform.shared.api import (
 )
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
-from training.access import version_get
 from training.evaluations.api import DatasetName, VersionName
-from training.models import Dataset, Promotion, PromotionKind
+from training.models import Dataset
 from training.promotions.selectors import (
     GateView,
     datasets_with_test_patients,

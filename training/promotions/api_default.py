@@ -11,13 +11,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access import Capability, require_anywhere
+from registry.access import platform_required, version_get
+from registry.selectors import version_active_or_none
 from spineplatform.shared.api import checked
 from spineplatform.shared.api_schema import problems
-from training.access import platform_required, version_get
 from training.evaluations.api import VersionName
 from training.promotions.api import PromotionOut
 from training.promotions.services import default_choose
-from training.selectors import version_active_or_none
 
 
 class DefaultIn(serializers.Serializer[Any]):

@@ -5,14 +5,15 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from accounts.models import Institution
+from registry.models import ModelVersion
+from registry.services import judged
 from spineml.errors import SpineError
 from spineml.message import Message, message
 from spineml.model.probe import Flaw
 from spineplatform.shared import storage
 from spineplatform.shared.errors import Conflict
 from spineplatform.shared.runs import RunState
-from training.models import EvaluatedSeries, ModelVersion, Split
-from training.services import judged
+from training.models import EvaluatedSeries, Split
 
 WORDS = {
     Flaw.NOT_FINITE: message("The network's answers are not finite numbers: its weights are damaged."),

@@ -19,7 +19,7 @@ from accounts.access import Capability, roles_with
 from accounts.models import Institution, User
 from cases.models import Notice, NoticeKind
 from cases.notifications import tell
-from training.models import ActiveVersion, ModelVersion
+from registry.models import ActiveVersion, ModelVersion
 
 log = logging.getLogger(__name__)
 # Written by Django where no server for mail is named.

@@ -15,12 +15,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import Capability, has_capability, institutions_with, require_anywhere
 from accounts.models import Institution
+from registry.access import version_get
+from registry.models import ModelVersion
 from spineplatform.shared.errors import Conflict, NotFound, UserError
 from spineplatform.shared.messages import sentence
-from training.access import version_get
 from training.evaluations.selectors import datasets_to_judge_by
 from training.evaluations.services import evaluation_start
-from training.models import Dataset, EvaluationRun, ModelVersion, Split
+from training.models import Dataset, EvaluationRun, Split
 from training.promotions.flaws import flaw_words
 from training.promotions.selectors import (
     GateView,

@@ -10,14 +10,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import Institution
+from registry.access import platform_required, version_get
+from registry.models import ActiveVersion
+from registry.selectors import as_seen_by, versions_seen
 from spineplatform.shared.errors import UserError
 from spineplatform.shared.messages import sentence
-from training.access import platform_required, version_get
-from training.models import ActiveVersion
 from training.promotions.pages import HISTORY
 from training.promotions.selectors import promotions_seen
 from training.promotions.services import default_choose
-from training.selectors import as_seen_by, versions_seen
 
 
 @login_required

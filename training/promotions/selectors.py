@@ -12,18 +12,11 @@ from django.db.models import Q, QuerySet
 
 from accounts.access import Capability, require_anywhere
 from accounts.models import Institution
+from registry.models import SPINE_CT, ModelVersion, Promotion, PromotionKind
+from registry.selectors import offered_to, places_of, version_active_or_none
 from spineml.metrics.promotion_gate import GateResult, GateSettings, decide
 from training.evaluations.selectors import as_score, evaluation_finished
-from training.models import (
-    SPINE_CT,
-    Dataset,
-    EvaluationRun,
-    ModelVersion,
-    Promotion,
-    PromotionKind,
-    Split,
-)
-from training.selectors import offered_to, places_of, version_active_or_none
+from training.models import Dataset, EvaluationRun, Split
 
 
 @dataclass(frozen=True)

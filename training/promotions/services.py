@@ -9,17 +9,18 @@ from django.db import transaction
 from accounts.access import Capability, require
 from accounts.models import Institution
 from cases.models import NoticeKind
+from registry.access import platform_required
+from registry.models import SPINE_CT, ModelVersion, Promotion, PromotionKind
+from registry.selectors import version_active_or_none
+from registry.services import VersionRetired, version_activate, versions_lock
 from spineml.message import Message, message, sentences
 from spineml.metrics.bootstrap import few_patients_warning
 from spineml.metrics.promotion_gate import GateResult, Refusal
 from spineplatform.shared.errors import Conflict, UserError
-from training.access import platform_required
-from training.models import SPINE_CT, Dataset, ModelVersion, Promotion, PromotionKind
+from training.models import Dataset
 from training.promotions.flaws import check_marks_something, flaw_find
 from training.promotions.notifications import following_default, model_admins_tell
 from training.promotions.selectors import GateView, gate_view, is_offered, rollback_target
-from training.selectors import version_active_or_none
-from training.services import VersionRetired, version_activate, versions_lock
 
 
 class GateRefused(Conflict):

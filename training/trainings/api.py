@@ -17,13 +17,14 @@ from rest_framework.views import APIView
 from accounts.access import Capability, require_anywhere
 from cases.exposures import exposures_record
 from cases.models import Series
+from registry.models import ModelVersion
 from spineplatform.shared import storage
 from spineplatform.shared.api import FileView, ListView, RunOut, SentenceField, checked, checked_query
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
 from training.access import dataset_get, training_get
 from training.evaluations.services import DatasetNotFrozen
-from training.models import Dataset, ModelVersion, TrainingRun, TrainingSample
+from training.models import Dataset, TrainingRun, TrainingSample
 from training.trainings.selectors import settings_explained, settings_for, trainings_seen
 from training.trainings.services import base_get, training_cancel, training_keep, training_start
 

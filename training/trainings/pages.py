@@ -13,13 +13,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import Capability, institutions_with, require_anywhere
 from cases.models import Series
+from registry.models import ModelVersion
+from registry.selectors import as_seen_by
 from spineml.learning.settings import TrainingSettings
 from spineplatform.shared.errors import UserError
 from spineplatform.shared.http import run_action
 from spineplatform.shared.messages import sentence
 from training.access import dataset_get, training_get
-from training.models import Dataset, ModelVersion, TrainingRun
-from training.selectors import as_seen_by
+from training.models import Dataset, TrainingRun
 from training.trainings.api import sample_response
 from training.trainings.curves import curves_of
 from training.trainings.selectors import (

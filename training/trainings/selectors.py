@@ -9,12 +9,13 @@ from django.conf import settings as django_settings
 from django.db.models import Q, QuerySet
 
 from accounts.access import Capability, institutions_with
+from registry.models import ModelVersion
+from registry.selectors import places_of, versions_seen
 from spineml.learning.dataset_file import DatasetReader
 from spineml.learning.settings import EXPLANATIONS, TrainingSettings, defaults_for, possible_values
 from spineml.model.model_file import ModelSpec
 from spineplatform.shared import storage
-from training.models import Dataset, ModelVersion, TrainingRun
-from training.selectors import places_of, versions_seen
+from training.models import Dataset, TrainingRun
 
 
 def trainings_seen(user: Any) -> QuerySet[TrainingRun]:

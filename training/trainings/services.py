@@ -8,15 +8,17 @@ from django.db import IntegrityError, transaction
 
 from accounts.access import Capability, institutions_with
 from accounts.models import Institution
+from registry.access import version_get
+from registry.models import ModelVersion
 from spineml.learning.settings import SettingRejected, TrainingSettings
 from spineml.message import message
 from spineml.model.model_file import ModelSpec
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, UserError
 from spineplatform.shared.runs import run_cancel, run_enqueue, run_retry
-from training.access import datasets_manage, version_get
+from training.access import datasets_manage
 from training.evaluations.services import DatasetNotFrozen
-from training.models import Dataset, ModelVersion, Split, TrainingRun
+from training.models import Dataset, Split, TrainingRun
 
 
 class NoTrainingPatients(Conflict):

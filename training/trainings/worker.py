@@ -14,6 +14,8 @@ from typing import Any
 
 from django.conf import settings
 
+from registry.models import ModelVersion
+from registry.services import Origin, version_record
 from spineml.learning.dataset_file import DatasetReader
 from spineml.learning.fit import Epoch, Job, Listener, Sample, fit, write
 from spineml.learning.loop import Step, has_best
@@ -23,8 +25,7 @@ from spineml.volumes import render
 from spineplatform.shared import storage
 from spineplatform.shared.lease import Lease, RunCancelled
 from spineplatform.shared.runs import RunState
-from training.models import ModelVersion, TrainingEpoch, TrainingRun, TrainingSample
-from training.services import Origin, version_record
+from training.models import TrainingEpoch, TrainingRun, TrainingSample
 
 log = logging.getLogger(__name__)
 FOLDER = "training"

@@ -17,21 +17,29 @@ from rest_framework.views import APIView
 from accounts.access import Capability, institution_named_or_only, require_anywhere
 from accounts.models import Institution
 from cases.access import case_get
+from registry.access import may_keep, version_get, version_get_file, version_get_kept
+from registry.models import ModelVersion, VersionStatus
+from registry.selectors import as_seen_by, name_for, versions_seen
+from registry.services import version_register
 from spineml.model.model_file import MAX_FILE_BYTES
 from spineplatform.shared.api import FileView, ReceivingView, checked, checked_query
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.messages import sentence
-from training.access import may_keep, version_get, version_get_file, version_get_kept
 from training.evaluations.api import VersionName
-from training.models import ModelVersion, VersionStatus
 from training.promotions.api import InstitutionIn, institution_given
 from training.promotions.flaws import flaw_words
 from training.promotions.services import version_promote
-from training.selectors import as_seen_by, name_for, versions_seen
-from training.services import version_register
 from training.versions.downloads import HDF5, version_file
 from training.versions.forms import preprocess_of
-from training.versions.selectors import IN_USE, Sight, dependants, spec_shown, versions_narrowed, versions_that_saw
+from training.versions.selectors import (
+    IN_USE,
+    Sight,
+    dependants,
+    spec_shown,
+    training_shown,
+    versions_narrowed,
+    versions_that_saw,
+)
 from training.versions.services import version_delete, version_note, version_restore, version_retire
 
 LONGEST_NOTES = 2000
@@ -103,11 +111,13 @@ class ModelOut(serializers.ModelSerializer[ModelVersion]):
 
     @extend_schema_field(serializers.UUIDField(allow_null=True))
     def get_training_run(self, version: ModelVersion) -> Any:
-        return version.trained_by.pk if version.trained_by and not version.is_foreign else None
+        run = training_shown(version)
+        return run.pk if run else None
 
     @extend_schema_field(serializers.UUIDField(allow_null=True))
     def get_dataset(self, version: ModelVersion) -> Any:
-        return version.trained_by.dataset_id if version.trained_by and not version.is_foreign else None
+        run = training_shown(version)
+        return run.dataset_id if run else None
 
     def get_name(self, version: ModelVersion) -> str:
         return name_for(self.context["request"].user, version)

@@ -11,10 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from registry.access import version_get_kept
+from registry.models import VersionShare
 from spineplatform.shared.api import checked
 from spineplatform.shared.api_schema import problems
-from training.access import version_get_kept
-from training.models import VersionShare
 from training.versions.sharing import shares_of, version_share, version_unshare
 
 

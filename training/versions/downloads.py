@@ -6,10 +6,10 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_safe
 
+from registry.access import version_get_file
+from registry.models import ModelVersion
 from spineplatform.shared import audit, storage
 from spineplatform.shared.http import file_download
-from training.access import version_get_file
-from training.models import ModelVersion
 
 HDF5 = "application/x-hdf5"
 

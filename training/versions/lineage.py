@@ -9,9 +9,9 @@ from typing import Any
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
+from registry.models import SPINE_CT, ModelVersion
+from registry.selectors import name_for
 from spineplatform.shared.charts import Graph, Node
-from training.models import SPINE_CT, ModelVersion
-from training.selectors import name_for
 from training.versions.selectors import parents_of_all
 
 LONGEST_OWNER = 14

@@ -16,6 +16,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import Capability, institutions_with, require_anywhere
 from cases.access import case_get
+from registry.access import may_keep, version_get, version_get_kept
+from registry.models import ModelVersion, VersionStatus
+from registry.selectors import as_seen_by, places_of, versions_seen
+from registry.services import version_register
 from spineml.errors import SpineError
 from spineml.message import message
 from spineml.model.model_file import MAX_FILE_BYTES
@@ -23,13 +27,9 @@ from spineplatform.shared.errors import Conflict, TooLarge, UserError, describe
 from spineplatform.shared.failures import retry_after
 from spineplatform.shared.http import receives_files
 from spineplatform.shared.messages import sentence
-from training.access import may_keep, version_get, version_get_kept
 from training.evaluations.selectors import evaluations_seen
-from training.models import ModelVersion, VersionStatus
 from training.promotions.flaws import flaw_words
 from training.promotions.selectors import promotions_seen
-from training.selectors import as_seen_by, places_of, versions_seen
-from training.services import version_register
 from training.versions.forms import ImportForm, preprocess_of
 from training.versions.lineage import lineage_graph
 from training.versions.selectors import (
@@ -40,6 +40,7 @@ from training.versions.selectors import (
     own_dice,
     spec_sections,
     spec_shown,
+    training_shown,
     versions_narrowed,
     versions_that_saw,
 )
@@ -59,8 +60,8 @@ def versions_page(request: HttpRequest) -> HttpResponse:
 
 
 def _registry(request: HttpRequest, form: ImportForm, status: int = 200) -> HttpResponse:
-    """Context: ``page`` of versions, ``rows`` (version, judged, own), ``chosen`` status of ``statuses``, ``lineage``
-    (Graph), ``form`` (ImportForm), ``may_manage``, and whether the user has ``several`` institutions.
+    """Context: ``page`` of versions, ``rows`` (version, judged, own, training), ``chosen`` status of ``statuses``,
+    ``lineage`` (Graph), ``form`` (ImportForm), ``may_manage``, and whether the user has ``several`` institutions.
     """
     chosen = request.GET.get("status", IN_USE)
     page = Paginator(versions_narrowed(request.user, chosen), PER_PAGE).get_page(request.GET.get("page"))
@@ -69,7 +70,7 @@ def _registry(request: HttpRequest, form: ImportForm, status: int = 200) -> Http
     judged = judged_by_version(request.user, every.values())
     context = {
         "page": page,
-        "rows": [(one, judged.get(one.pk), own_dice(one)) for one in listed],
+        "rows": [(one, judged.get(one.pk), own_dice(one), training_shown(one)) for one in listed],
         "chosen": chosen,
         "statuses": [(IN_USE, _("In use")), *VersionStatus.choices, ("all", _("All"))],
         "lineage": lineage_graph(request.user, every.values(), judged),
@@ -153,7 +154,7 @@ def version_page(request: HttpRequest, version_id: str) -> HttpResponse:
     context = {
         "version": version,
         "flaw": flaw_words(version),
-        "run": None if version.is_foreign else version.trained_by,
+        "run": training_shown(version),
         "children": family.filter(parent=version) | family.filter(training_run__base=version),
         "spec": spec_shown(version),
         "sections": spec_sections([version]),

@@ -12,10 +12,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from cases.models import Patient, Series
+from registry.models import SPINE_CT, ModelVersion, VersionStatus
+from registry.selectors import active_for, as_seen_by, known_to, versions_seen
 from spineplatform.shared.runs import RunState
 from training.evaluations.selectors import evaluations_seen
-from training.models import SPINE_CT, DatasetItem, EvaluationRun, ModelVersion, Split, VersionStatus
-from training.selectors import active_for, as_seen_by, known_to, versions_seen
+from training.models import DatasetItem, EvaluationRun, Split, TrainingRun
 
 IN_USE = "in-use"
 # The kinds of rows that can refer to a version, by the name of their model.
@@ -69,6 +70,11 @@ def spec_shown(version: ModelVersion) -> dict[str, Any]:
         return dict(version.spec)
     shown = {name: version.spec[name] for name in SHARED_SPEC if name in version.spec}
     return {**shown, "data": {"patients": version.spec.get("data", {}).get("patients", 0)}}
+
+
+def training_shown(version: ModelVersion) -> TrainingRun | None:
+    """The training that made the version; shipped and imported ones have none, and of a shared one it is not shown."""
+    return None if version.is_foreign else getattr(version, "training_run", None)
 
 
 @dataclass(frozen=True)

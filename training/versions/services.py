@@ -8,12 +8,12 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import ProtectedError
 
+from registry.access import version_kept_by
+from registry.models import ActiveVersion, ModelVersion
+from registry.services import versions_lock
 from spineml.message import message
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict
-from training.access import version_kept_by
-from training.models import ActiveVersion, ModelVersion
-from training.services import versions_lock
 from training.versions.selectors import dependants
 
 

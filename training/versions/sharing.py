@@ -10,12 +10,12 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import Institution
 from cases.models import NoticeKind
+from registry.access import version_kept_by
+from registry.models import ActiveVersion, ModelVersion, VersionShare
+from registry.services import VersionRetired, versions_lock
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, NotFound, UserError
-from training.access import version_kept_by
-from training.models import ActiveVersion, ModelVersion, VersionShare
 from training.promotions.notifications import model_admins_tell
-from training.services import VersionRetired, versions_lock
 
 
 class NoSuchInstitution(UserError):

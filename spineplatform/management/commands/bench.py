@@ -17,11 +17,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from registry.services import default_version_ensure
 from spineplatform.bench import load, peer, platform, viewer, worklist
 from spineplatform.bench.report import peer_table, table
 from spineplatform.processes import Processes, migrate, running_services
 from spineplatform.supervision import PROJECT
-from training.services import default_version_ensure
 
 # The folder of the model card; what needs it is left out where it is not there.
 PUBLIC_CT = PROJECT.parent / "shared" / "data"

@@ -21,6 +21,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from registry.services import default_version_ensure
 from spineplatform.demo.data import demo_case
 from spineplatform.demo.steps import PEOPLE, DemoFailed, demo_run, people_ensure, queue_fill
 from spineplatform.embedded import ServiceFailed
@@ -28,7 +29,6 @@ from spineplatform.embedded.account import NoAccount
 from spineplatform.embedded.programs import ProgramsMissing
 from spineplatform.processes import QUEUES, AlreadyRunning, Processes, alone, interrupt, migrate, running_services
 from spineplatform.supervision import PROJECT
-from training.services import default_version_ensure
 
 DEFAULT_PORT = 8000
 MOST_CASES = 40

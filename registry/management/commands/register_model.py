@@ -9,9 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from registry.selectors import version_active_or_none
+from registry.services import default_version_ensure, version_register
 from spineml.errors import ModelFileRejected
-from training.selectors import version_active_or_none
-from training.services import default_version_ensure, version_register
 
 
 class Command(BaseCommand):

@@ -7,8 +7,8 @@ from typing import Any
 
 from django import template
 
-from training.models import ModelVersion
-from training.selectors import name_for
+from registry.models import ModelVersion
+from registry.selectors import name_for
 
 register = template.Library()
 

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Institution
-from training.models.versions import PLATFORMS, SPINE_CT, ModelVersion
+from registry.models.versions import PLATFORMS, SPINE_CT, ModelVersion
 
 
 class ActiveVersion(models.Model):
@@ -24,6 +24,7 @@ class ActiveVersion(models.Model):
     since = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        db_table = "training_activeversion"
         constraints = [
             models.UniqueConstraint(fields=["institution", "task"], name="training_one_active_version"),
             models.UniqueConstraint(
@@ -44,6 +45,7 @@ class VersionShare(models.Model):
     shared_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
+        db_table = "training_versionshare"
         ordering = ["institution__name"]
         constraints = [models.UniqueConstraint(fields=["version", "institution"], name="training_version_shared_once")]
 
@@ -59,6 +61,7 @@ class VersionCounter(models.Model):
     last = models.PositiveIntegerField(default=0)
 
     class Meta:
+        db_table = "training_versioncounter"
         constraints = [
             models.UniqueConstraint(fields=["owner", "task"], name="training_one_counter"),
             models.UniqueConstraint(fields=["task"], condition=PLATFORMS, name="training_one_platform_counter"),

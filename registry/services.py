@@ -16,6 +16,8 @@ from django.utils import timezone
 
 from accounts.access import Capability, institution_named_or_only, require
 from accounts.models import Institution
+from registry.models import SPINE_CT, ActiveVersion, ModelVersion, Promotion, PromotionKind, VersionCounter
+from registry.selectors import version_active_or_none
 from spineml.checksum import sha256_of
 from spineml.errors import ModelFileRejected
 from spineml.message import message
@@ -25,15 +27,6 @@ from spineml.model.preprocess import Preprocess
 from spineml.model.probe import probe
 from spineplatform.shared import audit, isolated, storage
 from spineplatform.shared.errors import Conflict
-from training.models import (
-    SPINE_CT,
-    ActiveVersion,
-    ModelVersion,
-    Promotion,
-    PromotionKind,
-    VersionCounter,
-)
-from training.selectors import version_active_or_none
 
 REGISTER_LOCK = "LOCK TABLE training_modelversion IN SHARE ROW EXCLUSIVE MODE"
 

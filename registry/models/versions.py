@@ -51,7 +51,7 @@ class ModelVersion(models.Model):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    # What depends on who looks, filled in by `training.selectors.as_seen_by`: at which of their institutions it is
+    # What depends on who looks, filled in by `registry.selectors.as_seen_by`: at which of their institutions it is
     # active, whether it is the platform's default, whether it belongs to an institution that is not theirs, and its
     # parent where that one may be seen.
     active_at: tuple[str, ...] = ()
@@ -60,6 +60,8 @@ class ModelVersion(models.Model):
     seen_parent: ModelVersion | None = None
 
     class Meta:
+        # The name from before this app was made: triggers of the database know it.
+        db_table = "training_modelversion"
         ordering = ["task", "-number"]
         constraints = [
             models.UniqueConstraint(fields=["task", "owner", "number"], name="training_version_number_of_owner"),
@@ -102,11 +104,6 @@ class ModelVersion(models.Model):
 
     def get_status_display(self) -> str:
         return str(self.status.label)
-
-    @property
-    def trained_by(self) -> Any:
-        """The training run that made it, or None: the shipped model and imported ones have none."""
-        return getattr(self, "training_run", None)
 
     def trained_on(self, pixel_hash: str) -> bool:
         """True when these very images were among the version's training data, so that a Dice on them proves little."""

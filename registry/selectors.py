@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from accounts.access import Capability, institutions_with, require_anywhere
 from accounts.models import Institution
+from registry.models import SPINE_CT, ActiveVersion, ModelVersion, VersionShare
 from spineplatform.shared.errors import Conflict
-from training.models import SPINE_CT, ActiveVersion, ModelVersion, VersionShare
 
 Places = Iterable[uuid.UUID] | QuerySet[Institution]
 

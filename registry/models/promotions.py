@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Institution
-from training.models.versions import ModelVersion
+from registry.models.versions import ModelVersion
 
 
 class PromotionKind(models.TextChoices):
@@ -40,6 +40,7 @@ class Promotion(models.Model):
     decided_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
+        db_table = "training_promotion"
         ordering = ["-decided_at", "-id"]
         constraints = [
             models.CheckConstraint(condition=Q(kind__in=PromotionKind.values), name="training_promotion_known_kind"),

@@ -1,0 +1,16 @@
+"""Model versions, which one is active where, whom they are shared with, and who decided it."""
+
+from registry.models.choices import ActiveVersion, VersionCounter, VersionShare
+from registry.models.promotions import Promotion, PromotionKind
+from registry.models.versions import SPINE_CT, ModelVersion, VersionStatus
+
+__all__ = [
+    "SPINE_CT",
+    "ActiveVersion",
+    "ModelVersion",
+    "Promotion",
+    "PromotionKind",
+    "VersionCounter",
+    "VersionShare",
+    "VersionStatus",
+]
