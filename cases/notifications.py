@@ -36,8 +36,8 @@ def tell(notices: Iterable[Notice]) -> None:
         _on_commit(person_group(recipient), message)
 
 
-def tell_mask(sender: Any, *, annotation: Annotation, **kwargs: Any) -> None:
-    """Receiver of ``cases.signals.mask_recorded``: whoever has the case open is told of the mask."""
+def tell_mask(annotation: Annotation) -> None:
+    """Whoever has the case open is told of the mask."""
     _on_commit(case_group(annotation.series.case_id), {"type": "mask.made", "mask": str(annotation.pk)})
 
 

@@ -12,8 +12,8 @@ from django.db.models import Exists
 
 from accounts.access import Capability, require
 from cases.changes import cases_change
+from cases.followers import followers
 from cases.models import Annotation, AnnotationSource, Case, Review, ReviewVerdict, Series
-from cases.signals import mask_recorded
 from spineml.errors import MaskRejected
 from spineml.masks.change import mask_change
 from spineml.metrics import volume_and_area
@@ -129,7 +129,7 @@ def annotation_record(
     )
     returned = Review.objects.filter(series=series, verdict=ReviewVerdict.SENT_BACK)
     cases_change(Case.objects.filter(Exists(returned), pk=series.case_id))  # it may answer what was sent back
-    mask_recorded.send(sender=Annotation, annotation=annotation)
+    followers().after_mask(annotation)
     return annotation
 
 

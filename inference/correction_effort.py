@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from cases.models import Annotation, Review, ReviewVerdict
+from cases.models import Annotation, Review
 from inference.models import Acceptance, Prediction
 from inference.services import comparison_start
 
 
-def acceptance_record(sender: Any, *, instance: Review, created: bool, **kwargs: Any) -> None:
-    """Receiver of a saved review: an approval of a model's mask, or of one that was made from it, is kept."""
-    accepted = instance.annotation
-    if not created or instance.verdict != ReviewVerdict.APPROVED or accepted is None:
+def acceptance_record(review: Review) -> None:
+    """Keep the approval of a model's mask, or of one that was made from it; call inside its transaction."""
+    accepted = review.annotation
+    if accepted is None:
         return
     prediction = _origin(accepted)
     if prediction is None:
@@ -20,8 +18,8 @@ def acceptance_record(sender: Any, *, instance: Review, created: bool, **kwargs:
     unchanged = prediction.annotation.pixel_hash == accepted.pixel_hash
     comparison = None
     if not unchanged:
-        comparison = comparison_start(reference=accepted, predicted=prediction.annotation, actor=instance.reader)
-    Acceptance.objects.create(review=instance, prediction=prediction, comparison=comparison, unchanged=unchanged)
+        comparison = comparison_start(reference=accepted, predicted=prediction.annotation, actor=review.reader)
+    Acceptance.objects.create(review=review, prediction=prediction, comparison=comparison, unchanged=unchanged)
 
 
 def _origin(mask: Annotation) -> Prediction | None:

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from accounts.access import Capability, require
-from cases.models import Annotation, ImportRun, Series
+from cases.models import Annotation, Series
 from inference.models import ComparisonRun, InferenceRun
 from registry.models import ModelVersion
 from registry.selectors import is_usable, version_active, version_active_or_none
@@ -77,13 +77,11 @@ def _queue(series: Series, version: ModelVersion, actor: Any) -> InferenceRun:
     return run
 
 
-def segment_imported(sender: Any, *, series: Series, run: ImportRun, **kwargs: Any) -> None:
-    """Receiver of ``cases.signals.series_imported``: segment at once when the upload asked for it."""
-    if not run.upload.options.get("segment", True):
-        return
+def segment_imported(*, series: Series, actor: Any) -> None:
+    """Segment a series that has just come in, if the institution has a model; whoever may upload may have that done."""
     version = version_active_or_none(series.institution_id)
     if version is not None:
-        _queue(series, version, run.requested_by)
+        _queue(series, version, actor)
 
 
 def comparison_start(*, reference: Annotation, predicted: Annotation, actor: Any) -> ComparisonRun:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cases.changes import cases_change
 from cases.models import (
     Annotation,
     AnnotationSource,
-    Case,
     ImportRun,
     Patient,
-    Review,
     ReviewVerdict,
     Series,
     Upload,
 )
 from cases.services import MaskOrigin, annotation_record
-from cases.signals import splits_wanted
-from cases.states import state_of
+from cases.signatures import review_record
 from spineml.message import message
 from spineml.readers.series import FileVerdict, SeriesPlan
 from spineml.volumes.canonical_file import SliceFileReader
@@ -81,30 +77,35 @@ def of_patient(plan: SeriesPlan, patient: str, upload: Upload) -> SeriesPlan:
 
 
 # --- in the transaction that ends the import --------------------------------------------------------------------------
+@dataclass
+class PairsRecorded:
+    """The series by the name of the mask, verdicts on masks without an image, and the splits wished for patients."""
+
+    series: dict[str, Series] = field(default_factory=dict)
+    verdicts: list[FileVerdict] = field(default_factory=list)
+    splits: dict[Patient, str] = field(default_factory=dict)
+
+
 def pairs_record(
     run: ImportRun, masks: Mapping[str, PairedMask], rows: Mapping[str, Series], stored: list[str]
-) -> tuple[dict[str, Series], list[FileVerdict]]:
-    """Record the masks, sign them and ask for splits, as the upload wishes.
-
-    Returns:
-        The series by the name of the mask, and verdicts on masks without image or whose patient keeps another split.
-    """
+) -> PairsRecorded:
+    """Record the masks, and sign them as the upload wishes."""
+    recorded = PairsRecorded()
+    if not masks:
+        return recorded
     options = run.upload.options["pairs"]
-    found: dict[str, Series] = {}
-    verdicts: list[FileVerdict] = []
-    wanted: dict[Patient, str] = {}
     for image, paired in masks.items():
         series = rows.get(image)
         if series is None:
-            verdicts.append(FileVerdict(paired.name, "rejected", "no-image", NO_IMAGE))
+            recorded.verdicts.append(FileVerdict(paired.name, "rejected", "no-image", NO_IMAGE))
             continue
-        found[paired.name] = series
+        recorded.series[paired.name] = series
         mask = _annotation(run, series, paired, stored)
         if options["approve"]:
             _approve(run, mask)
         if split := paired.split or options["split"]:
-            wanted[series.case.patient] = split
-    return found, verdicts + _splits(run, wanted, found)
+            recorded.splits[series.case.patient] = split
+    return recorded
 
 
 def _annotation(run: ImportRun, series: Series, paired: PairedMask, stored: list[str]) -> Annotation:
@@ -116,41 +117,24 @@ def _annotation(run: ImportRun, series: Series, paired: PairedMask, stored: list
         return same
     origin = MaskOrigin(AnnotationSource.UPLOAD, author=author)
     mask = annotation_record(series=series, path=paired.path, stored=stored, origin=origin)
-    _note(run, "mask.uploaded", mask)
+    audit.record(
+        actor=author,
+        action="mask.uploaded",
+        object_id=mask.pk,
+        institution_id=run.institution_id,
+        series=str(mask.series_id),
+    )
     return mask
 
 
 def _approve(run: ImportRun, mask: Annotation) -> None:
     if run.upload.created_by is None:
         raise PairsNeedASender
-    Review.objects.create(
-        institution=run.institution,
-        series=mask.series,
-        annotation=mask,
-        verdict=ReviewVerdict.APPROVED,
-        reader=run.upload.created_by,
-    )
-    case = Case.objects.select_for_update(no_key=True).get(pk=mask.series.case_id)
-    state = state_of(case)  # a case with another series that waits stays open
-    cases_change(Case.objects.filter(pk=case.pk), state=state)
-    _note(run, "mask.approved", mask)
+    review_record(series=mask.series, reader=run.upload.created_by, verdict=ReviewVerdict.APPROVED, annotation=mask)
 
 
-def _note(run: ImportRun, action: str, mask: Annotation) -> None:
-    audit.record(
-        actor=run.upload.created_by,
-        action=action,
-        object_id=mask.pk,
-        institution_id=run.institution_id,
-        series=str(mask.series_id),
-    )
-
-
-def _splits(run: ImportRun, wanted: Mapping[Patient, str], found: Mapping[str, Series]) -> list[FileVerdict]:
-    if not wanted:
-        return []
-    answers: Any = splits_wanted.send(sender=ImportRun, run=run, wanted=wanted)
-    kept: set[uuid.UUID] = set().union(*(answer for _, answer in answers))
+def splits_kept(found: Mapping[str, Series], kept: set[uuid.UUID]) -> list[FileVerdict]:
+    """Verdicts on the masks in ``found`` (by their names) whose patients are among those who keep another split."""
     reason = message("The mask was added. Its patient keeps the split that was decided before.")
     return [
         FileVerdict(name, "warning", "split-kept", reason)

@@ -11,11 +11,11 @@ from django.db import transaction
 
 from accounts.models import Institution
 from cases.changes import cases_change
+from cases.followers import followers
 from cases.intake.duplicates import Twin, content_hash, twin_of
-from cases.intake.import_pairs import PairedMask, pairs_record
+from cases.intake.import_pairs import PairedMask, pairs_record, splits_kept
 from cases.intake.pseudonyms import keyed_hash, patient_for
 from cases.models import Case, FileVerdict, ImportRun, Series, Upload
-from cases.signals import series_imported
 from spineml.message import message, sentences, verbatim
 from spineml.readers import scan
 from spineml.readers.patient_identity import Identity, renamed, shown_names
@@ -39,6 +39,7 @@ class Harvest:
     series: list[ImportedSeries] = field(default_factory=list)
     verdicts: dict[str, scan.FileVerdict] = field(default_factory=dict)
     masks: dict[str, PairedMask] = field(default_factory=dict)  # by the name of the image
+    made: list[Series] = field(default_factory=list)  # the rows, once they are recorded
     identity: Identity = field(default_factory=Identity)  # what names the patients: never stored
 
     @property
@@ -69,12 +70,12 @@ def record(run: ImportRun, harvest: Harvest, stored: list[str]) -> None:
         series = _series_of(run, harvest, imported)
         for file in imported.plan.files:
             rows[file.name].append(series)
-    if harvest.masks:
-        of_masks, kept = pairs_record(run, harvest.masks, {name: several[0] for name, several in rows.items()}, stored)
-        for name, series in of_masks.items():
-            rows[name].append(series)
-        for verdict in kept:
-            harvest.judge(verdict)
+    pairs = pairs_record(run, harvest.masks, {name: several[0] for name, several in rows.items()}, stored)
+    for name, series in pairs.series.items():
+        rows[name].append(series)
+    kept = followers().after_import(run, harvest.made, pairs.splits)
+    for verdict in (*pairs.verdicts, *splits_kept(pairs.series, kept)):
+        harvest.judge(verdict)
     cases_change(Case.objects.filter(pk__in={series.case_id for several in rows.values() for series in several}))
     record_verdicts(run.upload, harvest, rows)
     _rename_files(run.upload, harvest.identity)
@@ -147,7 +148,7 @@ def _record_series(run: ImportRun, harvest: Harvest, imported: ImportedSeries, t
         warnings=[renamed(text, {}, harvest.identity) for text in plan.warnings],
         meta=plan.meta.as_json() | {"study_date": None},  # a date can point at a person
     )
-    series_imported.send(sender=Series, series=series, run=run)
+    harvest.made.append(series)
     return series
 
 

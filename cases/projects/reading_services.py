@@ -9,16 +9,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.access import Capability, require
-from cases.changes import cases_change
 from cases.models import (
     AgreementRun,
     Annotation,
     AnnotationSource,
-    Case,
     Decision,
     Reading,
     ReadingItem,
-    Review,
     ReviewVerdict,
 )
 from cases.models.projects import (
@@ -31,7 +28,7 @@ from cases.models.projects import (
 )
 from cases.projects.access import require_part
 from cases.projects.notifications import adjudicators_told, author_tell, notices_correct, project_held
-from cases.states import state_of
+from cases.signatures import review_record
 from spineml.message import message
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, UserError
@@ -123,11 +120,9 @@ def readings_advance(item: ReadingItem, actor: Any) -> None:
         run_start(item=item, job=AgreementJob.FIGURES, actor=actor)
 
 
-def model_mask_made(sender: Any, *, annotation: Annotation, **kwargs: Any) -> None:
-    """Receiver of ``cases.signals.mask_recorded``: another mask by a model asks for other figures."""
-    if annotation.source != AnnotationSource.MODEL:
-        return
-    item = ReadingItem.objects.filter(series=annotation.series_id).exclude(state__in=BEING_READ).first()
+def figures_outdated(*, series_id: uuid.UUID) -> None:
+    """Another mask by a model: where all have read, the figures are computed again. Call inside a transaction."""
+    item = ReadingItem.objects.filter(series=series_id).exclude(state__in=BEING_READ).first()
     if item is not None:
         run_start(item=item, job=AgreementJob.FIGURES, actor=None)
 
@@ -237,17 +232,7 @@ def decision_record(
     )
     item.state = ItemState.AGREED if agreed else ItemState.ADJUDICATED
     item.save(update_fields=["state"])
-    Review.objects.create(
-        institution_id=item.institution_id,
-        series_id=item.series_id,
-        annotation=annotation,
-        verdict=ReviewVerdict.APPROVED,
-        reader=signer,
-        for_training=True,
-        reason=note,
-    )
-    case = Case.objects.select_for_update(no_key=True).get(series=item.series_id)
-    cases_change(Case.objects.filter(pk=case.pk), state=state_of(case))
+    review_record(series=item.series, reader=signer, verdict=ReviewVerdict.APPROVED, annotation=annotation, reason=note)
     notices_correct(project)
     author_tell(project, actor=decision.decided_by)
     return decision

@@ -7,14 +7,13 @@ from typing import Any
 from django.db import transaction
 
 from accounts.access import Capability, has_capability
-from cases.changes import cases_change
 from cases.comments.services import notify
-from cases.models import Annotation, Case, NoticeKind, ReadingItem, Review, ReviewVerdict
+from cases.models import Annotation, NoticeKind, ReadingItem, Review, ReviewVerdict
 from cases.models.projects import SETTLED, ItemState, ProjectRole
 from cases.projects.access import has_part
 from cases.projects.notifications import adjudicators_told, project_held, settled_no_more
 from cases.projects.reading_services import item_locked
-from cases.states import state_of
+from cases.signatures import review_record
 from spineml.message import message
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, Forbidden, UserError
@@ -79,18 +78,15 @@ def _take_back(row: ReadingItem, actor: Any, reason: str) -> Review:
     decision.delete()
     row.state = ItemState.ALL_READ
     row.save(update_fields=["state"])
-    review = Review.objects.create(
-        institution_id=row.institution_id,
-        series_id=row.series_id,
-        annotation=mask,
-        verdict=ReviewVerdict.SENT_BACK,
+    review = review_record(
+        series=row.series,
         reader=actor,
-        for_training=False,
+        verdict=ReviewVerdict.SENT_BACK,
+        annotation=mask,
         reason=reason,
+        for_training=False,
     )
-    case = Case.objects.select_for_update(no_key=True).get(series=row.series_id)
-    cases_change(Case.objects.filter(pk=case.pk), state=state_of(case))
-    _tell_author(row, case, mask, review)
+    _tell_author(row, mask, review)
     audit.record(
         actor=actor,
         action="reading.reopened",
@@ -103,13 +99,13 @@ def _take_back(row: ReadingItem, actor: Any, reason: str) -> Review:
     return review
 
 
-def _tell_author(row: ReadingItem, case: Case, mask: Annotation, review: Review) -> None:
+def _tell_author(row: ReadingItem, mask: Annotation, review: Review) -> None:
     """Whoever drew the mask hears that it is approved no more, and why."""
     if mask.author is not None and mask.author_id != review.reader_id:
         notify(
             [mask.author],
             NoticeKind.SENT_BACK,
-            cases=[case],
+            cases=[row.series.case],
             actor=review.reader,
             series=row.series,
             text=review.reason,

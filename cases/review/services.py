@@ -13,9 +13,8 @@ from accounts.models import User
 from cases.changes import cases_change
 from cases.comments.services import notify, people_mentioned
 from cases.models import Annotation, Case, CaseState, NoticeKind, ReadingItem, Review, ReviewVerdict, Series
-from cases.states import state_of
+from cases.signatures import review_record
 from cases.viewer.selectors import masks_for
-from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, NotFound, UserError
 
 
@@ -76,8 +75,14 @@ def review_sign(*, series: Series, actor: Any, review: NewReview) -> tuple[Revie
         latest = series.reviews.first()
         if latest is not None and _says_the_same(latest, actor, review):
             return latest, False
-        signed = _record(series, actor, review)
-        cases_change(Case.objects.filter(pk=case.pk), state=state_of(case))
+        signed = review_record(
+            series=series,
+            reader=actor,
+            verdict=review.verdict,
+            annotation=review.annotation,
+            reason=review.reason,
+            for_training=review.for_training,
+        )
         _tell(case, signed)
     return signed, True
 
@@ -95,27 +100,6 @@ def _complete(review: NewReview) -> NewReview:
 def _says_the_same(latest: Review, actor: Any, review: NewReview) -> bool:
     said = NewReview(ReviewVerdict(latest.verdict), latest.annotation, latest.reason, latest.for_training)
     return latest.reader_id == actor.pk and said == review
-
-
-def _record(series: Series, actor: Any, review: NewReview) -> Review:
-    signed = Review.objects.create(
-        institution_id=series.institution_id,
-        series=series,
-        reader=actor,
-        annotation=review.annotation,
-        verdict=review.verdict,
-        reason=review.reason,
-        for_training=review.for_training,
-    )
-    audit.record(
-        actor=actor,
-        action="review.signed",
-        object_id=signed.pk,
-        institution_id=series.institution_id,
-        series=str(series.pk),
-        verdict=str(review.verdict),
-    )
-    return signed
 
 
 def _tell(case: Case, signed: Review) -> None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.models import Institution, Role, User
 from cases.models import Annotation, AnnotationSource, Case, Review, ReviewVerdict, Series
+from cases.signatures import review_record
 from inference.models import Acceptance, ComparisonRun, Prediction
 from inference.overview.selectors import (
     Scope,
@@ -61,15 +62,9 @@ def segmented(place: Institution, *, imported: datetime, masked: datetime) -> Pr
 
 
 def signed(mask: Annotation, reader: User, when: datetime) -> Review:
-    review = Review.objects.create(
-        institution=mask.institution,
-        series=mask.series,
-        annotation=mask,
-        verdict=ReviewVerdict.APPROVED,
-        reader=reader,
-        created_at=when,
-    )
-    assert isinstance(review, Review)
+    review = review_record(series=mask.series, reader=reader, verdict=ReviewVerdict.APPROVED, annotation=mask)
+    Review.objects.filter(pk=review.pk).update(created_at=when)
+    review.refresh_from_db()
     return review
 
 
@@ -151,9 +146,7 @@ def test_an_approval_with_corrections_is_compared_with_the_models_mask(place: In
 def test_a_mask_of_a_persons_own_and_a_refusal_say_nothing_of_a_model(place: Institution, reader: User) -> None:
     series = factories.series(institution=place)
     signed(factories.annotation(of=series), reader, at(MONDAY))
-    Review.objects.create(
-        institution=place, series=series, verdict=ReviewVerdict.REJECTED, reason="Motion.", reader=reader
-    )
+    review_record(series=series, reader=reader, verdict=ReviewVerdict.REJECTED, annotation=None, reason="Motion.")
     assert not Acceptance.objects.exists()
 
 

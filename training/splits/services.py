@@ -155,18 +155,17 @@ def patient_split_set(*, patient: Patient, split: str, reason: str, actor: Any) 
     return row
 
 
-def splits_give(*, run: Any, wanted: Mapping[Patient, str], **kwargs: Any) -> set[uuid.UUID]:
-    """Receiver of ``cases.signals.splits_wanted``: give the patients of an import their splits.
+def splits_give(*, institution: Institution, actor: Any, wanted: Mapping[Patient, str]) -> set[uuid.UUID]:
+    """Give the patients of an import the splits that its sender wishes for them.
 
     Returns:
         The patients (ids) who keep another split, because they had one or because it is too late for this one.
     """
-    actor = run.upload.created_by
     drawn = [patient for patient, split in wanted.items() if split == DRAW]
     by_hand = {patient: split for patient, split in wanted.items() if split != DRAW}
     kept = {patient.pk for patient, split in by_hand.items() if not _given(patient, split, actor)}
     if drawn:
-        splits_draw(institution=run.institution, actor=actor, patients=drawn)
+        splits_draw(institution=institution, actor=actor, patients=drawn)
     return kept
 
 
