@@ -200,7 +200,9 @@ def test_the_margin_stays_once_all_have_read_a_series(group: Group) -> None:
 
 # --- at the same time -------------------------------------------------------------------------------------------------
 @pytest.mark.django_db(transaction=True)
-def test_a_reader_who_finishes_at_that_moment_has_either_left_or_never_read(group: Group) -> None:
+@pytest.mark.parametrize("blind", [True, False])
+def test_a_reader_who_finishes_at_that_moment_has_either_left_or_never_read(blind: bool) -> None:
+    group = projects.group(blind=blind)
     item = projects.item(group.project)
     mask = projects.mask(item, group.first)
     staying = [group.second, colleague(group)]
@@ -228,7 +230,8 @@ def test_a_reader_who_finishes_at_that_moment_has_either_left_or_never_read(grou
     assert outcomes["removed"]
     assert ReadingItem.objects.get().readings.exists() == outcomes["read"]
     kept = ProjectMember.objects.filter(user=group.first.pk).first()
-    assert (kept is not None and kept.left_at is not None) == outcomes["read"]
+    # Who leaves a blind project that is being read stays blind, having read or not.
+    assert (kept is not None and kept.left_at is not None) == (outcomes["read"] or blind)
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------
