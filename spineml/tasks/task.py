@@ -78,7 +78,7 @@ class Label:
     modifier: Code | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.value, bool) or not isinstance(self.value, int) or not 1 <= self.value <= MAX_VALUE:
+        if type(self.value) is not int or not 1 <= self.value <= MAX_VALUE:
             raise TaskRejected(
                 message("“{name}” has the value {value}. Values are 1 to 255.", name=self.name, value=str(self.value))
             )
