@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from spineml.errors import MaskRejected
 from spineml.masks.grid import FileGrid, Layout, file_shape, matching_layout, tolerance_mm
-from spineml.masks.labels import LabelBuilder, MaskUnreadable, MaskWrongGeometry, check_shape
+from spineml.masks.labels import MaskBuilder, MaskUnreadable, MaskWrongGeometry, check_shape
 from spineml.message import message
 from spineml.readers.headers.itk_volume import companion_of, open_values, read_header
 from spineml.readers.headers.nifti import NiftiHeader, read_nifti_header
@@ -28,7 +28,7 @@ from spineml.volumes.volume import Geometry, LabelArray
 PART = 2**21
 
 
-def put_nifti(builder: LabelBuilder, path: Path, name: str, *, spatial: bool) -> None:
+def put_nifti(builder: MaskBuilder, path: Path, name: str, *, spatial: bool) -> None:
     """Put a NIfTI-1 or -2 mask (.nii or .nii.gz), read slab by slab along its last axis.
 
     Raises:
@@ -47,7 +47,7 @@ def put_nifti(builder: LabelBuilder, path: Path, name: str, *, spatial: bool) ->
                 builder.put(part, scaled, name)
 
 
-def put_npy(builder: LabelBuilder, path: Path, name: str) -> None:
+def put_npy(builder: MaskBuilder, path: Path, name: str) -> None:
     """Put a NumPy array in the layout of the source file (as the NPY download has it); mapped, pickles never loaded.
 
     Raises:
@@ -67,9 +67,7 @@ def put_npy(builder: LabelBuilder, path: Path, name: str) -> None:
         builder.put(target_part, values_part, name)
 
 
-def put_itk(
-    builder: LabelBuilder, file: ReceivedFile, companions: Mapping[str, ReceivedFile], *, spatial: bool
-) -> None:
+def put_itk(builder: MaskBuilder, file: ReceivedFile, companions: Mapping[str, ReceivedFile], *, spatial: bool) -> None:
     """Put an NRRD or MetaImage mask, read slab by slab; its values are in the file or in one of ``companions``.
 
     Raises:
@@ -78,6 +76,7 @@ def put_itk(
     with _told_of(file.name):
         header = read_header(file.path)
         data = companion_of(file, header, companions)
+        builder.describe(header.remarks)
         grid = FileGrid(header.shape, header.affine_lps if header.has_position else None)
         check_voxels(grid.shape)
         target = matching_layout(grid, builder.geometry, spatial=spatial).to_file(builder.labels)

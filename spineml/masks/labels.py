@@ -1,7 +1,11 @@
-"""Why an uploaded mask can be refused, and the one place where its values become 0/1 labels."""
+"""Why an uploaded mask can be refused, and the one place where its values become 0/1 labels.
+
+`spineml.masks.label_map` keeps the values apart instead."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -61,21 +65,21 @@ class MaskTooManyValues(MaskRejected):
     code = "mask-too-many-values"
 
 
-class LabelBuilder:
-    """Fills the uint8 0/1 labels of one mask part by part, and remembers which values occurred.
+class MaskBuilder(ABC):
+    """Fills the uint8 labels of one mask part by part.
 
-    ``labels`` is ``(z, y, x)``; a reader asks for a view of it in its own layout and puts its values there. With
-    ``every_label`` any positive value is spine; else 0 and one positive value are accepted.
+    ``labels`` is ``(z, y, x)``; a reader asks for a view of it in its own layout and puts its values there.
     """
 
-    def __init__(self, geometry: Geometry, *, every_label: bool) -> None:
+    def __init__(self, geometry: Geometry) -> None:
         self.geometry = geometry
         self.labels: LabelArray = np.zeros(geometry.shape, np.uint8)
-        self._every_label = every_label
-        self._values: set[float] = set()
+
+    def describe(self, remarks: Mapping[str, str]) -> None:  # noqa: B027  (most masks describe nothing)
+        """Take what the header says of the values (the ``key:=value`` lines of a NRRD), before they are put."""
 
     def put(self, target: LabelArray, values: npt.NDArray[Any], name: str) -> None:
-        """Write ``values > 0`` into ``target``, a view of ``labels`` of the same shape.
+        """Write what the values mean into ``target``, a view of ``labels`` of the same shape.
 
         Values within 0.001 of a whole number are taken for it.
 
@@ -100,18 +104,31 @@ class LabelBuilder:
         if values.dtype.kind == "f":
             values = _whole(values)
             low, high = float(values.min()), float(values.max())
-        if not self._every_label:
-            self._remember(values, low, high)
-        elif low < 0 or (values.dtype.kind == "f" and (values != np.rint(values)).any()):
-            raise MaskUnreadable(
-                message(
-                    "{name} holds values below 0 or between whole numbers, as a CT or a map of probabilities does. A "
-                    "label map holds whole numbers from 0. Check that the right file was sent.",
-                    name=name,
-                )
-            )
-        np.greater(values, 0, out=target, casting="unsafe")
+        self.write(target, values, (low, high), name)
         reading_progress.alive()
+
+    @abstractmethod
+    def write(self, target: LabelArray, values: npt.NDArray[Any], ends: tuple[float, float], name: str) -> None:
+        """Write finite numbers; ``ends`` are the lowest and the highest of them."""
+
+
+class LabelBuilder(MaskBuilder):
+    """Makes 0/1 labels, and remembers which values occurred.
+
+    With ``every_label`` any positive value is spine; else 0 and one positive value are accepted.
+    """
+
+    def __init__(self, geometry: Geometry, *, every_label: bool) -> None:
+        super().__init__(geometry)
+        self._every_label = every_label
+        self._values: set[float] = set()
+
+    def write(self, target: LabelArray, values: npt.NDArray[Any], ends: tuple[float, float], name: str) -> None:
+        if self._every_label:
+            check_whole(values, ends[0], name)
+        else:
+            self._remember(values, *ends)
+        np.greater(values, 0, out=target, casting="unsafe")
 
     def finish(self) -> Mask:
         """The mask, once every part was put.
@@ -152,6 +169,22 @@ class LabelBuilder:
                 "The mask holds the values {listed}. It may hold two: 0 for the background and 255 (or 1) for "
                 "the spine. Save it without grey edges, or merge its labels into one.",
                 listed=listed,
+            )
+        )
+
+
+def check_whole(values: npt.NDArray[Any], low: float, name: str) -> None:
+    """Refuse values that are no labels: some are below 0 (``low`` is the lowest), or no whole numbers.
+
+    Raises:
+        MaskUnreadable: they are.
+    """
+    if low < 0 or (values.dtype.kind == "f" and (values != np.rint(values)).any()):
+        raise MaskUnreadable(
+            message(
+                "{name} holds values below 0 or between whole numbers, as a CT or a map of probabilities does. A "
+                "label map holds whole numbers from 0. Check that the right file was sent.",
+                name=name,
             )
         )
 

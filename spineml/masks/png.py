@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from spineml.errors import MaskRejected
-from spineml.masks.labels import LabelBuilder, MaskUnreadable, MaskWrongSize, check_slice_count
+from spineml.masks.labels import MaskBuilder, MaskUnreadable, MaskWrongSize, check_slice_count
 from spineml.message import message
 from spineml.readers.series import PictureOrder, ReceivedFile, natural_order
 from spineml.readers.slice_names import SourceNames, numbered_by_the_export
@@ -34,7 +34,7 @@ class MaskOrderUnclear(MaskRejected):
 
 
 def put_png_files(
-    builder: LabelBuilder, files: Sequence[ReceivedFile], source: SourceNames = NO_NAMES, order: PictureOrder = ""
+    builder: MaskBuilder, files: Sequence[ReceivedFile], source: SourceNames = NO_NAMES, order: PictureOrder = ""
 ) -> None:
     """Put one PNG per slice: each at the slice whose file had its name, else in the order of their numbers.
 

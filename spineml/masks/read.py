@@ -8,8 +8,10 @@ from typing import Literal
 from spineml.errors import MaskRejected
 from spineml.masks.arrays import put_itk, put_nifti, put_npy
 from spineml.masks.files import mask_files, refuse_mixture, why_unknown
+from spineml.masks.label_map import LabelMap, LabelMapBuilder
 from spineml.masks.labels import (
     LabelBuilder,
+    MaskBuilder,
     MaskEmpty,
     MaskFull,
     MaskTooManyValues,
@@ -38,6 +40,7 @@ __all__ = [
     "MaskWrongGeometry",
     "MaskWrongSize",
     "MaskWrongSliceCount",
+    "read_label_map",
     "read_mask",
 ]
 
@@ -77,6 +80,35 @@ def read_mask(
         MaskRejected: one subclass for each reason, each with its own code.
     """
     builder = LabelBuilder(geometry, every_label=every_label)
+    _put(builder, files, spatial=spatial, names=names, order=order)
+    return builder.finish()
+
+
+def read_label_map(
+    files: Sequence[ReceivedFile],
+    geometry: Geometry,
+    *,
+    spatial: bool = True,
+    names: SourceNames = NO_NAMES,
+    order: PictureOrder = "",
+) -> LabelMap:
+    """Read a label map for the series with this geometry, from the same files and in the same way as `read_mask`.
+
+    Its values stay apart, with what the file says of them (the segments of a 3D Slicer ``.seg.nrrd``): which label of
+    a task each is, is decided afterwards (`spineml.tasks.mapping`).
+
+    Raises:
+        MaskRejected: one subclass for each reason, each with its own code.
+    """
+    builder = LabelMapBuilder(geometry)
+    _put(builder, files, spatial=spatial, names=names, order=order)
+    return builder.finish()
+
+
+def _put(
+    builder: MaskBuilder, files: Sequence[ReceivedFile], *, spatial: bool, names: SourceNames, order: PictureOrder
+) -> None:
+    geometry = builder.geometry
     with mask_files(files, geometry) as found:
         kinds = {file: _kind_of(file) for file in found}
         volumes = [file for file, kind in kinds.items() if kind != "unknown"]
@@ -90,11 +122,10 @@ def read_mask(
             file = volumes[0] if volumes else found[0]
             companions = {other.name: other for other in found if other is not file}
             _put_single(builder, file, companions, kinds[file], spatial=spatial and geometry.spacing_known)
-    return builder.finish()
 
 
 def _put_single(
-    builder: LabelBuilder,
+    builder: MaskBuilder,
     file: ReceivedFile,
     companions: Mapping[str, ReceivedFile],
     kind: FileKind,

@@ -13,9 +13,11 @@ from spineml.tasks.level_names import level_of
 from spineml.tasks.shipped import NEIGHBOURS, VERTEBRA_CODES
 from spineml.tasks.task import MAX_NAME, MAX_SHORT, MAX_VALUE, Code, Label, TaskRejected, clean
 
+# Value, name, and colour where it is stated.
+Entry = tuple[int, str, str | None]
 MAX_CHARACTERS: Final = 1024**2
-_SLICER: Final = re.compile(r"(\d{1,9})\s+(\S.*?)((?:\s+\d{1,3}(?:\.\d+)?){3,4})\s*")
-_ITK_SNAP: Final = re.compile(r'\s*(\d{1,9})\s+(\d{1,3})\s+(\d{1,3})\s+(\d{1,3})\s+[\d.]+\s+[01]\s+[01]\s+"(.*)"\s*')
+_WHOLE: Final = re.compile(r"[0-9]{1,9}")
+_PART: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,9})?")
 _BACKGROUND: Final = frozenset({"background", "clear label", "none", "(none)", "invalid"})
 
 
@@ -30,13 +32,11 @@ def labels_of_file(text: str) -> tuple[Label, ...]:
     if text.lstrip("\ufeff \t\r\n").startswith("{"):
         return _labels(_from_json(text.lstrip("\ufeff")))
     lines = [line for line in text.lstrip("\ufeff").splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    snap = [_ITK_SNAP.fullmatch(line) for line in lines]
-    if lines and all(snap):
-        return _labels((int(one[1]), one[5], _hex(one[2], one[3], one[4])) for one in snap if one)
-    table = [_SLICER.fullmatch(line) for line in lines]
-    if lines and all(table):
-        return _labels((int(one[1]), one[2].replace("_", " "), _hex(*one[3].split()[:3])) for one in table if one)
-    wrong = next((line for line, one in zip(lines, table, strict=True) if one is None), "")
+    for read in (_itk_snap_line, _slicer_line):
+        found = [read(line) for line in lines]
+        if lines and None not in found:
+            return _labels(one for one in found if one)
+    wrong = next((line for line in lines if _slicer_line(line) is None), "")
     raise TaskRejected(
         message(
             "This is no list of labels: “{line}” is not understood. Send a dataset.json of nnU-Net or "
@@ -58,7 +58,27 @@ def short_of(name: str) -> str:
     return initials[:MAX_SHORT] if len(initials) > 1 else plain[:MAX_SHORT].strip()
 
 
-def _from_json(text: str) -> list[tuple[int, str, str | None]]:
+def _slicer_line(line: str) -> Entry | None:
+    """``1 right_lung 197 165 145 255``; the name may hold spaces, opacity may be missing."""
+    value, *rest = line.split()
+    for colours in (4, 3):
+        name, parts = rest[:-colours], rest[-colours:]
+        if name and _WHOLE.fullmatch(value) and len(parts) == colours and all(map(_PART.fullmatch, parts)):
+            return int(value), " ".join(name).replace("_", " "), _hex(*parts[:3])
+    return None
+
+
+def _itk_snap_line(line: str) -> Entry | None:
+    """``1 255 0 0 1 1 1 "L1"``: value, red, green, blue, opacity, shown, in the mesh, name."""
+    parts = line.split(maxsplit=7)
+    if len(parts) != 8 or not all(map(_PART.fullmatch, parts[1:7])) or not _WHOLE.fullmatch(parts[0]):
+        return None
+    name = parts[7].strip()
+    quoted = len(name) >= 2 and name[0] == name[-1] == '"'
+    return (int(parts[0]), name[1:-1], _hex(*parts[1:4])) if quoted else None
+
+
+def _from_json(text: str) -> list[Entry]:
     """nnU-Net 1 maps values to names, nnU-Net 2 names to values."""
     try:
         stored = json.loads(text)
@@ -70,7 +90,7 @@ def _from_json(text: str) -> list[tuple[int, str, str | None]]:
     return [_entry(key, value) for key, value in found.items()]
 
 
-def _entry(key: str, value: Any) -> tuple[int, str, str | None]:
+def _entry(key: str, value: Any) -> Entry:
     if isinstance(value, list):
         raise TaskRejected(
             message(
@@ -92,7 +112,7 @@ def _is_value(value: Any) -> bool:
     return isinstance(value, int) or (isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value) is not None)
 
 
-def _labels(found: Iterable[tuple[int, str, str | None]]) -> tuple[Label, ...]:
+def _labels(found: Iterable[Entry]) -> tuple[Label, ...]:
     return tuple(
         _label(value, name, colour)
         for value, name, colour in found

@@ -41,8 +41,8 @@ PARTS: Final = frozenset(
     "disc disk body corpus arch process lamina pedicle canal endplate posterior anterior rib nerve level".split()  # noqa: SIM905
 )
 # Th12 in German, D12 (dorsal) in Romance languages.
-_LEVEL = re.compile(r"(c|th?|d|l)\s*0?(\d{1,2})")
-_NUMBER = re.compile(r"제?\s*0?(\d{1,2})\s*(?:번|st|nd|rd|th)?")
+_LEVEL = re.compile(r"(c|th?|d|l) ?0?(\d{1,2})")
+_NUMBER = re.compile(r"제? ?0?(\d{1,2}) ?(?:번|st|nd|rd|th)?")
 
 
 def level_of(name: str) -> str:

@@ -44,12 +44,13 @@ class MappingRejected(MaskRejected):
 
 @dataclass(frozen=True)
 class FoundValue:
-    """A value of a label map: how many voxels have it, and what the file says of it."""
+    """A value of a label map: how many voxels have it, and what the file says of it (``colour`` as ``#rrggbb``)."""
 
     value: int
     voxels: int
     name: str = ""
     code: Code | None = None
+    colour: str = ""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ def test_every_reason_has_its_own_code():
         "mask-too-many-values",
         "mask-unreadable",
         "mask-order-unclear",
+        "values-without-label",
+        "mapping-rejected",
         edit.SliceDamaged.code,
     }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -57,6 +57,7 @@ class ItkHeader:
     ``channels`` are the values of each voxel. ``affine_lps`` takes an index of the first three axes to LPS mm; where
     the header is silent it holds voxels of 1 mm along the axes of LPS, from 0. ``has_spacing``: the size of a voxel is
     stated. ``has_orientation``: so is what is left and right. ``has_position``: where the voxels lie is stated.
+    ``remarks`` are the ``key:=value`` lines of a NRRD.
     """
 
     sizes: tuple[int, ...]
@@ -68,6 +69,7 @@ class ItkHeader:
     has_spacing: bool
     has_orientation: bool
     has_position: bool
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -79,23 +79,25 @@ def nrrd_header(head: bytes, *, complete: bool) -> ItkHeader:
     lines = HeaderLines(head, complete=complete)
     next(lines)
     fields: dict[str, str] = {}
+    remarks: dict[str, str] = {}
     ended = False
     for line in lines:
         if not line:
             ended = True
             break
-        _add(fields, line)
-    return _header(fields, lines.offset, ended=ended)
+        _add(fields, remarks, line)
+    return replace(_header(fields, lines.offset, ended=ended), remarks=remarks)
 
 
-def _add(fields: dict[str, str], line: str) -> None:
-    """``Space Directions: x`` is kept under "spacedirections"."""
+def _add(fields: dict[str, str], remarks: dict[str, str], line: str) -> None:
+    """``Space Directions: x`` is kept under "spacedirections"; of two remarks with one key the first counts."""
     if line.startswith("#"):
         return
     name, separator, value = line.partition(":")
     if not separator:
         raise damaged(line[:40])
     if value.startswith("="):
+        remarks.setdefault(name, value[1:])
         return
     field = name.strip().lower().replace(" ", "")
     if field in fields:
