@@ -39,7 +39,7 @@ def labels_of_file(text: str) -> tuple[Label, ...]:
     wrong = next((line for line in lines if _slicer_line(line) is None), "")
     raise TaskRejected(
         message(
-            "This is no list of labels: “{line}” is not understood. Send a dataset.json of nnU-Net or "
+            "This is not a list of labels: line “{line}” cannot be read. Send a dataset.json of nnU-Net or "
             "TotalSegmentator, a colour table (.ctbl) of 3D Slicer, or the label descriptions of ITK-SNAP.",
             line=clean(wrong)[:80],
         )
@@ -83,10 +83,10 @@ def _from_json(text: str) -> list[Entry]:
     try:
         stored = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise TaskRejected(message("The dataset.json is no JSON.")) from error
+        raise TaskRejected(message("The dataset.json is not valid JSON.")) from error
     found = stored.get("labels") if isinstance(stored, dict) else None
     if not isinstance(found, dict) or not found:
-        raise TaskRejected(message("The dataset.json has no “labels”."))
+        raise TaskRejected(message("The dataset.json has no “labels” entry."))
     return [_entry(key, value) for key, value in found.items()]
 
 
@@ -94,7 +94,7 @@ def _entry(key: str, value: Any) -> Entry:
     if isinstance(value, list):
         raise TaskRejected(
             message(
-                "“{name}” is made of several values (a region of nnU-Net). Give every label a value of its own.",
+                "“{name}” has several values (an nnU-Net region). Give every label a single value.",
                 name=clean(key)[:MAX_NAME],
             )
         )
@@ -124,7 +124,7 @@ def _label(value: int, name: str, colour: str | None) -> Label:
     if value > MAX_VALUE:
         raise TaskRejected(
             message(
-                "“{name}” has the value {value}; a task has values up to 255. Number its labels again.",
+                "“{name}” has the value {value}; a task has values up to 255. Renumber its labels.",
                 name=clean(name)[:MAX_NAME],
                 value=value,
             )

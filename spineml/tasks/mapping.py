@@ -31,7 +31,7 @@ LISTED: Final = 12
 
 
 class ValuesWithoutLabel(MaskRejected):
-    """The mask has values that are no label of the task. Say which label each of them is."""
+    """The mask has values that are not labels of the task. Map each of them to a label."""
 
     code = "values-without-label"
 
@@ -80,12 +80,12 @@ def apply(found: Iterable[FoundValue], task: Task, mapping: Mapping[int, int | N
     """
     for value in mapping.values():
         if value is not None and value not in task.values:
-            raise MappingRejected(message("{task} has no label of value {value}.", task=task.name, value=str(value)))
+            raise MappingRejected(message("{task} has no label with value {value}.", task=task.name, value=str(value)))
     missing = [one for one in found if one.value not in mapping]
     if missing:
         raise ValuesWithoutLabel(
             message(
-                "Values without a label of {task}: {values}. Say which label each is, or that it is background.",
+                "Values without a label in {task}: {values}. Map each to a label or to background.",
                 task=task.name,
                 values=", ".join(_named(one) for one in missing[:LISTED]) + (", …" if len(missing) > LISTED else ""),
             )

@@ -49,7 +49,8 @@ class Code:
             if text != clean(text) or not 0 < len(text) <= most:
                 raise TaskRejected(
                     message(
-                        "“{text}” is no part of a code: it has 1 to {most} characters without spaces at its ends.",
+                        "“{text}” is not a valid part of a code. Use 1 to {most} characters without leading or "
+                        "trailing spaces.",
                         text=text,
                         most=most,
                     )
@@ -85,12 +86,14 @@ class Label:
         for text, most in ((self.name, MAX_NAME), (self.short, MAX_SHORT)):
             if text != clean(text) or not 0 < len(text) <= most:
                 raise TaskRejected(
-                    message("“{name}” is no name: it has 1 to {most} characters on one line.", name=text, most=most)
+                    message(
+                        "“{name}” is not a valid name. Use 1 to {most} characters on one line.", name=text, most=most
+                    )
                 )
         if not COLOUR.fullmatch(self.colour):
             raise TaskRejected(
                 message(
-                    "“{colour}” is no colour of “{name}”. Colours are written #rrggbb.",
+                    "The colour of “{name}” is “{colour}”. Write colours as #rrggbb.",
                     colour=self.colour,
                     name=self.name,
                 )
@@ -130,10 +133,12 @@ class Task:
     def __post_init__(self) -> None:
         if not SLUG.fullmatch(self.slug) or len(self.slug) > MAX_NAME:
             raise TaskRejected(
-                message("“{slug}” is no short name of a task: small letters, digits and hyphens.", slug=self.slug)
+                message(
+                    "The identifier “{slug}” is not valid. Use lower-case letters, digits and hyphens.", slug=self.slug
+                )
             )
         if not self.labels:
-            raise TaskRejected(message("A task has at least one label."))
+            raise TaskRejected(message("A task needs at least one label."))
         _refuse_repeated(((label.value, label.name) for label in self.labels), by_value=True)
         _refuse_repeated(((label.name.casefold(), label.name) for label in self.labels), by_value=False)
 

@@ -61,17 +61,17 @@ def test_a_label_is_the_same_after_a_way_through_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "said"),
+    ("labels", "expected"),
     [
         ([label(1, "Liver"), label(1, "Spleen")], "“Liver” and “Spleen” have the same value, 1."),
         ([label(1, "Liver"), label(2, "LIVER")], "Two labels are called “LIVER”."),
-        ([], "A task has at least one label."),
+        ([], "A task needs at least one label."),
     ],
 )
-def test_a_task_with_labels_of_one_value_or_name_or_none_is_refused(labels: list[Label], said: str) -> None:
+def test_a_task_with_labels_of_one_value_or_name_or_none_is_refused(labels: list[Label], expected: str) -> None:
     with pytest.raises(TaskRejected) as refused:
         Task("organs", "Organs", tuple(labels))
-    assert str(refused.value) == said
+    assert str(refused.value) == expected
 
 
 @pytest.mark.parametrize("value", [0, -1, 256, True, 1.0])
@@ -207,22 +207,22 @@ def test_label_descriptions_of_itk_snap_give_names_and_colours() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
-        ("", "This is no list of labels"),
-        ("hello\n", "“hello” is not understood"),
-        ("{", "no JSON"),
+        ("", "This is not a list of labels"),
+        ("hello\n", "“hello” cannot be read"),
+        ("{", "not valid JSON"),
         ('{"labels": []}', "no “labels”"),
         ('{"labels": {"whole": [1, 2]}}', "several values"),
         ('{"labels": {"liver": 300}}', "values up to 255"),
         ('{"labels": {"liver": 1.5}}', "whole numbers"),
         ('{"labels": {"liver": true}}', "whole numbers"),
-        ("[" * 100_000, "not understood"),
-        ('{"labels":' * 50_000, "no JSON"),
+        ("[" * 100_000, "cannot be read"),
+        ('{"labels":' * 50_000, "not valid JSON"),
     ],
 )
-def test_other_files_are_refused_with_what_is_wrong(text: str, said: str) -> None:
-    with pytest.raises(TaskRejected, match=said):
+def test_other_files_are_refused_with_what_is_wrong(text: str, expected: str) -> None:
+    with pytest.raises(TaskRejected, match=expected):
         labels_of_file(text)
 
 
