@@ -19,12 +19,13 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import IO, Self
 
-from spineplatform.embedded import EmbeddedServices, ServiceFailed, ensure_state_dir
+from spineplatform.embedded import EmbeddedServices, ServiceFailed, read_addresses
 from spineplatform.embedded.account import NoAccount, ourselves
 from spineplatform.embedded.addresses import HOST, free_port, is_free
 from spineplatform.embedded.daemon import Daemon, Say, last_lines, run_to_end, undisturbed, wait_for
 from spineplatform.embedded.programs import ProgramsMissing
-from spineplatform.supervision import PROJECT, Guard, ServiceKeeper, Started, launch
+from spineplatform.state_folder import PROJECT, ensure_state_dir, state_dir
+from spineplatform.supervision import Guard, ServiceKeeper, Started, launch
 
 logger = logging.getLogger(__name__)
 # How many runs a worker of each queue does at once. A training takes all of the processor or of its GPU.
@@ -218,11 +219,7 @@ def running_services(state_dir: Path, say: Say) -> Iterator[dict[str, str]]:
         yield {}
         return
     with EmbeddedServices(state_dir, say=say) as services:
-        addresses = services.start()
-        yield {
-            "DATABASE_URL": os.environ.get("DATABASE_URL") or addresses.database_url,
-            "VALKEY_URL": os.environ.get("VALKEY_URL") or addresses.valkey_url,
-        }
+        yield services.start().environment()
 
 
 def services_are_given() -> bool:
@@ -244,11 +241,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("what", choices=["run", "worker"])
     parser.add_argument("--port", type=int, default=int(os.environ.get("SPINE_PORT", "8000")))
     options = parser.parse_args(arguments)
-    state_dir = Path(os.environ.get("SPINE_STATE_DIR", PROJECT / "var"))
+    folder = state_dir()
     signal.signal(signal.SIGTERM, interrupt)
     signal.signal(signal.SIGINT, interrupt)  # also where a background shell had it ignored
     try:
-        run_platform(state_dir, options.port) if options.what == "run" else run_workers(state_dir)
+        run_platform(folder, options.port) if options.what == "run" else run_workers(folder)
     except KeyboardInterrupt:
         tell("Stopped.")
     except (AlreadyRunning, NoAccount, ProgramsMissing, ServiceFailed) as error:
@@ -273,7 +270,8 @@ def run_platform(state_dir: Path, port: int) -> None:
 
 def run_workers(state_dir: Path) -> None:
     """Add one worker per queue to a platform that runs here or elsewhere, and stay until interrupted."""
-    with Processes(state_dir, say=tell) as processes:
+    known = None if services_are_given() else read_addresses(state_dir)
+    with Processes(state_dir, environment=known.environment() if known else {}, say=tell) as processes:
         for queue in QUEUES:
             processes.start_worker(queue, name=f"worker-{queue}-{os.getpid()}")
         processes.wait_until_ready()

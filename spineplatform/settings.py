@@ -5,21 +5,20 @@ from __future__ import annotations
 import logging
 import os
 from datetime import timedelta
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONE, SELF
 
-from spineplatform import embedded
 from spineplatform.api_tags import TAGS
 from spineplatform.secret_key import secret_key
+from spineplatform.state_folder import PROJECT, ensure_state_dir, state_dir
 
 env = environ.Env()
-BASE_DIR = Path(__file__).resolve().parent.parent
-STATE_DIR = Path(env("SPINE_STATE_DIR", default=str(BASE_DIR / "var"))).resolve()
+BASE_DIR = PROJECT
+STATE_DIR = state_dir()
 
-embedded.ensure_state_dir(STATE_DIR)
+ensure_state_dir(STATE_DIR)
 
 DEBUG = env.bool("SPINE_DEBUG", default=False)
 SECRET_KEY = secret_key(
@@ -95,10 +94,9 @@ TEMPLATES = [
 ]
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
-# --- PostgreSQL and Valkey: real servers by URL, else the embedded ones of this machine -------------------------------
-_embedded = embedded.read_addresses(STATE_DIR)
-DATABASE_URL = env("DATABASE_URL", default=_embedded.database_url if _embedded else "postgres://localhost/spine")
-VALKEY_URL = env("VALKEY_URL", default=_embedded.valkey_url if _embedded else "redis://localhost:6379/0")
+# --- PostgreSQL and Valkey; `make run`, `make demo` and the tests name the servers that they start --------------------
+DATABASE_URL = env("DATABASE_URL", default="postgres://localhost/spine")
+VALKEY_URL = env("VALKEY_URL", default="redis://localhost:6379/0")
 DATABASES = {"default": env.db_url_config(DATABASE_URL)}
 DATABASES["default"] |= {"CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": env.int("SPINE_CONN_MAX_AGE", default=0)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -6,13 +6,12 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from spineplatform.embedded import EmbeddedServices, ServiceFailed
 from spineplatform.embedded.account import NoAccount
 from spineplatform.embedded.daemon import Daemon, Say
+from spineplatform.state_folder import PROJECT
 
-PROJECT = Path(__file__).resolve().parent.parent
 # A process that ends by itself is started again, each time later, and at once when it has run for a while.
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, HEALTHY_SECONDS = 1.0, 60.0, 600.0
 

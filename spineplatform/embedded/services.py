@@ -21,7 +21,6 @@ from spineplatform.embedded.addresses import (
     Placement,
     Secrets,
     addresses_of,
-    ensure_state_dir,
     free_port,
     is_free,
     new_secrets,
@@ -33,6 +32,7 @@ from spineplatform.embedded.daemon import Daemon, Say, ServiceFailed, last_lines
 from spineplatform.embedded.postgres import Postgres
 from spineplatform.embedded.programs import locate
 from spineplatform.embedded.valkey import Valkey
+from spineplatform.state_folder import ensure_state_dir
 
 logger = logging.getLogger(__name__)
 NAMES = ("postgres", "valkey")

@@ -18,8 +18,9 @@ import redis
 
 from spineplatform.embedded import Addresses, EmbeddedServices, ServiceFailed, read_addresses
 from spineplatform.embedded import account as accounts
-from spineplatform.embedded.addresses import SECRETS_FILE, SERVICES_FILE, ensure_state_dir
+from spineplatform.embedded.addresses import SECRETS_FILE, SERVICES_FILE
 from spineplatform.embedded.programs import ProgramsMissing, can_run, copy_programs, in_folder, site_packages
+from spineplatform.state_folder import ensure_state_dir
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(120)]
 

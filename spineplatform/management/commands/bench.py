@@ -21,7 +21,7 @@ from registry.services import default_version_ensure
 from spineplatform.bench import load, peer, platform, viewer, worklist
 from spineplatform.bench.report import peer_table, table
 from spineplatform.processes import Processes, migrate, running_services
-from spineplatform.supervision import PROJECT
+from spineplatform.state_folder import PROJECT
 
 # The folder of the model card; what needs it is left out where it is not there.
 PUBLIC_CT = PROJECT.parent / "shared" / "data"

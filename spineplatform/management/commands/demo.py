@@ -28,7 +28,7 @@ from spineplatform.embedded import ServiceFailed
 from spineplatform.embedded.account import NoAccount
 from spineplatform.embedded.programs import ProgramsMissing
 from spineplatform.processes import QUEUES, AlreadyRunning, Processes, alone, interrupt, migrate, running_services
-from spineplatform.supervision import PROJECT
+from spineplatform.state_folder import PROJECT
 
 DEFAULT_PORT = 8000
 MOST_CASES = 40
