@@ -13,7 +13,10 @@ PYTEST_ARGS ?=
 SIDE_BY_SIDE := -n auto --dist worksteal
 CORES := $(shell nproc 2>/dev/null || echo 2)
 # The longest first.
-CHECKS := check-types check-deploy check-migrations check-packages check-lint check-imports check-files
+CHECKS := check-types check-deploy check-migrations check-packages check-lint check-imports check-templates check-files
+# What is put into the middle of a line ends without a line break, which the formatter would add.
+TEMPLATES := $(filter-out templates/components/icon.html templates/components/status.html templates/django/forms/widgets/input.html, \
+	$(shell find templates -name "*.html"))
 # What production would set; `check --deploy` is run with it. Nothing listens at these addresses and nothing has to.
 PRODUCTION_LIKE := SPINE_PRODUCTION=1 SPINE_DEBUG=0 SPINE_ALLOWED_HOSTS=spine.example.org \
 	SPINE_TRUSTED_ORIGINS=https://spine.example.org \
@@ -43,7 +46,7 @@ test: test-environment  ## all tests: real PostgreSQL, Valkey, worker and browse
 test-fast: test-environment  ## under two minutes: no browser, TensorFlow, worker, nor services started over and over
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not browser and not tensorflow and not worker and not services" $(PYTEST_ARGS)
 
-check: test-environment  ## lint, format, types, import order, migrations, deployment settings, vendored files: side by side
+check: test-environment  ## lint and format (Python, templates, JavaScript), types, import order, migrations, deployment settings, vendored files: side by side
 	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=$(CORES) $(CHECKS)
 
 check-types:
@@ -52,6 +55,9 @@ check-types:
 check-lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+check-templates:
+	$(BIN)/djlint --lint --quiet templates
 
 check-imports:
 	$(BIN)/lint-imports --no-logo
@@ -78,6 +84,8 @@ messages: environment  ## collect the texts for people into locale/ and compile 
 format: test-environment  ## put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/djade --target-version 5.2 $(TEMPLATES) || true
+	@$(BIN)/python scripts/frontend.py format
 
 default-model: environment  ## train the shipped model again, judge it on unseen patients (about an hour); needs the CT of its card
 	$(BIN)/python -m scripts.default_model.train --data $(MODEL_DATA) --out models/spine-ct-v2.h5 \

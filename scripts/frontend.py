@@ -1,10 +1,11 @@
-"""Build the viewer of frontend/ into static/viewer/, or check that what is committed is that build.
+"""Build the viewer of frontend/ into static/viewer/, put JavaScript in shape, or check both.
 
     python scripts/frontend.py build
+    python scripts/frontend.py format
     python scripts/frontend.py check
 
 Needs Node 20.19 or later with npm. The check always compares the committed files with their hashes; without Node it
-says that the fresh build was left out.
+says that JavaScript was not linted and that the fresh build was left out.
 """
 
 from __future__ import annotations
@@ -27,10 +28,9 @@ STAMP = SOURCE / "node_modules" / ".installed-from"
 
 def main(arguments: list[str]) -> int:
     """Carry out one command line; return the exit code."""
-    if arguments == ["build"]:
-        return build()
-    if arguments == ["check"]:
-        return check()
+    commands = {"build": build, "format": put_in_shape, "check": check}
+    if len(arguments) == 1 and arguments[0] in commands:
+        return commands[arguments[0]]()
     print(__doc__)
     return 2
 
@@ -58,9 +58,17 @@ def check() -> int:
         print(f"static/viewer differs from its MANIFEST.sha256 ({', '.join(wrong) or 'files'}). Run: make frontend")
         return 1
     if not has_node():
-        print("static/viewer has its hashes. Node is not at hand, so it was not built again to compare.")
+        print("static/viewer has its hashes. Node is not at hand: JavaScript was not linted, tested or built again.")
         return 0
-    return install() or npm("test") or compare()
+    return install() or biome("lint") or npm("test") or compare()
+
+
+def put_in_shape() -> int:
+    """Format JavaScript and mend what the linter can mend by itself."""
+    if not has_node():
+        print("Node is not at hand: JavaScript was left as it is.")
+        return 0
+    return install() or biome("check", "--write")
 
 
 def compare() -> int:
@@ -104,6 +112,12 @@ def npm(*arguments: str, out: Path | None = None) -> int:
     if done.returncode:
         print(done.stdout + done.stderr)
     return done.returncode
+
+
+def biome(*arguments: str) -> int:
+    """Run the linter and formatter of JavaScript (biome.json) on the project."""
+    program = SOURCE / "node_modules" / ".bin" / "biome"
+    return subprocess.run([program, *arguments], cwd=PROJECT, check=False).returncode
 
 
 def sha256(path: Path) -> str:

@@ -55,7 +55,7 @@ def reading_of(series: Series, user: Any) -> dict[str, Any]:
 
 
 def plain_of(series: Series, masks: Iterable[Annotation]) -> dict[str, Any]:
-    """What the simple viewer (frontend/src/simple.js) is told: grid, masks, address of the CT, slice to open on."""
+    """The data of the simple viewer (frontend/src/simple.js): grid, masks, address of the CT, slice to open on."""
     plain = {
         "series": _series(series),
         "masks": [layer_facts(mask) for mask in masks],

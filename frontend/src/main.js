@@ -1,7 +1,7 @@
 // Opens the reading room on the page templates/viewer/read.html.
 import { Reader } from "./reader.js";
 import { listenToControls } from "./ui/commands.js";
-import { listenToView } from "./ui/hands.js";
+import { listenToView } from "./ui/readerinput.js";
 
 const NEEDED = ["CompressionStream", "DecompressionStream", "ResizeObserver", "DOMMatrix", "structuredClone"];
 

@@ -5,7 +5,7 @@ import { Layer } from "./data/layer.js";
 import { Loader } from "./data/loader.js";
 import { Volume } from "./data/volume.js";
 import { rememberSlice, sliceAsked } from "./ui/address.js";
-import { listenToHands } from "./ui/input.js";
+import { listenToGestures } from "./ui/input.js";
 import { listenToKeys } from "./ui/keys.js";
 import { lookOf } from "./ui/layerlook.js";
 import { LOOK, usePreset, windowBy, windowOf } from "./ui/look.js";
@@ -145,7 +145,7 @@ export class SimpleViewer {
     this.strip = new Strip(canvas, { read: () => ({ areas, k: this.z, count: this.grid.depth }), onPick: (z) => this.goTo(z) });
   }
 
-  // --- hands and keys ----------------------------------------------------------------------------------------------
+  // --- gestures and keys -------------------------------------------------------------------------------------------
   listen() {
     const { root, active: view, panels } = this;
     const commands = this.commands();
@@ -159,7 +159,7 @@ export class SimpleViewer {
     window.addEventListener("hashchange", () => this.goTo(sliceAsked() ?? this.z));
     window.addEventListener("online", () => this.retry());
     listenToKeys(this.keys(commands));
-    listenToHands(view.marks, {
+    listenToGestures(view.marks, {
       begin: () => {},
       modeOf: (event) => this.modeOf(event),
       step: (by) => this.step(by),
@@ -169,7 +169,7 @@ export class SimpleViewer {
       hover: (x, y) => panels.showReadout({ x, y }),
       leave: () => panels.showReadout(null),
       cancel: () => {},
-      twice: () => {},
+      doubleClick: () => {},
       tap: () => {},
     });
   }
@@ -207,6 +207,7 @@ export class SimpleViewer {
     const by = (steps) => () => this.step(steps);
     const contrast = (dx, dy) => () => windowBy(this, dx, dy);
     const fade = (change) => () => this.layers.length && this.setLook({ opacity: Math.max(0, Math.min(1, this.look.opacity + change)) });
+    // biome-ignore format: a table of keys
     return {
       ArrowUp: by(1), ArrowDown: by(-1), ArrowRight: by(1), ArrowLeft: by(-1), PageUp: by(10), PageDown: by(-10),
       Home: () => this.goTo(0), End: () => this.goTo(this.grid.depth - 1),
@@ -229,7 +230,7 @@ function start(root) {
   if (!canDraw) return SimplePanels.showThatNothingIsDrawn(root);
   const viewer = new SimpleViewer(root, JSON.parse(document.getElementById(root.dataset.simple).textContent));
   viewer.start();
-  // For whoever watches from outside.
+  // For the page, and for tests.
   root.viewer = viewer;
 }
 

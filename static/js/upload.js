@@ -51,8 +51,12 @@ class UploadForm {
     // A file that misses the zone must not replace the page.
     window.addEventListener("dragover", (event) => event.preventDefault());
     window.addEventListener("drop", (event) => event.preventDefault());
-    zone.addEventListener("dragenter", () => over((depth += 1) > 0));
-    zone.addEventListener("dragleave", () => over((depth -= 1) > 0));
+    const into = (by) => {
+      depth += by;
+      over(depth > 0);
+    };
+    zone.addEventListener("dragenter", () => into(1));
+    zone.addEventListener("dragleave", () => into(-1));
     zone.addEventListener("drop", async (event) => {
       event.preventDefault();
       depth = 0;

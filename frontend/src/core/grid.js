@@ -37,6 +37,7 @@ function apply(m, x, y, z) {
 export function invert(m) {
   const [a, b, c, p, d, e, f, q, g, h, i, r] = m;
   const det = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g);
+  // biome-ignore format: rows of a matrix
   const n = [
     e * i - f * h, c * h - b * i, b * f - c * e,
     f * g - d * i, a * i - c * g, c * d - a * f,

@@ -134,6 +134,7 @@ function keysOf(reader, commands) {
   const take = (name) => () => toolbox.take(name);
   const by = (steps) => () => reader.scroll(reader.active, steps);
   const resize = (factor) => () => reader.setLook({ radius: Math.min(LARGEST_RADIUS, Math.max(0.1, reader.look.radius * factor)) });
+  // biome-ignore format: a table of keys
   return {
     ArrowUp: by(1), ArrowDown: by(-1), ArrowRight: by(1), ArrowLeft: by(-1), PageUp: by(10), PageDown: by(-10),
     Home: () => reader.scrollTo(0), End: () => reader.scrollTo(reader.active.plane.count - 1),

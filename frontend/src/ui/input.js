@@ -1,4 +1,4 @@
-// Hands on a view: wheel, mouse, pen and fingers, turned into a few commands.
+// Gestures on a view (wheel, mouse, pen and fingers), turned into a few actions.
 
 const WHEEL_STEP = 40;
 const TOUCH_STEP = 14;
@@ -6,7 +6,7 @@ const TAP_PX = 8;
 const LINE_PX = 40;
 
 /**
- * @typedef {object} Hands what gestures mean on one view; places are CSS pixels of the view
+ * @typedef {object} Actions what gestures do on one view; positions are CSS pixels of the view
  * @property {() => void} begin before each gesture
  * @property {(event: PointerEvent) => "window"|"pan"|"touch"|"tool"|null} modeOf what a drag does; "touch" scrolls
  * @property {(slices: number) => void} step
@@ -15,66 +15,66 @@ const LINE_PX = 40;
  * @property {(dx: number, dy: number) => void} windowBy
  * @property {(x: number, y: number) => void} hover
  * @property {() => void} leave
- * @property {() => void} twice a double click
+ * @property {() => void} doubleClick
  * @property {(x: number, y: number, event: PointerEvent) => void} down with a tool; `move` and `up` alike
  * @property {() => void} cancel what the tool has begun
  * @property {(x: number, y: number) => void} tap a finger that touched and did not move
  */
 
-/** @param {HTMLCanvasElement} canvas @param {Hands} hands */
-export function listenToHands(canvas, hands) {
+/** @param {HTMLCanvasElement} canvas @param {Actions} actions */
+export function listenToGestures(canvas, actions) {
   const pointers = new Map();
   let mode = null;
   let touched = 0;
   let from = null;
-  listenToWheel(canvas, hands);
+  listenToWheel(canvas, actions);
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
-  canvas.addEventListener("dblclick", () => hands.twice());
+  canvas.addEventListener("dblclick", () => actions.doubleClick());
 
   canvas.addEventListener("pointerdown", (event) => {
     canvas.focus({ preventScroll: true });
-    hands.begin();
+    actions.begin();
     canvas.setPointerCapture(event.pointerId);
     pointers.set(event.pointerId, { x: event.offsetX, y: event.offsetY });
     if (pointers.size === 2) {
-      hands.cancel();
+      actions.cancel();
       mode = "pinch";
       return;
     }
-    mode = hands.modeOf(event);
+    mode = actions.modeOf(event);
     touched = 0;
     from = { x: event.offsetX, y: event.offsetY };
-    if (mode === "tool") hands.down(event.offsetX, event.offsetY, event);
+    if (mode === "tool") actions.down(event.offsetX, event.offsetY, event);
   });
 
   canvas.addEventListener("pointermove", (event) => {
-    hands.hover(event.offsetX, event.offsetY);
+    actions.hover(event.offsetX, event.offsetY);
     const before = pointers.get(event.pointerId);
     if (!before) return;
     const now = { x: event.offsetX, y: event.offsetY };
     const [dx, dy] = [now.x - before.x, now.y - before.y];
     pointers.set(event.pointerId, now);
-    if (mode === "pinch") pinch(hands, pointers, event.pointerId, before);
-    else if (mode === "window") hands.windowBy(dx, dy);
-    else if (mode === "pan") hands.pan(dx, dy);
-    else if (mode === "tool") for (const part of partsOf(event)) hands.move(part.offsetX, part.offsetY, event);
+    if (mode === "pinch") pinch(actions, pointers, event.pointerId, before);
+    else if (mode === "window") actions.windowBy(dx, dy);
+    else if (mode === "pan") actions.pan(dx, dy);
+    else if (mode === "tool") for (const part of partsOf(event)) actions.move(part.offsetX, part.offsetY, event);
     else if (mode === "touch") {
       touched += dy;
       const steps = Math.trunc(touched / TOUCH_STEP);
       touched -= steps * TOUCH_STEP;
-      if (steps) hands.step(-steps);
+      if (steps) actions.step(-steps);
     }
   });
 
   const up = (event) => {
     if (!pointers.delete(event.pointerId)) return;
-    if (event.type === "pointercancel") hands.cancel();
-    else if (mode === "tool") hands.up(event.offsetX, event.offsetY, event);
-    else if (mode === "touch" && event.type === "pointerup" && isTap(from, event)) hands.tap(event.offsetX, event.offsetY);
+    if (event.type === "pointercancel") actions.cancel();
+    else if (mode === "tool") actions.up(event.offsetX, event.offsetY, event);
+    else if (mode === "touch" && event.type === "pointerup" && isTap(from, event)) actions.tap(event.offsetX, event.offsetY);
     if (!pointers.size) mode = null;
   };
   for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) canvas.addEventListener(name, up);
-  canvas.addEventListener("pointerleave", () => hands.leave());
+  canvas.addEventListener("pointerleave", () => actions.leave());
 }
 
 /** Wheel: slices, a trackpad's small steps added up; with Ctrl (also a pinch on a trackpad) zoom. */
@@ -101,7 +101,7 @@ function isTap(from, event) {
   return Math.hypot(event.offsetX - from.x, event.offsetY - from.y) < TAP_PX;
 }
 
-/** Every position the hand has passed since the last frame. */
+/** Every position the pointer has passed since the last frame. */
 function partsOf(event) {
   const parts = event.getCoalescedEvents?.() ?? [];
   return parts.length ? parts : [event];

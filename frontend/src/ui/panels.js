@@ -174,7 +174,8 @@ export class Panels {
     const { editor, saving } = reader;
     if (!saving || !reader.voxel) return;
     const may = reader.reading.may_correct && saving.isMine;
-    const changed = (reader.changedSlices ??= editor.layer.changed()).length;
+    reader.changedSlices ??= editor.layer.changed();
+    const changed = reader.changedSlices.length;
     this.root.dataset.changed = changed;
     this.root.dataset.mayCorrect = String(may);
     for (const part of this.parts("correct")) part.hidden = !reader.reading.may_correct;

@@ -64,7 +64,7 @@ export class Toolbox {
     if (!this.pressed || this.pressed.view !== view) return;
     if (this.name === "navigate") this.reader.pointTo(view, at);
     else if (this.isBrush) this.draw(at, event);
-    this.pressed && (this.pressed.at = at);
+    if (this.pressed) this.pressed.at = at;
   }
 
   up(view, at, event) {

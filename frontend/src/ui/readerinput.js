@@ -1,18 +1,18 @@
-// What hands do on a view of the reading room: the tool in use, slices, window, zoom.
-import { listenToHands } from "./input.js";
+// What gestures do on a view of the reading room: the tool in use, slices, window, zoom.
+import { listenToGestures } from "./input.js";
 import { toggleLarge, windowBy } from "./look.js";
 
 /** @param {import("../reader.js").Reader} reader */
 export function listenToView(reader, view) {
   const { toolbox } = reader;
-  listenToHands(view.marks, {
+  listenToGestures(view.marks, {
     begin: () => reader.activate(reader.comparing.ownerOf(view)),
     modeOf: (event) => modeOf(event, toolbox),
     step: (by) => reader.scroll(view, by),
     zoom: (factor, x, y) => view.zoomBy(factor, x, y),
     pan: (dx, dy) => view.panBy(dx, dy),
     windowBy: (dx, dy) => windowBy(reader, dx, dy),
-    twice: () => toolbox.name === "navigate" && toggleLarge(reader, view),
+    doubleClick: () => toolbox.name === "navigate" && toggleLarge(reader, view),
     down: (x, y, event) => toolbox.down(view, view.pictureAt(x, y), event),
     move: (x, y, event) => toolbox.move(view, view.pictureAt(x, y), event),
     up: (x, y, event) => toolbox.up(view, view.pictureAt(x, y), event),
