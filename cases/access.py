@@ -37,7 +37,7 @@ def import_run_get(user: Any, run_id: Id, capability: Capability = Capability.VI
 
 
 def measurement_get(user: Any, measurement_id: Id, capability: Capability = Capability.VIEW_CASES) -> Measurement:
-    return row_get(Measurement.objects.select_related("author"), user, measurement_id, capability)
+    return row_get(Measurement.objects.names_for(user).select_related("author"), user, measurement_id, capability)
 
 
 def group_get(user: Any, group_id: Id, capability: Capability = Capability.ASSIGN) -> ReaderGroup:

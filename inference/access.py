@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from accounts.access import Capability, Id, row_get
 from cases.exposures import masks_shown
 from cases.models import Annotation, Series
+from cases.models.hidden_names import names_hide, settled_without_names
 from inference.models import ComparisonRun, InferenceRun, ReportRun
 
 
@@ -22,17 +23,19 @@ def comparison_get(user: Any, run_id: Id, capability: Capability = Capability.VI
     rows = ComparisonRun.objects.filter(reference__in=seen, predicted__in=seen)
     rows = rows.select_related("reference__series__case", "predicted")
     run = row_get(rows, user, run_id, capability)
+    names_hide([run.reference, run.predicted], "author", user)
     masks_shown([run.reference, run.predicted], user)
     return run
 
 
 def reports_seen(user: Any) -> QuerySet[ReportRun]:
-    """A report tells of the masks, measurements and signatures that whoever asked for it could see: while ``user``
-    reads one of its series blindly, only their own.
+    """A report tells of the masks, measurements, signatures and names that whoever asked for it could see: while
+    ``user`` reads one of its series blindly, or settles it without names, only their own.
     """
     shown = Annotation.objects.filter(reports=OuterRef("pk"))
     unseen = shown.exclude(pk__in=Annotation.objects.seen_by(user).values("pk"))
-    blindly = shown.filter(series__in=Series.objects.blind_to(user).values("pk"))
+    nameless = Q(series__reading_item__project__in=settled_without_names(user))
+    blindly = shown.filter(Q(series__in=Series.objects.blind_to(user).values("pk")) | nameless)
     by_others = ~Q(requested_by=user.pk) | Q(requested_by=None)
     return ReportRun.objects.filter(~Exists(unseen)).exclude(by_others, Exists(blindly))
 

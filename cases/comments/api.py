@@ -20,6 +20,7 @@ from spineplatform.shared.api import ListView, checked, checked_query
 from spineplatform.shared.api_schema import problems
 
 MOST_PEOPLE = 8
+HIDDEN = "Null where the project keeps its readers' names from you."
 
 
 class CommentIn(serializers.Serializer[Any]):
@@ -29,7 +30,7 @@ class CommentIn(serializers.Serializer[Any]):
 
 class CommentOut(serializers.ModelSerializer[Comment]):
     author = serializers.CharField(source="author.display_name")
-    author_id = serializers.IntegerField()
+    author_id = serializers.IntegerField(source="author.pk", allow_null=True, help_text=HIDDEN)
     read = serializers.CharField(source="read_address", help_text="The reading room at that slice.")
 
     class Meta:

@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 
 from accounts.models import Institution
 from cases.models.cases import Series
+from cases.models.hidden_names import HidesNames
 from cases.models.projects import ProjectMember, ProjectRole
 
 
@@ -23,10 +24,10 @@ def _read_blindly(user: Any) -> models.QuerySet[Any]:
     return Series.objects.blind_to(user).values("pk")
 
 
-class CommentQuerySet(models.QuerySet["Comment"]):
+class CommentQuerySet(HidesNames["Comment"]):
     def seen_by(self, user: Any) -> Self:
         """Leave out what others say about series that ``user`` reads blindly."""
-        return self.exclude(~Q(author=user.pk), series__in=_read_blindly(user))
+        return self.exclude(~Q(author=user.pk), series__in=_read_blindly(user)).names_for(user)
 
 
 class Comment(models.Model):
@@ -93,7 +94,9 @@ WITH_NUMBER = (NoticeKind.TO_READ, NoticeKind.TO_SETTLE)
 PART_TOLD = {NoticeKind.TO_READ: ProjectRole.READER, NoticeKind.TO_SETTLE: ProjectRole.ADJUDICATOR}
 
 
-class NoticeQuerySet(models.QuerySet["Notice"]):
+class NoticeQuerySet(HidesNames["Notice"]):
+    person = "actor"
+
     def unread(self) -> Self:
         return self.filter(read_at__isnull=True)
 
@@ -106,7 +109,7 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
         for kind, role in PART_TOLD.items():
             parts = ProjectMember.objects.taking_part().filter(user=user.pk, role=role)
             mine = mine.exclude(~Q(project__in=parts.values("project")), kind=kind)
-        return mine
+        return mine.names_for(user)
 
 
 def _only_of(kinds: Iterable[NoticeKind], field: str) -> Q:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Institution
 from cases.models.cases import InstitutionRowQuerySet, Series
+from cases.models.hidden_names import HidesNames
 
 
 class AnnotationSource(models.TextChoices):
@@ -22,14 +23,15 @@ class AnnotationSource(models.TextChoices):
     DRAWN = "drawn", _("Drawn")
 
 
-class AnnotationQuerySet(InstitutionRowQuerySet["Annotation"]):
+class AnnotationQuerySet(HidesNames["Annotation"], InstitutionRowQuerySet["Annotation"]):  # type: ignore[override]
     def seen_by(self, user: Any) -> Self:
-        """Leave out what blind double reading hides from ``user``: masks of other people, until all have finished.
+        """Leave out what blind double reading hides from ``user``: masks of other people, until all have finished, and
+        names from adjudicators who are not to know them.
 
         Whoever shows masks, or figures from them, goes through here; rights are another matter (``visible_to``).
         """
         hidden = ~Q(source=AnnotationSource.MODEL) & ~Q(author=user.pk)
-        return self.exclude(hidden, series__in=Series.objects.blind_to(user).values("pk"))
+        return self.exclude(hidden, series__in=Series.objects.blind_to(user).values("pk")).names_for(user)
 
     def settled(self) -> Self:
         """Masks that may go on to training: of a series in a reading project only the one that was decided upon."""

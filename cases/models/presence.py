@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Self
 
@@ -10,11 +11,15 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from cases.models.hidden_names import HidesNames, Readers, readers_of_cases
+
 # A page says every fifteen seconds that it is still open; the row of a process that died is soon forgotten.
 KEPT_EVERY_SECONDS, FORGOTTEN_AFTER_SECONDS = 15.0, 45.0
 
 
-class PresenceQuerySet(models.QuerySet["Presence"]):
+class PresenceQuerySet(HidesNames["Presence"]):
+    person = "user"
+
     def here_now(self) -> Self:
         return self.filter(seen_at__gt=_forgotten())
 
@@ -22,7 +27,12 @@ class PresenceQuerySet(models.QuerySet["Presence"]):
         return self.filter(seen_at__lte=_forgotten())
 
     def of_others(self, user: Any) -> Self:
-        return self.exclude(user=user.pk)
+        return self.exclude(user=user.pk).names_for(user)
+
+    def _hidden(self, user: Any, rows: Sequence[Any]) -> list[Readers]:
+        """A case has several series, each with letters of its own: its readers are called nothing but that."""
+        found = readers_of_cases(user, {row.case_id for row in rows})
+        return [found.get(row.case_id, {}) for row in rows]
 
 
 def _forgotten() -> Any:

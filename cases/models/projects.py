@@ -22,7 +22,8 @@ DEFAULT_MARGIN = 0.02
 class ReadingProject(models.Model):
     """Series that two or more readers read, and adjudicators settle.
 
-    ``blind`` hides each reader's masks from the others until all have finished the series. ``agreed_dice`` lets
+    ``blind`` hides each reader's masks from the others until all have finished the series. ``names_hidden`` keeps from
+    adjudicators which reader drew, measured, said or signed what (``cases.models.hidden_names``). ``agreed_dice`` lets
     readers settle a series by themselves: None asks an adjudicator for every series. ``margin`` is the Dice by which a
     model may agree less with readers than these with each other and still be inside human variation. ``summary`` is
     ``spineml.metrics.reader_agreement.summarised`` over the series that all have read, None before the first.
@@ -32,6 +33,7 @@ class ReadingProject(models.Model):
     institution = models.ForeignKey(Institution, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=120)
     blind = models.BooleanField(default=True)
+    names_hidden = models.BooleanField(default=False)
     agreed_dice = models.FloatField(null=True)
     margin = models.FloatField(default=DEFAULT_MARGIN)
     summary = models.JSONField(null=True)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Institution
 from cases.models.cases import WAITING, InstitutionRowQuerySet, Series
+from cases.models.hidden_names import HidesNames
 from cases.models.masks import Annotation
 
 
@@ -22,7 +23,9 @@ class ReviewVerdict(models.TextChoices):
     SENT_BACK = "sent-back", _("Sent back")
 
 
-class ReviewQuerySet(InstitutionRowQuerySet["Review"]):
+class ReviewQuerySet(HidesNames["Review"], InstitutionRowQuerySet["Review"]):  # type: ignore[override]
+    person = "reader"
+
     def latest_of_series(self) -> Self:
         """The last word on each series."""
         return self.order_by("series_id", "-created_at", "-id").distinct("series_id")
@@ -37,7 +40,8 @@ class ReviewQuerySet(InstitutionRowQuerySet["Review"]):
 
     def seen_by(self, user: Any) -> Self:
         """Leave out what others signed on series that ``user`` reads blindly."""
-        return self.exclude(~Q(reader=user.pk), series__in=Series.objects.blind_to(user).values("pk"))
+        blindly = Series.objects.blind_to(user).values("pk")
+        return self.exclude(~Q(reader=user.pk), series__in=blindly).names_for(user)
 
 
 class Review(models.Model):

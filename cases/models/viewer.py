@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Institution
+from cases.models.hidden_names import HidesNames
 
 
 class Draft(models.Model):
@@ -46,6 +47,10 @@ class MeasurementKind(models.TextChoices):
     HEIGHT_RATIO = "height-ratio", _("Vertebral height ratio")
 
 
+class MeasurementQuerySet(HidesNames["Measurement"]):
+    """Who may see a measurement is said by `cases.projects.selectors.measurements_for`."""
+
+
 class Measurement(models.Model):
     """Something measured on a series. ``points`` are LPS mm; ``values`` by name, in mm, mm2, degrees or HU. Immutable.
 
@@ -62,6 +67,8 @@ class Measurement(models.Model):
     points = models.JSONField()
     values = models.JSONField()
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = MeasurementQuerySet.as_manager()
 
     class Meta:
         ordering = ["created_at", "id"]

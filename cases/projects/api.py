@@ -49,6 +49,9 @@ class ProjectIn(serializers.Serializer[Any]):
     blind = serializers.BooleanField(
         default=True, help_text="Readers do not see each other's masks until all are done."
     )
+    names_hidden = serializers.BooleanField(
+        default=False, help_text="Adjudicators are not told which reader drew, measured, said or signed what."
+    )
     agreed_dice = serializers.FloatField(
         required=False, allow_null=True, min_value=0.01, max_value=1, help_text="Null: each series is adjudicated."
     )
@@ -92,6 +95,7 @@ class ProjectOut(serializers.ModelSerializer[ReadingProject]):
             "name",
             "institution",
             "blind",
+            "names_hidden",
             "agreed_dice",
             "margin",
             "readers",
@@ -271,7 +275,9 @@ class ItemDetailOut(serializers.Serializer[ItemSeen]):
     may_adjudicate = serializers.BooleanField()
     readings = FinishedOut(many=True)
     proposals = serializers.SerializerMethodField()
-    figures = serializers.DictField(source="item.figures", allow_null=True)
+    figures = serializers.DictField(
+        allow_null=True, help_text="Of each pair of masks, by the readers' ids, or letters where names are hidden."
+    )
     decision = serializers.SerializerMethodField()
     reopened = ReopenedOut(allow_null=True, help_text="Null: it was never settled, or is settled.")
     runs = RunOut(many=True)

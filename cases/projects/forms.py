@@ -66,6 +66,12 @@ class ProjectForm(HowRead, InstitutionForm):
         help_text=_("No reader sees masks of others on a series until all have finished it."),
     )
 
+    names_hidden = forms.BooleanField(
+        label=_("Adjudicators are not shown the readers' names"),
+        required=False,
+        help_text=_("They settle without knowing who drew, measured, said or signed what. It stays for the project."),
+    )
+
     def __init__(self, *args: Any, institutions: QuerySet[Institution], **kwargs: Any) -> None:
         super().__init__(*args, institutions=institutions, **kwargs)
         self.offer(people_offered(institutions))
@@ -77,6 +83,7 @@ class ProjectForm(HowRead, InstitutionForm):
             readers=list(given["readers"]),
             adjudicators=list(given["adjudicators"]),
             blind=given["blind"],
+            names_hidden=given["names_hidden"],
             agreed_dice=given["agreed_dice"],
             margin=given["margin"],
         )

@@ -150,7 +150,7 @@ def item_page(request: HttpRequest, item_id: str) -> HttpResponse:
         "project": item.project,
         "series": item.series,
         "case": item.series.case,
-        "pairs": pair_rows(item.figures, names_of(item.project)),
+        "pairs": pair_rows(seen.figures, names_of(item, request.user)),
         "proposals": jobs_offered(item),
         "equal": _equal(seen),
         "may_manage": has_capability(request.user, item.institution_id, Capability.MANAGE_PROJECTS),

@@ -22,6 +22,7 @@ from cases.models import (
     ReviewVerdict,
     Series,
 )
+from cases.models.hidden_names import Readers, hidden_readers, names_hide
 from cases.models.projects import BEING_READ, SETTLED, AgreementJob, ItemState, ProjectMember, ProjectRole
 from spineml.metrics.reader_agreement import MODEL
 
@@ -89,7 +90,7 @@ def ready_to_settle(project: ReadingProject) -> QuerySet[ReadingItem]:
 # --- blindness beside the masks ---------------------------------------------------------------------------------------
 def measurements_for(series: Series, user: Any) -> QuerySet[Measurement]:
     """The measurements of a series that this person may see: not those of others while they read it blindly."""
-    found = series.measurements.select_related("author")
+    found = series.measurements.names_for(user).select_related("author")
     if Series.objects.filter(pk=series.pk).blind_to(user).exists():
         return found.filter(author=user)
     return found
@@ -125,19 +126,67 @@ def lowest_dice(item: ReadingItem, *, with_model: bool) -> float | None:
     return min((one["dice"] for one in pairs if (MODEL in (one["first"], one["second"])) == with_model), default=None)
 
 
-def names_of(project: ReadingProject) -> dict[str, str]:
-    """The names of the pairs' ends: readers by their id, and the model."""
-    readers = project.members.filter(role=ProjectRole.READER).select_related("user")
+def names_of(item: ReadingItem, user: Any) -> dict[str, str]:
+    """What this person calls the ends of the pairs in `figures_for`."""
+    hidden = [one.display_name() for one in _hidden(item, user).values()]
+    if hidden:
+        return dict(zip(hidden, hidden, strict=True))
+    readers = item.project.members.filter(role=ProjectRole.READER).select_related("user")
     return {str(member.user_id): member.user.display_name() for member in readers}
 
 
+def _hidden(item: ReadingItem, user: Any) -> Readers:
+    """Who stands for the readers of a series whom this person is not shown."""
+    return hidden_readers(user, [item.series_id]).get(item.series_id, {}) if user is not None else {}
+
+
 # --- a series ---------------------------------------------------------------------------------------------------------
-def ordered_readings(item: ReadingItem) -> list[Reading]:
-    """The finished readings in the order of the project's readers."""
+def ordered_readings(item: ReadingItem, user: Any = None) -> list[Reading]:
+    """The finished readings in the order of the project's readers, or of the letters that stand for them where ``user``
+    is not shown who they are.
+    """
     members = item.project.members.filter(role=ProjectRole.READER).values_list("user_id", flat=True)
-    order = {reader: n for n, reader in enumerate(members)}
-    readings = item.readings.select_related("annotation", "reader")
-    return sorted(readings, key=lambda one: order.get(one.reader_id, len(order)))
+    hidden = _hidden(item, user)
+    order = {reader: n for n, reader in enumerate(hidden or members)}
+    readings = sorted(
+        item.readings.select_related("annotation", "reader"), key=lambda one: order.get(one.reader_id, len(order))
+    )
+    if hidden:
+        names_hide(readings, "reader", user, lambda _user, rows: [hidden] * len(rows))
+    return readings
+
+
+def figures_for(item: ReadingItem, user: Any) -> dict[str, Any] | None:
+    """The figures of a series, where ``user`` is not shown who its readers are by their letters, in order of these."""
+    hidden = _hidden(item, user)
+    if not hidden or not item.figures:
+        return item.figures
+    order = {str(reader): n for n, reader in enumerate(hidden)}
+    names = {str(reader): person.display_name() for reader, person in hidden.items()}
+    pairs = sorted((_turned(one, order) for one in item.figures["pairs"]), key=lambda one: _places(one, order))
+    named = [{**one, **{end: names.get(one[end], one[end]) for end in ENDS}} for one in pairs]
+    return {**item.figures, "pairs": named, "masks": _renamed(item.figures["masks"], order, names)}
+
+
+ENDS = ("first", "second")
+
+
+def _places(pair: dict[str, Any], order: dict[str, int]) -> list[int]:
+    return [order.get(pair[end], len(order)) for end in ENDS]
+
+
+def _turned(pair: dict[str, Any], order: dict[str, int]) -> dict[str, Any]:
+    """The pair with the end first that comes first; its other figures are the same both ways."""
+    first, second = _places(pair, order)
+    if first <= second:
+        return pair
+    turned = {"first": pair["second"], "second": pair["first"]}
+    return {**pair, **turned, "first_ml": pair["second_ml"], "second_ml": pair["first_ml"]}
+
+
+def _renamed(masks: dict[str, Any], order: dict[str, int], names: dict[str, str]) -> dict[str, Any]:
+    ordered = sorted(masks, key=lambda one: order.get(one, len(order)))
+    return {names.get(one, one): masks[one] for one in ordered}
 
 
 def latest_model_mask(item: ReadingItem) -> Annotation | None:
@@ -167,6 +216,7 @@ class ItemSeen:
     proposals: list[Annotation]
     corrections: list[Annotation]
     runs: list[AgreementRun]
+    figures: dict[str, Any] | None
 
     @property
     def figures_run(self) -> AgreementRun | None:
@@ -179,7 +229,7 @@ class ItemSeen:
 
 def item_seen(item: ReadingItem, user: Any) -> ItemSeen:
     blind = Series.objects.filter(pk=item.series_id).blind_to(user).exists()
-    readings = ordered_readings(item)
+    readings = ordered_readings(item, user)
     mine = next((one for one in readings if one.reader_id == user.pk), None)
     masks = list(item.series.annotations.seen_by(user).select_related("author"))
     proposed = set(item.runs.exclude(annotation=None).values_list("annotation", flat=True))
@@ -198,6 +248,7 @@ def item_seen(item: ReadingItem, user: Any) -> ItemSeen:
         proposals=[one for one in masks if one.pk in proposed],
         corrections=[one for one in masks if one.author_id == user.pk and one.pk not in proposed],
         runs=list(item.runs.all()[:10]),
+        figures=figures_for(item, user),
     )
 
 

@@ -82,6 +82,7 @@ class NewProject:
     readers: Sequence[Any]
     adjudicators: Sequence[Any]
     blind: bool = True
+    names_hidden: bool = False
     agreed_dice: float | None = None
     margin: float = DEFAULT_MARGIN
 
@@ -102,6 +103,7 @@ def project_create(*, institution: Institution, actor: Any, project: NewProject)
                 institution=institution,
                 name=project.name,
                 blind=project.blind,
+                names_hidden=project.names_hidden,
                 agreed_dice=project.agreed_dice,
                 margin=project.margin,
                 created_by=actor,

@@ -181,7 +181,9 @@ class MeasurementOut(serializers.ModelSerializer[Measurement]):
     """``values`` are in mm, mm², degrees and HU, as their names say; ``points`` are LPS mm."""
 
     author = serializers.CharField(source="author.display_name")
-    author_id = serializers.IntegerField()
+    author_id = serializers.IntegerField(
+        source="author.pk", allow_null=True, help_text="Null where the project keeps its readers' names from you."
+    )
 
     class Meta:
         model = Measurement

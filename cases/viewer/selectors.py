@@ -186,7 +186,7 @@ def measurement_facts(measurement: Measurement) -> dict[str, Any]:
         "points": measurement.points,
         "values": measurement.values,
         "author": measurement.author.display_name(),
-        "author_id": measurement.author_id,
+        "author_id": measurement.author.pk,
         "created_at": measurement.created_at.isoformat(),
     }
 

@@ -20,7 +20,7 @@ from accounts.models import Membership, User
 from cases.comments.selectors import comment_counts
 from cases.models import Case, Comment, Presence
 from cases.models.projects import ProjectMember
-from cases.worklist.presence import names, presences_keep
+from cases.worklist.presence import names, others_at, presences_keep
 from cases.worklist.selectors import LATEST, list_version
 from spineplatform.shared.coalescing import Gathering
 from spineplatform.shared.errors import NotFound
@@ -64,8 +64,12 @@ def at_cases(asked: list[AtCase]) -> dict[AtCase, dict[str, Any] | Exception]:
     comments = _Comments(cases)
     answers: dict[AtCase, dict[str, Any] | Exception] = dict.fromkeys(asked, NotFound())
     for one in seen:
-        others = names(presence for presence in here[one.case] if presence.user_id != one.user)
         case, apart = cases[one.case], one.user in rights.apart
+        others = (
+            others_at(case, User(pk=one.user))
+            if apart
+            else names(presence for presence in here[one.case] if presence.user_id != one.user)
+        )
         answers[one] = {"others": others, "comments": comments.of(case, one.user if apart else None)}
     return answers
 

@@ -66,7 +66,8 @@ UNITS = {"mm": "mm", "mm2": "mm\u00b2", "hu": "HU", "degrees": "\u00b0"}
 def run_report(lease: Lease[ReportRun]) -> None:
     """Work of one ReportRun: key images, facts and measurements, stored as messages for the page, and as PDF."""
     run = lease.run
-    masks = list(run.masks.select_related("series__case__patient", "author").order_by("series__number"))
+    rows = run.masks.select_related("series__case__patient", "author").order_by("series__number")
+    masks = list(rows.names_for(run.requested_by) if run.requested_by else rows)
     pictures = []
     for done, mask in enumerate(masks):
         lease.report(done, len(masks), message("Drawing the key images"))

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 # What must not be in any data set, whatever somebody writes about it.
@@ -103,4 +104,6 @@ def sentence(found: dict[str, Any]) -> str:
 def _words(name: str, value: Any) -> Any:
     if name == "axis":
         return AXES[value]
+    if name == "reader":
+        return value or _("somebody else")
     return f"{value:.0%}" if name in ("share", "then") else value

@@ -11,7 +11,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from cases.intake.pseudonyms import keyed_hash
-from cases.models import Annotation, AnnotationSource, Review, ReviewVerdict, Series
+from cases.models import Annotation, AnnotationSource, ReadingItem, Review, ReviewVerdict, Series
 from spineml.checksum import sha256_of
 from spineml.learning.dataset_file import DatasetWriter, SeriesFacts
 from spineml.masks.label_checks import Checked, LabelCheck, Suspicion
@@ -102,7 +102,7 @@ class Checker:
         for other in _masks_of_others(mask):
             dice = _dice(mask, other)
             if dice < LEAST_AGREEMENT:
-                reader = other.author.display_name() if other.author else ""
+                reader = other.author.display_name() if other.author and not _without_names(other) else ""
                 yield finding("disagreement", mask.pk, other=str(other.pk), reader=reader, dice=round(dice, 2))
 
     def _checked(self, mask: Annotation) -> Checked:
@@ -141,6 +141,11 @@ def _approved_of(masks: Sequence[Annotation]) -> set[uuid.UUID]:
         for row in latest
         if row.annotation_id and row.verdict == ReviewVerdict.APPROVED and row.for_training
     }
+
+
+def _without_names(mask: Annotation) -> bool:
+    """Whether its project keeps its readers' names from adjudicators, who may read a data set's findings."""
+    return ReadingItem.objects.filter(series=mask.series_id, project__names_hidden=True).exists()
 
 
 def _masks_of_others(mask: Annotation) -> list[Annotation]:
