@@ -16,6 +16,7 @@ from cases.followers import followers
 from cases.models import Annotation, AnnotationSource, Case, Review, ReviewVerdict, Series
 from spineml.errors import MaskRejected
 from spineml.masks.change import mask_change
+from spineml.message import Message, message, sentences
 from spineml.metrics import volume_and_area
 from spineml.readers.series import SPATIAL_KINDS, PictureOrder, ReceivedFile
 from spineml.readers.slice_names import SourceNames
@@ -78,7 +79,7 @@ def annotation_upload(
             Series.objects.select_for_update(no_key=True).get(pk=series.pk)  # the same mask sent twice at once
             same = series.annotations.filter(author=actor, pixel_hash=pixel_hash).first()
             if same is not None:
-                raise SameMask(annotation=str(same.pk))
+                raise SameMask(_same(same, label), annotation=str(same.pk))
             annotation = annotation_record(
                 series=series,
                 path=path,
@@ -93,6 +94,20 @@ def annotation_upload(
                 series=str(series.pk),
             )
     return annotation
+
+
+def _same(mask: Annotation, label: str) -> Message:
+    """Which one it is, and that another label is not taken over."""
+    said = [
+        message(
+            "This very mask of yours is on this series already, as “{name}” of {time} UTC. Use that one.",
+            name=str(mask),
+            time=f"{mask.created_at:%Y-%m-%d %H:%M}",
+        )
+    ]
+    if label and label != mask.label:
+        said.append(message("The label “{label}” was not taken.", label=label))
+    return sentences(said)
 
 
 def annotation_record(

@@ -122,10 +122,13 @@ class UploadOut(serializers.ModelSerializer[Upload]):
     run = RunOut()
     url = serializers.SerializerMethodField()
     page = serializers.CharField(source="get_absolute_url")
+    known = SentenceField(
+        read_only=True, help_text="Which files were imported before, into which cases, and what differs; empty: none."
+    )
 
     class Meta:
         model = Upload
-        fields = ["id", "title", "institution", "options", "total_bytes", "created_at", "run", "url", "page"]
+        fields = ["id", "title", "institution", "options", "total_bytes", "created_at", "run", "url", "page", "known"]
 
     def get_url(self, upload: Upload) -> str:
         return reverse("api:upload", args=[upload.pk])
@@ -166,7 +169,10 @@ class UploadListView(ReceivingView):
         },
     )
     def post(self, request: Request) -> Response:
-        """Send CT files. The same files with the same options answer 200 with the upload that is already there."""
+        """Send CT files. The same files with the same options answer 200 with the upload that is already there.
+
+        ``known`` says at once which of the files were imported before.
+        """
         require_anywhere(request.user, Capability.UPLOAD_CT)
         given = checked(UploadIn, request.data)
         institution = institution_named_or_only(request.user, given.pop("institution", None), Capability.UPLOAD_CT)

@@ -20,6 +20,13 @@ from spineml.volumes.volume import Geometry
 
 SAME_MM = 0.01
 PAIRS = "pairs\0"
+KINDS = {
+    "dicom": "DICOM",
+    "nifti": "NIfTI",
+    "itk": message("NRRD or MetaImage"),
+    "image": message("pictures"),
+    "numpy": "NumPy",
+}
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,20 @@ def _is_other_patient(institution: Institution, plan: SeriesPlan, series: Series
         return False
     patient_id = plan.meta.patient_id
     return (keyed_hash("patient", institution.pk, patient_id) if patient_id else None) != series.case.patient.key_hash
+
+
+def left_behind(plan: SeriesPlan, known: Series) -> list[Message]:
+    """What else these files say otherwise than the series that is the same and stays as it is."""
+    differs = []
+    if plan.meta.source_kind != known.source_kind:
+        differs.append(message("the format ({kind} now)", kind=KINDS.get(plan.meta.source_kind, plan.meta.source_kind)))
+    if plan.meta.description and plan.meta.description[:120] != known.description:
+        differs.append(message("the description (“{description}” now)", description=plan.meta.description[:120]))
+    if known.geometry.spacing_known and not plan.geometry.spacing_known:
+        differs.append(message("the voxel size (not stated now)"))
+    if not differs:
+        return []
+    return [message("Different is {differences}; the series stays as it was.", differences=differs)]
 
 
 def content_hash(plan: SeriesPlan, pixel_hash: str, patient: str) -> str:

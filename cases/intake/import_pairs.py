@@ -17,6 +17,7 @@ from cases.models import (
     Series,
     Upload,
 )
+from cases.models.uploads import DUPLICATE
 from cases.services import MaskOrigin, annotation_record
 from cases.signatures import review_record
 from spineml.message import message
@@ -26,6 +27,7 @@ from spineplatform.shared import audit
 from spineplatform.shared.errors import UserError
 
 NO_IMAGE = message("Its image could not be read.")
+SAME_MASK = message("The same mask of yours is on this image already, so it was not added again.")
 
 
 class PairsNeedASender(UserError):
@@ -100,7 +102,9 @@ def pairs_record(
             recorded.verdicts.append(FileVerdict(paired.name, "rejected", "no-image", NO_IMAGE))
             continue
         recorded.series[paired.name] = series
-        mask = _annotation(run, series, paired, stored)
+        mask, is_new = _annotation(run, series, paired, stored)
+        if not is_new:
+            recorded.verdicts.append(FileVerdict(paired.name, "skipped", DUPLICATE, SAME_MASK))
         if options["approve"]:
             _approve(run, mask)
         if split := paired.split or options["split"]:
@@ -108,13 +112,14 @@ def pairs_record(
     return recorded
 
 
-def _annotation(run: ImportRun, series: Series, paired: PairedMask, stored: list[str]) -> Annotation:
+def _annotation(run: ImportRun, series: Series, paired: PairedMask, stored: list[str]) -> tuple[Annotation, bool]:
+    """The mask, and whether it is new: the sender's own one that is the same is there already."""
     with SliceFileReader(paired.path) as reader:
         pixel_hash = reader.pixel_hash
     author = run.upload.created_by
     same = series.annotations.filter(author=author, pixel_hash=pixel_hash).first()
     if same is not None:
-        return same
+        return same, False
     origin = MaskOrigin(AnnotationSource.UPLOAD, author=author)
     mask = annotation_record(series=series, path=paired.path, stored=stored, origin=origin)
     audit.record(
@@ -124,7 +129,7 @@ def _annotation(run: ImportRun, series: Series, paired: PairedMask, stored: list
         institution_id=run.institution_id,
         series=str(mask.series_id),
     )
-    return mask
+    return mask, True
 
 
 def _approve(run: ImportRun, mask: Annotation) -> None:

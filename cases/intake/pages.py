@@ -52,7 +52,7 @@ def upload_page(request: HttpRequest) -> HttpResponse:
     except UserError as error:
         return _refused(request, form, error.status, error.code, sentence(error.message))
     if not is_new:
-        messages.info(request, _("These files were uploaded before: here is what became of them."))
+        messages.info(request, sentence(upload.known))
     if request.accepts("text/html"):
         return redirect(upload)
     return JsonResponse({"url": upload.get_absolute_url(), "id": str(upload.pk)}, status=201 if is_new else 200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,11 +13,12 @@ from django.db import transaction
 from accounts.models import Institution
 from cases.changes import cases_change
 from cases.followers import followers
-from cases.intake.duplicates import Twin, content_hash, twin_of
+from cases.intake.duplicates import Twin, content_hash, left_behind, twin_of
 from cases.intake.import_pairs import PairedMask, pairs_record, splits_kept
 from cases.intake.pseudonyms import keyed_hash, patient_for
 from cases.models import Case, FileVerdict, ImportRun, Series, Upload
-from spineml.message import message, sentences, verbatim
+from cases.models.uploads import DUPLICATE
+from spineml.message import Message, message, sentences, verbatim
 from spineml.readers import scan
 from spineml.readers.patient_identity import Identity, renamed, shown_names
 from spineplatform.shared import audit
@@ -41,6 +43,7 @@ class Harvest:
     masks: dict[str, PairedMask] = field(default_factory=dict)  # by the name of the image
     made: list[Series] = field(default_factory=list)  # the rows, once they are recorded
     identity: Identity = field(default_factory=Identity)  # what names the patients: never stored
+    new_cases: set[uuid.UUID] = field(default_factory=set)  # those that were made for it, filled in while recording
 
     @property
     def is_empty(self) -> bool:
@@ -93,21 +96,33 @@ def _series_of(run: ImportRun, harvest: Harvest, imported: ImportedSeries) -> Se
     """The series that is already here, or a new one; what has the same values but differs is told so."""
     twin = twin_of(run.institution, imported.plan, imported.pixel_hash)
     if twin is not None and not twin.differs:
-        _judge_duplicate(harvest, imported, twin.series)
+        _judge_duplicate(run, harvest, imported, twin.series)
         return twin.series
     if twin is not None:
         imported = _told_apart(harvest, imported, twin)
     return _record_series(run, harvest, imported, twin)
 
 
-def _judge_duplicate(harvest: Harvest, imported: ImportedSeries, known: Series) -> None:
-    reason = message(
+def _judge_duplicate(run: ImportRun, harvest: Harvest, imported: ImportedSeries, known: Series) -> None:
+    same = message(
         "The same images are already in the case “{title}”, so they were not imported again.", title=known.case.title
     )
+    reason = sentences([same, *left_behind(imported.plan, known), *_title_unused(run, harvest, known.case)])
     for file in imported.plan.files:
-        harvest.judge(scan.FileVerdict(file.name, "skipped", "duplicate", reason))
+        harvest.judge(scan.FileVerdict(file.name, "skipped", DUPLICATE, reason))
     unneeded = [name for name in (imported.volume, imported.originals) if name]
     transaction.on_commit(lambda: _delete(unneeded), robust=True)
+
+
+def _title_unused(run: ImportRun, harvest: Harvest, case: Case) -> list[Message]:
+    """A title is that of a new case only; pairs keep theirs as the name of their collection."""
+    given = harvest.identity.without(run.upload.title)
+    named = case.title == given or case.title.startswith(f"{given[:80]} · ")
+    if not given or run.upload.options.get("pairs") or named or case.pk in harvest.new_cases:
+        return []
+    return [
+        message("The title “{given}” was not used: the case keeps the title “{title}”.", given=given, title=case.title)
+    ]
 
 
 def _told_apart(harvest: Harvest, imported: ImportedSeries, twin: Twin) -> ImportedSeries:
@@ -133,6 +148,7 @@ def _record_series(run: ImportRun, harvest: Harvest, imported: ImportedSeries, t
         case = twin.series.case  # a header put right: no second patient, whose images could be learned and tested on
     else:
         case = _case_for(run, harvest, plan.meta)
+    _tell(harvest, plan, [scan.Notice("title-unused", one) for one in _title_unused(run, harvest, case)])
     series = Series.objects.create(
         institution=run.institution,
         case=case,
@@ -165,9 +181,11 @@ def _case_for(run: ImportRun, harvest: Harvest, meta: scan.SeriesMeta) -> Case:
     title = patient.pseudonym if number == 1 else f"{patient.pseudonym} / {number}"
     if given := harvest.identity.without(run.upload.title):
         title = given if harvest.studies == 1 else f"{given[:80]} · {title}"
-    return Case.objects.create(
+    case = Case.objects.create(
         institution=institution, patient=patient, title=title, study_hash=study_hash, created_by=run.requested_by
     )
+    harvest.new_cases.add(case.pk)
+    return case
 
 
 def record_verdicts(upload: Upload, harvest: Harvest, rows: Mapping[str, Sequence[Series]]) -> None:

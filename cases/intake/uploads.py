@@ -17,6 +17,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.access import Capability, require
 from accounts.models import Institution
+from cases.intake import known_files
 from cases.models import ImportRun, Upload, UploadFile
 from spineml.message import message
 from spineml.readers.series import ReceivedFile
@@ -144,7 +145,7 @@ def upload_create(
     """Take the files and queue their import. Returns the upload and whether it is new.
 
     The same files with the same options give the upload that is already there; if its import failed or was
-    cancelled, it is tried again.
+    cancelled, it is tried again. ``Upload.known`` says at once what was here before.
 
     Raises:
         NothingToImport, EmptyFile, TooLarge: nothing was taken.
@@ -155,12 +156,14 @@ def upload_create(
     _check(files)
     digest = _digest(files, options)
     known = Upload.objects.filter(institution=institution, digest=digest).select_related("run").first()
-    if known is not None:
-        return _again(known, files, actor), False
-    try:
-        return _take(institution, actor, files, options, digest), True
-    except IntegrityError:  # the same files arrived at the same moment
-        return Upload.objects.select_related("run").get(institution=institution, digest=digest), False
+    if known is None:
+        try:
+            return _take(institution, actor, files, options, digest), True
+        except IntegrityError:  # the same files arrived at the same moment
+            known = Upload.objects.select_related("run").get(institution=institution, digest=digest)
+    upload = _again(known, files, actor)
+    upload.known = known_files.of_upload(upload)  # not kept: it is said of these files now
+    return upload, False
 
 
 def _needed(options: UploadOptions) -> list[Capability]:
@@ -208,6 +211,7 @@ def _take(
             title=options.title,
             options=options.as_json(),
             digest=digest,
+            known=known_files.before(institution, {file.sha256: file.name for file in files}, options.as_json()),
             total_bytes=sum(file.size for file in files),
         )
         UploadFile.objects.bulk_create(_staged(upload, files, stored))

@@ -17,7 +17,10 @@ from spineplatform.shared.runs import Run
 
 
 class Upload(models.Model):
-    """Files that one person sent at once. ``digest`` makes sending the same files again harmless."""
+    """Files that one person sent at once. ``digest`` makes sending the same files again harmless.
+
+    ``known`` says which of them were imported before, into which cases, and what differs; empty: none was.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     institution = models.ForeignKey(Institution, on_delete=models.PROTECT, related_name="uploads")
@@ -25,6 +28,7 @@ class Upload(models.Model):
     title = models.CharField(max_length=120, blank=True)
     options = models.JSONField(default=dict, blank=True)
     digest = models.CharField(max_length=64)
+    known = MessageField()
     total_bytes = models.PositiveBigIntegerField()
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -39,6 +43,10 @@ class Upload(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("cases:upload_detail", args=[self.pk])
+
+
+# The code of the verdict on what is here already.
+DUPLICATE = "duplicate"
 
 
 class Verdict(models.TextChoices):
@@ -59,6 +67,7 @@ class UploadFile(models.Model):
 
     class Meta:
         ordering = ["id"]
+        indexes = [models.Index(fields=["sha256"], name="cases_upload_file_known")]
 
     def __str__(self) -> str:
         return self.name
@@ -92,7 +101,9 @@ class ImportRun(Run):
     upload = models.OneToOneField(Upload, on_delete=models.CASCADE, related_name="run")
 
     def result_url(self) -> str:
-        """The case, when there is just one; else the upload with its list."""
+        """The case, when there is just one and no file was there before; else the upload with its list."""
+        if self.upload.known or self.upload.verdicts.filter(code=DUPLICATE).exists():
+            return self.upload.get_absolute_url()
         cases = set(
             Case.objects.filter(series__in=self.upload.verdicts.values("all_series")).values_list("pk", flat=True)
         )
