@@ -27,7 +27,7 @@ class Capability(enum.Enum):
     CORRECT_MASK = message("correct masks and measure")
     REVIEW = message("approve and reject masks")
     ASSIGN = message("assign cases")
-    LEAD = message("see the figures of every reader")
+    LEAD = message("see the statistics of every reader")
     MANAGE_PROJECTS = message("run reading projects")
     VIEW_MODELS = message("see the model versions")
     MANAGE_MODELS = message("download and manage model versions")
@@ -136,7 +136,7 @@ def institution_get(user: Any, institution_id: Id, capability: Capability) -> In
 
 
 class InstitutionNeeded(UserError):
-    """You have this right in several institutions. Say which one by its id."""
+    """You have this right at several institutions. Give the id of one."""
 
     code = "institution-needed"
 

@@ -221,7 +221,7 @@ class NewUserIn(serializers.Serializer[Any]):
         required=False,
         max_length=1024,
         trim_whitespace=False,
-        help_text="Without one, a password is made and returned.",
+        help_text="If omitted, a password is generated and returned.",
     )
     email = serializers.EmailField(required=False, default="", allow_blank=True)
     full_name = serializers.CharField(required=False, default="", allow_blank=True, max_length=150)
@@ -229,7 +229,7 @@ class NewUserIn(serializers.Serializer[Any]):
 
 class NewUserOut(serializers.Serializer[Any]):
     user = UserOut()
-    password = serializers.CharField(allow_null=True, help_text="The password that was made; shown this once.")
+    password = serializers.CharField(allow_null=True, help_text="The generated password; shown only once.")
 
 
 class NewestUserFirst(NewestFirstPagination):

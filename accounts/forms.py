@@ -37,7 +37,7 @@ class PersonForm(InstitutionForm):
 
     username = forms.CharField(label=_("User name"), max_length=150, validators=[UnicodeUsernameValidator()])
     full_name = forms.CharField(label=_("Full name"), max_length=150, required=False)
-    email = forms.EmailField(label=_("E-mail"), required=False, help_text=_("Needed for resetting a password."))
+    email = forms.EmailField(label=_("E-mail"), required=False, help_text=_("Needed to reset a password."))
     roles = forms.MultipleChoiceField(label=_("Roles"), choices=Role.choices, widget=forms.CheckboxSelectMultiple)
 
     def new_person(self, password: str) -> NewPerson:

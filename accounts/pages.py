@@ -98,7 +98,7 @@ def account_page(request: SignedInRequest, user_id: int) -> HttpResponse:
     if action not in ("deactivate", "reactivate"):
         raise UserError
     is_active = action == "reactivate"
-    done = _("The account of %(name)s works again.") if is_active else _("The account of %(name)s is deactivated.")
+    done = _("The account of %(name)s was reactivated.") if is_active else _("The account of %(name)s was deactivated.")
     try:
         account_set_active(user=person, is_active=is_active, actor=request.user)
         messages.success(request, done % {"name": person.display_name()})

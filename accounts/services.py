@@ -21,7 +21,7 @@ from spineplatform.shared.errors import Conflict, NotFound, UserError
 
 
 class UsernameTaken(Conflict):
-    """Somebody already has this user name or e-mail address. Choose another."""
+    """This user name or e-mail address is already in use. Choose another."""
 
     code = "username-taken"
 
@@ -94,7 +94,7 @@ def user_create(
 
 
 class LastAdministrator(Conflict):
-    """This would leave the institution without an administrator. Give the role to somebody else first."""
+    """This would leave the institution without an administrator. Give the role to someone else first."""
 
     code = "last-administrator"
 
@@ -112,7 +112,7 @@ class OwnAccount(Conflict):
 
 
 class AccountUsedElsewhere(Conflict):
-    """This account is also used outside the institutions that you manage. Take its roles at yours away instead."""
+    """This account is also used outside the institutions that you manage. Remove its roles at yours instead."""
 
     code = "used-elsewhere"
 
@@ -203,7 +203,7 @@ class NewToken:
 
 
 class SignInAgain(Conflict):
-    """Your password was changed or your account was closed at this moment. Log in again."""
+    """Your password was changed or your account was deactivated just now. Log in again."""
 
     code = "sign-in-again"
 

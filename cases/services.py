@@ -26,7 +26,7 @@ from spineplatform.shared.errors import Conflict
 
 
 class SameMask(Conflict):
-    """This very mask is already there for the series. Use the one that is listed."""
+    """The series already has this mask. Use the one that is listed."""
 
     code = "same-mask"
 

@@ -16,7 +16,7 @@ MAX_BODY = 64 * 1024**2
 
 
 class AnotherPerson(Conflict):
-    """Somebody else has logged in in this browser since the page was opened. Nothing was written in their name."""
+    """Another person has logged in with this browser since the page was opened. Nothing was saved under their name."""
 
     code = "another-person"
 

@@ -86,7 +86,7 @@ class ComparisonDetailOut(ComparisonOut):
 
 class ComparisonIn(serializers.Serializer[Any]):
     reference = serializers.UUIDField(help_text="The mask taken for the truth.")
-    predicted = serializers.UUIDField(help_text="The mask that is judged.")
+    predicted = serializers.UUIDField(help_text="The mask to evaluate.")
 
 
 class ComparisonListView(APIView):

@@ -119,7 +119,7 @@ class MaskListView(ReceivingView):
         request={"multipart/form-data": MaskIn},
         responses={
             201: MaskDetailOut,
-            **problems(s400="The mask does not fit; the code says how.", s409="This very mask is already there."),
+            **problems(s400="The mask does not fit; see the code.", s409="The series already has this mask."),
         },
     )
     def post(self, request: Request, series_id: str) -> Response:

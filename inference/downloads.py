@@ -21,7 +21,7 @@ def csv_response(request: HttpRequest, run: ComparisonRun) -> HttpResponse:
         Conflict: it is not ready.
     """
     if run.result is None:
-        raise Conflict(message("The comparison is not ready yet. Wait for it to end and try again."))
+        raise Conflict(message("The comparison is not ready yet. Wait until it has finished and try again."))
     response = HttpResponse(Comparison.from_json(run.result).to_csv(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="comparison-{run.pk}.csv"'
     audit.record(

@@ -35,7 +35,7 @@ def version_kept_by(user: Any, version: ModelVersion) -> None:
     """Raise Forbidden unless the user manages models at the version's institution, or runs the platform for its own."""
     if version.owner_id is None:
         if not user.is_superuser:
-            raise Forbidden(message("This version is the platform's. Ask whoever runs the platform to change it."))
+            raise Forbidden(message("This version belongs to the platform. Ask a platform operator to change it."))
         return
     if not institutions_with(user, Capability.MANAGE_MODELS).filter(pk=version.owner_id).exists():
         if institutions_with(user, Capability.VIEW_MODELS).filter(pk=version.owner_id).exists():
@@ -63,4 +63,4 @@ def version_get_file(user: Any, version_id: Id) -> ModelVersion:
 def platform_required(user: Any) -> None:
     """Raise Forbidden unless the user runs the platform."""
     if not (user.is_active and user.is_superuser):
-        raise Forbidden(message("Only whoever runs the platform may do this."))
+        raise Forbidden(message("Only a platform operator may do this."))

@@ -225,7 +225,7 @@ def version_activate(
         )
         if not kind:
             kind = PromotionKind.OVERRIDE if previous else PromotionKind.FIRST
-            reason = reason or message("By whoever runs the server.")
+            reason = reason or message("By the server operator.")
         audit.record(
             actor=actor,
             action="model.activated",

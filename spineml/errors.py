@@ -10,7 +10,7 @@ NOTHING = Message("")
 
 
 class SpineError(Exception):
-    """The request could not be carried out. Check what was sent and try again."""
+    """The request could not be processed. Check what was sent and try again."""
 
     code: ClassVar[str] = "spine-error"
 
@@ -23,7 +23,7 @@ class SpineError(Exception):
 
 
 class UnreadableFile(SpineError):
-    """A file could not be read. Export it again from where it came and send it once more."""
+    """A file could not be read. Export it again and resend it."""
 
     code = "unreadable-file"
 
@@ -41,7 +41,7 @@ class ArchiveRejected(SpineError):
 
 
 class ArchiveTooLarge(ArchiveRejected):
-    """The zip archive is too large when it is unpacked. Send it in parts."""
+    """The zip archive is too large when unpacked. Send it in parts."""
 
     code = "archive-too-large"
 

@@ -89,7 +89,9 @@ class NoticeOut(serializers.ModelSerializer[Notice]):
         source="project_id", allow_null=True, help_text="Null where it is about a case or a model."
     )
     title = serializers.CharField(help_text="The case, the project or the model that it is about.")
-    number = serializers.IntegerField(allow_null=True, help_text="How many series of the project to read or settle.")
+    number = serializers.IntegerField(
+        allow_null=True, help_text="Number of series of the project to read or adjudicate."
+    )
     address = serializers.CharField(help_text="The page it is about.")
 
     class Meta:

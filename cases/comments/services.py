@@ -23,7 +23,7 @@ MENTION = re.compile(r"(?<![\w@])@([\w.+-]*\w)")
 
 
 class NoSuchSlice(UserError):
-    """The series has no such slice. Name one that it has, or none."""
+    """The series does not have this slice. Give one that it has, or none."""
 
     code = "no-such-slice"
 

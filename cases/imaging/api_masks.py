@@ -35,7 +35,7 @@ class MaskOut(serializers.ModelSerializer[Annotation]):
     """A mask; ``areas_px[z]`` is the number of marked pixels of slice z. Never changed: a correction is new."""
 
     author = serializers.CharField(source="author.username", default=None, allow_null=True)
-    approved = serializers.SerializerMethodField(help_text="The last word on its series approves this mask.")
+    approved = serializers.SerializerMethodField(help_text="The latest review of its series approves this mask.")
     url = serializers.SerializerMethodField()
 
     class Meta:

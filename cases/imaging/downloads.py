@@ -22,7 +22,7 @@ from spineplatform.shared.http import file_download
 
 
 class BadPicture(UserError):
-    """The picture asked for cannot be drawn. Give z as a slice number, window as a name, opacity from 0 to 1."""
+    """The requested image cannot be rendered. Give z as a slice number, window as a name, opacity from 0 to 1."""
 
     code = "bad-picture"
 
@@ -46,7 +46,9 @@ class PictureOptions:
         if window not in render.WINDOWS:
             raise BadPicture(
                 message(
-                    "There is no window “{window}”. Known: {known}.", window=window, known=", ".join(render.WINDOWS)
+                    "There is no window preset “{window}”. Known: {known}.",
+                    window=window,
+                    known=", ".join(render.WINDOWS),
                 )
             )
         try:

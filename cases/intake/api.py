@@ -59,9 +59,9 @@ class UploadIn(serializers.Serializer[Any]):
     )
     institution = serializers.UUIDField(required=False, help_text="Needed when you may upload in several.")
     title = serializers.CharField(required=False, default="", allow_blank=True, max_length=120)
-    segment = serializers.BooleanField(default=True, help_text="Segment right after the import.")
-    stack_images = serializers.BooleanField(default=True, help_text="Pictures of one folder are one series.")
-    pixel_spacing_mm = SpacingField(required=False, help_text="For files that do not say it: “0.7” or “0.7,0.8” (y,x).")
+    segment = serializers.BooleanField(default=True, help_text="Segment automatically after import.")
+    stack_images = serializers.BooleanField(default=True, help_text="Image files in one folder form one series.")
+    pixel_spacing_mm = SpacingField(required=False, help_text="For files without spacing: “0.7” or “0.7,0.8” (y,x).")
     slice_spacing_mm = serializers.FloatField(required=False, min_value=0.001, max_value=LONGEST_SPACING_MM)
 
     pairs = serializers.BooleanField(
@@ -72,7 +72,7 @@ class UploadIn(serializers.Serializer[Any]):
     patients = serializers.ChoiceField(
         choices=PATIENT_RULES,
         default=PatientRule.EACH.value,
-        help_text="Of pairs: each image is a patient, the name's prefix is, or a CSV (name, patient, split) says it.",
+        help_text="For image-mask pairs: one patient per image, by name prefix, or by a CSV (name, patient, split).",
     )
     separator = serializers.CharField(default="_", max_length=5, help_text="Where the prefix ends.")
     split = serializers.ChoiceField(
@@ -86,7 +86,7 @@ class UploadIn(serializers.Serializer[Any]):
     )
     every_label = serializers.BooleanField(
         default=False,
-        help_text="Every value above 0 of the masks of pairs is spine (label maps). VerSe's names say so themselves.",
+        help_text="Treat all non-zero labels of the masks of pairs as spine. Automatic for VerSe file names.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

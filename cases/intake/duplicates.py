@@ -39,7 +39,7 @@ class Twin:
 
     def notice(self) -> Notice:
         text = message(
-            "The case “{title}” has a series with the same values, but with {differences}. Both are kept: check which "
+            "The case “{title}” has a series with the same values but {differences}. Both were imported: check which "
             "one is right.",
             title=self.series.case.title,
             differences=list(self.differs),
@@ -71,7 +71,7 @@ def _of_geometry(here: Geometry, known: Geometry) -> Iterable[Message]:
     elif any(abs(one - other) > SAME_MM for one, other in zip(here.spacing, known.spacing, strict=True)):
         yield message("voxels of {size} mm", size=" x ".join(f"{length:g}" for length in known.spacing))
     elif not here.same_grid(known, tolerance_mm=10 * SAME_MM):
-        yield message("another place or orientation")
+        yield message("another position or orientation")
 
 
 def _is_other_patient(institution: Institution, plan: SeriesPlan, series: Series) -> bool:

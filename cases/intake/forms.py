@@ -36,60 +36,62 @@ class UploadForm(InstitutionForm):
         label=_("Case title"),
         max_length=120,
         required=False,
-        help_text=_("Without a title the case is called by the patient's pseudonym. Do not write names."),
+        help_text=_("If empty, the patient's pseudonym is used. Do not enter names."),
     )
-    segment = forms.BooleanField(label=_("Segment right after the import"), required=False, initial=True)
-    stack_images = forms.BooleanField(label=_("Pictures of one folder are one series"), required=False, initial=True)
+    segment = forms.BooleanField(label=_("Segment automatically after import"), required=False, initial=True)
+    stack_images = forms.BooleanField(
+        label=_("Image files in one folder form one series"), required=False, initial=True
+    )
     pixel_spacing_mm = forms.FloatField(
         label=_("Pixel spacing (mm)"),
         min_value=0.01,
         max_value=20,
         required=False,
-        help_text=_("Only for pictures and arrays, which do not say it themselves."),
+        help_text=_("Only for image files and arrays, which do not contain it."),
     )
     slice_spacing_mm = forms.FloatField(label=_("Slice spacing (mm)"), min_value=0.01, max_value=50, required=False)
 
     pairs = forms.BooleanField(
-        label=_("The files are images with their masks"),
+        label=_("The files are image-mask pairs"),
         required=False,
         help_text=_(
-            "Such as images/7.png and masks/7.png, 7.png and 7_mask.png, VerSe or nnU-Net. Nothing is segmented then."
+            "Such as images/7.png and masks/7.png, 7.png and 7_mask.png, VerSe or nnU-Net. They are not segmented."
         ),
     )
     patients = forms.ChoiceField(
         label=_("Patients"),
         required=False,
         choices=[
-            (PatientRule.EACH, _("Each image is a patient of its own")),
-            (PatientRule.PREFIX, _("The beginning of the name is the patient")),
-            (PatientRule.TABLE, _("A CSV along with them says it (name, patient, split)")),
+            (PatientRule.EACH, _("Each image is a different patient")),
+            (PatientRule.PREFIX, _("The file name starts with the patient")),
+            (PatientRule.TABLE, _("From a CSV among the files (name, patient, split)")),
         ],
     )
     separator = forms.CharField(
-        label=_("The beginning ends at"), max_length=5, required=False, initial="_", empty_value="_", strip=False
+        label=_("The patient part ends at"), max_length=5, required=False, initial="_", empty_value="_", strip=False
     )
     split = forms.ChoiceField(
         label=_("Split of these patients"),
         required=False,
         choices=[
             (SplitWish.LATER, _("Decide later")),
-            (SplitWish.DRAW, _("Draw")),
+            (SplitWish.DRAW, _("Assign at random")),
             (SplitWish.TRAIN, _("Training")),
             (SplitWish.VALIDATION, _("Validation")),
             (SplitWish.TEST, _("Test")),
         ],
-        help_text=_("For model admins; what the CSV says goes first."),
+        help_text=_("For model admins; splits in the CSV take precedence."),
     )
     approve = forms.BooleanField(
-        label=_("I have checked these masks: approve them for training"),
+        label=_("I have checked these masks; approve them for training"),
         required=False,
-        help_text=_("For model admins. Your name stands under each of them."),
+        help_text=_("For model admins. Recorded under your name."),
     )
 
     every_label = forms.BooleanField(
-        label=_("Every value above 0 of these masks is spine"),
+        label=_("Treat all non-zero labels of these masks as spine"),
         required=False,
-        help_text=_("For label maps with one value for each vertebra. VerSe's names say so themselves."),
+        help_text=_("For label maps with one value per vertebra. Recognised automatically by VerSe file names."),
     )
 
     @property
@@ -126,20 +128,20 @@ class UploadForm(InstitutionForm):
 class MaskForm(forms.Form):
     files = ManyFilesField(  # type: ignore[assignment]  # a field here, not the request's files
         label=_("Mask"),
-        help_text=_("NIfTI, NRRD, MHA, NPY, or one PNG for each slice, named like its DICOM file; or a zip of these."),
+        help_text=_("NIfTI, NRRD, MHA, NPY, or one PNG per slice named like its DICOM file; or a zip of these."),
     )
     label = forms.CharField(label=_("Name of the mask"), max_length=120, required=False)
     every_label = forms.BooleanField(
-        label=_("Every value above 0 is spine"),
+        label=_("Treat all non-zero labels as spine"),
         required=False,
-        help_text=_("For label maps with one value for each vertebra."),
+        help_text=_("For label maps with one value per vertebra."),
     )
     order = forms.ChoiceField(
-        label=_("Pictures with names of their own"),
+        label=_("PNGs named differently from the DICOM files"),
         required=False,
         choices=[
-            ("", _("Begin at the lowest slice, if nothing speaks against it")),
-            ("from-feet", _("Begin at the lowest slice")),
-            ("from-head", _("Begin at the highest slice")),
+            ("", _("Start at the lowest slice unless the names say otherwise")),
+            ("from-feet", _("Start at the lowest slice")),
+            ("from-head", _("Start at the highest slice")),
         ],
     )

@@ -37,7 +37,7 @@ class PairsNeedASender(UserError):
 
 
 class BadTable(UserError):
-    """The table that names the patients cannot be used."""
+    """The CSV with the patients cannot be used."""
 
     code = "bad-table"
 
@@ -140,7 +140,7 @@ def _approve(run: ImportRun, mask: Annotation) -> None:
 
 def splits_kept(found: Mapping[str, Series], kept: set[uuid.UUID]) -> list[FileVerdict]:
     """Verdicts on the masks in ``found`` (by their names) whose patients are among those who keep another split."""
-    reason = message("The mask was added. Its patient keeps the split that was decided before.")
+    reason = message("The mask was added. The split of its patient was not changed.")
     return [
         FileVerdict(name, "warning", "split-kept", reason)
         for name, series in found.items()

@@ -35,7 +35,7 @@ class NothingToImport(UserError):
 
 
 class EmptyFile(UserError):
-    """The file is empty. Check where it came from and send it again."""
+    """The file is empty. Check its source and send it again."""
 
     code = "empty-file"
 

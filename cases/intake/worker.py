@@ -29,11 +29,13 @@ from spineplatform.shared.lease import Lease
 
 # How many readers one upload may have: each but the last was ended by a file.
 MOST_ATTEMPTS = 6
-GAVE_UP = message("Too many files of this upload ended the reader, so this one was not read. Send it without those.")
+GAVE_UP = message(
+    "Too many files of this upload crashed the file reader, so this one was not read. Upload it without those."
+)
 
 
 class NothingImported(UserError):
-    """None of the files could be imported. The list says why, file by file."""
+    """None of the files could be imported. The list gives the reason for each."""
 
     code = "nothing-imported"
 

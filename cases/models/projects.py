@@ -99,7 +99,7 @@ class ItemState(models.TextChoices):
 
     WAITING = "waiting", _("Waiting")
     ONE_READ = "one-read", _("Not all have read")
-    ALL_READ = "all-read", _("To adjudicate")
+    ALL_READ = "all-read", _("Needs adjudication")
     AGREED = "agreed", _("Agreed")
     ADJUDICATED = "adjudicated", _("Adjudicated")
 
@@ -196,7 +196,7 @@ class Decision(models.Model):
 class AgreementJob(models.TextChoices):
     """What a run computes from the finished masks of a series: figures, or a mask to propose."""
 
-    FIGURES = "figures", _("Figures of agreement")
+    FIGURES = "figures", _("Agreement statistics")
     UNION = "union", _("Union of the readers")
     STAPLE = "staple", _("STAPLE of the readers")
     MAJORITY = "majority", _("Majority of the readers")

@@ -11,8 +11,8 @@ from spineml.message import message
 from spineplatform.shared.errors import Forbidden
 
 ONLY = {
-    ProjectRole.READER: message("Only this project's readers may do this. Its page lists who they are."),
-    ProjectRole.ADJUDICATOR: message("Only this project's adjudicators may do this. Its page lists who they are."),
+    ProjectRole.READER: message("Only this project's readers may do this. They are listed on its page."),
+    ProjectRole.ADJUDICATOR: message("Only this project's adjudicators may do this. They are listed on its page."),
 }
 
 

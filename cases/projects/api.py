@@ -67,7 +67,7 @@ class ProjectChangeIn(serializers.Serializer[Any]):
     readers = serializers.ListField(
         child=serializers.IntegerField(),
         required=False,
-        help_text="All of them; new ones come after the others. Whoever is left out leaves, and the readings count.",
+        help_text="Complete list; new readers are appended. A reader not listed is removed; finished readings count.",
     )
     adjudicators = serializers.ListField(child=serializers.IntegerField(), required=False, help_text="All of them.")
     agreed_dice = serializers.FloatField(
@@ -75,7 +75,7 @@ class ProjectChangeIn(serializers.Serializer[Any]):
         allow_null=True,
         min_value=0.01,
         max_value=1,
-        help_text="Holds for series that are not settled yet. Null: each of them is adjudicated.",
+        help_text="Applies to series that are not decided yet. Null: each of them is adjudicated.",
     )
     margin = serializers.FloatField(
         required=False, min_value=0.001, max_value=0.5, help_text="Stays once all have read a series."
@@ -189,7 +189,7 @@ def _people(offered: QuerySet[User], ids: list[int]) -> list[User]:
     missing = [one for one in ids if one not in known]
     if missing:
         raise ProjectPeople(
-            message("Nobody with the id {id} may correct masks there. See /api/v1/users/.", id=missing[0])
+            message("The user {id} does not exist or may not correct masks there. See /api/v1/users/.", id=missing[0])
         )
     return [known[one] for one in dict.fromkeys(ids)]
 
@@ -279,7 +279,7 @@ class ItemDetailOut(serializers.Serializer[ItemSeen]):
         allow_null=True, help_text="Of each pair of masks, by the readers' ids, or letters where names are hidden."
     )
     decision = serializers.SerializerMethodField()
-    reopened = ReopenedOut(allow_null=True, help_text="Null: it was never settled, or is settled.")
+    reopened = ReopenedOut(allow_null=True, help_text="Null: never decided, or currently decided.")
     runs = RunOut(many=True)
 
     @extend_schema_field(serializers.ListField(child=serializers.UUIDField()))
@@ -306,7 +306,7 @@ class ItemView(APIView):
 
     @extend_schema(
         operation_id="reading_item_remove",
-        responses={204: None, **problems(s409="Somebody has finished it already.")},
+        responses={204: None, **problems(s409="A reader has already finished it.")},
     )
     def delete(self, request: Request, item_id: str) -> Response:
         """Take a series that nobody has finished out of its project."""
@@ -352,7 +352,12 @@ class ItemProposalsView(APIView):
     @extend_schema(
         operation_id="reading_propose",
         request=ProposalIn,
-        responses={202: RunOut, **problems(s409="Not all have finished, it is settled, or too few for STAPLE.")},
+        responses={
+            202: RunOut,
+            **problems(
+                s409="Not all readers have finished, the series is decided, or there are too few readers for STAPLE."
+            ),
+        },
     )
     def post(self, request: Request, item_id: str) -> Response:
         """Have one mask made of the readers' masks. Of two masks the majority is what both mark; STAPLE needs three."""
@@ -377,7 +382,9 @@ class ItemDecisionView(APIView):
         request=DecisionIn,
         responses={
             201: ItemDetailOut,
-            **problems(s400="A mask that cannot be decided for.", s409="Not all have finished, or it is settled."),
+            **problems(
+                s400="A mask that cannot be chosen.", s409="Not all readers have finished, or the series is decided."
+            ),
         },
     )
     def post(self, request: Request, item_id: str) -> Response:
@@ -391,14 +398,14 @@ class ItemDecisionView(APIView):
 
 
 class ReopeningIn(serializers.Serializer[Any]):
-    reason = serializers.CharField(max_length=2000, help_text="Kept in the history of the series.")
+    reason = serializers.CharField(max_length=2000, help_text="Stored in the history of the series.")
 
 
 class ItemReopeningView(APIView):
     @extend_schema(
         operation_id="reading_reopen",
         request=ReopeningIn,
-        responses={200: ItemDetailOut, **problems(s400="No reason.", s409="It is not settled.")},
+        responses={200: ItemDetailOut, **problems(s400="No reason.", s409="It is not decided.")},
     )
     def post(self, request: Request, item_id: str) -> Response:
         """Open a settled series again, as an adjudicator or as whoever set the project up.

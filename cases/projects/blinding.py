@@ -18,13 +18,15 @@ from spineplatform.shared.errors import Conflict
 
 
 class ReaderHasSeen(Conflict):
-    """A reader has seen masks of others on one of these series. Choose somebody else, or leave the series out."""
+    """A reader has already seen other readers' masks of one of these series. Choose another reader, or leave the
+    series out."""
 
     code = "reader-has-seen"
 
 
 class WorkStaysHidden(Conflict):
-    """Somebody has drawn or measured on this series, which blind readers would see once it is out. Finish it first."""
+    """Someone has drawn or measured on this series; blinded readers would see it after its removal. Finish the series
+    first."""
 
     code = "work-stays-hidden"
 
@@ -61,8 +63,8 @@ def _refuse(seen: Any) -> None:
         return
     raise ReaderHasSeen(
         message(
-            "{name} has seen masks of others on {n} of the series and cannot read them blindly. Choose another reader, "
-            "or leave these series out.",
+            "{name} has already seen other readers' masks of {n} of the series and cannot read them blinded. Choose "
+            "another reader, or leave these series out.",
             name=first.user.display_name(),
             n=seen.filter(user=first.user).count(),
         )

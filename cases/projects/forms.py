@@ -29,26 +29,31 @@ class HowRead(forms.Form):
 
     name = forms.CharField(label=_("Name"), max_length=120)
     readers = PeopleField(
-        label=_("Readers"), queryset=User.objects.none(), help_text=_("Two or more. Each reads every series.")
+        label=_("Readers"), queryset=User.objects.none(), help_text=_("At least two. Each reads every series.")
     )
     adjudicators = PeopleField(
         label=_("Adjudicators"),
         queryset=User.objects.none(),
-        help_text=_("They see all masks and settle what readers disagree about. Nobody is both."),
+        help_text=_(
+            "They see all masks and decide where readers disagree. An adjudicator cannot be a reader of the same "
+            "project."
+        ),
     )
     agreed_dice = forms.FloatField(
-        label=_("Settled without an adjudicator from a Dice of"),
+        label=_("Accept without adjudication from a Dice of"),
         min_value=0.01,
         max_value=1,
         required=False,
-        help_text=_("The first reader's mask then goes on to training. Left empty, every series is adjudicated."),
+        help_text=_("The first reader's mask is then used for training. If empty, every series is adjudicated."),
     )
     margin = forms.FloatField(
-        label=_("Margin of the model (Dice)"),
+        label=_("Non-inferiority margin of the model (Dice)"),
         min_value=0.001,
         max_value=0.5,
         initial=DEFAULT_MARGIN,
-        help_text=_("By how much it may agree less with readers than they do with each other. Decide it beforehand."),
+        help_text=_(
+            "How much lower the model-reader agreement may be than the reader-reader agreement. Set it in advance."
+        ),
     )
 
     def offer(self, people: QuerySet[User]) -> None:
@@ -63,7 +68,7 @@ class ProjectForm(HowRead, InstitutionForm):
         label=_("Blind double reading"),
         required=False,
         initial=True,
-        help_text=_("No reader sees masks of others on a series until all have finished it."),
+        help_text=_("Readers do not see other readers' masks of a series until all have finished it."),
     )
 
     names_hidden = forms.BooleanField(
@@ -100,12 +105,14 @@ class ProjectChangeForm(HowRead):
         super().__init__(data, initial=now)
         self.offer(people_of(project))
         self.fields["agreed_dice"].help_text = _(
-            "It holds for series that are not settled yet: those whose readers agree so much are settled at once. "
-            "Left empty, every series is adjudicated."
+            "Applies to series that are not decided yet; those whose readers already agree this well are decided at "
+            "once. If empty, every series is adjudicated."
         )
         if margin_is_fixed(project):
             self.fields["margin"].disabled = True
-            self.fields["margin"].help_text = _("It stays as it was decided, for all have read a series already.")
+            self.fields["margin"].help_text = _(
+                "It can no longer be changed because a series has been read by all readers."
+            )
 
     def changes(self) -> ProjectChanges:
         given = self.cleaned_data

@@ -100,7 +100,7 @@ def change_page(request: HttpRequest, project_id: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             project_change(project=project, actor=request.user, changes=form.changes())
-            messages.success(request, _("The project is changed. What is settled stays as it is."))
+            messages.success(request, _("The project was changed. Decided series stay as they are."))
             return redirect(project)
         except UserError as error:
             form.add_error(None, sentence(error.message))
@@ -183,7 +183,7 @@ def _do(request: HttpRequest, item: ReadingItem, deed: Callable[[], Any], done: 
 def finish_action(request: HttpRequest, item_id: str) -> HttpResponse:
     item = item_get(request.user, item_id, Capability.CORRECT_MASK)
     mask = annotation_get(request.user, request.POST.get("mask", ""))
-    done = _("Your reading is finished.")
+    done = _("Your reading was finished.")
     return _do(request, item, lambda: reading_finish(item=item, annotation=mask, actor=request.user), done)
 
 
@@ -206,7 +206,7 @@ def _job(request: HttpRequest) -> AgreementJob:
     try:
         return known[request.POST.get("method", "")]
     except KeyError:
-        raise UserError(message("Choose how to make the proposal.")) from None
+        raise UserError(message("Choose how the proposal is computed.")) from None
 
 
 @login_required
@@ -215,7 +215,7 @@ def decide_action(request: HttpRequest, item_id: str) -> HttpResponse:
     item = item_get(request.user, item_id, Capability.CORRECT_MASK)
     mask = annotation_get(request.user, request.POST.get("mask", ""))
     note = request.POST.get("note", "")[:2000]
-    done = _("The series is settled. Its mask is approved for training.")
+    done = _("The series is decided. Its mask is approved for training.")
     return _do(request, item, lambda: item_decide(item=item, annotation=mask, actor=request.user, note=note), done)
 
 
@@ -224,7 +224,7 @@ def decide_action(request: HttpRequest, item_id: str) -> HttpResponse:
 def reopen_action(request: HttpRequest, item_id: str) -> HttpResponse:
     item = item_get(request.user, item_id)
     reason = request.POST.get("reason", "")[:2000]
-    done = _("The series is open again. No mask of it is approved until an adjudicator settles it.")
+    done = _("The series was reopened. None of its masks is approved until an adjudicator decides it.")
     return _do(request, item, lambda: item_reopen(item=item, actor=request.user, reason=reason), done)
 
 

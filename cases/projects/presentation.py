@@ -54,7 +54,7 @@ def equal_masks(masks: Iterable[tuple[str, Annotation]]) -> list[str]:
     for name, mask in masks:
         names.setdefault(mask.pixel_hash, []).append(name)
     same = [", ".join(one) for one in names.values() if len(one) > 1]
-    return [_("The same mask, voxel for voxel: %(names)s.") % {"names": one} for one in same]
+    return [_("Identical masks: %(names)s.") % {"names": one} for one in same]
 
 
 # --- a project --------------------------------------------------------------------------------------------------------
@@ -117,8 +117,8 @@ def variation_shown(summary: Mapping[str, Any] | None) -> dict[str, Any] | None:
             (_("Series"), str(found["series"])),
             (_("Dice of model and reader, mean over patients"), number(found["model_dice"])),
             (_("Dice of reader and reader, mean over patients"), number(found["readers_dice"])),
-            (_("Difference (95 % interval), model minus readers"), with_ends(f"{difference['mean']:+.3f}", interval)),
-            (_("Margin decided beforehand"), f"{found['margin']:.3f}"),
+            (_("Difference, model minus readers (interval: 95 %)"), with_ends(f"{difference['mean']:+.3f}", interval)),
+            (_("Pre-specified margin"), f"{found['margin']:.3f}"),
         ],
     }
 
@@ -132,20 +132,20 @@ def _sentence(found: Mapping[str, Any]) -> str:
     }
     sentences = {
         "inside": _(
-            "Yes: the model agrees with readers as they agree with each other, within a Dice of %(margin)s "
-            "(difference %(gap)s, %(patients)s patients)."
+            "Yes: the model agrees with readers as well as readers agree with each other, within a Dice margin of "
+            "%(margin)s (difference %(gap)s, %(patients)s patients)."
         ),
         "outside": _(
-            "No: the model agrees with readers less than they agree with each other, by more than a Dice of %(margin)s "
-            "(difference %(gap)s, %(patients)s patients)."
+            "No: the model agrees with readers less than readers agree with each other, by more than the Dice margin "
+            "of %(margin)s (difference %(gap)s, %(patients)s patients)."
         ),
         "unclear": _(
-            "Not shown: these %(patients)s patients fit both answers, for the interval of the difference holds the "
-            "margin of %(margin)s."
+            "Inconclusive: with these %(patients)s patients the interval of the difference includes the margin of "
+            "%(margin)s."
         ),
         "too-few": _(
-            "Too few patients to say: %(patients)s were read by all, at least %(fewest)s are needed for an interval to "
-            "mean something."
+            "Too few patients: %(patients)s were read by all readers; at least %(fewest)s are needed for a meaningful "
+            "interval."
         ),
     }
     return sentences[found["verdict"]] % words

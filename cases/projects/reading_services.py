@@ -51,25 +51,25 @@ class NotYourMask(UserError):
 
 
 class NotAllRead(Conflict):
-    """Not all readers have finished this series. It can be adjudicated once they have."""
+    """Not all readers have finished this series. It can be adjudicated afterwards."""
 
     code = "not-all-read"
 
 
 class AlreadySettled(Conflict):
-    """This series is settled already. Its page shows the mask that was decided upon."""
+    """This series is already decided. Its page shows the chosen mask."""
 
     code = "already-settled"
 
 
 class TooFewForStaple(Conflict):
-    """STAPLE of two readers is only what both mark. Choose the majority, the union, or the mask of one of them."""
+    """STAPLE of two readers is only their intersection. Choose the majority, the union, or the mask of one of them."""
 
     code = "too-few-readers"
 
 
 class NotToDecideOn(UserError):
-    """Decide for a reader's mask, the model's, a proposal, or a correction that you made yourself."""
+    """Choose a reader's mask, the model's mask, a proposal, or a correction of your own."""
 
     code = "not-to-decide-on"
 

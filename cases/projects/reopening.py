@@ -18,19 +18,17 @@ from spineml.message import message
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, Forbidden, UserError
 
-ONLY = message(
-    "Only this project's adjudicators and whoever set it up may reopen a series. Its page lists who they are."
-)
+ONLY = message("Only this project's adjudicators and its creator may reopen a series. They are listed on its page.")
 
 
 class NotSettled(Conflict):
-    """This series is not settled, so there is nothing to reopen."""
+    """This series is not decided, so it cannot be reopened."""
 
     code = "not-settled"
 
 
 class ReopeningReason(UserError):
-    """Say in a few words why the series is opened again, so that whoever settles it knows what to do."""
+    """Give a short reason for reopening the series, so that the adjudicator knows what to do."""
 
     code = "reason-needed"
 

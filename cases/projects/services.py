@@ -32,43 +32,44 @@ from spineplatform.shared.errors import Conflict, UserError
 
 
 class ProjectNameTaken(Conflict):
-    """A project of this institution has this name already. Choose another name."""
+    """This institution already has a project of this name. Choose another name."""
 
     code = "project-name-taken"
 
 
 class ProjectPeople(UserError):
-    """A project needs two readers or more and at least one adjudicator who is not a reader."""
+    """A project needs at least two readers and one adjudicator who is not a reader."""
 
     code = "project-people"
 
 
 class SeriesElsewhere(Conflict):
-    """A series is already in a reading project. Choose only series that are in none."""
+    """One of the series is already in a reading project. Choose series that are in no project."""
 
     code = "series-in-project"
 
 
 class ReadingBegun(Conflict):
-    """A reader has finished this series already, so it stays in the project."""
+    """A reader has already finished this series, so it cannot be removed from the project."""
 
     code = "reading-begun"
 
 
 class ReaderStays(Conflict):
-    """Whoever has finished a series of a project does not adjudicate it, having left or not. Choose somebody else."""
+    """A person who has finished a series of the project, even if no longer a reader, cannot adjudicate it. Choose
+    someone else."""
 
     code = "reader-stays"
 
 
 class AdjudicatorHasSeen(Conflict):
-    """An adjudicator of a blind project sees masks that are still being read. Choose somebody else as its reader."""
+    """An adjudicator of a blinded project sees masks that are still being read. Choose someone else as reader."""
 
     code = "adjudicator-has-seen"
 
 
 class MarginFixed(Conflict):
-    """The margin was decided before all had read a series, and stays. Set up another project for another margin."""
+    """The margin cannot be changed once all readers have read a series. Create another project for another margin."""
 
     code = "margin-fixed"
 
@@ -260,8 +261,7 @@ def _check_change(
     if seen is not None:
         raise ReaderStays(
             message(
-                "{name} has finished a series of this project and does not adjudicate it, having left or not. "
-                "Choose somebody else.",
+                "{name} has finished a series of this project and cannot adjudicate it. Choose someone else.",
                 name=seen.display_name(),
             )
         )

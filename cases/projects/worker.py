@@ -49,7 +49,9 @@ def _figures(lease: Lease[AgreementRun]) -> None:
 
 def _write(item: ReadingItem, masks: Named, pairs: list[PairFigures]) -> None:
     if item.state in BEING_READ:
-        raise ReadingClosed(message("A reader has changed the mask. The figures follow once all have finished."))
+        raise ReadingClosed(
+            message("A reader has changed the mask. The statistics are computed once all have finished.")
+        )
     if _ids(_finished(item, with_model=True)) != _ids(masks):
         raise MasksChanged
     item.project = project_held(item.project_id)
@@ -123,7 +125,7 @@ def _agree(item: ReadingItem, pairs: list[PairFigures]) -> None:
         return
     first = ordered_readings(item)[0]
     note = message(
-        "The readers' masks agree with a Dice of {lowest} (asked: {wanted}).",
+        "The readers' masks agree with a Dice of {lowest} (required: {wanted}).",
         lowest=f"{lowest:.3f}",
         wanted=f"{wanted:.3f}",
     )

@@ -88,9 +88,7 @@ class QueueNextOut(serializers.Serializer[Any]):
     case = serializers.UUIDField(allow_null=True)
     title = serializers.CharField()
     read = serializers.CharField(help_text="Address of the reading room, empty when nothing waits.")
-    first_slice = serializers.CharField(
-        help_text="Address of the slice that it shows first, for whoever fetches ahead."
-    )
+    first_slice = serializers.CharField(help_text="URL of the slice that it shows first, for prefetching.")
 
 
 class QueueNextView(APIView):

@@ -25,13 +25,14 @@ class MaskNeeded(UserError):
 
 
 class ReasonNeeded(UserError):
-    """Say in a few words why, so that whoever goes on with the case knows what to do."""
+    """Give a short reason, so that the next person knows what to do."""
 
     code = "reason-needed"
 
 
 class SignedInProject(Conflict):
-    """This series is in a reading project, which alone signs it. A settled one changes only by reopening it there."""
+    """This series belongs to a reading project and is signed off there. Once decided, it can only be changed by
+    reopening it there."""
 
     code = "signed-in-project"
 

@@ -57,7 +57,7 @@ class SlicesField(serializers.DictField):
     def to_internal_value(self, data: Any) -> dict[int, Any]:
         given = super().to_internal_value(data)
         if not all(str(z).isascii() and str(z).isdigit() and len(str(z)) < 7 for z in given):
-            raise serializers.ValidationError(_("Name each slice by its number, counted from 0."))
+            raise serializers.ValidationError(_("Give each slice by its number, counted from 0."))
         return {int(z): value for z, value in given.items()}
 
 
@@ -67,7 +67,9 @@ class CorrectionIn(serializers.Serializer[Any]):
     label = serializers.CharField(  # type: ignore[assignment]  # not the serializer's own label
         required=False, default="", allow_blank=True, max_length=120
     )
-    alongside = serializers.BooleanField(default=False, help_text="Keep it although another was saved first.")
+    alongside = serializers.BooleanField(
+        default=False, help_text="Save it as a separate mask although another correction was saved first."
+    )
 
 
 class CorrectionOut(MaskOut):
@@ -94,7 +96,7 @@ class CorrectionListView(ReadingDoor):
             201: CorrectionOut,
             **problems(
                 s400="Nothing was changed, or a slice does not fit.",
-                s409="Somebody saved a correction of this mask first; “annotation” is its id. Both can be kept.",
+                s409="Another correction of this mask was saved first; “annotation” is its id.",
             ),
         },
     )
@@ -128,7 +130,7 @@ class DraftIn(serializers.Serializer[Any]):
     base = serializers.UUIDField(allow_null=True)
     slices = SlicesField(child=serializers.CharField(allow_null=True), help_text=LABELS + " Null: as in base again.")
     revision = serializers.IntegerField(min_value=0, help_text="The last revision this window knows; 0: none.")
-    replace = serializers.BooleanField(default=False, help_text="Forget what the draft held.")
+    replace = serializers.BooleanField(default=False, help_text="Replace the stored draft.")
 
 
 class DraftOut(serializers.Serializer[Any]):

@@ -28,7 +28,8 @@ from spineplatform.shared.errors import Conflict, Forbidden, UserError
 
 
 class SavedFirst(Conflict):
-    """Somebody saved a correction of this mask first. Nothing of yours is lost: look at theirs, or save beside it."""
+    """Someone else saved a correction of this mask first. Yours is not lost: review theirs, or save yours as a
+    separate mask."""
 
     code = "saved-first"
 
@@ -40,13 +41,13 @@ class NothingChanged(UserError):
 
 
 class DraftElsewhere(Conflict):
-    """Your correction of this series was continued in another window. This window keeps its own copy."""
+    """Your correction of this series was continued in another window. This window has its own copy."""
 
     code = "draft-elsewhere"
 
 
 class BadMeasurement(UserError):
-    """The points do not make a measurement. Set them again."""
+    """Invalid measurement: place the points again."""
 
     code = "bad-measurement"
 

@@ -32,7 +32,7 @@ class AssignIn(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["assignee"] is not None and attrs["group"] is not None:
-            raise serializers.ValidationError({"group": _("Name a person or a group, not both.")})
+            raise serializers.ValidationError({"group": _("Give a person or a group, not both.")})
         return attrs
 
 

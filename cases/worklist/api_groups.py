@@ -45,7 +45,7 @@ class GroupListView(ListView):
     @extend_schema(
         operation_id="group_create",
         request=GroupIn,
-        responses={201: GroupOut, **problems(s400="Somebody may not read there.", s409="The name is taken.")},
+        responses={201: GroupOut, **problems(s400="A person may not read there.", s409="The name is in use.")},
     )
     def post(self, request: Request) -> Response:
         """Make a group of people who may sign or correct at one institution."""
@@ -60,7 +60,7 @@ class GroupView(APIView):
     @extend_schema(
         operation_id="group_change",
         request=GroupChangeIn,
-        responses={200: GroupOut, **problems(s400="Somebody may not read there.", s409="The name is taken.")},
+        responses={200: GroupOut, **problems(s400="A person may not read there.", s409="The name is in use.")},
     )
     def put(self, request: Request, group_id: str) -> Response:
         """Give the group another name and other members; its cases stay with it."""

@@ -28,7 +28,7 @@ ME, NOBODY = "me", "nobody"
 SENT_BACK = "sent-back"
 STATES = [*CaseState.choices, (SENT_BACK, _("Sent back"))]
 OVERDUE, DUE_SOON, DATED = "overdue", "soon", "dated"
-DUE = [(OVERDUE, _("Overdue")), (DUE_SOON, _("Due within a week")), (DATED, _("With a date"))]
+DUE = [(OVERDUE, _("Overdue")), (DUE_SOON, _("Due within a week")), (DATED, _("With a due date"))]
 # Newest first is the default.
 OLDEST, BY_DUE = "oldest", "due"
 SORTS = [("", _("Newest first")), (OLDEST, _("Oldest first")), (BY_DUE, _("Due first"))]
@@ -36,7 +36,7 @@ ORDERS = {"": ("-created_at", "-pk"), OLDEST: ("created_at", "pk"), BY_DUE: ("du
 
 
 class BadFilter(UserError):
-    """The filter is not understood. Clear it and choose again."""
+    """The filter is not valid. Clear it and choose again."""
 
     code = "bad-filter"
 
@@ -72,7 +72,7 @@ class CaseFilter:
             if self.state not in CaseState.values:
                 raise BadFilter(
                     message(
-                        "“{state}” is no state of a case. Known: {known}.",
+                        "“{state}” is not a case state. Known: {known}.",
                         state=self.state,
                         known=", ".join(dict(STATES)),
                     )
@@ -111,7 +111,7 @@ class CaseFilter:
         if self.due not in narrowing:
             raise BadFilter(
                 message(
-                    "“{due}” is no due date of the list. Known: {known}.",
+                    "“{due}” is not a due date filter. Known: {known}.",
                     due=self.due,
                     known=", ".join(filter(None, narrowing)),
                 )
@@ -122,7 +122,7 @@ class CaseFilter:
         if self.sort not in ORDERS:
             raise BadFilter(
                 message(
-                    "“{sort}” is no order of the list. Known: {known}.",
+                    "“{sort}” is not a sort order. Known: {known}.",
                     sort=self.sort,
                     known=", ".join(filter(None, ORDERS)),
                 )
@@ -178,5 +178,5 @@ def behind(cursor: str, sort: str) -> Q:
             later |= same & Q(**{f"{key}__{'lt' if name.startswith('-') else 'gt'}": value})
             same &= Q(**{key: value})
     except (ValueError, TypeError, AttributeError, RecursionError):
-        raise BadFilter(message("The page address is damaged. Open the work list again.")) from None
+        raise BadFilter(message("The page address is not valid. Open the work list again.")) from None
     return later

@@ -42,7 +42,7 @@ class WorkListForm(forms.Form):
     def __init__(self, *args: Any, institutions: Any, readers: Readers, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["institution"].queryset = institutions  # type: ignore[attr-defined]
-        own = [("", _("Anyone")), (ME, _("Me and my groups")), (NOBODY, _("Nobody yet"))]
+        own = [("", _("Anyone")), (ME, _("Me and my groups")), (NOBODY, _("Nobody"))]
         self.fields["assigned"].choices = [*own, *reader_choices(readers)]  # type: ignore[attr-defined]
 
     def narrowed(self) -> CaseFilter:
@@ -80,7 +80,7 @@ class AssignForm(forms.Form):
         try:
             return To(group=uuid.UUID(given))
         except ValueError:
-            raise forms.ValidationError(_("Choose a person or a group of the list.")) from None
+            raise forms.ValidationError(_("Choose a person or a group from the list.")) from None
 
 
 class ManyAssignForm(AssignForm):

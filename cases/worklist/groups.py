@@ -20,31 +20,31 @@ MOST_FILTERS = 50
 
 
 class GroupNameTaken(Conflict):
-    """There is a group of that name already. Choose another name."""
+    """A group of this name already exists. Choose another name."""
 
     code = "group-name-taken"
 
 
 class NoReader(UserError):
-    """Somebody of these is no member who may sign or correct here. Choose members of this institution."""
+    """One of these people may not sign or correct masks here. Choose members of this institution."""
 
     code = "no-reader"
 
 
 class NothingToSave(UserError):
-    """The list is not narrowed. Choose something first, then save it under a name."""
+    """No filter is set. Set one first, then save it."""
 
     code = "nothing-to-save"
 
 
 class FilterTooLong(UserError):
-    """The search of this filter is too long to be kept. Shorten it."""
+    """The search text of this filter is too long to be saved. Shorten it."""
 
     code = "filter-too-long"
 
 
 class TooManyFilters(UserError):
-    """Fifty filters are saved. Remove one that you do not need any more."""
+    """You have saved 50 filters, the maximum. Remove one you no longer need."""
 
     code = "too-many-filters"
 

@@ -151,7 +151,7 @@ def next_page(request: HttpRequest) -> HttpResponse:
     found = series_next(request.user)
     if found is not None:
         return redirect(read_address(found.pk))
-    messages.info(request, _("Nothing waits for you."))
+    messages.info(request, _("Nothing is assigned to you or waiting."))
     return redirect("cases:list")
 
 
@@ -172,17 +172,23 @@ def assign_many_page(request: HttpRequest) -> HttpResponse:
     form = ManyAssignForm(request.POST)
     chosen = list(dict.fromkeys(form.cleaned_data["cases"])) if form.is_valid() else []
     if not chosen:
-        messages.error(request, _("Choose at least one case of the list, and a person or a group."))
+        messages.error(request, _("Choose at least one case from the list, and a person or a group."))
         return _back_to_list(request)
     _assign(request, [case_get(request.user, pk, Capability.ASSIGN) for pk in chosen[:MOST_AT_ONCE]], form)
     if len(chosen) > MOST_AT_ONCE:
-        messages.warning(request, _("These were too many at once. Choose the others again."))
+        messages.warning(
+            request,
+            _(
+                "Only the first of the chosen cases were assigned: too many were chosen at once. Choose the remaining "
+                "ones again."
+            ),
+        )
     return _back_to_list(request)
 
 
 def _assign(request: HttpRequest, cases: Sequence[Case], form: AssignForm) -> None:
     if not form.is_valid():
-        messages.error(request, _("Choose a person or a group of the list and a date, or leave both empty."))
+        messages.error(request, _("Choose a person or a group from the list and a date, or leave both empty."))
         return
     to: To = form.cleaned_data["assignee"]
     try:
@@ -192,7 +198,7 @@ def _assign(request: HttpRequest, cases: Sequence[Case], form: AssignForm) -> No
         return
     count = len(cases)
     if to.is_nobody:
-        said = ngettext("%(n)s case is open to all.", "%(n)s cases are open to all.", count)
+        said = ngettext("%(n)s case is no longer assigned.", "%(n)s cases are no longer assigned.", count)
     else:
         said = ngettext("%(n)s case was assigned.", "%(n)s cases were assigned.", count)
     messages.success(request, said % {"n": count})

@@ -73,9 +73,9 @@ def group_remove_page(request: HttpRequest, group_id: str) -> HttpResponse:
     freed = group_delete(group=group_get(request.user, group_id), actor=request.user)
     said = _("The group was removed.")
     if freed:
-        said += " " + ngettext("%(n)s case is open to all again.", "%(n)s cases are open to all again.", freed) % {
-            "n": freed
-        }
+        said += " " + ngettext(
+            "%(n)s case of the group is unassigned again.", "%(n)s cases of the group are unassigned again.", freed
+        ) % {"n": freed}
     messages.success(request, said)
     return redirect("worklist:groups")
 

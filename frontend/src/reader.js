@@ -136,7 +136,7 @@ export class Reader {
   workOn(layer) {
     if (layer === this.editor.layer) return true;
     if (this.editor.isDirty) {
-      this.say(gettext("Save or throw away your correction before you correct another mask."));
+      this.say(gettext("Save or discard your correction before you correct another mask."));
       return false;
     }
     this.editor.work(layer);
@@ -149,8 +149,8 @@ export class Reader {
   }
 
   mayCorrectNow() {
-    if (!this.reading.may_correct) this.say(gettext("Your role allows you to look, not to correct masks."));
-    else if (!this.saving.isMine) this.say(gettext("Another window is correcting this series."));
+    if (!this.reading.may_correct) this.say(gettext("Your role does not allow you to correct masks."));
+    else if (!this.saving.isMine) this.say(gettext("This series is being corrected in another window."));
     return this.reading.may_correct && this.saving.isMine;
   }
 
@@ -171,7 +171,7 @@ export class Reader {
     }
     this.changedSlices = null;
     this.showDraft("");
-    this.say(before.id ? gettext("Saved as a new mask. The earlier one is kept.") : gettext("Saved as a new mask."));
+    this.say(before.id ? gettext("Saved as a new mask. The previous mask is kept.") : gettext("Saved as a new mask."));
     this.root.dataset.saved = layer.id;
     this.refreshAll();
     this.root.dispatchEvent(new CustomEvent("reading:saved", { bubbles: true, detail: { mask: layer.facts } }));
@@ -283,7 +283,7 @@ export class Reader {
   turnTo(view) {
     if (this.layout === "three" || this.comparing.isPaired) this.activate(view);
     else if (this.grid.depth > 1) showLayout(this, view.plane.name);
-    else if (view !== this.active) this.say(gettext("This series is a single slice: there is no other view of it."));
+    else if (view !== this.active) this.say(gettext("This series has a single slice: only the axial view is available."));
   }
 
   // --- loading -----------------------------------------------------------------------------------------------------

@@ -44,11 +44,9 @@ class OverviewIn(serializers.Serializer[Any]):
         last = given.get("last") or timezone.localdate()
         first = given.get("first") or last
         if first > last:
-            raise serializers.ValidationError(_("The first day comes after the last one. Swap them."))
+            raise serializers.ValidationError(_("The first day is after the last day. Swap them."))
         if (last - first).days > LONGEST_DAYS:
-            raise serializers.ValidationError(
-                _("At most ten years are shown at once. Choose days that are closer together.")
-            )
+            raise serializers.ValidationError(_("At most ten years are shown at once. Choose a shorter period."))
         return given
 
 

@@ -46,6 +46,6 @@ def _scope(request: HttpRequest) -> Scope:
     given = OverviewIn(data=wanted)
     if given.is_valid():
         return scope_of(request.user, dict(given.validated_data))
-    messages.error(request, _("The days or the institution were not understood: this shows the usual twelve weeks."))
+    messages.error(request, _("The dates or the institution are not valid; showing the default of twelve weeks."))
     usual: dict[str, Any] = {}
     return scope_of(request.user, usual)

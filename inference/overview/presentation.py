@@ -38,8 +38,8 @@ def charts_of(scope: Scope) -> dict[str, Chart]:
                 Series(_("older"), [row["older"] for row in waiting]),
             ],
         ),
-        "unchanged": _by_version(_("Accepted without change"), months, "unchanged_share", digits=2),
-        "dice": _by_version(_("Dice of the model's mask with the accepted one"), months, "mean_dice", digits=3),
+        "unchanged": _by_version(_("Accepted unchanged"), months, "unchanged_share", digits=2),
+        "dice": _by_version(_("Dice of the model's mask and the approved mask"), months, "mean_dice", digits=3),
     }
 
 

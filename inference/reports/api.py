@@ -29,7 +29,7 @@ class ReportOut(RunDetailOut):
     series = serializers.UUIDField(source="series_id", allow_null=True)
     mask = serializers.UUIDField(source="annotation_id", allow_null=True)
     with_title = serializers.BooleanField()
-    language = serializers.CharField(help_text="Of the PDF: that of whoever asked.")
+    language = serializers.CharField(help_text="Language of the PDF: that of the requester.")
     pdf = serializers.SerializerMethodField()
 
     def get_pdf(self, run: ReportRun) -> str:

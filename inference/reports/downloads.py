@@ -13,7 +13,7 @@ from spineplatform.shared.http import file_download
 
 
 class ReportNotReady(Conflict):
-    """The report is not ready yet. Wait for it to end and try again."""
+    """The report is not ready yet. Wait until it has finished and try again."""
 
     code = "not-ready"
 

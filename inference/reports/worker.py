@@ -172,9 +172,9 @@ class _Told:
         yield message("Size"), f"{series.width} x {series.height} x {series.depth}"
         along, down, across = grid.spacing
         known = f"{across:.2f} x {down:.2f} x {along:.2f} mm"
-        yield message("Spacing"), known if grid.spacing_known else message("not stated: lengths are in pixels")
+        yield message("Spacing"), known if grid.spacing_known else message("not given: lengths are in pixels")
         yield message("Mask by"), self._maker(with_checksum=True)
-        yield message("Mask made"), f"{mask.created_at:%Y-%m-%d %H:%M} UTC"
+        yield message("Mask created"), f"{mask.created_at:%Y-%m-%d %H:%M} UTC"
         yield message("Volume"), self._volume()
         yield message("Slices with mask"), self._slices()
         yield message("Sign-off"), self._signature()

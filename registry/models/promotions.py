@@ -17,8 +17,8 @@ from registry.models.versions import ModelVersion
 
 class PromotionKind(models.TextChoices):
     FIRST = "first", _("First version")
-    GATED = "gated", _("Passed the gate")
-    OVERRIDE = "override", _("Gate overridden")
+    GATED = "gated", _("Passed the promotion gate")
+    OVERRIDE = "override", _("Promotion gate overridden")
     ROLLBACK = "rollback", _("Rolled back")
 
 

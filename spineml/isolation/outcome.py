@@ -7,7 +7,7 @@ from spineml.readers.reading_progress import REASONS
 
 
 class ReaderFailed(SpineError):
-    """The file could not be read, because of an error that was logged. Export it again."""
+    """The file could not be read because of an error, which was logged. Export it again."""
 
     def __init__(self, code: str, names: tuple[str, ...] = (), detail: str = "") -> None:
         super().__init__(REASONS[code])

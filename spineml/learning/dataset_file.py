@@ -156,8 +156,7 @@ class DatasetReader:
         if expected_sha256 is not None and sha256_of(path) != expected_sha256:
             raise DatasetFileRejected(
                 message(
-                    "The data set's file was changed after it was frozen (its SHA-256 differs). Restore it from a "
-                    "backup."
+                    "The data set's file was changed after freezing (its SHA-256 differs). Restore it from a backup."
                 )
             )
         self._lock = threading.Lock()

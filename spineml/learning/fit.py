@@ -40,7 +40,7 @@ NOTHING = Confusion(0, 0, 0, 0)
 
 
 class NothingToLearn(SpineError):
-    """The training images of this data set show no spine at all. Add approved masks that mark some, and freeze anew."""
+    """The training masks of this data set are all empty. Create a data set with approved masks that mark spine."""
 
     code = "nothing-to-learn"
 

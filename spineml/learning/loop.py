@@ -35,7 +35,7 @@ class DeviceTooSmall(SpineError):
 
 
 class TrainingDiverged(SpineError):
-    """The loss is no longer a number; the last kept weights are from before."""
+    """The loss is no longer a number; the last saved weights are from before."""
 
     code = "training-diverged"
 

@@ -23,36 +23,36 @@ AUGMENTATIONS = ("flip", "rotate", "scale", "elastic", "intensity", "noise", "cr
 
 EXPLANATIONS = {
     "base_filters": message(
-        "Filters of the first level, doubled at each further one. 16 is quick on a CPU; the paper used 64."
+        "Filters of the first level, doubled at each further level. 16 is fast on a CPU; the paper used 64."
     ),
-    "depth": message("How often the image is halved. Deeper sees more of the body around the spine."),
+    "depth": message("Number of downsampling steps. More levels see more of the body around the spine."),
     "stem_stride": message(
-        "2 halves the image first: four times faster, the outline at best 0.987 Dice. 1 as in the paper."
+        "2 halves the image first: four times faster, with a Dice of at most 0.987. The paper used 1."
     ),
-    "normalisation": message("Batch normalisation makes learning quicker and steadier. The paper used none."),
-    "window_centre": message("Middle of the grey scale in HU. Bone lies around 450."),
-    "window_width": message("HU from black to white. 1500 keeps soft tissue apart from bone."),
+    "normalisation": message("Batch normalisation makes training faster and more stable. The paper used none."),
+    "window_centre": message("Centre of the greyscale in HU. Bone is around 450."),
+    "window_width": message("HU from black to white. 1500 separates soft tissue from bone."),
     "loss": message(
-        "Cross-entropy plus Dice is steady. Tversky weighs missed spine more than excess, focal hard pixels more."
+        "Cross-entropy plus Dice is stable. Tversky weights false negatives more, focal loss hard pixels more."
     ),
     "optimiser": message("AdamW needs the least tuning."),
-    "learning_rate": message("Size of the first steps. A fifth of it when a trained version is only adapted."),
-    "schedule": message("Cosine ends with ever smaller steps, which gives the best last epochs."),
+    "learning_rate": message("Size of the first steps. Use a fifth of it for fine-tuning a trained version."),
+    "schedule": message("Cosine decreases the steps towards the end, which gives the best last epochs."),
     "batch_size": message(
-        "Crops in one step. More is steadier and needs more memory; the paper used 32 for 1,000 images."
+        "Crops per step. More is more stable and needs more memory; the paper used 32 for 1,000 images."
     ),
     "crop_size": message(
         "Side of the training crops in pixels. Crops around the spine teach faster than whole fields."
     ),
-    "epochs": message("How often the number of training images is gone through, at most."),
+    "epochs": message("Maximum number of passes through the training images."),
     "patience": message(
-        "Ends the run when the validation Dice has not risen for so many epochs. 0 never ends it early."
+        "Stops when the validation Dice has not improved for this many epochs. 0 disables early stopping."
     ),
-    "augmentation": message("Random changes that make few images go further. Left out ones are not done."),
-    "spine_share": message("Share of the crops taken from slices with spine; the rest teaches what is not spine."),
+    "augmentation": message("Random changes of the training images. Those not chosen are not applied."),
+    "spine_share": message("Share of the crops taken from slices with spine; the rest is background."),
     "seed": message("The same seed, data and machine give the same curve."),
     "precision": message("Half precision is about twice as fast on a GPU and many times slower on a CPU."),
-    "sample_every": message("After how many epochs pictures of a few validation slices are kept."),
+    "sample_every": message("How often, in epochs, images of a few validation slices are saved."),
 }
 MAX_BATCH, MAX_EPOCHS, MAX_CROP, MAX_SEED = 256, 2000, 1024, 2**31 - 1
 FINE_TUNE_RATE = 0.2
@@ -112,7 +112,7 @@ class TrainingSettings:
             raise SettingRejected(
                 "augmentation",
                 message(
-                    "Not known: {unknown}. Known: {known}.", unknown=", ".join(unknown), known=", ".join(AUGMENTATIONS)
+                    "Unknown: {unknown}. Known: {known}.", unknown=", ".join(unknown), known=", ".join(AUGMENTATIONS)
                 ),
             )
         if self.crop_size % self.architecture.stride:

@@ -128,13 +128,13 @@ def _nifti_layout(header: NiftiHeader, shape: tuple[int, int, int], geometry: Ge
         return matching_layout(grids[0], geometry, spatial=spatial)
     if mine is None:
         reason = message(
-            "The file states two orientations: by its sform the mask lies elsewhere than the series, by its qform it "
-            "fits. Export the mask with one orientation."
+            "The file has two orientations: with its qform the mask fits the series, with its sform it does not. "
+            "Export the mask with one orientation."
         )
     else:
         reason = message(
-            "The file states two orientations that disagree (sform and qform), and both fit the series: left and right "
-            "cannot be told. Export the mask with one orientation, or as NumPy or PNG."
+            "The file has two conflicting orientations (sform and qform) that both fit the series: left and right are "
+            "ambiguous. Export the mask with one orientation, or as NumPy or PNG."
         )
     raise MaskWrongGeometry(reason)
 

@@ -20,7 +20,7 @@ BYTES_PER_VOXEL = 8
 SPARE_BYTES = 1024 * 1024
 SPARE_FILES = 64
 NAMES_SHOWN = 5
-TOO_MUCH = message("The zip archive holds far more than a mask of this series. Send the mask alone.")
+TOO_MUCH = message("The zip archive contains far more than a mask of this series. Send only the mask.")
 ANY_RATIO = 2000.0  # zeros deflate a thousand times: here the size of the series is the bound
 
 
@@ -56,13 +56,11 @@ def refuse_mixture(kinds: Mapping[ReceivedFile, str]) -> None:
     if len(volumes) < len(kinds):
         raise MaskUnreadable(
             message(
-                "Besides the PNGs there is {names}. Upload either one mask file, or PNGs only (one for each slice).",
+                "Besides the PNGs there is {names}. Upload either one mask file, or PNGs only (one per slice).",
                 names=_listed(volumes),
             )
         )
-    raise MaskUnreadable(
-        message("There are several mask files: {names}. Upload the one that is meant.", names=_listed(volumes))
-    )
+    raise MaskUnreadable(message("There are several mask files: {names}. Upload only one.", names=_listed(volumes)))
 
 
 def why_unknown(file: ReceivedFile) -> MaskUnreadable:
@@ -75,8 +73,7 @@ def why_unknown(file: ReceivedFile) -> MaskUnreadable:
         )
     return MaskUnreadable(
         message(
-            "{name} is of a kind that masks cannot be read from. Upload a PNG, a zip of PNGs, NIfTI, NRRD, MHA or "
-            "NPY file.",
+            "{name} is not a supported mask format. Upload a PNG, a zip of PNGs, NIfTI, NRRD, MHA or NPY file.",
             name=file.name,
         )
     )

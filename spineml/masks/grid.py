@@ -158,8 +158,8 @@ def _layout_without_position(grid: FileGrid, geometry: Geometry, *, spatial: boo
         check_shape((grid.shape[2], grid.shape[1], grid.shape[0]), geometry.shape)
     raise MaskWrongGeometry(
         message(
-            "The mask file does not say how it is oriented, and its axes are not those of the series. "
-            "Export it with the position and orientation of the series."
+            "The mask file gives no orientation, and its axes are not those of the series. Export it with the "
+            "position and orientation of the series."
         )
     )
 
@@ -169,8 +169,8 @@ def _difference(own: Geometry, series: Geometry) -> Message:
     tilt = _tilt_deg(series)
     if tilt is not None:
         return message(
-            "The series was scanned with a gantry tilted by {tilt} degrees, and the mask is not on its slanted grid. "
-            "Export the mask as NumPy or PNG, which need no position, or on the grid of the series.",
+            "The series has a gantry tilt of {tilt} degrees, and the mask is not on its tilted grid. Export the mask "
+            "as NumPy or PNG, which need no position, or on the grid of the series.",
             tilt=f"{tilt:.1f}",
         )
     if any(abs(a - b) > TOLERANCE_SHARE * b for a, b in zip(own.spacing, series.spacing, strict=True)):

@@ -48,13 +48,13 @@ class MaskWrongGeometry(MaskRejected):
 
 
 class MaskEmpty(MaskRejected):
-    """The mask marks nothing: every value is 0. Check that the right file was exported."""
+    """The mask is empty: every value is 0. Check that the right file was exported."""
 
     code = "mask-empty"
 
 
 class MaskFull(MaskRejected):
-    """The mask marks everything: no value is 0. Check that the right file was exported."""
+    """The mask marks every pixel: no value is 0. Check that the right file was exported."""
 
     code = "mask-full"
 
@@ -94,12 +94,14 @@ class MaskBuilder(ABC):
             return
         if values.dtype.kind not in "buif":
             raise MaskUnreadable(
-                message("{name} holds {kind} values. A mask holds whole numbers.", name=name, kind=str(values.dtype))
+                message("{name} has {kind} values. A mask must have integers.", name=name, kind=str(values.dtype))
             )
         low, high = float(values.min()), float(values.max())
         if not (np.isfinite(low) and np.isfinite(high)):
             raise MaskUnreadable(
-                message("{name} holds values that are no numbers (NaN or infinite). Save it as 0 and 255.", name=name)
+                message(
+                    "{name} contains values that are not numbers (NaN or infinite). Save it as 0 and 255.", name=name
+                )
             )
         if values.dtype.kind == "f":
             values = _whole(values)
@@ -182,8 +184,8 @@ def check_whole(values: npt.NDArray[Any], low: float, name: str) -> None:
     if low < 0 or (values.dtype.kind == "f" and (values != np.rint(values)).any()):
         raise MaskUnreadable(
             message(
-                "{name} holds values below 0 or between whole numbers, as a CT or a map of probabilities does. A "
-                "label map holds whole numbers from 0. Check that the right file was sent.",
+                "{name} contains negative or fractional values, like a CT or a probability map. A label map has "
+                "integers from 0. Check that the right file was sent.",
                 name=name,
             )
         )

@@ -28,7 +28,7 @@ NO_NAMES = SourceNames()
 
 
 class MaskOrderUnclear(MaskRejected):
-    """It is not clear which picture is the lowest slice. Name them like the DICOM files, or state their order."""
+    """The slice order of the images is unclear. Name them like the DICOM files, or choose their order."""
 
     code = "mask-order-unclear"
 
@@ -68,7 +68,7 @@ def decode_png(raw: bytes, name: str, shape: tuple[int, int]) -> npt.NDArray[Any
     palette of other colours the index is the label.
     """
     if not raw.startswith(PNG_MAGIC) or raw[12:16] != b"IHDR" or len(raw) < 24:
-        raise MaskUnreadable(message("{name} is no PNG picture.", name=name))
+        raise MaskUnreadable(message("{name} is not a PNG image.", name=name))
     width, height = struct.unpack(">II", raw[16:24])
     if (height, width) != shape:
         raise MaskWrongSize(
@@ -116,7 +116,7 @@ def _grey_values(picture: Image.Image, name: str) -> npt.NDArray[Any]:
     if picture.mode == "P":
         return np.asarray(picture)
     raise MaskUnreadable(
-        message("{name} is a colour picture. Save the mask alone, in black (0) and white (255).", name=name)
+        message("{name} is a colour image. Save only the mask, in black (0) and white (255).", name=name)
     )
 
 

@@ -152,7 +152,7 @@ def _kind_of(file: ReceivedFile) -> FileKind:
         return "png"
     if is_zip(path):  # the upload itself was opened
         raise MaskUnreadable(
-            message("{name} is an archive among the files. Send it alone, or unpack it.", name=file.name)
+            message("{name} is an archive among other files. Send it alone, or unpack it.", name=file.name)
         )
     if is_npy(head):
         return "npy"

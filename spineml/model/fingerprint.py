@@ -94,8 +94,8 @@ class Fingerprint:
         return Deviation(
             "intensities",
             message(
-                "The mix of intensities is unlike that of any image the model learned from ({share} of the "
-                "voxels lie elsewhere). Check that the values are Hounsfield units.",
+                "The intensity distribution is outside the model's training data ({share} of the voxels). Check that "
+                "the values are Hounsfield units.",
                 share=f"{distance:.0%}",
             ),
         )
@@ -157,7 +157,7 @@ def _length_outside(code: str, length: float | None, learned: tuple[float, float
     return Deviation(
         code,
         message(
-            "The {name} of {length} mm: the model learned from {low} to {high} mm.",
+            "The {name} of {length} mm: the training data had {low} to {high} mm.",
             name=name,
             length=f"{length:.2g}",
             low=f"{learned[0]:.2g}",

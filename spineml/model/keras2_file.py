@@ -98,7 +98,7 @@ def _layers(file: h5py.File) -> Layers:
     found_data = plain_data_sets(file)
     if inside and not any(path.startswith(inside) for path in found_data):
         raise ModelFileRejected(
-            message("The file describes a model, but its weights are not in it. Save the whole model again.")
+            message("The file describes a model but contains no weights. Save the whole model again.")
         )
     layers: dict[str, dict[str, h5py.Dataset]] = defaultdict(dict)
     for place, found in found_data.items():
@@ -109,14 +109,14 @@ def _layers(file: h5py.File) -> Layers:
         if variable in layers[layer]:
             raise ModelFileRejected(
                 message(
-                    "Layer “{layer}” holds several variables “{variable}”: models inside models.",
+                    "Layer “{layer}” has several variables “{variable}” (nested models).",
                     layer=layer,
                     variable=variable,
                 )
             )
         if found.dtype != np.float32:
             raise ModelFileRejected(
-                message("“{path}” holds {dtype} values; weights are float32.", path=path, dtype=found.dtype)
+                message("“{path}” has {dtype} values; weights must be float32.", path=path, dtype=found.dtype)
             )
         layers[layer][variable] = found
     return layers
@@ -129,7 +129,7 @@ def _plan(file: h5py.File, layers: Layers) -> Plan:
         text = text_attribute(file, MODEL_CONFIG, MAX_CONFIG_CHARACTERS)
     except TypeError as error:
         raise ModelFileRejected(
-            message("The model's description is no text, or longer than that of any U-Net of this family.")
+            message("The model's description is not text, or too long for a U-Net of this family.")
         ) from error
     try:
         return plan_of(finite_json(text))
@@ -166,7 +166,7 @@ def _architecture(plan: Plan, layers: Layers) -> Architecture:
     kernels = [_variable(layers, step.layer, "kernel").shape for step in plan.steps]
     ups = [index for index, shape in enumerate(kernels) if shape[:2] == (2, 2)]
     if not ups or any(len(shape) != 4 for shape in kernels):
-        raise ModelFileRejected(message("The weights are not those of a U-Net: there is no way up by 2x2 kernels."))
+        raise ModelFileRejected(message("The weights are not those of a U-Net: no upsampling path with 2x2 kernels."))
     convolutions = ups[0] // (len(ups) + 1)
     before, after = kernels[ups[0]][2:]
     extra = len(kernels) - ups[-1] - convolutions - 2
@@ -191,12 +191,14 @@ def _weights(steps: Sequence[Step], layers: Layers, architecture: Architecture) 
     """Every weight of our network, each checked by its shape before it is read."""
     expected = architecture.weight_shapes()
     if sum(map(prod, expected.values())) * np.dtype(np.float32).itemsize > model_file.MAX_FILE_BYTES:
-        raise ModelFileRejected(message("The network is larger than any that this platform runs."))
+        raise ModelFileRejected(message("The network is larger than this platform supports."))
     ours = [name.removesuffix("/kernel") for name in expected if name.endswith("/kernel")]
     used = {name for step in steps for name in (step.layer, step.norm)}
     unused = [name for name, variables in layers.items() if variables and name not in used]
     if len(ours) != len(steps) or unused:
-        raise ModelFileRejected(message("The file has layers with weights that a U-Net of its shape does not have."))
+        raise ModelFileRejected(
+            message("The file has weights of layers that a U-Net of this configuration does not have.")
+        )
     for name, step in zip(ours, steps, strict=True):
         yield from _step(name, step, layers, expected)
 
@@ -268,6 +270,6 @@ def _read(layers: Layers, layer: str, variable: str, shape: tuple[int, ...]) -> 
 def _variable(layers: Layers, layer: str, variable: str) -> h5py.Dataset:
     if variable not in layers.get(layer, {}):
         raise ModelFileRejected(
-            message("The file lacks “{layer}/{variable}”, which its network needs.", layer=layer, variable=variable)
+            message("The file lacks “{layer}/{variable}”, which its network requires.", layer=layer, variable=variable)
         )
     return layers[layer][variable]

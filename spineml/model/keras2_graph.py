@@ -171,7 +171,7 @@ class _Walk:
             if self.layers[name].kind not in DROPOUTS:
                 return name
             name = self.layers[name].inputs[0]
-        raise _not_a_unet(message("its layers go in a circle"))
+        raise _not_a_unet(message("its layers form a cycle"))
 
     def go(self) -> None:
         here = self.start
@@ -188,7 +188,7 @@ class _Walk:
         followers = self._consumers[here]
         direct = [layer for layer in followers if layer.kind != "Concatenate"] or followers
         if len(direct) > 1:
-            raise _not_a_unet(message("its way parts behind layer “{layer}”", layer=here))
+            raise _not_a_unet(message("it branches after layer “{layer}”", layer=here))
         return direct[0] if direct else None
 
     def _conv2d(self, layer: _Layer, here: str) -> None:
@@ -220,7 +220,10 @@ class _Walk:
         sources = [self._source(name) for name in layer.inputs]
         if not self._skips or sorted(sources) != sorted((self._skips[-1], here)):
             raise _not_a_unet(
-                message("“{layer}” does not join the way up with the level of the same size", layer=layer.name)
+                message(
+                    "“{layer}” does not concatenate the decoder with the encoder level of the same size",
+                    layer=layer.name,
+                )
             )
         self._swapped = sources[0] == here
         self._skips.pop()
@@ -248,7 +251,9 @@ class _Walk:
 
     def _check(self) -> None:
         if _shape(self.tokens) is None:
-            raise _not_a_unet(message("its layers are not in the order of one: {layers}", layers=" ".join(self.tokens)))
+            raise _not_a_unet(
+                message("its layers are not in the order of a U-Net: {layers}", layers=" ".join(self.tokens))
+            )
         *inner, last = self.steps
         for step in inner:
             if step.activation not in ("relu", "transposed"):

@@ -282,14 +282,14 @@ def _read_spec(file: h5py.File) -> ModelSpec:
     if SPEC_ATTRIBUTE not in file.attrs:
         raise ModelFileRejected(
             message(
-                "The file has no spec: it does not say its architecture and preprocessing. Upload a file that "
-                "this platform or its training script wrote."
+                "The file has no spec (architecture and preprocessing). Upload a file that this platform or its "
+                "training script wrote."
             )
         )
     try:
         text = text_attribute(file, SPEC_ATTRIBUTE, MAX_SPEC_CHARACTERS)
     except TypeError as error:
-        raise ModelFileRejected(message("The file's spec is not a text of reasonable length.")) from error
+        raise ModelFileRejected(message("The file's spec is not text, or too long.")) from error
     try:
         spec = ModelSpec.from_json(finite_json(text))
     except (KeyError, TypeError, ValueError, RecursionError, AttributeError) as error:
@@ -312,17 +312,17 @@ def _read_weights(found: Mapping[str, h5py.Dataset], architecture: Architecture)
     """Exactly the arrays of the architecture, checked by name, shape and type before any is read."""
     expected = architecture.weight_shapes()
     if sum(map(prod, expected.values())) * np.dtype(np.float32).itemsize > MAX_FILE_BYTES:
-        raise ModelFileRejected(message("The network of the spec is larger than any that this platform runs."))
+        raise ModelFileRejected(message("The network of the spec is larger than this platform supports."))
     places = {stored_name(name): name for name in expected}
     for place in found:
         if place not in places:
             raise ModelFileRejected(
-                message("The file holds “{place}”, a layer that the network of its spec does not have.", place=place)
+                message("The file contains “{place}”, a layer that the network of its spec does not have.", place=place)
             )
     for place, name in places.items():
         if place not in found:
             raise ModelFileRejected(
-                message("The file lacks “{place}”, which the network of its spec needs.", place=place)
+                message("The file lacks “{place}”, which the network of its spec requires.", place=place)
             )
         if found[place].shape != expected[name]:
             raise ModelFileRejected(
@@ -335,7 +335,7 @@ def _read_weights(found: Mapping[str, h5py.Dataset], architecture: Architecture)
             )
         if found[place].dtype != np.float32:
             raise ModelFileRejected(
-                message("“{place}” holds {dtype} values; weights are float32.", place=place, dtype=found[place].dtype)
+                message("“{place}” has {dtype} values; weights must be float32.", place=place, dtype=found[place].dtype)
             )
     weights: Weights = {name: found[place][()] for place, name in places.items()}
     check_finite(weights)
@@ -346,6 +346,4 @@ def check_finite(weights: Weights) -> None:
     """Raise ModelFileRejected when a weight is not a number."""
     broken = next((name for name, values in weights.items() if not np.isfinite(values).all()), None)
     if broken is not None:
-        raise ModelFileRejected(
-            message("The weights of “{name}” are not finite numbers: the training had diverged.", name=broken)
-        )
+        raise ModelFileRejected(message("The weights of “{name}” are not finite: the training diverged.", name=broken))

@@ -35,7 +35,7 @@ from spineml.readers.series import (
 from spineml.volumes.canonical_file import SliceFileWriter, write_mask
 
 OUT = Path("out")
-LABEL_MAP = message("For a label map, choose that every value above 0 is spine.")
+LABEL_MAP = message("For a label map, choose to treat all non-zero labels as spine.")
 NO_IMAGE = message("Its image could not be read.")
 
 
@@ -231,7 +231,7 @@ class _Reading:
         clean = self.folder / "clean.dcm"
         with zipfile.ZipFile(OUT / name, "w", zipfile.ZIP_STORED) as archive:
             for number, file in enumerate(plan.files, start=1):
-                self.reply.progress(number, len(plan.files), message("Removing identities"))
+                self.reply.progress(number, len(plan.files), message("De-identifying"))
                 reading_progress.begin(file.name)
                 try:
                     deidentify.deidentify_dicom(file.path, clean, uid_salt=self.arguments["uid_salt"])

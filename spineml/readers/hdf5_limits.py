@@ -51,7 +51,7 @@ def check_form(path: Path) -> None:
         )
     if form != OLDEST_FORM:
         raise ModelFileRejected(
-            message("The file has a newer form of HDF5 than Keras writes. Save the weights by Keras or h5py as usual.")
+            message("The file uses a newer HDF5 format than Keras writes. Save the weights with Keras or h5py.")
         )
 
 
@@ -81,21 +81,21 @@ def plain_data_sets(file: h5py.File) -> dict[str, h5py.Dataset]:
             found[name] = member
     if left > MAX_BESIDES:
         raise ModelFileRejected(
-            message("The file holds {size} MB beside its weights. Save the weights only.", size=left // 10**6)
+            message("The file contains {size} MB besides its weights. Save the weights only.", size=left // 10**6)
         )
     return found
 
 
 def _members(group: h5py.Group, prefix: str, *, depth: int) -> Iterator[tuple[str, Any]]:
     if depth > MAX_DEPTH:
-        raise ModelFileRejected(message("The file's groups are nested more deeply than those of any model of ours."))
+        raise ModelFileRejected(message("The file's groups are nested more deeply than in any supported model."))
     if len(group) > MAX_OBJECTS:
         raise _too_many()
     for name in group:
         path = f"{prefix}/{name}" if prefix else name
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             raise ModelFileRejected(
-                message("“{name}” is a link to elsewhere. Save the model as one complete file.", name=path)
+                message("“{name}” is an external link. Save the model as one complete file.", name=path)
             )
         member = group[name]
         yield path, member
@@ -107,10 +107,10 @@ def _checked_bytes(data: h5py.Dataset, name: str) -> int:
     """The bytes of the data set's values, once they are known to lie plainly in the file."""
     if data.external or data.is_virtual:
         raise ModelFileRejected(
-            message("“{name}” keeps its data in another file. Save the model as one complete file.", name=name)
+            message("“{name}” has its data in another file. Save the model as one complete file.", name=name)
         )
     if data.id.get_create_plist().get_nfilters():
-        raise ModelFileRejected(message("“{name}” is packed. Save the model without compression.", name=name))
+        raise ModelFileRejected(message("“{name}” is compressed. Save the model without compression.", name=name))
     size = int(data.size or 0) * int(data.id.get_type().get_size())
     if int(data.id.get_storage_size()) < size:
         raise _missing_values(name, data)
@@ -120,7 +120,7 @@ def _checked_bytes(data: h5py.Dataset, name: str) -> int:
 def _missing_values(name: str, data: h5py.Dataset) -> ModelFileRejected:
     return ModelFileRejected(
         message(
-            "“{name}” states the shape {shape}, but the file does not hold that many values. Save the model again.",
+            "“{name}” declares the shape {shape}, but the file has fewer values. Save the model again.",
             name=name,
             shape=str(data.shape),
         )
@@ -129,7 +129,7 @@ def _missing_values(name: str, data: h5py.Dataset) -> ModelFileRejected:
 
 def _too_many() -> ModelFileRejected:
     return ModelFileRejected(
-        message("The file holds more than {most} objects, which no model of ours does.", most=MAX_OBJECTS)
+        message("The file contains more than {most} objects, more than any supported model.", most=MAX_OBJECTS)
     )
 
 

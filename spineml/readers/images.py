@@ -53,7 +53,7 @@ DECODE_ERRORS = (
 )
 
 
-STACK_TOO_LARGE = message("The pictures make a volume that is too large. Send them in parts.")
+STACK_TOO_LARGE = message("The images form a volume that is too large. Send them in parts.")
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,9 @@ def _pages(file: ReceivedFile, header: PictureHeader) -> list[Page]:
         with file.path.open("rb") as stream, _quiet(), _opened(stream, header.format) as image:
             return [_page(file, image, index, size) for index, size in enumerate(header.pages)]
     except UnidentifiedImageError as error:
-        reason = message("This kind of {format} is not read. Save it as 8- or 16-bit grey PNG.", format=header.format)
+        reason = message(
+            "This kind of {format} is not supported. Save it as 8- or 16-bit greyscale PNG.", format=header.format
+        )
         raise FileNotUsed("wrong-kind", reason) from error
     except DECODE_ERRORS as error:
         raise FileNotUsed("damaged-image", DAMAGED) from error
@@ -186,7 +188,9 @@ def _page(file: ReceivedFile, image: Image.Image, index: int, size: tuple[int, i
     else:
         raise FileNotUsed(
             "wrong-dtype",
-            message("Pictures of kind {mode} are not read. Save it as 8- or 16-bit grey PNG.", mode=repr(mode)),
+            message(
+                "Images of the mode {mode} are not supported. Save it as 8- or 16-bit greyscale PNG.", mode=repr(mode)
+            ),
         )
     colour = mode in ("RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "P")
     turned = image.format != "PNG" and image.getexif().get(ORIENTATION_TAG, 1) not in (0, 1)
@@ -250,7 +254,7 @@ def _samples(image: Image.Image, page: Page) -> npt.NDArray[Any]:
     if page.kind == "signed" and samples.dtype.kind == "u":
         return samples.astype(np.uint16).view(np.int16)
     if samples.dtype.kind == "f" and not np.isfinite(samples).all():
-        reason = message("The picture holds values that are not numbers (NaN or infinite).")
+        reason = message("The image contains values that are not numbers (NaN or infinite).")
         raise UnreadableFile(page.file.name, reason)
     return samples
 
@@ -263,13 +267,13 @@ def _plan(pages: list[Page], options: IntakeOptions) -> SeriesPlan:
     if any(page.lossy for page in pages):
         notices.append(Notice("lossy", message("JPEG loses detail; send PNG or DICOM if you can.")))
     if any(page.colour for page in pages):
-        notices.append(Notice("colour", message("Colours were turned to grey.")))
+        notices.append(Notice("colour", message("Colours were converted to greyscale.")))
     if any(page.turned for page in pages):
-        text = message("The picture says that it should be turned to be seen; it is taken as it is stored.")
+        text = message("The image has an orientation tag, which is ignored; the pixels are used as stored.")
         notices.append(Notice("turned", text))
     if len(pages) > 1:
         notices.append(
-            Notice("order-guessed", message("The pictures are stacked by name; the first is taken as the lowest."))
+            Notice("order-guessed", message("The images are stacked by name; the first is the lowest slice."))
         )
     meta = SeriesMeta("image", "CT", dtype=first.kind, intensity=intensity.label)
     files = list({page.file.name: page.file for page in pages}.values())
@@ -279,9 +283,7 @@ def _plan(pages: list[Page], options: IntakeOptions) -> SeriesPlan:
 def picture_geometry(shape: tuple[int, int, int], options: IntakeOptions) -> tuple[Geometry, list[Notice]]:
     """An axial grid with the spacing the sender states; without it lengths are in pixels."""
     if options.pixel_spacing_mm is None or (shape[0] > 1 and options.slice_spacing_mm is None):
-        notice = Notice(
-            "no-spacing", message("The spacing is not known: lengths, areas and volumes are given in pixels.")
-        )
+        notice = Notice("no-spacing", message("The spacing is not known: lengths, areas and volumes are in pixels."))
         return with_unknown_spacing(Geometry(shape)), [notice]
     row, column = options.pixel_spacing_mm
     return Geometry(shape, (options.slice_spacing_mm or 1.0, row, column)), []
@@ -293,7 +295,7 @@ def _intensity(pages: list[Page], options: IntakeOptions) -> tuple[Intensity, li
     if kind == "8-bit":
         return windowed(options, 255, "8-bit windowed"), [windowed_notice(options, 8)]
     if kind == "signed":
-        return HOUNSFIELD, [Notice("signed-hu", message("Signed values are taken as Hounsfield units."))]
+        return HOUNSFIELD, [Notice("signed-hu", message("Signed values are used as Hounsfield units."))]
     sample = decode(pages[len(pages) // 2])
     intensity, notice = unsigned_16_bit(float(sample.min()), float(sample.max()), options)
     return intensity, [notice]
@@ -319,7 +321,7 @@ class PictureSlices:
         if not 0 < len(self.seen) < 3:
             return []
         text = message(
-            "The pictures hold no more than two values: they look like a mask, not a CT. Masks are uploaded on the "
-            "page of their series."
+            "The images have at most two values: they look like a mask, not a CT. Upload masks on the page of their "
+            "series."
         )
         return [Notice("looks-like-mask", text)]

@@ -72,9 +72,7 @@ def check_size(shape: tuple[int, ...], itemsize: int, options: IntakeOptions) ->
     size = prod(shape) * max(itemsize, 2)
     if max(shape) > MAX_SIDE or size > options.max_volume_bytes:
         sides = " x ".join(str(side) for side in shape)
-        raise FileNotUsed(
-            "too-large", message("The volume is {sides} voxels, which is more than is accepted. Crop it.", sides=sides)
-        )
+        raise FileNotUsed("too-large", message("The volume of {sides} voxels is too large. Crop it.", sides=sides))
 
 
 def spacing_notices(geometry: Geometry) -> list[Notice]:
@@ -92,7 +90,7 @@ def spacing_notices(geometry: Geometry) -> list[Notice]:
 def check_voxels(shape: tuple[int, ...]) -> None:
     """Raises ``FileNotUsed`` when a side is 0."""
     if any(side < 1 for side in shape):
-        reason = message("The volume holds no voxels: one of its sides is 0. Export it again.")
+        reason = message("The volume has no voxels: one of its dimensions is 0. Export it again.")
         raise FileNotUsed("no-slices", reason)
 
 
@@ -105,9 +103,7 @@ def check_kind(dtype: np.dtype[Any]) -> None:
 def wrong_type(kind: str) -> FileNotUsed:
     return FileNotUsed(
         "wrong-dtype",
-        message(
-            "The values are of type {kind}, not whole or floating-point numbers. Save a grey-scale volume.", kind=kind
-        ),
+        message("The values are of type {kind}, not integer or floating-point. Save a greyscale volume.", kind=kind),
     )
 
 
@@ -124,7 +120,7 @@ def as_volume_shape(shape: Sequence[int]) -> tuple[int, int, int]:
         raise FileNotUsed(
             "several-volumes",
             message(
-                "The file holds {count} volumes or channels ({axes} axes). Save one volume alone.",
+                "The file contains {count} volumes or channels ({axes} axes). Save a single volume.",
                 count=sides[3],
                 axes=len(sides),
             ),
@@ -146,7 +142,8 @@ def decompress(stream: Readable, work_dir: Path, size: int, packed_bytes: int) -
         raise FileNotUsed(
             "too-large",
             message(
-                "The file has {packed} bytes and unpacks to {size}: no CT packs so well. Save the volume unpacked.",
+                "The file has {packed} bytes and unpacks to {size}, an implausible compression for CT. Save the "
+                "volume uncompressed.",
                 packed=packed_bytes,
                 size=size,
             ),
@@ -170,7 +167,7 @@ def decompress(stream: Readable, work_dir: Path, size: int, packed_bytes: int) -
 
 
 def truncated() -> FileNotUsed:
-    return FileNotUsed("truncated", message("The file is cut off: values are missing. Send it again."))
+    return FileNotUsed("truncated", message("The file is truncated: values are missing. Send it again."))
 
 
 def open_checked(stored: StoredArray) -> MappedArray:

@@ -79,12 +79,14 @@ def _geometry(
     try:
         geometry = canonical_geometry(RAS_TO_LPS @ np.diag([*sizes, 1.0]), shape)
     except ValueError as error:
-        reason = message("The axes of the volume span no space. Save it again.")
+        reason = message("The axes of the volume are degenerate. Save it again.")
         raise FileNotUsed("wrong-geometry", reason) from error
-    text = message("The file states no usable orientation: axes are taken as right, front, head. Check left and right.")
+    text = message(
+        "The file gives no usable orientation: RAS axes (right, anterior, superior) are assumed. Check left and right."
+    )
     notices = [Notice("no-orientation", text)]
     if not known:
-        text = message("The file states no voxel size: lengths are given in pixels.")
+        text = message("The file gives no voxel size: lengths are in pixels.")
         notices.append(Notice("no-spacing", text))
         geometry = with_unknown_spacing(geometry)
     return geometry, notices
@@ -96,7 +98,7 @@ def _disagreement(header: NiftiHeader, geometry: Geometry) -> list[Notice]:
     if apart <= min(geometry.spacing) / 2:
         return []
     text = message(
-        "The file states two orientations that disagree (sform and qform, up to {apart} mm apart). The sform is used. "
+        "The file has two conflicting orientations (sform and qform, up to {apart} mm apart). The sform is used. "
         "Check left and right.",
         apart=f"{apart:.1f}",
     )
@@ -116,7 +118,7 @@ def _intensity(stored: StoredArray, header: NiftiHeader, options: IntakeOptions)
         refuse_unusable(found)
     if header.is_labels:
         reason = message(
-            "The file says that it holds labels, not a CT. Masks are uploaded on the page of their series."
+            "The header says that the file contains labels, not a CT. Upload masks on the page of their series."
         )
         raise FileNotUsed("looks-like-mask", reason, "skipped")
     if stored.dtype == np.uint8 and not header.is_scaled:

@@ -71,7 +71,9 @@ def _geometry(header: ItkHeader, shape: tuple[int, int, int], options: IntakeOpt
     affine = header.affine_lps
     notices = []
     if not header.has_orientation:
-        text = message("The file states no orientation: axes are taken as left, back, head. Check left and right.")
+        text = message(
+            "The file gives no orientation: LPS axes (left, posterior, superior) are assumed. Check left and right."
+        )
         notices.append(Notice("no-orientation", text))
     if not header.has_spacing and options.pixel_spacing_mm:
         row, column = options.pixel_spacing_mm
@@ -79,9 +81,9 @@ def _geometry(header: ItkHeader, shape: tuple[int, int, int], options: IntakeOpt
     try:
         geometry = canonical_geometry(affine, shape)
     except ValueError as error:
-        reason = message("The axes of the volume span no space. Save it again.")
+        reason = message("The axes of the volume are degenerate. Save it again.")
         raise FileNotUsed("wrong-geometry", reason) from error
     if header.has_spacing or options.pixel_spacing_mm:
         return geometry, notices
-    text = message("The file states no voxel size: lengths are given in pixels.")
+    text = message("The file gives no voxel size: lengths are in pixels.")
     return with_unknown_spacing(geometry), [*notices, Notice("no-spacing", text)]

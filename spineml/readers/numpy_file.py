@@ -30,7 +30,7 @@ def scan_npy(file: ReceivedFile, options: IntakeOptions) -> SeriesPlan:
     refuse_unusable(found)
     intensity, notices = array_intensity(stored.dtype, found, options)
     geometry, remarks = picture_geometry(stored.shape, options)
-    text = message("The axes are taken as slices (the first is the lowest), rows, columns.")
+    text = message("The axes are read as slices (the first is the lowest), rows, columns.")
     notices = [*notices, *remarks, Notice("order-guessed", text)]
     meta = SeriesMeta("numpy", "CT", dtype=str(stored.dtype), intensity=intensity.label)
     return SeriesPlan(geometry, meta, [file], MappedSlices(file.name, stored, geometry, intensity), notices)

@@ -23,11 +23,11 @@ UNEXPECTED = "unexpected"
 FILE_ATTRIBUTE = "file_read"
 
 REASONS: dict[str, Message] = {
-    CRASHED: message("The file made the program that reads it crash. It is probably damaged: export it again."),
-    TIMED_OUT: message("Reading the file took too long, so it was given up. Export it again, or send a smaller part."),
+    CRASHED: message("The file crashed the file reader. It is probably damaged: export it again."),
+    TIMED_OUT: message("Reading the file took too long and was stopped. Export it again, or send a smaller part."),
     OUT_OF_MEMORY: message("Reading the file needs more memory than is allowed. Send a smaller part of it."),
     TOO_LARGE: message("Reading the file would fill more disk space than is allowed. Send a smaller part of it."),
-    UNEXPECTED: message("The file could not be read, because of an error that was logged. Export it again."),
+    UNEXPECTED: message("The file could not be read because of an error, which was logged. Export it again."),
 }
 
 

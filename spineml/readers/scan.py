@@ -151,7 +151,7 @@ class _Scan:
         return bool(kinds["dicom"]) or disc or volumes
 
     def _leave_out_pictures(self, files: list[ReceivedFile]) -> None:
-        reason = message("A picture beside CT files is no CT: it was left out. If it is one, send it on its own.")
+        reason = message("Image file beside CT files; ignored. If it is a CT, upload it separately.")
         for file in files:
             self._count(file)
             self._verdicts[file.name] = FileVerdict(file.name, "skipped", "beside-ct", reason)
@@ -191,7 +191,7 @@ class _Scan:
             if twin is file:
                 kept.append(file)
             else:
-                reason = message("The same file as {name}: it is used once.", name=twin.name)
+                reason = message("Same file as {name}; used once.", name=twin.name)
                 self._verdicts[file.name] = FileVerdict(file.name, "skipped", "duplicate", reason)
         return kept
 
@@ -256,19 +256,17 @@ def _unknown(file: ReceivedFile, *, beside: bool) -> FileVerdict:
     """
     suffix = PurePosixPath(file.name.casefold()).suffix
     if is_zip(file.path, file.name):
-        reason = message(
-            "This is an archive inside the upload; only the upload itself is opened. Unpack it and resend."
-        )
+        reason = message("Archive inside the upload; not opened. Unpack it and resend.")
         return FileVerdict(file.name, "rejected", "nested-archive", reason)
     if is_document(file.name) or (beside and suffix in NO_PICTURE):
-        reason = message("This is not an image: it was left out.")
+        reason = message("Not an image; ignored.")
         return FileVerdict(file.name, "skipped", "not-an-image", reason)
     if archive := archive_of(file.path, file.name):
         return FileVerdict(file.name, "rejected", "other-archive", why_not_opened(archive))
     if suffix in DICOM_SUFFIXES:
-        reason = message("The file is named like a DICOM file but is none. Export the image again.")
+        reason = message("The file is named like a DICOM file but is not one. Export the image again.")
         return FileVerdict(file.name, "rejected", "not-dicom", reason)
-    reason = message("This kind of file is not read. Accepted are {kinds}, and zips of them.", kinds=ACCEPTED)
+    reason = message("This file type is not supported. Supported are {kinds}, and zips of them.", kinds=ACCEPTED)
     return FileVerdict(file.name, "rejected", "unknown-kind", reason)
 
 

@@ -74,13 +74,13 @@ def refuse_unusable(found: Survey) -> None:
     """
     if not found.finite:
         reason = message(
-            "The volume holds values that are not numbers (NaN or infinite). Replace them by -1024 and resend."
+            "The volume contains values that are not numbers (NaN or infinite). Replace them by -1024 and resend."
         )
         raise FileNotUsed("not-finite", reason)
     if found.labels is not None and found.labels <= MOST_LABELS:
         reason = message(
-            "This looks like a mask ({labels} whole-number values, none above 255), not a CT. Masks are "
-            "uploaded on the page of their series.",
+            "This looks like a mask ({labels} integer values, none above 255), not a CT. Upload masks on the page of "
+            "their series.",
             labels=found.labels,
         )
         raise FileNotUsed("looks-like-mask", reason, "skipped")
@@ -95,8 +95,8 @@ def windowed(options: IntakeOptions, largest: int, label: str) -> Intensity:
 def windowed_notice(options: IntakeOptions, bits: int) -> Notice:
     low = options.window_center - options.window_width / 2
     text = message(
-        "{bits}-bit pictures hold no CT values: they are taken as windowed from {low} to {high} HU "
-        "(centre {center}, width {width}).",
+        "{bits}-bit images have no CT values: a window from {low} to {high} HU is assumed (centre {center}, width "
+        "{width}).",
         bits=bits,
         low=f"{low:.0f}",
         high=f"{low + options.window_width:.0f}",
@@ -110,11 +110,11 @@ def unsigned_16_bit(low: float, high: float, options: IntakeOptions) -> tuple[In
     """The convention of 16-bit unsigned values: HU + 1024 up to 4095, HU + 32768, or a stretched picture."""
     if high <= TWELVE_BIT_MAX:
         return Intensity("16-bit HU+1024", 1.0, -1024.0), Notice(
-            "offset-1024", message("Values are taken as HU + 1024.")
+            "offset-1024", message("The values are read as HU + 1024.")
         )
     if low >= OFFSET_16_BIT - 4096 and high <= OFFSET_16_BIT + 8192:
         return Intensity("16-bit HU+32768", 1.0, -32768.0), Notice(
-            "offset-32768", message("Values are taken as HU + 32768.")
+            "offset-32768", message("The values are read as HU + 32768.")
         )
     return windowed(options, 65535, "16-bit windowed"), windowed_notice(options, 16)
 
@@ -133,11 +133,11 @@ def hounsfield_notices(low: float, high: float) -> list[Notice]:
     """Doubts about values that should be HU: a CT has air or fat (below 0) and more than the range -3..3."""
     if high - low <= LEAST_RANGE:
         text = message(
-            "The values span no more than {most}: they were probably normalised and are not CT values.",
+            "The values have a range of at most {most}: they were probably normalised and are not CT values.",
             most=int(LEAST_RANGE),
         )
     elif low >= 0:
-        text = message("No value is below 0: these are probably not Hounsfield units. They are used as they are.")
+        text = message("No value is below 0: these are probably not Hounsfield units. They are used unchanged.")
     else:
         return []
     return [Notice("values-not-hu", text)]

@@ -186,7 +186,7 @@ def _section(section: Section, write: Writer) -> Iterator[Flowable]:
     if section.measurements:
         yield write.table([MEASUREMENT_HEAD, *section.measurements], widths=(36, 24, 18, 62, 34))
     else:
-        yield write.text(message("Nothing was measured."), "BodyText")
+        yield write.text(message("No measurements."), "BodyText")
     yield write.text(message("Key images"), "Heading2")
     for index in range(0, len(section.pictures), 2):
         yield _beside_each_other(write, section.pictures[index : index + 2])

@@ -20,14 +20,13 @@ if TYPE_CHECKING:
 DEFINITIONS = (
     (
         message(
-            "Per image: every slice that either mask marks counts once. Per patient: each patient's pixels "
-            "are pooled, then every patient counts once. Pooled: the counts of all slices together, "
-            "distances over all surfaces."
+            "Per image: mean over slices that are not empty in both masks. Per patient: pixels are pooled within each "
+            "patient, then averaged over patients. Pooled: counts over all slices together, distances over all "
+            "surfaces."
         )
     ),
     message(
-        "Intervals are 95 %, by bootstrap over patients (percentile, seeded): whole patients are drawn, "
-        "with all images."
+        "95 % confidence intervals: percentile bootstrap over patients (fixed seed), with all images of each patient."
     ),
     (
         message(
@@ -38,8 +37,8 @@ DEFINITIONS = (
     ),
     (
         message(
-            "Dice = 2 TP / (2 TP + FP + FN). Hausdorff 95: the larger of the two directed 95th percentiles "
-            "of the distance between surfaces. A dash: not defined."
+            "Dice = 2 TP / (2 TP + FP + FN). Hausdorff 95: the larger of the two directed 95th percentiles of the "
+            "surface distance. A dash means not defined."
         )
     ),
 )
@@ -78,7 +77,7 @@ def _story(report: Report, write: Writer) -> Iterator[Flowable]:
     yield write.table([[message("Series"), message("Slice"), "Dice"], *worst], widths=(110, 32, 32))
     yield write.text(message("Plots"), "Heading2")
     yield from write.pictures([plot.files["png"] for plot in report.plots])
-    yield write.text(message("How to read it"), "Heading2")
+    yield write.text(message("Methods"), "Heading2")
     for line in DEFINITIONS:
         yield write.text(line, "BodyText")
 
@@ -86,8 +85,8 @@ def _story(report: Report, write: Writer) -> Iterator[Flowable]:
 def _figures(write: Writer, summary: Summary) -> Iterator[Flowable]:
     yield write.text(
         message(
-            "{patients} patients, {series} series, {images} images, of which {marked_images} are marked by "
-            "either mask; {false_images} of {empty_images} images without spine were given a mask.",
+            "{patients} patients, {series} series, {images} images, {marked_images} of them not empty in both masks; "
+            "false-positive masks on {false_images} of {empty_images} images without spine.",
             patients=summary.patients,
             series=summary.series,
             images=summary.images,

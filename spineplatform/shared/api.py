@@ -355,9 +355,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     if request.path.startswith(API_PREFIX):
-        return plain_problem(
-            400, "invalid", message("The request could not be understood. Check how it was put together.")
-        )
+        return plain_problem(400, "invalid", message("The request is malformed. Check its format."))
     return defaults.bad_request(request, exception)
 
 

@@ -11,7 +11,7 @@ NOTHING = Message("")
 
 
 class UserError(Exception):
-    """The request could not be carried out."""
+    """The request could not be processed."""
 
     status = 400
     code = "invalid"
@@ -26,7 +26,7 @@ class UserError(Exception):
 
 
 class NotFound(UserError):
-    """There is nothing here, or it is not yours to see."""
+    """Not found, or you do not have access."""
 
     status = 404
     code = "not-found"
@@ -40,7 +40,7 @@ class Forbidden(UserError):
 
 
 class Conflict(UserError):
-    """Somebody or something else was first. Reload the page and try again."""
+    """Changed by someone else in the meantime. Reload the page and try again."""
 
     status = 409
     code = "conflict"
@@ -54,7 +54,7 @@ class TooLarge(UserError):
 
 
 class StorageUnavailable(UserError):
-    """The storage is full or away. Nothing was lost: free some space or bring it back, then retry."""
+    """The storage is full or not available. Nothing was lost: free space or restore it, then retry."""
 
     status = 507
     code = "storage-unavailable"
@@ -69,13 +69,13 @@ class Unavailable(UserError):
 
 
 class Busy(Unavailable):
-    """Too much is asked of the server at the moment. Try again in a few seconds."""
+    """The server is overloaded. Try again in a few seconds."""
 
     code = "busy"
 
 
 class TooMany(UserError):
-    """That was tried too often in a short time. Wait a little and try again."""
+    """Too many attempts in a short time. Wait a little and try again."""
 
     status = 429
     code = "throttled"
@@ -83,7 +83,7 @@ class TooMany(UserError):
 
 
 UNEXPECTED = message(
-    "An unexpected error occurred. It was logged; you can retry, or give the run's number to your administrator."
+    "An unexpected error occurred and was logged. Retry, or give the run's number to your administrator."
 )
 
 

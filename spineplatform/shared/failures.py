@@ -22,13 +22,13 @@ DISK_FULL = (postgres.DiskFull, postgres.IoError)
 
 
 class NotStorable(UserError):
-    """A value is too large to be stored, or holds a character that no text may hold. Check what you sent."""
+    """A value is too large to be stored, or contains a character that is not allowed. Check what you sent."""
 
     code = "not-storable"
 
 
 class NotUnderstood(UserError):
-    """The request could not be understood. Check how it was put together."""
+    """The request is malformed. Check its format."""
 
 
 def as_user_error(error: BaseException) -> UserError | SpineError | None:
@@ -55,7 +55,7 @@ def _refused(error: BaseException) -> UserError | None:
     if isinstance(error, TooManyFilesSent | TooManyFieldsSent):
         return TooLarge(message("One request carries too many files. Send a zip instead, or several requests."))
     if isinstance(error, RequestDataTooBig):
-        return TooLarge(message("The fields beside the files are too long. Shorten them."))
+        return TooLarge(message("The form fields sent with the files are too long. Shorten them."))
     if isinstance(error, SuspiciousOperation):
         return NotUnderstood()
     if isinstance(error, UnreadablePostError):

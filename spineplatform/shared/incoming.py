@@ -81,7 +81,7 @@ def refuse_unstorable(value: Any) -> None:
             raise exceptions.ParseError(sentence(message("The JSON is nested too deep.")))
         if isinstance(one, str) and not is_storable(one):
             raise exceptions.ParseError(
-                sentence(message("A text holds a character that cannot be stored (NUL or a surrogate)."))
+                sentence(message("A text contains a character that cannot be stored (NUL or a surrogate)."))
             )
         if isinstance(one, int) and not -LARGEST <= one < LARGEST:
             raise exceptions.ParseError(sentence(message("A number is too large: at most 64 bit are stored.")))
@@ -114,7 +114,7 @@ def is_storable(text: str) -> bool:
 
 
 class WrongEncoding(UserError):
-    """The request says that its text is in an encoding that is not taken here. Send it as UTF-8."""
+    """The request uses an unsupported text encoding. Send it as UTF-8."""
 
     status = 415
     code = "unsupported-media-type"
@@ -165,7 +165,7 @@ class DayField(serializers.DateField):
         day: date = super().to_internal_value(value)
         if not FIRST_DAY <= day <= LAST_DAY:
             raise serializers.ValidationError(
-                sentence(message("Use a day from {first} to {last}.", first=str(FIRST_DAY), last=str(LAST_DAY)))
+                sentence(message("Use a date from {first} to {last}.", first=str(FIRST_DAY), last=str(LAST_DAY)))
             )
         return day
 
@@ -176,7 +176,7 @@ class DayFormField(FormDateField):
     def to_python(self, value: Any) -> date | None:
         day = super().to_python(value)
         if day is not None and not FIRST_DAY <= day <= LAST_DAY:
-            raise ValidationError(_("Use a day of the years 1900 to 2999."))
+            raise ValidationError(_("Use a date in the years 1900 to 2999."))
         return day
 
 

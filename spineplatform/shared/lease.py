@@ -23,7 +23,7 @@ from spineplatform.shared.runs import Run, RunState, claim
 
 log = logging.getLogger(__name__)
 TICK_SECONDS = 0.5
-STALLED = message("Nothing went on for a long time, so the work was given up. Retry, or tell your administrator.")
+STALLED = message("There was no progress for a long time, so the run was stopped. Retry, or tell your administrator.")
 NOTHING = Message("")
 R = TypeVar("R", bound=Run)
 

@@ -187,7 +187,7 @@ def run_cancel(*, run: Run, actor: Any) -> None:
         queued = mine.filter(state=RunState.QUEUED)
         changed = queued.update(state=RunState.CANCELLED, finished_at=now, cancel_requested=True)
         if not changed and not mine.filter(state=RunState.RUNNING).update(cancel_requested=True):
-            raise Conflict(message("This run has already ended, so there is nothing to cancel."))
+            raise Conflict(message("This run has already ended and cannot be cancelled."))
         _record(run, actor, "cancelled")
         transaction.on_commit(run.publish, robust=True)
         run.refresh_from_db()
@@ -224,7 +224,7 @@ def run_retry(*, run: Run, actor: Any) -> None:
             run_enqueue(run)
             run.refresh_from_db()
     except IntegrityError:
-        raise Conflict(message("The same work is already going in another run. Watch that one instead.")) from None
+        raise Conflict(message("The same work is already running. Follow that run instead.")) from None
 
 
 RUN_ACTIONS = {"cancel": run_cancel, "retry": run_retry}

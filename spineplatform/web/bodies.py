@@ -40,21 +40,21 @@ ABANDONED_SECONDS = 6 * 3600
 
 
 class TooSlow(UserError):
-    """What was sent arrived too slowly. Check the connection and send it again, a large upload in several parts."""
+    """The data arrived too slowly. Check the connection and send it again, a large upload in several parts."""
 
     status = 408
     code = "too-slow"
 
 
 class LogInFirst(UserError):
-    """Log in first: files are taken only from people who are known here."""
+    """Log in before sending files."""
 
     status = 401
     code = "not-authenticated"
 
 
 class QuotaReached(UserError):
-    """Too much is being uploaded at once by you or your institution. Wait until the uploads that run have ended."""
+    """You or your institution have too many uploads in progress. Wait until they have finished."""
 
     status = 429
     code = "throttled"

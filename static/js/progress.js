@@ -59,14 +59,14 @@ export class RunPanel {
     this.finished = true;
     this.say("time", "");
     if (code !== 4401) {
-      this.say("connection", gettext("This run is no longer here, or you may not see it any more. Reload the page."));
+      this.say("connection", gettext("This run no longer exists, or you no longer have access to it. Reload the page."));
       return;
     }
     const here = window.location.pathname + window.location.search;
     const link = document.createElement("a");
     link.href = `${this.element.dataset.loginUrl || "/accounts/login/"}?next=${encodeURIComponent(here)}`;
     link.textContent = gettext("Log in again");
-    this.say("connection", `${gettext("Your session has ended; the work goes on.")} `);
+    this.say("connection", `${gettext("Your session has ended; the work continues.")} `);
     this.parts.connection?.append(link);
   }
 

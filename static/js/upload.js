@@ -89,7 +89,7 @@ class UploadForm {
 
   /** Why a file will not be sent, or nothing. */
   problem({ file }) {
-    if (file.size === 0) return gettext("empty, will not be sent");
+    if (file.size === 0) return gettext("empty, not uploaded");
     if (file.size > this.maxBytes) return interpolate(gettext("larger than %(limit)s"), { limit: bytes(this.maxBytes) });
     return "";
   }
@@ -111,7 +111,7 @@ class UploadForm {
       bytes(size),
     ];
     if (this.leftOut) {
-      words.push(interpolate(ngettext("%(n)s system file left out", "%(n)s system files left out", this.leftOut), { n: this.leftOut }));
+      words.push(interpolate(ngettext("%(n)s system file ignored", "%(n)s system files ignored", this.leftOut), { n: this.leftOut }));
     }
     return words.join(" · ");
   }
@@ -153,7 +153,7 @@ class UploadForm {
   /** The first reason not to send, or nothing. */
   objection(good) {
     if (!this.chosen.length) return gettext("Choose at least one file.");
-    if (!good.length) return gettext("All chosen files are empty or too large.");
+    if (!good.length) return gettext("All selected files are empty or too large.");
     if (good.length > this.maxFiles) {
       return interpolate(gettext("At most %(n)s files fit one upload. Put them into a zip and send that instead."), { n: number(this.maxFiles) });
     }
@@ -183,7 +183,7 @@ class UploadForm {
       this.controller = null;
       this.busy(false);
       const cancelled = problem.name === "AbortError";
-      this.fail(cancelled ? gettext("Cancelled. Nothing was imported; the choice is still here.") : problem.message, problem.fields);
+      this.fail(cancelled ? gettext("Cancelled. Nothing was imported; the files are still selected.") : problem.message, problem.fields);
     }
   }
 
@@ -211,7 +211,7 @@ class UploadForm {
     const words = [`${bytes(loaded)} / ${bytes(total)}`];
     if (speed && !arrived) words.push(`${bytes(speed)}/s`, timeLeft(left));
     this.part("numbers").textContent = words.filter(Boolean).join(" · ");
-    this.part("state").textContent = arrived ? gettext("All arrived. Taking them in…") : gettext("Sending…");
+    this.part("state").textContent = arrived ? gettext("Upload complete. Starting the import…") : gettext("Uploading…");
   }
 
   busy(value) {

@@ -63,7 +63,7 @@ class OpenList {
   async show() {
     const fresh = await this.fetch();
     if (!fresh && this.isLoggedOut) return window.location.reload(); // to the way in, and back here
-    if (!fresh) return this.say(gettext("The list could not be fetched. Try again in a moment."), true);
+    if (!fresh) return this.say(gettext("The list could not be loaded. Try again in a moment."), true);
     if (!sameColumns(rowsOf(document), rowsOf(fresh))) return window.location.reload();
     takeCounts(fresh, true);
     takeCells(rowsOf(document), rowsOf(fresh), true);

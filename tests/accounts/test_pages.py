@@ -63,7 +63,7 @@ def test_a_forgotten_password_is_replaced_by_the_link_from_the_mail(clinician: U
     client.post(form.request["PATH_INFO"], {"new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD})
     assert log_in(client).status_code == 200, "the old password is worth nothing"
     assert log_in(client, NEW_PASSWORD).status_code == 302
-    assert "used already" in Client().get(link, follow=True).content.decode()
+    assert "has been used" in Client().get(link, follow=True).content.decode()
     assert "password.reset" in deeds(clinician)
 
 
@@ -99,7 +99,7 @@ def test_a_token_is_shown_once_with_its_end_and_never_cached(clinician: User, cl
     log_in(client)
     made = client.post(PROFILE, {"action": "create"})
     assert made.context["token"].token in made.content.decode()
-    assert "It works until" in made.content.decode()
+    assert "Valid until" in made.content.decode()
     assert "no-store" in made["Cache-Control"]
     assert client.get(PROFILE).context["token"] is None
 

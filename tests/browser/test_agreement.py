@@ -46,7 +46,7 @@ def finish(page: Page, item: ReadingItem, label: str) -> None:
     page.goto(item.get_absolute_url())
     page.get_by_label(label).check()
     page.get_by_role("button", name="Finish with this mask").click()
-    expect(page.get_by_text("Your reading is finished.")).to_be_visible()
+    expect(page.get_by_text("Your reading was finished.")).to_be_visible()
 
 
 def test_a_project_gets_another_reader(page: Page, group: Group) -> None:
@@ -54,11 +54,11 @@ def test_a_project_gets_another_reader(page: Page, group: Group) -> None:
     newcomer = factories.user("annotator", institution=place)
     become(page, factories.user("model_admin", institution=place))
     page.goto(group.project.get_absolute_url())
-    page.get_by_role("link", name="Change", exact=True).click()
+    page.get_by_role("link", name="Edit", exact=True).click()
     page.get_by_role("group", name="Readers").get_by_label(newcomer.display_name()).check()
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("The project is changed.")).to_be_visible()
-    expect(page.get_by_label("How it is read")).to_contain_text(newcomer.display_name())
+    expect(page.get_by_text("The project was changed.")).to_be_visible()
+    expect(page.get_by_label("Reading mode")).to_contain_text(newcomer.display_name())
 
 
 def test_two_readers_disagree_and_a_third_settles_it(
@@ -68,7 +68,7 @@ def test_two_readers_disagree_and_a_third_settles_it(
     finish(page, item, "As the first draws")
     become(page, group.second)
     page.goto(item.get_absolute_url())
-    expect(page.get_by_text("You read this series blindly")).to_be_visible()
+    expect(page.get_by_text("You are reading this series blinded")).to_be_visible()
     expect(page.get_by_text("As the first draws")).to_have_count(0)
     finish(page, item, "As the second draws")
 
@@ -82,14 +82,14 @@ def test_two_readers_disagree_and_a_third_settles_it(
     proposal.check()
     page.get_by_label("Note").fill("The consensus shows both pedicles.")
     page.get_by_role("button", name="Approve for training").click()
-    expect(page.get_by_text("The series is settled.")).to_be_visible()
+    expect(page.get_by_text("The series is decided.")).to_be_visible()
     (mask,) = masks_chosen([item.institution], Choice())
     assert (mask.author, mask.label) == (group.third, "Union of the readers")
 
     page.goto(group.project.get_absolute_url())
     expect(page.get_by_role("heading", name="Readers with each other")).to_be_visible()
-    page.get_by_role("link", name="Is the model inside human variation?").click()
-    expect(page.get_by_text("Too few patients to say: 1")).to_be_visible()
+    page.get_by_role("link", name="Is the model within inter-reader variability?").click()
+    expect(page.get_by_text("Too few patients: 1")).to_be_visible()
 
 
 def settle(item: ReadingItem, group: Group) -> None:
@@ -128,20 +128,20 @@ def test_people_of_a_project_hear_what_there_is_to_read_and_to_settle_and_that_i
     expect(toast).to_contain_text(f"Series to read · {lead.display_name()}")
     expect(page.locator("[data-unread-number]")).to_have_text("1")
     toast.get_by_role("link", name=group.project.name).click()
-    expect(page.get_by_role("link", name="Read the next series")).to_be_visible()
+    expect(page.get_by_role("link", name="Read next series")).to_be_visible()
     expect(page.locator("[data-unread-number]")).to_be_hidden()
 
     for item in (one, other, last):
         projects.finish(item, group.first)
         projects.finish(item, group.second, shift=2)
     become(page, group.third)
-    follow_notice(page, group, "Ready to settle", "3 series")
-    page.get_by_role("link", name="Settle the next series").click()
+    follow_notice(page, group, "Ready to adjudicate", "3 series")
+    page.get_by_role("link", name="Adjudicate next series").click()
     page.get_by_label(group.first.display_name()).first.check()
     page.get_by_role("button", name="Approve for training").click()
-    expect(page.get_by_text("The series is settled.")).to_be_visible()
+    expect(page.get_by_text("The series is decided.")).to_be_visible()
     for item in (other, last):
         settle(item, group)
 
     become(page, lead)
-    follow_notice(page, group, "All series are settled")
+    follow_notice(page, group, "All series are decided")

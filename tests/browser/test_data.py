@@ -47,7 +47,7 @@ def test_images_are_imported_with_their_masks(page: Page, worker: Processes, tmp
 
     page.get_by_role("link", name="Data", exact=True).click()
     page.get_by_role("link", name="Import images with masks").click()
-    expect(page.get_by_label("The files are images with their masks")).to_be_checked()
+    expect(page.get_by_label("The files are image-mask pairs")).to_be_checked()
     page.locator("#id_files").set_input_files(sorted(tmp_path.glob("*.png")))
     page.locator("#id_patients").select_option("prefix")
     page.get_by_label("Split of these patients").select_option("test")
@@ -58,7 +58,7 @@ def test_images_are_imported_with_their_masks(page: Page, worker: Processes, tmp
 
     page.goto("/models/datasets/")
     page.get_by_label("Name").fill("Pairs")
-    page.get_by_role("button", name="Make a draft").click()
+    page.get_by_role("button", name="Create draft").click()
     row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="Test"))
     expect(row.get_by_role("cell").first).to_have_text("1")
     page.goto(Upload.objects.get().get_absolute_url())
@@ -71,10 +71,10 @@ def test_a_data_set_is_made_looked_at_frozen_and_downloaded(page: Page, place: A
 
     page.get_by_role("link", name="Data", exact=True).click()
     page.get_by_role("link", name="Patients and splits").click()
-    page.get_by_text("Draw splits").click()
+    page.get_by_text("Assign splits at random").click()
     page.get_by_label("Seed").fill("3")
-    page.get_by_role("button", name="Draw", exact=True).click()
-    expect(page.get_by_role("status")).to_contain_text("5 patients were drawn, seed 3.")
+    page.get_by_role("button", name="Assign at random", exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text("5 patients were assigned a split, seed 3.")
     row = page.get_by_role("row").filter(has_text="Training").filter(has=page.get_by_text("Set by hand")).first
     row.get_by_text("Set by hand").click()
     row.get_by_label("Split").select_option("test")
@@ -85,18 +85,18 @@ def test_a_data_set_is_made_looked_at_frozen_and_downloaded(page: Page, place: A
 
     page.get_by_role("link", name="Data sets").click()
     page.get_by_label("Name").fill("Lumbar 2026")
-    page.get_by_role("button", name="Make a draft").click()
-    page.get_by_role("button", name="Check the labels").click()
-    expect(page.get_by_text("It seems to be shifted.")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Create draft").click()
+    page.get_by_role("button", name="Check labels").click()
+    expect(page.get_by_text("It is probably shifted.")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_role("button", name="Freeze")).to_be_disabled()
 
     page.get_by_role("checkbox", name="Shifted").check()
-    page.get_by_role("button", name="Accept the findings").click()
-    expect(page.locator("#decide-error")).to_contain_text("Write why this finding is all right")
+    page.get_by_role("button", name="Accept findings").click()
+    expect(page.locator("#decide-error")).to_contain_text("Give a reason for accepting this finding")
     page.problems.clear()  # type: ignore[attr-defined]  # the browser's own note about the answer 400
     expect(page.get_by_role("checkbox", name="Shifted")).to_be_checked()
     page.get_by_label("Note").fill("The table beside the patient is taken for bone.")
-    page.get_by_role("button", name="Accept the findings").click()
+    page.get_by_role("button", name="Accept findings").click()
     expect(page.get_by_text("The table beside the patient")).to_be_visible()
 
     page.get_by_role("button", name="Freeze").click()

@@ -27,7 +27,7 @@ def test_the_history_leads_to_the_difference_on_its_first_slice(page: Page, tran
     expect(events).to_have_count(3)
     expect(events.first).to_contain_text("Too little")
     expect(events.nth(1)).to_contain_text("on 1 slice: 3")
-    events.nth(1).get_by_role("link", name="See the difference").click()
+    events.nth(1).get_by_role("link", name="Show difference").click()
     all_loaded(page)
     expect(page.locator("[data-do=compare]")).to_have_attribute("aria-pressed", "true")
     expect(page.locator("[data-part=position]")).to_have_text("3 / 5")

@@ -41,7 +41,7 @@ def test_a_mention_comes_without_a_reload_and_leads_to_its_slice(page: Page, col
     kim = factories.user(Role.CLINICIAN, institution=series.institution)
     log_in(page, anna)
     goto_and_hear(page, "/cases/", live="/ws/notices/")
-    link = page.get_by_role("link", name="Notices")
+    link = page.get_by_role("link", name="Notifications")
     expect(page.locator("[data-unread-number]")).to_be_hidden()
 
     log_in(colleague, kim)
@@ -157,7 +157,7 @@ def open_list(page: Page) -> None:
 def assign(colleague: Page, title: str, name: str) -> None:
     colleague.goto("/cases/")
     colleague.get_by_label(f"Choose {title}").check()
-    colleague.get_by_label("Who is to read it").select_option(name)
+    colleague.get_by_label("Assigned reader").select_option(name)
     colleague.get_by_role("button", name="Assign", exact=True).click()
     expect(colleague.get_by_text("1 case was assigned.")).to_be_visible()
 
@@ -170,7 +170,7 @@ def test_a_list_that_nobody_is_at_follows_its_cases(page: Page, colleague: Page,
     expect(first).to_have_attribute("data-kept", "yes")
     expect(page.get_by_role("rowheader")).to_have_text(["Case C", "Case B", "Case A"])
     expect(page.get_by_role("link", name="Segmented 3")).to_be_visible()
-    expect(page.get_by_role("button", name="Show the changes")).to_be_hidden()
+    expect(page.get_by_role("button", name="Show changes")).to_be_hidden()
 
 
 def choose_second(page: Page) -> None:
@@ -200,7 +200,7 @@ def test_a_list_that_somebody_is_at_says_that_it_has_changed_and_moves_nothing(
     assert [one["id"] for one in Axe().run(page).response["violations"]] == []
 
     is_chosen = page.get_by_label("Choose Case B").is_checked()
-    page.get_by_role("button", name="Show the changes").press("Enter")
+    page.get_by_role("button", name="Show changes").press("Enter")
     expect(page.get_by_role("rowheader")).to_have_text(["Case C", "Case B", "Case A"])
     expect(page.get_by_label("Choose Case B")).to_be_checked(checked=is_chosen)
     expect(page.get_by_role("region", name="Cases")).to_be_focused()
@@ -218,7 +218,7 @@ def test_a_row_under_the_hand_grows_only_when_it_is_asked_for(page: Page, listed
     cases_assign(cases=listed[:1], actor=home.memberships.first().user, to=To(group=group.pk))
     expect(page.get_by_role("status").filter(has_text="The list has changed.")).to_be_visible()
     assert row.bounding_box() == before
-    page.get_by_role("button", name="Show the changes").click()
+    page.get_by_role("button", name="Show changes").click()
     expect(row).to_contain_text("Residents")
 
 

@@ -43,30 +43,28 @@ def corrected_case(people: dict[str, Any], folder: Path, seed: int) -> str:
 
 def approve_all(page: Page, count: int) -> None:
     """By keyboard, one case after the other."""
-    page.get_by_role("link", name="Review the next case").or_(
-        page.get_by_role("button", name="Review the next case")
-    ).click()
+    page.get_by_role("link", name="Review next case").or_(page.get_by_role("button", name="Review next case")).click()
     for left in range(count - 1, -1, -1):
         expect(page.locator("[data-reading]")).to_have_attribute("data-masks-shown", "true", timeout=30_000)
         before = urlsplit(page.url).path
         page.keyboard.press("Control+Enter")
         if left:
             page.wait_for_url(lambda url, before=before: urlsplit(url).path != before)
-    expect(page.get_by_text("Nothing else waits for you.")).to_be_visible()
+    expect(page.get_by_text("No more cases for you.")).to_be_visible()
 
 
 def freeze(page: Page) -> None:
     page.get_by_role("link", name="Data", exact=True).click()
     page.get_by_label("Name").fill("Loop 2026")
-    page.get_by_role("button", name="Make a draft").click()
-    page.get_by_role("button", name="Check the labels").click()
-    nothing, findings = page.get_by_text("The checks found nothing to remark on."), page.get_by_role("checkbox")
+    page.get_by_role("button", name="Create draft").click()
+    page.get_by_role("button", name="Check labels").click()
+    nothing, findings = page.get_by_text("The checks found no problems."), page.get_by_role("checkbox")
     expect(nothing.or_(findings.first)).to_be_visible(timeout=PATIENCE_MS)
     if findings.count():
         for box in findings.all():
             box.check()
         page.get_by_label("Note").fill("Phantoms.")
-        page.get_by_role("button", name="Accept the findings").click()
+        page.get_by_role("button", name="Accept findings").click()
     page.get_by_role("button", name="Freeze").click()
     expect(page.get_by_role("link", name="Download")).to_be_visible(timeout=PATIENCE_MS)
 
@@ -79,19 +77,19 @@ def train(page: Page) -> None:
     page.get_by_label("Batch size").fill("2")
     page.get_by_text("More settings").click()
     page.get_by_label("Crop size (pixels)").fill("96")
-    page.get_by_role("button", name="Start the training").click()
+    page.get_by_role("button", name="Start training").click()
     expect(page.get_by_role("link", name="Evaluate v1")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_role("img", name="Dice", exact=True).locator("polyline.chart-2")).to_be_attached()
 
 
 def judge(page: Page) -> None:
     """Both versions on the test patients, until the gate has figures to refuse by."""
-    page.get_by_role("link", name="Gate").click()
+    page.get_by_role("link", name="Promotion gate").click()
     page.get_by_role("button", name="Evaluate now").click()
-    reason = page.get_by_label("Why this version is to segment all the same")
+    reason = page.get_by_label("Reason for activating this version anyway")
     for _ in range(60):
         page.goto(f"/models/{ModelVersion.objects.get(owner__isnull=False).pk}/promote/")
-        if page.get_by_text("needed to decide").is_visible() and reason.is_visible():
+        if page.get_by_text("are required").is_visible() and reason.is_visible():
             return
         page.wait_for_timeout(1000)
     pytest.fail("The gate got no figures.")
@@ -112,12 +110,12 @@ def test_a_version_is_taught_takes_over_and_gives_way_in_the_browser(
     freeze(page)
     train(page)
     judge(page)
-    page.get_by_label("Why this version is to segment all the same").fill("One phantom is all there is to judge by.")
+    page.get_by_label("Reason for activating this version anyway").fill("One phantom is all there is to judge by.")
     page.get_by_role("button", name=re.compile("Make v1 active")).click()
-    expect(page.get_by_text("v1 segments from now on.")).to_be_visible()
+    expect(page.get_by_text("v1 is now the active version.")).to_be_visible()
     assert segment(clinician, series[0]) == str(ModelVersion.objects.get(owner__isnull=False).pk)
 
     page.goto(f"/models/{ModelVersion.objects.get(owner__isnull=False).pk}/promote/")
     page.get_by_role("button", name="Roll back to platform v2").click()
-    expect(page.get_by_text("platform v2 segments again.")).to_be_visible()
+    expect(page.get_by_text("platform v2 is the active version again.")).to_be_visible()
     assert segment(clinician, series[0]) == str(ModelVersion.objects.get(owner=None).pk)

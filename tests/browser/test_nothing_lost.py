@@ -46,7 +46,7 @@ def answers(page: Page, *accepted: bool) -> list[str]:
 
 
 def write_comment(page: Page, text: str) -> None:
-    page.get_by_label("Write a comment; @name tells a colleague").fill(text)
+    page.get_by_label("Write a comment; @name notifies a colleague").fill(text)
     page.keyboard.press("Escape")
 
 
@@ -75,7 +75,7 @@ def test_a_reason_that_was_typed_goes_with_the_approval(page: Page, person: User
     log_in(page, person)
     open_reading(page, mask.series)
     all_loaded(page)
-    page.get_by_label("Reason; @name tells a colleague").fill("Good enough.")
+    page.get_by_label("Reason; @name notifies a colleague").fill("Good enough.")
     page.keyboard.press("Escape")
     page.keyboard.press("Control+Enter")
     page.wait_for_url(f"**/series/{following.series.pk}/read/**")
@@ -91,7 +91,7 @@ def test_a_link_asks_before_what_was_typed_is_lost(page: Page, person: User, whe
         write_comment(page, "L5 is doubtful.")
     else:
         page.goto(mask.series.case.get_absolute_url())
-        page.get_by_label("Write a comment; @name tells a colleague").fill("L5 is doubtful.")
+        page.get_by_label("Write a comment; @name notifies a colleague").fill("L5 is doubtful.")
     asked = answers(page, False)
     page.get_by_role("link", name="Cases", exact=True).first.click()
     page.wait_for_function("true")
@@ -181,7 +181,7 @@ def test_what_is_not_on_the_screen_is_not_signed(page: Page, person: User, missi
     page.goto(f"/series/{mask.series.pk}/read/")
     expect(page.locator("[data-part=problem]")).to_be_visible()
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_text("is not shown yet")).to_be_visible()
+    expect(page.get_by_text("is not loaded yet")).to_be_visible()
     assert not Review.objects.exists()
     page.problems.clear()  # type: ignore[attr-defined]  # what was kept from the browser
 

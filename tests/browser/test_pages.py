@@ -143,7 +143,7 @@ def test_every_page_is_accessible_on_a_phone(phone: Page, addresses: dict[str, A
 def test_the_work_list_can_be_walked_by_keyboard_alone(page: Page, addresses: dict[str, Any]) -> None:
     log_in(page, addresses["user"])
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent").strip() == "Skip to the content"
+    assert page.evaluate("document.activeElement.textContent").strip() == "Skip to content"
     page.keyboard.press("Enter")
     for _ in range(20):
         page.keyboard.press("Tab")

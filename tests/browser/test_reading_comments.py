@@ -71,7 +71,7 @@ def test_a_comment_on_the_shown_slice_names_a_colleague_without_a_mouse(
     field = reader.get_by_label("Write a comment")
     expect(field).to_be_focused()
     reader.keyboard.type("Brush, @a")
-    people = reader.get_by_role("listbox", name="People who can be told").get_by_role("option")
+    people = reader.get_by_role("listbox", name="People to mention").get_by_role("option")
     expect(people.filter(has_text="anna.b")).to_have_attribute("aria-selected", "true")
     assert [one["id"] for one in Axe().run(reader).response["violations"]] == []
     reader.keyboard.press("ArrowDown")

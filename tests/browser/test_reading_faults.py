@@ -60,7 +60,7 @@ def notice(page: Page, name: str) -> Any:
 
 def test_a_closed_tab_loses_nothing(reader: Page, mask: Annotation) -> None:
     drawn = dab(reader, 3)
-    draft_is(reader, "Draft kept")
+    draft_is(reader, "Draft saved")
     context: BrowserContext = reader.context
     reader.close()
     page = context.new_page()
@@ -87,7 +87,7 @@ def test_a_tab_that_closes_before_the_server_heard_of_the_draft_loses_nothing(re
 
 def test_another_computer_goes_on_with_the_draft(reader: Page, mask: Annotation, browser: Any, user: User) -> None:
     drawn = dab(reader, 4)
-    draft_is(reader, "Draft kept")
+    draft_is(reader, "Draft saved")
     address = urlsplit(reader.url)
     with browser.new_context(base_url=f"{address.scheme}://{address.netloc}") as other:
         page = other.new_page()
@@ -100,10 +100,10 @@ def test_another_computer_goes_on_with_the_draft(reader: Page, mask: Annotation,
 
 def test_a_draft_is_thrown_away_only_when_asked_to(reader: Page, mask: Annotation) -> None:
     dab(reader, 3)
-    draft_is(reader, "Draft kept")
+    draft_is(reader, "Draft saved")
     reader.on("dialog", lambda dialog: dialog.accept())
     with reader.expect_response(lambda answer: answer.request.method == "DELETE"):
-        reader.get_by_role("button", name="Throw away").click()
+        reader.get_by_role("button", name="Discard").click()
     assert (held(reader) == labels(mask)).all()
     assert not Draft.objects.exists()
     open_reading(reader, mask.series)
@@ -126,7 +126,7 @@ def test_the_network_may_go_in_the_middle_of_a_stroke(reader: Page, mask: Annota
     assert (drawn != labels(mask)).any()
     draft_is(reader, "No connection")
     reader.context.set_offline(False)
-    draft_is(reader, "Draft kept")
+    draft_is(reader, "Draft saved")
     reader.problems.clear()
     assert (labels(save(reader)) == drawn).all()
 
@@ -135,7 +135,7 @@ def test_a_save_that_the_network_swallows_is_sent_again(reader: Page, mask: Anno
     drawn = dab(reader, 3)
     reader.context.set_offline(True)
     reader.keyboard.press("Control+s")
-    expect(notice(reader, "network")).to_contain_text("kept in this browser")
+    expect(notice(reader, "network")).to_contain_text("saved in this browser")
     reader.context.set_offline(False)
     expect(reader.locator("[data-saved]")).to_be_attached(timeout=15_000)
     expect(notice(reader, "network")).to_have_count(0)
@@ -154,7 +154,7 @@ def test_a_save_whose_answer_is_lost_is_saved_once(reader: Page, mask: Annotatio
     reader.route("**/corrections/", lose_the_answer, times=1)
     reader.keyboard.press("Control+s")
     expect(notice(reader, "network")).to_be_visible()
-    notice(reader, "network").get_by_role("button", name="Try again now").click()
+    notice(reader, "network").get_by_role("button", name="Retry now").click()
     expect(reader.locator("[data-saved]")).to_be_attached()
     reader.problems.clear()
     assert (labels(mask.corrections.get()) == drawn).all()
@@ -168,7 +168,7 @@ def test_the_server_may_restart_while_somebody_draws(reader: Page, mask: Annotat
     draft_is(reader, "No connection")
     processes.start_web(port=port or 0)
     processes.wait_until_ready("web")
-    draft_is(reader, "Draft kept")
+    draft_is(reader, "Draft saved")
     reader.problems.clear()
     assert (labels(save(reader)) == drawn).all()
 
@@ -176,7 +176,7 @@ def test_the_server_may_restart_while_somebody_draws(reader: Page, mask: Annotat
 def test_the_session_may_end_while_somebody_draws(reader: Page, mask: Annotation, user: User) -> None:
     Session.objects.all().delete()
     drawn = dab(reader, 3)
-    expect(notice(reader, "session")).to_contain_text("Nothing is lost", timeout=15_000)
+    expect(notice(reader, "session")).to_contain_text("Your work is not lost", timeout=15_000)
     reader.keyboard.press("Control+s")
     with reader.context.expect_page() as opened:
         notice(reader, "session").get_by_role("link", name="Log in again").click()
@@ -200,7 +200,7 @@ def test_nothing_is_written_in_the_name_of_somebody_who_logged_in_later(reader: 
     log_in(page, other)
     page.close()
     dab(reader, 3)
-    expect(notice(reader, "person")).to_contain_text("Somebody else has logged in", timeout=15_000)
+    expect(notice(reader, "person")).to_contain_text("Another person has logged in", timeout=15_000)
     assert not Draft.objects.exists()
     reader.problems.clear()
 
@@ -212,13 +212,13 @@ def test_a_second_window_looks_on_until_it_takes_over(reader: Page, mask: Annota
     expect(notice(second, "window")).to_contain_text("another window")
     second.keyboard.press("b")
     second.keyboard.press("Enter")
-    expect(second.locator("[data-say]")).to_contain_text("Another window")
+    expect(second.locator("[data-say]")).to_contain_text("in another window")
     with second.expect_navigation():
         notice(second, "window").get_by_role("button", name="Correct here").click()
     expect(notice(second, "restored")).to_be_visible()
     all_loaded(second)
     assert (held(second) == drawn).all()
-    expect(notice(reader, "window")).to_contain_text("only looks on")
+    expect(notice(reader, "window")).to_contain_text("is read-only")
     assert (labels(save(second)) == drawn).all()
     second.close()
 
@@ -236,7 +236,7 @@ def test_who_saves_second_keeps_both(reader: Page, mask: Annotation) -> None:
     reader.keyboard.press("Control+s")
     expect(notice(reader, "conflict")).to_contain_text("Mina Park")
     assert (held(reader) == drawn).all()
-    notice(reader, "conflict").get_by_role("button", name="Save mine beside it").click()
+    notice(reader, "conflict").get_by_role("button", name="Save mine as a separate mask").click()
     expect(reader.locator("[data-saved]")).to_be_attached()
     reader.problems.clear()
     assert set(mask.corrections.all()) == {

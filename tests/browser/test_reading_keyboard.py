@@ -80,7 +80,7 @@ def test_a_review_from_the_log_in_to_the_next_case_needs_no_mouse(page: Page, ma
     assert (signed.annotation, signed.verdict, signed.reader) == (saved, "approved", user)
     assert Case.objects.get(pk=mask.series.case_id).state == "approved"
     press(page, "Control+Enter")
-    expect(page.get_by_text("Nothing else waits for you.")).to_be_visible()
+    expect(page.get_by_text("No more cases for you.")).to_be_visible()
     assert Review.objects.filter(annotation=following, verdict="approved").exists()
     expect(page.get_by_role("button", name="Go to the cases")).to_be_focused()
     page.keyboard.press("Enter")

@@ -114,7 +114,7 @@ def test_only_the_pane_of_the_corrected_mask_is_drawn_in(reader: Page, masks: li
     box = reader.locator("[data-view=twin] .view-marks").bounding_box()
     assert box is not None
     reader.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    expect(reader.locator("[data-say]")).to_contain_text("shows the other mask")
+    expect(reader.locator("[data-say]")).to_contain_text("shows the compared mask")
     assert (held(reader) == labels(masks[0])).all()
     drag(reader, (30, 40), (50, 40))
     assert held(reader)[5, 40, 30:51].all()
@@ -132,14 +132,14 @@ def test_the_approved_mask_is_opened_and_the_newest_is_one_click_away(page: Page
     expect(page.locator("[data-part=mask-to-sign]")).to_contain_text("approved")
     expect(beside).to_contain_text("This is the approved mask. A newer one is not approved: Second reader")
     assert [violation["id"] for violation in Axe().run(page).response["violations"]] == []
-    beside.get_by_role("button", name="Show the newest").click()
+    beside.get_by_role("button", name="Show newest mask").click()
     assert ask(page, "reader.editor.layer.id") == str(newest.pk)
     assert ask(page, "reader.layers.map((layer) => layer.visible)") == [True, False]
     expect(page.locator("[data-part=mask-to-sign]")).not_to_contain_text("approved")
-    expect(beside).to_contain_text("This is not the approved mask of the series. Approved is: Model")
+    expect(beside).to_contain_text("This is not the approved mask of the series. Approved mask: Model")
     page.keyboard.press("Control+Enter")
-    expect(page.locator("[data-reading]")).to_contain_text("Nothing else waits for you.")
+    expect(page.locator("[data-reading]")).to_contain_text("No more cases for you.")
     expect(beside).to_be_hidden()
     expect(page.locator("[data-part=mask-to-sign]")).to_contain_text("approved")
     open_reading(page, model.series, f"?mask={model.pk}")
-    expect(beside).to_contain_text("This is not the approved mask of the series. Approved is: Second reader")
+    expect(beside).to_contain_text("This is not the approved mask of the series. Approved mask: Second reader")

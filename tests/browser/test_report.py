@@ -16,13 +16,13 @@ ALL_DRAWN = "[...document.querySelectorAll('.key-images img')].every((one) => on
 
 
 def test_the_report_shows_the_key_images_and_downloads(page: Page, worker: Processes) -> None:
-    unlike = [{"code": "pixel-spacing", "message": "The pixels of 9 mm: the model learned from 1 to 2 mm."}]
+    unlike = [{"code": "pixel-spacing", "message": "The pixels of 9 mm: the training data had 1 to 2 mm."}]
     mask = factories.prediction(deviations=unlike).annotation
     clinician = factories.user("clinician", institution=mask.institution)
     factories.measurement(of=mask.series, author=clinician)
     log_in(page, clinician)
     page.goto(f"/series/{mask.series.pk}/view/")
-    expect(page.locator("[data-deviations]")).to_contain_text("unlike those the model learned from")
+    expect(page.locator("[data-deviations]")).to_contain_text("differ from the model's training data")
     page.get_by_role("button", name="Report").click()
     expect(page.locator(".key-images img").first).to_be_visible(timeout=PATIENCE_MS)
     for picture in page.locator(".key-images img").all():

@@ -39,7 +39,7 @@ def test_approve_by_key_lands_in_the_next_case_and_the_way_back_is_offered(page:
     assert (signed.annotation, signed.verdict, signed.for_training) == (masks[0], "approved", True)
     assert Case.objects.get(pk=masks[0].series.case_id).state == "approved"
     expect(page.locator("[data-part=waiting]")).to_have_text("2 waiting")
-    page.get_by_role("button", name="Go back to it").click()
+    page.get_by_role("button", name="Back to that case").click()
     lands_at(page, masks[0])
     expect(page.locator("[data-part=last-word]")).to_contain_text("Approved")
 
@@ -61,15 +61,15 @@ def test_approving_with_corrections_saves_them_and_signs_the_new_mask(page: Page
 
 def test_sending_back_needs_a_reason_and_then_goes_on(page: Page, masks: list[Annotation]) -> None:
     page.get_by_role("button", name="Send back").click()
-    expect(page.get_by_text("Say in a few words why, then choose again.")).to_be_visible()
-    page.get_by_label("Reason; @name tells a colleague").fill("The sacrum is missing")
+    expect(page.get_by_text("Enter a short reason, then choose again.")).to_be_visible()
+    page.get_by_label("Reason; @name notifies a colleague").fill("The sacrum is missing")
     page.get_by_role("button", name="Send back").click()
     lands_at(page, masks[1])
     assert [(one.verdict, one.reason) for one in Review.objects.all()] == [("sent-back", "The sacrum is missing")]
     page.keyboard.press("Control+Enter")
     lands_at(page, masks[2])
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_text("Nothing else waits for you.")).to_be_visible()
+    expect(page.get_by_text("No more cases for you.")).to_be_visible()
 
 
 def test_a_case_is_sent_back_to_a_named_colleague_by_keyboard(page: Page, masks: list[Annotation]) -> None:

@@ -125,7 +125,7 @@ def test_keys_buttons_slider_strip_and_address_lead_through_the_slices(clinician
     expect(clinician.locator("[data-part=slice-link]").first).to_have_attribute("href", re.compile("z=20"))
     expect(clinician.locator("[data-part=keep-slice]").first).to_have_attribute("href", re.compile("#z=20$"))
     expect(clinician.locator("[data-part=live]")).to_contain_text("Slice 21 of 24. Mask")
-    clinician.get_by_role("button", name="Go to the largest area").click()
+    clinician.get_by_role("button", name="Go to slice with largest area").click()
     areas = series.annotations.get(source="model").areas_px
     expect(position).to_have_text(f"{areas.index(max(areas)) + 1} / 24")
     clinician.keyboard.press("?")

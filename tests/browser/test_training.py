@@ -17,7 +17,7 @@ from training.models import TrainingRun
 
 pytestmark = [pytest.mark.browser, pytest.mark.worker, pytest.mark.tensorflow, pytest.mark.slow]
 PATIENCE_MS = 120_000
-TINY = {"Filters": "2", "Levels": "2", "Crop size (pixels)": "32", "Batch size": "4", "Pictures every (epochs)": "2"}
+TINY = {"Filters": "2", "Levels": "2", "Crop size (pixels)": "32", "Batch size": "4", "Images every (epochs)": "2"}
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def start(page: Page, epochs: int) -> None:
     page.get_by_label("First stride").select_option("1")
     page.get_by_label("Epochs", exact=True).fill(str(epochs))
     page.get_by_label("Patience (epochs)").fill("0")
-    page.get_by_role("button", name="Start the training").click()
+    page.get_by_role("button", name="Start training").click()
 
 
 def test_a_training_is_started_followed_through_a_lost_connection_and_makes_a_version(
@@ -50,9 +50,9 @@ def test_a_training_is_started_followed_through_a_lost_connection_and_makes_a_ve
     expect(page.get_by_text("Choose a number from 1 to 2000.")).to_be_visible()
     page.problems.clear()  # type: ignore[attr-defined]  # the browser tells of the status 400
     page.get_by_label("Epochs", exact=True).fill("120")
-    page.get_by_role("button", name="Start the training").click()
+    page.get_by_role("button", name="Start training").click()
 
-    page.get_by_text("Every epoch as a table").click()
+    page.get_by_text("Table of epochs").click()
     rows = page.locator("[data-fresh=epochs] tr")
     expect(rows.nth(1)).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_role("img", name="Dice", exact=True).locator("polyline.chart-2")).to_be_attached()
@@ -67,7 +67,7 @@ def test_a_training_is_started_followed_through_a_lost_connection_and_makes_a_ve
     page.problems.clear()  # type: ignore[attr-defined]  # and of the server that was away
 
     expect(page.get_by_role("link", name="Evaluate v1")).to_be_visible(timeout=PATIENCE_MS)
-    page.get_by_text("Every epoch as a table").click()
+    page.get_by_text("Table of epochs").click()
     expect(rows).to_have_count(120)
     run.refresh_from_db()
     assert run.settings["base_filters"] == 2
@@ -77,5 +77,7 @@ def test_a_training_is_stopped_and_the_best_so_far_kept(page: Page, place: Any) 
     log_in(page, factories.user(Role.MODEL_ADMIN, institution=place, username="mira"))
     start(page, 2000)
     expect(page.get_by_text("Best so far: epoch")).to_be_visible(timeout=PATIENCE_MS)
-    page.get_by_role("button", name="Stop and keep the best so far").click()
-    expect(page.get_by_text("The training was stopped; the best so far is v1.")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Stop and save best epoch").click()
+    expect(page.get_by_text("The training was stopped; its best epoch was saved as v1.")).to_be_visible(
+        timeout=PATIENCE_MS
+    )

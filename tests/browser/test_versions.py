@@ -38,23 +38,23 @@ def test_a_model_admin_brings_a_file_in_and_takes_a_version_out_of_use(page: Pag
     page.goto("/models/")
     page.get_by_text("Import a model file").click()
     page.get_by_label("Model file (.h5)").set_input_files(KERAS2 / "lambda.h5")
-    page.get_by_role("button", name="Check and import").click()
+    page.get_by_role("button", name="Import").click()
     expect(page.get_by_text("is a Lambda")).to_be_visible()
     page.problems.clear()  # type: ignore[attr-defined]  # the browser tells of the status 400
     page.get_by_label("Model file (.h5)").set_input_files(KERAS2 / "ronneberger.h5")
     page.get_by_label("Notes").fill("From the old lab")
-    page.get_by_role("button", name="Check and import").click()
+    page.get_by_role("button", name="Import").click()
     expect(page.get_by_role("heading", name="spine-ct v3")).to_be_visible()
 
     # By keyboard through the lineage to the second version.
     page.goto("/models/")
-    lineage = page.get_by_role("group", name="Versions, each beside the one it was made from")
+    lineage = page.get_by_role("group", name="Versions and the version each was derived from")
     expect(lineage.get_by_role("link")).to_have_count(3)
     lineage.get_by_role("link", name="v1, Active").focus()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="spine-ct v2")).to_be_visible()
-    expect(page.get_by_text("1 mask of cases you may see")).to_be_visible()
+    expect(page.get_by_text("1 mask of cases you have access to")).to_be_visible()
     expect(page.get_by_text("masks 1")).to_be_visible()
     expect(page.get_by_role("button", name="Delete")).to_have_count(0)
 

@@ -110,15 +110,15 @@ def test_an_annotator_uploads_a_mask_and_compares_it_with_the_model(page: Page, 
     upload(page, ct, "Compared")
     open_result(page)
 
-    page.get_by_role("link", name="Upload a mask").click()
+    page.get_by_role("link", name="Upload mask").click()
     page.get_by_label("Mask", exact=True).set_input_files(ct)
-    page.get_by_role("button", name="Upload the mask").click()
+    page.get_by_role("button", name="Upload mask").click()
     expect(page.get_by_role("main")).to_contain_text("values")  # a CT is no mask: the page says what was wrong
     page.problems.clear()  # the browser notes the status 400
 
     page.get_by_label("Mask", exact=True).set_input_files(mask)
     page.get_by_label("Name of the mask").fill("By hand")
-    page.get_by_role("button", name="Upload the mask").click()
+    page.get_by_role("button", name="Upload mask").click()
     page.wait_for_url("**/view/?mask=*")
     canvas = page.locator("[data-view=axial] .view-marks")
     expect(page.locator("[data-masks-shown=true]").first).to_be_attached()
@@ -129,13 +129,13 @@ def test_an_annotator_uploads_a_mask_and_compares_it_with_the_model(page: Page, 
     page.wait_for_timeout(200)  # one painted frame
     assert canvas.screenshot() != shown
 
-    page.get_by_label("Reference (the truth)").select_option(label="By hand · " + factories_author(page))
-    page.get_by_label("Compared with it").select_option(index=1)
+    page.get_by_label("Reference (ground truth)").select_option(label="By hand · " + factories_author(page))
+    page.get_by_label("Compared mask").select_option(index=1)
     page.get_by_role("button", name="Compare", exact=True).click()
     page.wait_for_url("**/comparisons/*/**")
-    expect(page.get_by_role("heading", name="The whole series")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("heading", name="Whole series")).to_be_visible(timeout=PATIENCE_MS)
     with page.expect_download() as download:
-        page.get_by_role("link", name="All figures, CSV").click()
+        page.get_by_role("link", name="All results, CSV").click()
     saved = tmp_path / "figures.csv"
     download.value.save_as(saved)
     assert saved.read_text().splitlines()[-1].startswith("pooled")
@@ -143,7 +143,7 @@ def test_an_annotator_uploads_a_mask_and_compares_it_with_the_model(page: Page, 
 
 def factories_author(page: Page) -> str:
     """The name behind “By hand” in the list of masks."""
-    options = page.get_by_label("Reference (the truth)").locator("option").all_inner_texts()
+    options = page.get_by_label("Reference (ground truth)").locator("option").all_inner_texts()
     return next(text.split(" · ", 1)[1] for text in options if text.startswith("By hand"))
 
 

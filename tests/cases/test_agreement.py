@@ -302,7 +302,7 @@ def test_the_page_offers_what_makes_sense_of_so_many_readers_and_names_equal_and
     assert "Union of the readers" in page
     assert "STAPLE of the readers" not in page
     names = ", ".join(one.display_name() for one in (group.first, group.second))
-    assert f"The same mask, voxel for voxel: {names}." in page
+    assert f"Identical masks: {names}." in page
     assert page.count("· empty") == 2
 
 

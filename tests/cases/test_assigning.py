@@ -155,7 +155,9 @@ def test_the_next_page_leads_to_the_reading_room_and_says_when_nothing_waits(
     client = door(clinician)
     assert "/read/" in client.get(reverse("worklist:next")).headers["Location"]
     Case.objects.update(state="approved")
-    assert "Nothing waits for you." in client.get(reverse("worklist:next"), follow=True).content.decode()
+    assert (
+        "Nothing is assigned to you or waiting." in client.get(reverse("worklist:next"), follow=True).content.decode()
+    )
 
 
 # --- at the same time -------------------------------------------------------------------------------------------------

@@ -84,7 +84,7 @@ def test_the_page_says_why_the_series_stays(scene: Scene) -> None:
     client = Client()
     client.force_login(scene.runner)
     answer = client.post(f"/readings/{scene.item.pk}/remove/", follow=True)
-    assert "would see once it is out" in answer.content.decode()
+    assert "would see it after its removal" in answer.content.decode()
     assert ReadingItem.objects.filter(pk=scene.item.pk).exists()
 
 

@@ -76,7 +76,7 @@ def test_the_page_asks_for_the_order_too(series: Series, annotator: User, client
     address = f"/series/{series.pk}/masks/upload/"
     page = client.post(address, {"files": pictures("mask {}.png")})
     assert page.status_code == 400
-    assert "not clear which picture is the lowest" in page.content.decode()
+    assert "slice order of the images is unclear" in page.content.decode()
     assert client.post(address, {"files": pictures("mask {}.png"), "order": "from-head"}).status_code == 302
     assert Annotation.objects.get().areas_px == FROM_THE_FEET
 

@@ -127,7 +127,7 @@ def test_a_storage_that_is_away_is_said_in_words(
     for address in (f"/masks/{mask.pk}/download/overlay.png", f"/api/v1/series/{mask.series_id}/slices/?first=0"):
         answer = clinician.get(address)
         assert answer.status_code == 507
-        assert "storage is full or away" in answer.content.decode()
+        assert "storage is full or not available" in answer.content.decode()
         assert "secret" not in answer.content.decode()
 
 

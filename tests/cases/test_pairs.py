@@ -110,7 +110,7 @@ def test_masks_are_signed_and_patients_get_their_split(sender: User, tmp_path: P
     send(sender, tmp_path, paths, patients=PatientRule.PREFIX, split=SplitWish.TEST, approve=True)
     assert Review.objects.filter(verdict="approved", for_training=True, reader=sender).count() == 3
     rows = PatientSplit.objects.all()
-    assert {(row.split, row.origin, row.reason) for row in rows} == {("test", "by-hand", "Given at import.")}
+    assert {(row.split, row.origin, row.reason) for row in rows} == {("test", "by-hand", "Set at import.")}
     assert {row.patient for row in rows} == set(Patient.objects.all())
 
 
@@ -254,7 +254,7 @@ def test_a_label_map_is_taken_when_asked_for_and_the_choice_is_told(sender: User
     assert upload.run.state == RunState.FAILED
     image, mask_verdict = (upload.verdicts.get(name=path.name) for path in paths)
     assert mask_verdict.code == "mask-too-many-values"
-    assert "every value above 0 is spine" in str(image.reason)
+    assert "treat all non-zero labels as spine" in str(image.reason)
     send(sender, tmp_path, paths, every_label=True)
     assert Annotation.objects.get().voxels == 36
 

@@ -245,9 +245,9 @@ def test_the_page_begins_with_what_is_and_says_why_something_is_refused(group: G
     given = {"name": "Renamed", "readers": [group.second.pk, colleague(group).pk], "adjudicators": group.first.pk}
     refused = client.post(address, {**given, "margin": 0.02})
     assert refused.status_code == 400
-    assert "does not adjudicate it" in refused.content.decode()
+    assert "cannot adjudicate it" in refused.content.decode()
     given["adjudicators"] = group.third.pk
     shown = client.post(address, {**given, "margin": 0.02}, follow=True).content.decode()
-    assert f'{group.first.display_name()} <span class="muted">(has left)</span>' in shown
+    assert f'{group.first.display_name()} <span class="muted">(no longer a reader)</span>' in shown
     group.project.refresh_from_db()
     assert group.project.name == "Renamed"

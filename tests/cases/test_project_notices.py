@@ -336,7 +336,7 @@ def test_the_page_and_rest_tell_the_project_and_the_number(group: Group, lead: U
 
 def test_the_adjudicator_finds_the_next_series_to_settle_on_the_page(group: Group) -> None:
     item = read_by_all(group)
-    way = f'href="{item.get_absolute_url()}">Settle the next series'
+    way = f'href="{item.get_absolute_url()}">Adjudicate next series'
     assert way in door(group.third).get(group.project.get_absolute_url()).content.decode()
     assert way not in door(group.first).get(group.project.get_absolute_url()).content.decode()
 

@@ -95,11 +95,11 @@ def test_whoever_set_the_project_up_may_reopen_and_nobody_else(group: Group) -> 
     group.project.save()
     for person in (group.first, other, factories.user("clinician", institution=group.project.institution)):
         assert reopen(item, person)[0] == 403
-        assert "Reopen the series" not in page(item, person)
+        assert "Reopen series" not in page(item, person)
     assert reopen(item, factories.user("clinician"))[0] == 404
-    assert "Reopen the series" in page(item, lead)
+    assert "Reopen series" in page(item, lead)
     assert reopen(item, lead)[0] == 200
-    assert "Reopen the series" not in page(item, lead), "it is open"
+    assert "Reopen series" not in page(item, lead), "it is open"
 
 
 def test_a_reason_is_needed_and_what_is_open_is_not_reopened(group: Group) -> None:
@@ -110,7 +110,7 @@ def test_a_reason_is_needed_and_what_is_open_is_not_reopened(group: Group) -> No
     client = Client()
     client.force_login(group.third)
     answer = client.post(reverse("projects:reopen", args=[item.pk]), {"reason": " "}, follow=True)
-    assert "Say in a few words why the series is opened again" in answer.content.decode()
+    assert "Give a short reason for reopening the series" in answer.content.decode()
     item.refresh_from_db()
     assert item.state == "adjudicated"
     client.post(reverse("projects:reopen", args=[item.pk]), {"reason": "Wrong level."})

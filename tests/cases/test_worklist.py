@@ -137,7 +137,7 @@ def test_a_filter_that_means_nothing_says_what_is_known(clinician: User) -> None
     ids=["deep", "numbers", "no-list", "no-time-zone", "no-id"],
 )
 def test_a_damaged_address_of_a_page_says_so(clinician: User, text: str, sort: str) -> None:
-    with pytest.raises(BadFilter, match="The page address is damaged"):
+    with pytest.raises(BadFilter, match="The page address is not valid"):
         case_page(clinician, CaseFilter(sort=sort), after=base64.urlsafe_b64encode(text.encode()).decode())
 
 
@@ -207,7 +207,7 @@ def test_a_group_is_made_changed_and_removed_by_page(
     cases_assign(cases=cases, actor=clinician, to=To(group=made.pk))
     assert "3 cases assigned" in browser.get(page).content.decode()
     said = browser.post(reverse("worklist:group_remove", args=[made.pk]), follow=True).content.decode()
-    assert "3 cases are open to all again" in said
+    assert "3 cases of the group are unassigned again" in said
     assert not Assignment.objects.exists()
 
 
@@ -219,7 +219,7 @@ def test_what_was_typed_stays_in_the_form_of_a_group_that_is_refused(
     refused = browser.post(reverse("worklist:groups"), typed)
     assert refused.status_code == 400
     assert refused.context["places"][0]["new"]["members"] == {colleague.pk}
-    assert "There is a group of that name already" in refused.content.decode()
+    assert "A group of this name already exists" in refused.content.decode()
     other = group(clinician, clinician, name="Other")
     refused = browser.post(reverse("worklist:group", args=[other.pk]), {"name": "Spine clinic"})
     assert [one["form"]["name"] for one in refused.context["places"][0]["groups"]] == ["Spine clinic", "Spine clinic"]
@@ -271,7 +271,7 @@ def test_more_cases_than_fit_at_once_are_not_silently_left_out(
     body = {"cases": [case.pk for case in cases], "assignee": colleague.pk}
     shown = browser.post(reverse("worklist:assign_many"), body, follow=True).content.decode()
     assert "2 cases were assigned." in shown
-    assert "Choose the others again" in shown
+    assert "Choose the remaining ones again" in shown
     assert titles(colleague, assigned="me") == ["second", "first"]
 
 
@@ -327,5 +327,5 @@ def test_a_search_too_long_to_be_kept_is_refused(browser: Client, clinician: Use
         "filter-too-long",
     )
     shown = browser.post(f"{reverse('worklist:filter')}?q={words}", {"name": "Long"}, follow=True)
-    assert "too long to be kept" in shown.content.decode()
+    assert "too long to be saved" in shown.content.decode()
     assert not clinician.case_filters.exists()  # type: ignore[attr-defined]

@@ -71,7 +71,7 @@ def test_the_page_of_the_series_shows_names_and_hands_out_the_approved_mask(scen
 def test_another_mask_says_so_and_leads_to_the_approved_one(scene: Scene) -> None:
     text = scene.page(f"?mask={scene.again.pk}")
     assert "This is not the approved mask of the series." in text
-    assert f'href="?mask={scene.drawn.pk}">Show the approved one' in text
+    assert f'href="?mask={scene.drawn.pk}">Show approved mask' in text
 
 
 def test_without_an_approval_the_page_says_that_there_is_none(scene: Scene) -> None:

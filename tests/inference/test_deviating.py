@@ -20,7 +20,7 @@ from training.datasets.series_facts import series_facts
 
 pytestmark = pytest.mark.django_db
 VALUES = {"name": message("pixels"), "length": "9", "low": "1", "high": "2"}
-TOLD = message("The {name} of {length} mm: the model learned from {low} to {high} mm.", **VALUES)
+TOLD = message("The {name} of {length} mm: the training data had {low} to {high} mm.", **VALUES)
 UNLIKE = [{"code": "pixel-spacing", "message": TOLD}]
 
 
@@ -62,7 +62,7 @@ def test_every_page_that_shows_the_mask_warns(client: Any, name: str) -> None:
     client.force_login(factories.user(Role.CLINICIAN, institution=series.institution))
     address = series.case.get_absolute_url() if name == "case" else reverse(name, args=[series.pk])
     text = client.get(address).content.decode()
-    assert "unlike those the model learned from" in text
+    assert "differ from the model's training data" in text
     assert "The pixels of 9 mm" in text
 
 

@@ -157,7 +157,7 @@ def test_a_full_disk_fails_the_run_with_a_clear_error_and_it_can_be_retried(monk
         execute(InferenceRun, run.pk, run_inference)
     run.refresh_from_db()
     assert (run.state, run.error_code) == (RunState.FAILED, "storage-unavailable")
-    assert "free some space" in run.error_message
+    assert "free space" in run.error_message
     assert not Annotation.objects.exists()
 
     run_retry(run=run, actor=None)

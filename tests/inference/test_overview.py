@@ -180,7 +180,7 @@ def test_days_in_the_wrong_order_are_refused_by_rest_and_said_on_the_page(lead: 
     client.force_login(lead, backend="django.contrib.auth.backends.ModelBackend")
     page = client.get("/overview/", wrong)
     assert page.status_code == 200
-    assert "not understood" in page.content.decode()
+    assert "are not valid" in page.content.decode()
 
 
 def test_the_page_calls_readers_by_their_names(place: Institution, lead: User, reader: User, client: Any) -> None:

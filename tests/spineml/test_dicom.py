@@ -203,7 +203,7 @@ def test_mixed_orientations_of_one_series_are_kept_apart_and_said(tmp_path: Path
     intake = scan_paths(paths, tmp_path)
     assert len(intake.series) == 2
     assert all("mixed-orientation" in codes(plan) for plan in intake.series)
-    assert "The series mixes images of 2 orientations" in intake.verdicts[3].reason
+    assert "The series contains images of 2 orientations" in intake.verdicts[3].reason
 
 
 def test_a_file_that_cannot_be_used_does_not_spoil_the_others(tmp_path: Path) -> None:

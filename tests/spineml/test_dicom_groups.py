@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 
 TWO_SCANS = [
     ("half a slice apart", steps(10, start=-99.0), -99.0),
-    ("at the same places", steps(10), -100.0),
+    ("share the same positions", steps(10), -100.0),
     ("overlapping", steps(10, start=-92.0), -92.0),
     ("overlapping, counted downwards", steps(10, start=-92.0)[::-1], -92.0),
 ]

@@ -44,9 +44,9 @@ def change(path: Path, **values: object) -> Path:
         ({"Modality": "SEG", "SOPClassUID": "1.2.840.10008.5.1.4.1.1.66.4"}, "not-ct", "a segmentation"),
         ({"Modality": "", "SOPClassUID": "1.2.840.10008.5.1.4.1.1.128"}, "not-ct", "Positron Emission"),
         ({"PixelData": None}, "no-pixels", "no pixel data"),
-        ({"SamplesPerPixel": 3, "PixelData": bytes(64 * 48 * 6)}, "colour", "colour picture"),
+        ({"SamplesPerPixel": 3, "PixelData": bytes(64 * 48 * 6)}, "colour", "colour image"),
         ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "localizer", "scout view"),
-        ({"RescaleIntercept": "nan"}, "bad-rescale", "no usable number"),
+        ({"RescaleIntercept": "nan"}, "bad-rescale", "not a valid number"),
         ({"Rows": 0}, "wrong-size", "0 pixels"),
     ],
 )

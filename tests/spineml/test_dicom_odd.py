@@ -379,7 +379,7 @@ def test_a_doubt_is_a_notice(tmp_path: Path, values: dict[str, Any], code: str) 
 def test_places_that_are_not_stated_leave_left_and_right_in_doubt(tmp_path: Path) -> None:
     values = {"ImagePositionPatient": None, "ImageOrientationPatient": None}
     (plan,) = scan_paths(write_ct(tmp_path / "s", steps(4), **values), tmp_path).series
-    assert "left and right are assumed" in plan.warnings[0]
+    assert "Check head/feet and left/right" in plan.warnings[0]
 
 
 # --- character sets ---------------------------------------------------------------------------------------------------

@@ -142,7 +142,7 @@ def test_a_set_that_shows_no_spine_to_learn_is_refused(tmp_path: Path, splits: t
     from spineml.learning.fit import NothingToLearn
 
     path = write_dataset(tmp_path / "data.h5", splits, spine="train" not in splits)
-    with DatasetReader(path) as reader, pytest.raises(NothingToLearn, match="show no spine"):
+    with DatasetReader(path) as reader, pytest.raises(NothingToLearn, match="are all empty"):
         trained(reader, tmp_path / "run")
 
 

@@ -59,12 +59,12 @@ def text_beside(file: h5py.File) -> None:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (unwritten, "does not hold that many"),
-        (late, "does not hold that many"),
+        (unwritten, "has fewer values"),
+        (late, "has fewer values"),
         (packed, "without compression"),
         (packed_twice, "without compression"),
-        (one_array_under_many_names, "does not hold that many"),
-        (text_beside, "beside its weights"),
+        (one_array_under_many_names, "has fewer values"),
+        (text_beside, "besides its weights"),
     ],
 )
 def test_what_would_be_larger_than_the_file_is_refused_unread(

@@ -120,8 +120,8 @@ def test_files_whose_names_become_alike_are_still_told_apart() -> None:
 
 def test_names_go_from_the_gaps_of_sentences_and_not_from_the_sentences() -> None:
     shown = shown_names(["김철수.dcm"], KIM)
-    told = message("The same image as {name}: it is used once.", name="김철수.dcm")
-    assert renamed(told, shown, KIM) == "The same image as ….dcm: it is used once."
+    told = message("Duplicate of {name}; used once.", name="김철수.dcm")
+    assert renamed(told, shown, KIM) == "Duplicate of ….dcm; used once."
     nested = message("Its series needs {name}: {reason}", name="kim.dcm", reason=told)
     assert "김철수" not in renamed(nested, shown, KIM)
     assert "kim" not in renamed(nested, shown, KIM)

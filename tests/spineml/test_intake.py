@@ -100,7 +100,7 @@ def test_the_icons_of_a_patient_cd_are_no_cases(tmp_path: Path) -> None:
     assert [plan.meta.source_kind for plan in intake.series] == ["dicom"]
     assert {verdict.status for verdict in intake.verdicts[8:]} == {"skipped"}
     assert [verdict.code for verdict in intake.verdicts[8:11]] == ["beside-ct"] * 3
-    assert "send it on its own" in intake.verdicts[8].reason
+    assert "upload it separately" in intake.verdicts[8].reason
 
 
 def test_icons_are_no_cases_where_the_images_of_the_cd_are_damaged(tmp_path: Path) -> None:
@@ -207,4 +207,4 @@ def test_a_zip_is_unpacked_and_scanned(tmp_path: Path) -> None:
 def test_reasons_say_what_to_do_and_show_no_internals(tmp_path: Path) -> None:
     (path,) = write_dicom_series(small_phantom(1), tmp_path / "s", overrides={"RescaleSlope": "inf"})
     reason = scan_paths([path], tmp_path).verdicts[0].reason
-    assert reason.startswith("The rescale slope or intercept is no usable number")
+    assert reason.startswith("The rescale slope or intercept is not a valid number")

@@ -39,7 +39,7 @@ def test_a_ct_or_probabilities_sent_as_a_label_map_are_refused(tmp_path, odd):
     values[1, 2, 3] = odd
     file = write_nifti(tmp_path / "a.nii", values.transpose(2, 1, 0), SERIES.file_affine_lps()[:, [2, 1, 0, 3]])
 
-    with pytest.raises(read.MaskUnreadable, match="label map holds whole numbers"):
+    with pytest.raises(read.MaskUnreadable, match="label map has integers"):
         read.read_mask([file], SERIES, every_label=True)
 
 

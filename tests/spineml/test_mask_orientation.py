@@ -125,7 +125,7 @@ def test_a_mask_of_which_only_the_qform_fits_is_refused_and_told_so(tmp_path):
     moved[2, 3] += 500
     file = two_forms(tmp_path / "m.nii", values, moved, affine)
 
-    assert "by its qform it fits" in refused([file], read.MaskWrongGeometry, series)
+    assert "with its qform the mask fits" in refused([file], read.MaskWrongGeometry, series)
 
 
 def test_a_mask_of_which_only_the_sform_fits_is_taken(tmp_path):

@@ -91,7 +91,7 @@ def test_too_few_pngs_are_refused(tmp_path, count):
 def test_a_colour_picture_is_no_mask(tmp_path):
     Image.new("RGB", (12, 10), (255, 0, 0)).save(tmp_path / "mask.png")
 
-    assert "colour picture" in refused([received(tmp_path / "mask.png")], read.MaskUnreadable, ONE_PICTURE)
+    assert "colour image" in refused([received(tmp_path / "mask.png")], read.MaskUnreadable, ONE_PICTURE)
 
 
 def test_a_zip_bomb_in_a_mask_is_not_inflated(tmp_path):

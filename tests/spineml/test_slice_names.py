@@ -77,7 +77,7 @@ def test_names_without_any_order_are_matched_too(tmp_path: Path) -> None:
 
 def test_an_order_that_is_not_clear_is_asked_for(tmp_path: Path) -> None:
     plan = head_first(tmp_path, "IM{:04d}".format)
-    with pytest.raises(masks.MaskOrderUnclear, match="not clear which picture is the lowest"):
+    with pytest.raises(masks.MaskOrderUnclear, match="slice order of the images is unclear"):
         read(tmp_path, plan, "mask_{:03d}".format)
     assert read(tmp_path, plan, "mask_{:03d}".format, "from-head") == RIGHT
     assert read(tmp_path, plan, "mask_{:03d}".format, "from-feet") == RIGHT[::-1]

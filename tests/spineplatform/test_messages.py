@@ -54,7 +54,7 @@ def test_the_api_answers_in_the_language_that_is_asked_for() -> None:
     client.force_login(factories.user(), backend="django.contrib.auth.backends.ModelBackend")
     answer = client.get(reverse("api:case", args=["00000000-0000-0000-0000-000000000000"])).json()
     assert answer["code"] == "not-found"
-    assert answer["detail"] != "There is nothing here, or it is not yours to see."
+    assert answer["detail"] != "Not found, or you do not have access."
 
 
 # --- text of strangers ------------------------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ def test_a_verdict_of_several_sentences_is_told_sentence_by_sentence(client: Cli
     reader = factories.user("clinician")
     upload = factories.upload(institution=reader.memberships.get().institution, created_by=reader)
     missing = message(
-        "{count} slices are missing: {places}. They are shown empty; send the whole series if you can.",
+        "{count} slices are missing: {places}. They are shown empty; upload the complete series if possible.",
         count=3,
         places=[message("{count} after slice {slice} (at {place} mm)", count=3, slice=4, place="9.5")],
     )

@@ -106,7 +106,7 @@ def test_results_and_success_are_one_transaction(run: ImportRun) -> None:
 
 ERRORS = [
     (UserError("Send another file."), "invalid", "Send another file."),
-    (OSError(28, "No space left on device"), "storage-unavailable", "storage is full or away"),
+    (OSError(28, "No space left on device"), "storage-unavailable", "storage is full or not available"),
     (ZeroDivisionError("patient Smith"), "unexpected", "An unexpected error occurred"),
 ]
 

@@ -132,7 +132,7 @@ def test_findings_are_read_and_decided_on(draft: Dataset, client: Any) -> None:
     url = f"{DATASETS}{draft.pk}/"
     (found,) = client.get(url).json()["findings"]
     assert found["message"] == (
-        "20% of the mask lies on bone; moved by 12.5 mm it would be 70%. It seems to be shifted."
+        "20% of the mask is on bone; shifted by 12.5 mm it would be 70%. It is probably shifted."
     )
     assert found["page"].endswith(f"?mask={found['mask']}#z=2")
     assert problem(client.post(f"{url}freeze/")) == (409, "findings-open")

@@ -48,7 +48,7 @@ def test_splits_are_drawn_and_set_on_their_page(place: Institution, browser: Cli
     patient = chosen.mask(place).series.case.patient
     drawn = {"institution": place.pk, "train": 50, "validation": 25, "test": 25, "seed": 3}
     answer = browser.post(reverse("training:splits_draw"), drawn, follow=True).content.decode()
-    assert "4 patients were drawn, seed 3." in answer
+    assert "4 patients were assigned a split, seed 3." in answer
     again = browser.post(reverse("training:splits_draw"), drawn, follow=True).content.decode()
     assert "Every patient with images has a split already." in again
     url = reverse("training:split_set", args=[patient.pk])
@@ -70,7 +70,7 @@ def test_a_wrong_draw_says_what_is_wrong(place: Institution, browser: Client) ->
     ("body", "words"),
     [
         ({"split": "other", "reason": "x"}, "Choose one of them."),
-        ({"split": "test", "reason": " "}, "Write why"),
+        ({"split": "test", "reason": " "}, "Give a reason"),
         ({"split": "test", "reason": "x", "next": "https://elsewhere.example/"}, "Test"),
     ],
 )
@@ -99,7 +99,7 @@ def test_a_draft_is_made_checked_and_drawn_from_its_page(place: Institution, bro
     data = Dataset.objects.get()
     assert "1 patient has no split yet" in page
     assert (
-        "1 patient was drawn."
+        "1 patient was assigned a split."
         in browser.post(reverse("training:dataset_draw", args=[data.pk]), follow=True).content.decode()
     )
     page = browser.post(reverse("training:dataset_check", args=[data.pk]), follow=True).content.decode()
@@ -114,7 +114,7 @@ def test_a_wrong_choice_is_said_on_the_form(place: Institution, browser: Client)
     assert browser.post(url, {**good, "name": ""}).status_code == 400
     response = browser.post(url, {**good, "masks": "nonsense"})
     assert response.status_code == 400
-    assert "Some of the masks are not there" in response.content.decode()
+    assert "Some of the masks do not exist" in response.content.decode()
     assert browser.post(url, good).status_code == 302
     assert browser.post(url, good).status_code == 409
 
@@ -129,7 +129,7 @@ def test_findings_are_shown_with_the_case_to_open_and_decided_on(place: Institut
     url = reverse("training:dataset_decide", args=[data.pk])
     assert "Choose at least one finding." in browser.post(url, follow=True).content.decode()
     chosen_one = {"finding": "abc", "decision": "accept"}
-    assert "Write why this finding" in browser.post(url, chosen_one, follow=True).content.decode()
+    assert "Give a reason for accepting this finding" in browser.post(url, chosen_one, follow=True).content.decode()
     assert "Choose what to do" in browser.post(url, {"finding": "abc"}, follow=True).content.decode()
     kept = browser.post(url, {"finding": "abc", "note": "A note <so far>"})
     assert kept.status_code == 400
@@ -138,9 +138,9 @@ def test_findings_are_shown_with_the_case_to_open_and_decided_on(place: Institut
     browser.post(url, {**chosen_one, "note": "No vertebra there."})
     assert "No vertebra there." in shown(browser, data.get_absolute_url())
     browser.post(url, {"finding": "abc", "decision": "leave-out"})
-    assert "1 mask was left out." in shown(browser, data.get_absolute_url())
+    assert "1 mask was excluded." in shown(browser, data.get_absolute_url())
     browser.post(url, {"finding": "abc", "decision": "take-back"})
-    assert "left out" not in shown(browser, data.get_absolute_url()).split('id="findings"')[0]
+    assert "excluded" not in shown(browser, data.get_absolute_url()).split('id="findings"')[0]
 
 
 def test_too_few_test_patients_for_the_gate_are_said_before_anything_is_trained(
@@ -152,7 +152,7 @@ def test_too_few_test_patients_for_the_gate_are_said_before_anything_is_trained(
     data = chosen.draft(place)
     assert "needs at least 5 test patients" in shown(browser, data.get_absolute_url())
     settings.GATE_LEAST_PATIENTS = 4
-    assert "The gate needs at least" not in shown(browser, data.get_absolute_url())
+    assert "The promotion gate needs at least" not in shown(browser, data.get_absolute_url())
 
 
 def test_a_failed_freeze_says_why(place: Institution, browser: Client) -> None:
@@ -175,7 +175,7 @@ def test_a_frozen_set_shows_its_file_and_what_rests_on_it(place: Institution, br
     assert training.get_absolute_url() in page
     assert reverse("training:dataset_delete", args=[data.pk]) not in page
     answer = browser.post(reverse("training:dataset_delete", args=[data.pk]), follow=True).content.decode()
-    assert "so it stays" in answer
+    assert "so it cannot be deleted" in answer
 
 
 def test_a_set_is_deleted_and_downloaded_from_its_page(place: Institution, browser: Client) -> None:

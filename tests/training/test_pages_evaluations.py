@@ -135,7 +135,7 @@ def test_versions_stand_side_by_side_with_differences_and_who_is_better_for_whom
     second = judged.evaluation(factories.model_version(), data, tuple(value + 0.02 for value in OLD))
     page = text(client, "training:evaluations_compare", query=f"?run={first.pk}&run={second.pk}")
     assert "Mean of 5 patients" in page
-    assert "1 patient is left out" in page
+    assert "1 patient is excluded" in page
     assert "+0.020" in page
     assert page.count('class="end best"') == 5
     assert f"versions.svg?run={first.pk}&amp;run={second.pk}" in page
@@ -166,14 +166,14 @@ def test_a_candidate_that_passes_is_promoted_by_one_button(place: Institution, c
     judged.evaluation(active, data, OLD)
     judged.evaluation(new, data, tuple(value + 0.02 for value in OLD))
     page = text(client, "training:promote", new.pk)
-    assert "passes the gate" in page
+    assert "passes the promotion gate" in page
     assert "Institution: Home" in page
     assert "id_reason" not in page
     client.post(reverse("training:promote", args=[new.pk]), {"dataset": data.pk})
     assert version_active(place.pk) == new
     page = text(client, "training:promote", new.pk)
     assert f"Roll back to {active}" in page
-    assert "Passed the gate" in page
+    assert "Passed the promotion gate" in page
 
 
 def test_a_refused_candidate_needs_a_written_reason(place: Institution, client: Client) -> None:
@@ -181,7 +181,7 @@ def test_a_refused_candidate_needs_a_written_reason(place: Institution, client: 
     data = judged.dataset(place)
     judged.evaluation(active, data, OLD)
     judged.evaluation(new, data, tuple(value - 0.05 for value in OLD))
-    assert "Override the gate" in text(client, "training:promote", new.pk)
+    assert "Override the promotion gate" in text(client, "training:promote", new.pk)
     response = client.post(reverse("training:promote", args=[new.pk]), follow=True)
     assert b"lower end of its 95 % interval" in response.content
     client.post(reverse("training:promote", args=[new.pk]), {"reason": "New scanner."})
@@ -211,4 +211,4 @@ def test_a_clinician_sees_the_gate_but_no_button(place: Institution) -> None:
         signed_in(factories.user(Role.CLINICIAN, institution=place)), "training:promote", factories.model_version().pk
     )
     assert "id_reason" not in page
-    assert "Promotions so far" in page
+    assert "Promotion history" in page

@@ -21,8 +21,8 @@ WORD = re.compile("[a-z]{3}", re.IGNORECASE)
 SAME_IN_KOREAN = {"Dice", "IoU", "Bland-Altman", "Kim et al. 2020", "Hausdorff 95 (mm)", "Hausdorff 95 (px)"}
 FACTS = [message(name) for name in ("Version", "Data set", "Split", "Institution", "Evaluated")]
 SEEN = message(
-    "{version} was trained on {seen} of these {patients} patients: with them the figures say how well it remembers, "
-    "not how well it works.",
+    "{version} was trained on {seen} of these {patients} patients: results that include them show fit to the training "
+    "data, not performance on new patients.",
     version="v3",
     seen=2,
     patients=5,
@@ -40,7 +40,7 @@ def report() -> Report:
     return Report(
         title=message("Evaluation of {version} on “{dataset}”", version="v3", dataset="2026"),
         facts=[*((name, "1") for name in FACTS), *splits],
-        warnings=[SEEN, message("These are not test patients: figures to quote come from the test split.")],
+        warnings=[SEEN, message("These are not test patients: report only results on the test split.")],
         summaries={title: summarise(rows, draws=50) for title, rows in both.items()},
         worst=[(message("Series {number} of the split", number=2), 3, 0.5)],
         plots=[],
@@ -67,7 +67,7 @@ def test_the_pdf_is_in_the_language_named_whatever_is_active() -> None:
         english = pdf_text(as_pdf(report(), language_named("en")))
     for words in ("에 대한 v3 평가", "그중", "중앙값", "참고: v3은(는) 이 환자 5명 중", "분할의 시리즈 2"):
         assert words in korean
-    for words in ("Evaluation of v3 on", "of which", "Note: v3 was trained on 2", "Series 2 of the split"):
+    for words in ("Evaluation of v3 on", "of them not empty", "Note: v3 was trained on 2", "Series 2 of the split"):
         assert words in english
         assert words not in korean
     assert " to " in english

@@ -167,7 +167,7 @@ def test_the_registry_shows_figures_parents_data_sets_and_the_lineage(client: Cl
     version = trained(made, base=base, parent=base)
     judged.evaluation(version, judged.dataset(place, name="Frozen test"), (0.9,) * 6)
     page = text(client, "training:versions")
-    for words in ("Spring 2026", "Frozen test", "<strong>0.900</strong>", f"made from {base}", "graph-line"):
+    for words in ("Spring 2026", "Frozen test", "<strong>0.900</strong>", f"derived from {base}", "graph-line"):
         assert words in page, words
     own = factories.model_version(
         spec={"metrics": {"test": [{"dice": 0.8, "patients": 3}, {"dice": 0.6, "patients": 1}]}}

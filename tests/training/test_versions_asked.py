@@ -46,7 +46,7 @@ def test_the_masks_of_a_version_are_those_of_cases_one_may_see(client: Client, a
     assert second["next"] is None
     page = text(client, "inference:version_masks", version.pk)
     assert page.count("/view/?mask=") == 2
-    assert "2 masks of cases you may see" in page
+    assert "2 masks of cases you have access to" in page
 
 
 def test_a_version_knows_a_patient_by_its_training_its_lineage_and_its_evaluations(

@@ -163,6 +163,6 @@ def test_a_file_is_imported_by_page(client: Client) -> None:
     file = SimpleUploadedFile("theirs.h5", (KERAS2 / "ronneberger.h5").read_bytes())
     response = client.post(reverse("training:version_import"), {"file": file, "notes": "Old"}, follow=True)
     page = response.content.decode()
-    assert "a file of Keras 2.21.0" in page
+    assert "a Keras 2.21.0 file" in page
     assert "not stated in the file" in page  # its training patients
     assert ModelVersion.objects.get().notes == "Old"

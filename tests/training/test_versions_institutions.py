@@ -94,7 +94,7 @@ def test_an_administrator_who_promotes_a_zeroed_file_changes_nothing_anywhere(
     assert imported.status_code == 201, imported.json()
     body = imported.json()
     assert (body["flaw"], body["owner"]["name"]) == ("constant", "Beta")
-    assert "same answer for every pixel" in body["flaw_message"]
+    assert "same for every pixel" in body["flaw_message"]
     refused = api(beta.admin).post(f"{MODELS}{body['id']}/promote/", {"reason": "x"})
     assert problem(refused) == (409, "version-unusable")
     assert "not even with a written reason" in refused.json()["detail"]
@@ -106,7 +106,7 @@ def test_a_zeroed_file_is_said_to_be_so_when_it_is_imported_on_the_page(beta: Ho
     client = signed_in(beta.admin)
     with zeroed(tmp_path).open("rb") as file:
         page = client.post(reverse("training:version_import"), {"file": file, "notes": ""}, follow=True)
-    assert page.content.decode().count("same answer for every pixel") == 2  # as a message, and on the page
+    assert page.content.decode().count("same for every pixel") == 2  # as a message, and on the page
 
 
 def test_a_promotion_at_one_hospital_leaves_the_other_as_it_was(
@@ -329,7 +329,7 @@ def test_sharing_is_by_the_full_name_and_by_the_owner_alone(alpha: Hospital, bet
     assert [one.recipient for one in Notice.objects.filter(kind=NoticeKind.MODEL_SHARED)] == [beta.admin]
     assert api(beta.admin).post(path, {"institution": "Alpha"}).status_code == 403
     page = text(signed_in(alpha.admin), "training:version", version.pk)
-    assert "End sharing" in page
+    assert "Stop sharing" in page
     client = signed_in(alpha.admin)
     client.post(reverse("training:version_unshare", args=[version.pk, beta.place.pk]))
     assert api(beta.admin).get(f"{MODELS}{version.pk}/").status_code == 404

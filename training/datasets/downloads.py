@@ -22,7 +22,7 @@ class DatasetNotFrozenYet(Conflict):
 
 
 class DatasetReadBlindly(Conflict):
-    """You read a series of this data set blindly, and its file holds the mask of it. Finish the reading first."""
+    """You are reading a series of this data set blinded, and the file contains its mask. Finish the reading first."""
 
     code = "dataset-read-blindly"
 

@@ -15,16 +15,18 @@ BLOCKING = ("off-grid", "same-image", "test-image")
 
 MISSING: dict[str, str | Promise] = {
     "one-patient": gettext_lazy(
-        "There is one patient only: nothing can be learned and judged apart, and no interval can be given."
+        "There is only one patient: training and evaluation data cannot be separated, and no interval can be given."
     ),
-    "no-training-patients": gettext_lazy("There is no training patient: versions can be evaluated on it, not trained."),
+    "no-training-patients": gettext_lazy(
+        "There are no training patients: versions can be evaluated on it, but not trained."
+    ),
     "no-validation-patients": gettext_lazy(
-        "There is no validation patient: a training cannot tell when to stop, nor choose its threshold."
+        "There are no validation patients: a training has no early stopping and cannot choose its threshold."
     ),
-    "no-test-patients": gettext_lazy("There is no test patient: the gate needs another data set to judge by."),
+    "no-test-patients": gettext_lazy("There are no test patients: the promotion gate needs another data set."),
     "few-test-patients": gettext_lazy(
-        "The gate needs at least %(least)s test patients whom no version was trained on; with fewer a version becomes "
-        "active only by an override."
+        "The promotion gate needs at least %(least)s test patients that no version was trained on; with fewer, a "
+        "version can only be activated by an override."
     ),
 }
 
@@ -36,16 +38,16 @@ def missing_words(code: str) -> str:
 
 TITLES: dict[str, str | Promise] = {
     "empty": gettext_lazy("Empty mask"),
-    "off-grid": gettext_lazy("Off the grid"),
-    "parts": gettext_lazy("Many parts"),
+    "off-grid": gettext_lazy("Not on the CT grid"),
+    "parts": gettext_lazy("Many components"),
     "outside-body": gettext_lazy("Outside the body"),
     "off-bone": gettext_lazy("Not on bone"),
     "shifted": gettext_lazy("Shifted"),
     "flipped": gettext_lazy("Flipped"),
     "disagreement": gettext_lazy("Readers disagree"),
     "not-approved": gettext_lazy("Not approved"),
-    "same-image": gettext_lazy("Same image twice"),
-    "same-slice": gettext_lazy("Same slice twice"),
+    "same-image": gettext_lazy("Duplicate image"),
+    "same-slice": gettext_lazy("Duplicate slices"),
     "test-image": gettext_lazy("Slice of a test patient"),
 }
 
@@ -56,28 +58,26 @@ AXES: dict[str, str | Promise] = {
 }
 
 SENTENCES: dict[str, str | Promise] = {
-    "empty": gettext_lazy("No pixel is marked. Right where there is no vertebra; else the mask was not drawn."),
-    "off-grid": gettext_lazy("The mask does not lie on the grid of its CT. Upload it again."),
-    "parts": gettext_lazy(
-        "The mask has %(parts)s separate parts, more than %(most)s: specks of the brush, most likely."
-    ),
-    "outside-body": gettext_lazy("%(share)s of the mask lies outside the body."),
-    "off-bone": gettext_lazy("Only %(share)s of the mask lies on bone."),
+    "empty": gettext_lazy("No pixel is marked. Correct if there is no vertebra; otherwise the mask was not drawn."),
+    "off-grid": gettext_lazy("The mask is not on the grid of its CT. Upload it again."),
+    "parts": gettext_lazy("The mask has %(parts)s connected components, more than %(most)s: probably brush specks."),
+    "outside-body": gettext_lazy("%(share)s of the mask is outside the body."),
+    "off-bone": gettext_lazy("Only %(share)s of the mask is on bone."),
     "shifted": gettext_lazy(
-        "%(share)s of the mask lies on bone; moved by %(distance)s %(unit)s it would be %(then)s. "
-        "It seems to be shifted."
+        "%(share)s of the mask is on bone; shifted by %(distance)s %(unit)s it would be %(then)s. It is probably "
+        "shifted."
     ),
     "flipped": gettext_lazy(
-        "%(share)s of the mask lies on bone; mirrored (%(axis)s) it would be %(then)s. It seems to be flipped."
+        "%(share)s of the mask is on bone; flipped (%(axis)s) it would be %(then)s. It is probably flipped."
     ),
-    "disagreement": gettext_lazy("The mask of %(reader)s on the same series agrees with a Dice of %(dice)s only."),
+    "disagreement": gettext_lazy("The Dice with the mask of %(reader)s on the same series is only %(dice)s."),
     "not-approved": gettext_lazy("The latest review of the series does not approve this mask for training."),
     "same-image": gettext_lazy("The same image is in this data set under another name."),
     "same-slice": gettext_lazy(
-        "%(slices)s slices are the same as slices of another patient (the first: slice %(other_slice)s)."
+        "%(slices)s slices are identical to slices of another patient (the first: slice %(other_slice)s)."
     ),
     "test-image": gettext_lazy(
-        "%(slices)s slices are the same as slices of a test patient, whom no training may touch."
+        "%(slices)s slices are identical to slices of a test patient, which must not be used for training."
     ),
 }
 

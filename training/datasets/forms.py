@@ -24,13 +24,13 @@ class DatasetForm(forms.Form):
     """The choice of a new data set; where there is only one institution, nobody is asked."""
 
     name = forms.CharField(
-        label=_("Name"), max_length=120, help_text=_("Such as the purpose and the month. It cannot be used twice.")
+        label=_("Name"), max_length=120, help_text=_("Such as its purpose and month. It must be unique.")
     )
     institutions = forms.ModelMultipleChoiceField(
         label=_("Institutions"), queryset=Institution.objects.none(), widget=forms.CheckboxSelectMultiple
     )
     source = forms.ChoiceField(
-        label=_("Masks made by"), choices=[("", _("Anybody")), *AnnotationSource.choices], required=False
+        label=_("Mask source"), choices=[("", _("Anyone")), *AnnotationSource.choices], required=False
     )
     date_from = DayFormField(label=_("Approved from"), required=False, widget=_date_input())
     date_to = DayFormField(label=_("Approved to"), required=False, widget=_date_input())
@@ -38,7 +38,7 @@ class DatasetForm(forms.Form):
         label=_("Only these masks"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=_("Ids of masks, one a line. Left empty, all masks that were approved for training are taken."),
+        help_text=_("Mask ids, one per line. If empty, all masks approved for training are included."),
     )
     notes = forms.CharField(label=_("Notes"), required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 2}))
 

@@ -172,7 +172,7 @@ def dataset_action(request: HttpRequest, dataset_id: str, action: str) -> HttpRe
             dataset_freeze(dataset=dataset, actor=request.user)
         else:
             drawn = len(dataset_splits_draw(dataset=dataset, actor=request.user))
-            words = ngettext("%(n)s patient was drawn.", "%(n)s patients were drawn.", drawn)
+            words = ngettext("%(n)s patient was assigned a split.", "%(n)s patients were assigned a split.", drawn)
             messages.success(request, words % {"n": drawn})
     except UserError as error:
         messages.error(request, sentence(error.message))

@@ -34,13 +34,13 @@ EVERY_APPROVED = Choice()
 
 
 class NameTaken(Conflict):
-    """There is a data set of this name. Choose another, such as the purpose and the month."""
+    """A data set of this name already exists. Choose another name, such as its purpose and month."""
 
     code = "name-taken"
 
 
 class NameNeeded(UserError):
-    """Give the data set a name, such as the purpose and the month."""
+    """Give the data set a name, such as its purpose and month."""
 
     code = "name-needed"
 
@@ -52,73 +52,73 @@ class InstitutionsNeeded(UserError):
 
 
 class MasksUnknown(UserError):
-    """Some of the masks are not there, or not at the chosen institutions. Check their ids."""
+    """Some of the masks do not exist, or do not belong to the chosen institutions. Check their ids."""
 
     code = "masks-unknown"
 
 
 class SeriesChosenTwice(UserError):
-    """Two of the masks lie on the same series. Choose one mask for each series."""
+    """Two of the masks belong to the same series. Choose one mask per series."""
 
     code = "series-chosen-twice"
 
 
 class NothingChosen(Conflict):
-    """No mask fits this choice. Approve masks for training first, or choose more widely."""
+    """No mask matches these criteria. Approve masks for training first, or widen the criteria."""
 
     code = "nothing-chosen"
 
 
 class NoSpineMarked(Conflict):
-    """None of the chosen masks marks a single pixel, so nothing could be learned or judged. Choose other masks."""
+    """All chosen masks are empty, so they cannot be used for training or evaluation. Choose other masks."""
 
     code = "no-spine-marked"
 
 
 class PatientsWithoutSplit(Conflict):
-    """Some of the patients have no split yet. Draw their splits or set them by hand, then freeze."""
+    """Some of the patients have no split yet. Assign their splits at random or by hand, then freeze."""
 
     code = "patients-without-split"
 
 
 class FindingsOpen(Conflict):
-    """Label checks found something that nobody decided on. Leave the masks out or accept the findings, then freeze."""
+    """Some findings of the label checks are still open. Exclude the masks or accept the findings, then freeze."""
 
     code = "findings-open"
 
 
 class ChoiceChanged(Conflict):
-    """Reviews or splits were changed while the data set was being frozen. Look at it again, then freeze."""
+    """Reviews or splits were changed while the data set was being frozen. Check it again, then freeze."""
 
     code = "choice-changed"
 
 
 class DatasetFrozen(Conflict):
-    """This data set is frozen and never changes. Make a new one."""
+    """This data set is frozen and cannot be changed. Create a new one."""
 
     code = "dataset-frozen"
 
 
 class DatasetInUse(Conflict):
-    """Trainings or evaluations rest on this data set, so it stays."""
+    """This data set is used by trainings or evaluations, so it cannot be deleted."""
 
     code = "dataset-in-use"
 
 
 class DatasetBusy(Conflict):
-    """A worker is going through this data set. Wait until it is done, or cancel that first."""
+    """This data set is being processed. Wait until that has finished, or cancel it first."""
 
     code = "dataset-busy"
 
 
 class NoteNeeded(UserError):
-    """Write why this finding is all right: it is kept with the data set."""
+    """Give a reason for accepting this finding; it is stored with the data set."""
 
     code = "note-needed"
 
 
 class NotAcceptable(Conflict):
-    """This finding cannot be accepted: leave the mask out."""
+    """This finding cannot be accepted: exclude the mask."""
 
     code = "not-acceptable"
 

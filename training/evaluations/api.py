@@ -187,7 +187,7 @@ class EvaluationListView(ListView):
         version = version_get(request.user, given["version"], Capability.MANAGE_MODELS)
         dataset = datasets_to_judge_by(request.user).filter(pk=given["dataset"]).first()
         if dataset is None:
-            raise NotFound(message("There is no frozen data set with this id at your institutions."))
+            raise NotFound(message("Your institutions have no frozen data set with this id."))
         known = set(EvaluationRun.objects.filter(version=version, dataset=dataset).values_list("pk", flat=True))
         run = evaluation_start(version=version, dataset=dataset, split=given["split"], actor=request.user)
         body = EvaluationOut(run, context={"request": request}).data

@@ -58,7 +58,7 @@ def finished(run: EvaluationRun) -> dict[str, Any]:
         Conflict: it is not there yet.
     """
     if not run.result:
-        raise Conflict(message("The evaluation is not ready yet. Wait for it to end and try again."))
+        raise Conflict(message("The evaluation is not ready yet. Wait until it has finished and try again."))
     return dict(run.result)
 
 

@@ -248,12 +248,12 @@ def _warnings(run: EvaluationRun, summaries: dict[str, Summary]) -> Iterator[str
     if seen:
         yield (
             message(
-                "{version} was trained on {seen} of these {patients} patients: with them the figures say how "
-                "well it remembers, not how well it works.",
+                "{version} was trained on {seen} of these {patients} patients: results that include them show fit to "
+                "the training data, not performance on new patients.",
                 version=run.version,
                 seen=seen,
                 patients=everything.patients,
             )
         )
     if run.split != Split.TEST:
-        yield message("These are not test patients: figures to quote come from the test split.")
+        yield message("These are not test patients: report only results on the test split.")

@@ -22,7 +22,7 @@ from training.promotions.services import default_choose
 
 class DefaultIn(serializers.Serializer[Any]):
     version = serializers.UUIDField(help_text="One of the platform's.")
-    reason = serializers.CharField(max_length=2000, help_text="Kept for ever with your name.")
+    reason = serializers.CharField(max_length=2000, help_text="Stored permanently with your name.")
 
 
 class DefaultOut(serializers.Serializer[Any]):

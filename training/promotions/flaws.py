@@ -16,18 +16,18 @@ from spineplatform.shared.runs import RunState
 from training.models import EvaluatedSeries, Split
 
 WORDS = {
-    Flaw.NOT_FINITE: message("The network's answers are not finite numbers: its weights are damaged."),
-    Flaw.CONSTANT: message("The network gives the same answer for every pixel: its weights are zero or damaged."),
+    Flaw.NOT_FINITE: message("The network's output is not finite: its weights are damaged."),
+    Flaw.CONSTANT: message("The network's output is the same for every pixel: its weights are zero or damaged."),
     Flaw.EMPTY: message(
-        "The network marks nothing on the built-in CT. Evaluate it on test patients: if it marks spine there, it may "
-        "be promoted all the same."
+        "The network segments nothing on the built-in CT. Evaluate it on test patients: if it segments spine there, "
+        "it may still be promoted."
     ),
 }
 NO_MASKS = message("Its masks of the test patients are all empty.")
 
 
 class VersionUnusable(Conflict):
-    """This version marks no spine, so it cannot be made active, not even with a written reason."""
+    """This version segments no spine, so it cannot be made active, not even with a written reason."""
 
     code = "version-unusable"
 

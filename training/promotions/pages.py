@@ -115,7 +115,7 @@ def promote_action(request: HttpRequest, version_id: str) -> HttpResponse:
     except Conflict as error:
         messages.error(request, sentence(error.message))
         return _to_gate(version, place)
-    messages.success(request, _("%(version)s segments from now on.") % {"version": version.name_at(place.pk)})
+    messages.success(request, _("%(version)s is now the active version.") % {"version": version.name_at(place.pk)})
     return _to_gate(version, place)
 
 
@@ -168,5 +168,5 @@ def rollback_action(request: HttpRequest) -> HttpResponse:
     if promotion is None:
         return redirect("training:versions")
     version = promotion.version
-    messages.success(request, _("%(version)s segments again.") % {"version": version.name_at(place.pk)})
+    messages.success(request, _("%(version)s is the active version again.") % {"version": version.name_at(place.pk)})
     return _to_gate(version, place)

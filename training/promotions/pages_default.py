@@ -48,6 +48,6 @@ def _choose(request: HttpRequest) -> HttpResponse:
     except UserError as error:
         messages.error(request, sentence(error.message))
     else:
-        said = _("%(version)s segments wherever no version was chosen.")
+        said = _("%(version)s is now the platform default.")
         messages.success(request, said % {"version": version})
     return redirect("training:default")

@@ -24,14 +24,15 @@ from training.promotions.selectors import GateView, gate_view, is_offered, rollb
 
 
 class GateRefused(Conflict):
-    """The candidate does not pass the gate. The figures say why; a model admin may override with a written reason."""
+    """The candidate does not pass the promotion gate. See the results for the reason; a model admin may override with
+    a written reason."""
 
     code = "gate-refused"
 
 
 class NoTestPatients(Conflict):
-    """No frozen data set has test patients, so nothing shows how good the candidate is. Freeze one, evaluate both
-    versions on it, and promote again; a model admin may override with a written reason."""
+    """No frozen data set has test patients, so the candidate cannot be compared. Freeze one, evaluate both versions on
+    it, and promote again; a model admin may override with a written reason."""
 
     code = "no-test-patients"
 
@@ -49,19 +50,19 @@ class NothingBefore(Conflict):
 
 
 class VersionNotOffered(Conflict):
-    """This version is not the institution's own, and is not shared with it any more. Choose another."""
+    """This version neither belongs to the institution nor is still shared with it. Choose another."""
 
     code = "version-not-offered"
 
 
 class OnlyPlatformVersions(Conflict):
-    """The default of every institution is one of the platform's versions. Choose one of those."""
+    """The platform default must be a version of the platform. Choose one of those."""
 
     code = "only-platform-versions"
 
 
 class ReasonNeeded(UserError):
-    """Changing the version of every institution that has not chosen one takes a written reason."""
+    """Changing the version of every institution that has not chosen one needs a written reason."""
 
     code = "reason-needed"
 
@@ -197,7 +198,11 @@ def _sentence(result: GateResult) -> Message:
     return sentences([*(_reason(refusal, result) for refusal in result.refusals), _WAY_OUT])
 
 
-GROUP_KINDS = {"institution": message("institution"), "maker": message("maker"), "region": message("region")}
+GROUP_KINDS = {
+    "institution": message("institution"),
+    "maker": message("manufacturer"),
+    "region": message("region"),
+}
 _WAY_OUT = message("A model admin may override this with a written reason.")
 
 
@@ -206,9 +211,9 @@ def _reason(refusal: Refusal, result: GateResult) -> Message:
     if refusal == Refusal.TOO_FEW_PATIENTS:
         counts = {"patients": result.patients, "needed": margins.least_patients}
         if not result.seen_patients:
-            return message("Only {patients} unseen test patients; {needed} are needed to decide.", **counts)
+            return message("Only {patients} unseen test patients; {needed} are required.", **counts)
         return message(
-            "Only {patients} unseen test patients ({seen} were trained on); {needed} are needed to decide.",
+            "Only {patients} unseen test patients ({seen} were used for training); {needed} are required.",
             seen=result.seen_patients,
             **counts,
         )

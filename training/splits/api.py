@@ -93,7 +93,7 @@ class DrawIn(serializers.Serializer[Any]):
 
 class SplitIn(serializers.Serializer[Any]):
     split = serializers.ChoiceField(choices=Split.choices)
-    reason = serializers.CharField(max_length=2000, help_text="Why this patient gets this split; it is kept.")
+    reason = serializers.CharField(max_length=2000, help_text="Reason for this split; stored.")
 
 
 class SplitListView(ListView):

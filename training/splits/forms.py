@@ -27,7 +27,11 @@ class DrawForm(InstitutionForm):
     validation = forms.IntegerField(label=_("Validation (%)"), min_value=0, max_value=100, initial=15)
     test = forms.IntegerField(label=_("Test (%)"), min_value=0, max_value=100, initial=15)
     seed = forms.IntegerField(
-        label=_("Seed"), min_value=0, max_value=LARGEST_SEED, required=False, help_text=_("Left empty, one is made.")
+        label=_("Seed"),
+        min_value=0,
+        max_value=LARGEST_SEED,
+        required=False,
+        help_text=_("If empty, a random seed is used."),
     )
 
     def clean(self) -> dict[str, Any]:

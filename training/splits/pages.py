@@ -67,7 +67,9 @@ def draw_action(request: HttpRequest) -> HttpResponse:
     )
     if rows:
         words = ngettext(
-            "%(n)s patient was drawn, seed %(seed)s.", "%(n)s patients were drawn, seed %(seed)s.", len(rows)
+            "%(n)s patient was assigned a split, seed %(seed)s.",
+            "%(n)s patients were assigned a split, seed %(seed)s.",
+            len(rows),
         )
         messages.success(request, words % {"n": len(rows), "seed": rows[0].seed})
     else:

@@ -23,35 +23,36 @@ from training.splits.selectors import patients_without_split, split_of_twin, str
 SEED_BITS = 31
 USUAL_SHARES = Shares()
 DRAW = "draw"
-AT_IMPORT = message("Given at import.")
+AT_IMPORT = message("Set at import.")
 
 
 class ReasonNeeded(UserError):
-    """Write why this patient gets this split: it is decided once, and others must be able to understand it."""
+    """Give a reason for this split: it is set once and must be understandable to others."""
 
     code = "reason-needed"
 
 
 class SplitUnknown(UserError):
-    """A patient's split is training, validation or test. Choose one of them."""
+    """A split is training, validation or test. Choose one of them."""
 
     code = "split-unknown"
 
 
 class SplitEvaluated(Conflict):
-    """A version was already evaluated with this patient, so the split stays as it is."""
+    """A version was already evaluated on this patient, so the split cannot be changed."""
 
     code = "split-evaluated"
 
 
 class SplitTrained(Conflict):
-    """A version was already trained with this patient, so the split stays as it is."""
+    """A version was already trained on this patient, so the split cannot be changed."""
 
     code = "split-trained"
 
 
 class SplitImageTrained(Conflict):
-    """A version was trained on an image of this patient, under this or another name: no test patient can be made."""
+    """A version was trained on an image of this patient, under this or another name, so the patient cannot be a test
+    patient."""
 
     code = "split-image-trained"
 

@@ -22,7 +22,7 @@ NAMES = {
     "spine_share": _("Share of crops with spine"),
     "seed": _("Seed"),
     "precision": _("Precision"),
-    "sample_every": _("Pictures every (epochs)"),
+    "sample_every": _("Images every (epochs)"),
 }
 register = template.Library()
 register.filter("setting_name", lambda name: NAMES.get(name, name))

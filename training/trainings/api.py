@@ -46,7 +46,7 @@ class SampleOut(serializers.Serializer[Any]):
     epoch = serializers.IntegerField()
     slice = serializers.IntegerField(source="slice_index")
     dice = serializers.FloatField(allow_null=True)
-    picture = serializers.SerializerMethodField(help_text="Address of a PNG.")
+    picture = serializers.SerializerMethodField(help_text="URL of a PNG.")
 
     def get_picture(self, sample: TrainingSample) -> str:
         return reverse("api:training-sample", args=[sample.run_id, sample.pk])
@@ -77,9 +77,9 @@ class TrainingIn(serializers.Serializer[Any]):
     base = serializers.UUIDField(
         required=False,
         allow_null=True,
-        help_text="A version of your institution or the platform; left out: from scratch.",
+        help_text="A version of your institution or the platform; if omitted: from scratch.",
     )
-    settings = serializers.JSONField(required=False, help_text="Those left out are chosen to suit the data set.")
+    settings = serializers.JSONField(required=False, help_text="Omitted settings are chosen to suit the data set.")
     notes = serializers.CharField(required=False, allow_blank=True, max_length=2000, default="")
 
     def validate_settings(self, values: Any) -> dict[str, Any]:
@@ -161,7 +161,7 @@ class TrainingView(APIView):
 
 
 class CancelIn(serializers.Serializer[Any]):
-    keep_best = serializers.BooleanField(default=False, help_text="Make a version of the best weights so far.")
+    keep_best = serializers.BooleanField(default=False, help_text="Create a version from the best weights so far.")
 
 
 class TrainingCancelView(APIView):
@@ -181,7 +181,10 @@ class TrainingKeepView(APIView):
     @extend_schema(
         operation_id="training_keep",
         request=None,
-        responses={202: TrainingOut, **problems(s409="It goes on, has made its version, or has kept nothing.")},
+        responses={
+            202: TrainingOut,
+            **problems(s409="It is running, has created its version, or has no saved weights."),
+        },
     )
     def post(self, request: Request, run_id: str) -> Response:
         """Make a version of the best that a failed or stopped training has kept."""

@@ -22,13 +22,13 @@ from training.models import Dataset, Split, TrainingRun
 
 
 class NoTrainingPatients(Conflict):
-    """This data set has no training patient, so there is nothing to learn from. Choose another data set."""
+    """This data set has no training patients. Choose another data set."""
 
     code = "no-training-patients"
 
 
 class NoSpineToLearn(Conflict):
-    """The training images of this data set show no spine at all. Add approved masks that mark some, and freeze anew."""
+    """The training masks of this data set are all empty. Create a data set with approved masks that mark spine."""
 
     code = "no-spine-to-learn"
 
@@ -41,21 +41,20 @@ class WouldTouchTestPatient(Conflict):
 
 
 class BaseNotOwn(Conflict):
-    """A training starts from a version of the institution that trains, or of the platform. A shared version only
-    segments: choose another one.
-    """
+    """A training can start only from a version of your institution or of the platform. A shared version can be used
+    for segmentation only: choose another one."""
 
     code = "base-not-own"
 
 
 class NothingKept(Conflict):
-    """This training has not finished one epoch, so there is nothing to make a version of. Start another one."""
+    """This training has not finished an epoch, so no version can be created. Start another training."""
 
     code = "nothing-kept"
 
 
 class SettingRefused(UserError):
-    """A setting of the training cannot work."""
+    """A training setting is not valid."""
 
     code = "setting-refused"
 

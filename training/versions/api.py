@@ -138,7 +138,7 @@ class ModelDetailOut(ModelOut):
     """
 
     spec = serializers.SerializerMethodField(
-        help_text="What the file says of itself: architecture, preprocessing, data, metrics. Of a shared version "
+        help_text="Metadata of the file: architecture, preprocessing, data, metrics. Of a shared version "
         "without hashes of images and without the record of its training."
     )
     used_by = serializers.SerializerMethodField()
@@ -202,7 +202,11 @@ class ModelListView(ReceivingView):
     @extend_schema(
         operation_id="model_register",
         request={"multipart/form-data": ModelIn},
-        responses={200: ModelDetailOut, 201: ModelDetailOut, **problems(s400="The file cannot be used; it says why.")},
+        responses={
+            200: ModelDetailOut,
+            201: ModelDetailOut,
+            **problems(s400="The file cannot be used; the reason is given."),
+        },
     )
     def post(self, request: Request) -> Response:
         """Register a model file as a candidate. The same file again answers 200 with its version."""

@@ -32,7 +32,7 @@ class ShareOut(serializers.ModelSerializer[VersionShare]):
 
 
 class ShareIn(serializers.Serializer[Any]):
-    institution = serializers.CharField(max_length=120, help_text="Its full name, as its people write it.")
+    institution = serializers.CharField(max_length=120, help_text="The exact name of the institution.")
 
 
 class SharesView(APIView):

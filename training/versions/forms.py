@@ -17,7 +17,7 @@ USUAL = Preprocess()
 
 
 class WindowUnusable(UserError):
-    """A window is a centre and a width in HU, the width at least 1. Give both, or neither."""
+    """Give a window as centre and width in HU (width at least 1), or leave both empty."""
 
     code = "window-unusable"
 
@@ -28,7 +28,7 @@ class ImportForm(forms.Form):
     institution = forms.ModelChoiceField(label=_("Institution"), queryset=Institution.objects.none(), empty_label=None)
     file = forms.FileField(
         label=_("Model file (.h5)"),
-        help_text=_("Of this platform, or a U-Net that Keras 2 wrote. It is checked first; nothing in it is executed."),
+        help_text=_("From this platform, or a U-Net saved by Keras 2. It is checked first; no code in it is executed."),
     )
     notes = forms.CharField(
         label=_("Notes"), required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 2}), initial=""
@@ -36,7 +36,7 @@ class ImportForm(forms.Form):
     window_centre = forms.FloatField(
         label=_("Window centre (HU)"),
         required=False,
-        help_text=_("Keras 2 files only: how their images were prepared."),
+        help_text=_("Keras 2 files only: preprocessing of their images."),
         widget=forms.NumberInput(attrs={"placeholder": f"{USUAL.window_centre:g}", "step": "any"}),
     )
     window_width = forms.FloatField(

@@ -25,7 +25,7 @@ def lineage_graph(user: Any, versions: Iterable[ModelVersion], judged: Mapping[u
     seen = {one.pk: one for one in versions if one.task == SPINE_CT}
     parents = parents_of_all()
     return Graph.of(
-        _("Versions, each beside the one it was made from"),
+        _("Versions and the version each was derived from"),
         {pk: _node(user, seen[pk], judged.get(pk)) for pk in parents if pk in seen},
         {pk: above for pk, above in parents.items() if pk in seen and not seen[pk].is_foreign},
     )
@@ -36,7 +36,7 @@ def _node(user: Any, version: ModelVersion, judged: Any) -> Node:
     dice = f"{judged.dice:.3f}" if judged and not judged.seen else ""
     words = [name_for(user, version), status]
     if version.seen_parent:
-        words.append(_("made from %(parent)s") % {"parent": name_for(user, version.seen_parent)})
+        words.append(_("derived from %(parent)s") % {"parent": name_for(user, version.seen_parent)})
     if dice:
         words.append(f"Dice {dice}")
     foreign = version.is_foreign and version.owner is not None

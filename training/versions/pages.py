@@ -133,7 +133,7 @@ def _register(request: HttpRequest, given: dict[str, Any]) -> ModelVersion:
     if version.pk in known:
         messages.info(request, _("This file was registered before: it is %(version)s.") % {"version": version})
     else:
-        messages.success(request, _("The file is %(version)s now, a candidate.") % {"version": version})
+        messages.success(request, _("The file was imported as the candidate %(version)s.") % {"version": version})
     flaw = flaw_words(version)
     if flaw is not None:
         messages.warning(request, sentence(flaw))
@@ -174,7 +174,7 @@ def version_page(request: HttpRequest, version_id: str) -> HttpResponse:
 def notes_action(request: HttpRequest, version_id: str) -> HttpResponse:
     version = version_get_kept(request.user, version_id)
     version_note(version=version, actor=request.user, notes=request.POST.get("notes", "").strip()[:2000])
-    messages.success(request, _("The notes are kept."))
+    messages.success(request, _("The notes were saved."))
     return redirect(version)
 
 
@@ -195,7 +195,7 @@ def delete_action(request: HttpRequest, version_id: str) -> HttpResponse:
     """What stands in the way is an error page with status 409, and its list."""
     version = version_get_kept(request.user, version_id)
     version_delete(version=version, actor=request.user)
-    messages.success(request, _("%(version)s is deleted.") % {"version": version})
+    messages.success(request, _("%(version)s was deleted.") % {"version": version})
     return redirect("training:versions")
 
 
@@ -208,7 +208,7 @@ def share_action(request: HttpRequest, version_id: str) -> HttpResponse:
     except UserError as error:
         messages.error(request, sentence(error.message))
     else:
-        said = _("%(institution)s may use %(version)s now.")
+        said = _("%(version)s is now shared with %(institution)s.")
         messages.success(request, said % {"institution": share.institution, "version": version})
     return redirect(f"{version.get_absolute_url()}#sharing")
 
@@ -218,7 +218,7 @@ def share_action(request: HttpRequest, version_id: str) -> HttpResponse:
 def unshare_action(request: HttpRequest, version_id: str, institution_id: uuid.UUID) -> HttpResponse:
     version = version_get_kept(request.user, version_id)
     version_unshare(version=version, institution_id=institution_id, actor=request.user)
-    messages.success(request, _("%(version)s is no longer offered there.") % {"version": version})
+    messages.success(request, _("%(version)s is no longer shared with that institution.") % {"version": version})
     return redirect(f"{version.get_absolute_url()}#sharing")
 
 
@@ -240,7 +240,7 @@ def compare_page(request: HttpRequest) -> HttpResponse:
 
 
 class TooFew(UserError):
-    """Choose two versions or more to see them side by side."""
+    """Choose at least two versions to compare."""
 
     code = "too-few-versions"
 

@@ -24,7 +24,7 @@ DEPENDANTS: dict[str, Promise | str] = {
     "prediction": _("masks"),
     "inferencerun": _("segmentations"),
     "evaluationrun": _("evaluations"),
-    "modelversion": _("versions made from it"),
+    "modelversion": _("derived versions"),
     "activeversion": _("institutions where it is active"),
     "versionshare": _("institutions that it is shared with"),
     "promotion": _("promotions"),
@@ -220,8 +220,8 @@ def _inherited(trained: set[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
 # --- what a version is, and two side by side --------------------------------------------------------------------------
 SECTIONS: dict[str, Promise | str] = {
     "architecture": _("Network"),
-    "preprocess": _("Preparation of images"),
-    "postprocess": _("From probabilities to the mask"),
+    "preprocess": _("Preprocessing"),
+    "postprocess": _("Postprocessing"),
     "training": _("Training"),
     "fingerprint": _("Fingerprint of the training images"),
     "software": _("Software"),

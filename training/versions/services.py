@@ -18,15 +18,13 @@ from training.versions.selectors import dependants
 
 
 class VersionActive(Conflict):
-    """This version segments new cases, here or at an institution that it is shared with. Make another one active
-    first.
-    """
+    """This version is active here or at an institution that it is shared with. Make another one active first."""
 
     code = "version-active"
 
 
 class VersionInUse(Conflict):
-    """Something depends on this version, so it cannot be deleted. Retire it instead."""
+    """This version is still in use, so it cannot be deleted. Retire it instead."""
 
     code = "version-in-use"
 
@@ -89,7 +87,7 @@ def version_delete(*, version: ModelVersion, actor: Any) -> None:
             listed = ", ".join(f"{one.label}: {one.count}" for one in found)
             raise VersionInUse(
                 message(
-                    "{locked} cannot be deleted, for these depend on it: {listed}. Retire it instead.",
+                    "{locked} cannot be deleted because these depend on it: {listed}. Retire it instead.",
                     locked=locked,
                     listed=listed,
                 ),

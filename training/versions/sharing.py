@@ -19,13 +19,13 @@ from training.promotions.notifications import model_admins_tell
 
 
 class NoSuchInstitution(UserError):
-    """There is no institution of this name. Write it as its people write it."""
+    """There is no institution of this name. Enter its exact name."""
 
     code = "no-such-institution"
 
 
 class NothingToShare(Conflict):
-    """Every institution may use this version already: it is the platform's, or that institution made it."""
+    """That institution may already use this version: it belongs to the platform or to that institution."""
 
     code = "nothing-to-share"
 

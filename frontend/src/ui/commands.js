@@ -58,7 +58,7 @@ function commandsOf(reader) {
     undo: () => toolbox.takeBack() || undo(),
     redo: () => toolbox.putBack() || redo(),
     save: () => reader.saving.save(),
-    discard: correcting(() => window.confirm(gettext("Throw away everything that was changed since the last save?")) && reader.saving.discard()),
+    discard: correcting(() => window.confirm(gettext("Discard all changes since the last save?")) && reader.saving.discard()),
     "fill-holes": correcting((place) => {
       const filled = fillHolesOf(place);
       if (filled === null) still();
@@ -118,7 +118,7 @@ async function interpolateAround(reader, { editor, plane, k }) {
   if (plane.name !== "axial" && !isThere(layer, plane, k)) return false;
   const anchors = anchorsAround(editor, plane, k);
   if (!anchors) {
-    reader.say(gettext("There is nothing to fill here: draw on a slice before and on one after this first."));
+    reader.say(gettext("Nothing to interpolate: draw on a slice before and on a slice after this one first."));
     return true;
   }
   const [lower, upper] = anchors;

@@ -58,7 +58,7 @@ export class Comments {
   async goOn(direction) {
     const commented = new Set(this.slices);
     const z = await nextWhere(this.reader.voxel[2], direction, this.reader.grid.depth, (at) => commented.has(at));
-    if (z === null) return this.reader.say(gettext("Nobody has said anything about a slice."));
+    if (z === null) return this.reader.say(gettext("No comments on slices."));
     this.reader.goTo(z);
     return this.sayHere();
   }
@@ -153,7 +153,7 @@ export class Comments {
       notices.drop("comment");
       if (this.field.value.trim() === text) this.field.value = "";
       this.add([written]);
-      this.reader.say(gettext("Your comment is kept."));
+      this.reader.say(gettext("Your comment is saved as a draft."));
     } catch (problem) {
       if (problem.kind === undefined) throw problem;
       this.failed(problem);
@@ -175,7 +175,7 @@ export class Comments {
   failed(problem) {
     const { notices, saving } = this.reader;
     if (problem.kind === "session") saving.sessionEnded();
-    else notices.show("comment", { text: problem.body.detail ?? gettext("The comment could not be sent. It is still in its field: send it again as soon as the connection is back.") });
+    else notices.show("comment", { text: problem.body.detail ?? gettext("The comment could not be sent. Send it again once the connection is back.") });
   }
 }
 

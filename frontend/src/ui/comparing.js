@@ -40,7 +40,7 @@ export class Comparing {
 
   show(mode) {
     const { reader } = this;
-    if (mode && !reader.other) reader.say(gettext("There is no second mask to compare with."));
+    if (mode && !reader.other) reader.say(gettext("There is no other mask to compare with."));
     this.mode = reader.other ? mode : null;
     this.arrange();
     const { layout, active } = reader;

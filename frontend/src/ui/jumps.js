@@ -6,9 +6,9 @@ import { sameSlice } from "../core/runs.js";
 /** @param {import("../reader.js").Reader} reader */
 export async function goToDisagreement(reader, direction) {
   const [a, b] = [reader.other, reader.editor.layer];
-  if (!a || !b) return reader.say(gettext("There is no second mask to compare with."));
+  if (!a || !b) return reader.say(gettext("There is no other mask to compare with."));
   const found = await nextWhere(reader.voxel[2], direction, reader.grid.depth, (z) => disagree(reader, a, b, z));
-  return found === null ? reader.say(gettext("The two masks are the same on every slice.")) : reader.goTo(found);
+  return found === null ? reader.say(gettext("The two masks are identical on every slice.")) : reader.goTo(found);
 }
 
 async function disagree(reader, a, b, z) {
@@ -20,10 +20,10 @@ async function disagree(reader, a, b, z) {
 
 export async function goToDoubt(reader, direction) {
   const confidence = confidenceOf(reader);
-  if (!confidence.length) return reader.say(gettext("No model has told how sure it is of this mask."));
+  if (!confidence.length) return reader.say(gettext("No confidence values for this mask."));
   const doubtful = new Set(doubtfulSlices(confidence));
   const found = await nextWhere(reader.voxel[2], direction, reader.grid.depth, (z) => doubtful.has(z));
-  return found === null ? reader.say(gettext("The model is sure of every slice.")) : reader.goTo(found);
+  return found === null ? reader.say(gettext("No low-confidence slices.")) : reader.goTo(found);
 }
 
 /** Of the mask that is corrected, else of the nearest earlier one that a model made; by slice, empty when there is none. */

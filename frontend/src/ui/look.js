@@ -46,7 +46,7 @@ export function windowBy(reader, dx, dy) {
 /** "three", or the name of the plane that is shown alone; kept for other series, which `layoutFor` suits it to. */
 export function setLayout(reader, name) {
   if (name === "three" && reader.comparing.isPaired) reader.comparing.show(null);
-  if (reader.grid.depth === 1) return reader.say(gettext("This series is a single slice: there is no other view of it."));
+  if (reader.grid.depth === 1) return reader.say(gettext("This series has a single slice: only the axial view is available."));
   reader.look.layout = name;
   showLayout(reader, name);
   return reader.keepLook();

@@ -84,10 +84,10 @@ function showApproved(reader) {
   box.hidden = !other;
   if (!other) return;
   const name = [other.label || gettext("Mask"), makerOf(reader.layerSaved(other.id))].join(", ");
-  const words = newer ? gettext("This is the approved mask. A newer one is not approved: %(name)s") : gettext("This is not the approved mask of the series. Approved is: %(name)s");
+  const words = newer ? gettext("This is the approved mask. A newer one is not approved: %(name)s") : gettext("This is not the approved mask of the series. Approved mask: %(name)s");
   box.querySelector("[data-part=beside-text]").textContent = interpolate(words, { name });
   const button = box.querySelector("button");
-  button.textContent = newer ? gettext("Show the newest") : gettext("Show the approved one");
+  button.textContent = newer ? gettext("Show newest mask") : gettext("Show approved mask");
   button.onclick = () => reader.turnToMask(other.id);
 }
 

@@ -49,7 +49,7 @@ export class Measuring {
     const lps = set.map((point) => point.lps);
     const values = this.valuesOf(kind, view, points, lps);
     if (!values || Object.values(values).some((value) => !Number.isFinite(value))) {
-      return this.reader.say(gettext("These points make no measurement. Set them again."));
+      return this.reader.say(gettext("Invalid measurement: place the points again."));
     }
     const measurement = { key: newId(), kind, plane: view.plane.name, index: view.k, points: lps, values };
     this.list.push(measurement);

@@ -42,7 +42,7 @@ export class Mentions {
     this.list.replaceChildren(...people.map((person, i) => this.option(person, i)));
     this.list.hidden = false;
     this.list.scrollIntoView({ block: "nearest" });
-    this.said.textContent = interpolate(ngettext("%(n)s person; arrow keys choose, Enter takes it.", "%(n)s people; arrow keys choose, Enter takes one.", people.length), { n: people.length });
+    this.said.textContent = interpolate(ngettext("%(n)s person; arrow keys select, Enter inserts.", "%(n)s people; arrow keys select, Enter inserts.", people.length), { n: people.length });
     this.choose(0);
   }
 

@@ -69,8 +69,8 @@ export class Panels {
     this.part("position").textContent = `${k + 1} / ${plane.count}`;
     const strip = this.root.querySelector("[data-strip]");
     const areas = {
-      sagittal: gettext("Area of the masks on every sagittal slice, from the patient's right on the left to the patient's left on the right. Click to go there."),
-      coronal: gettext("Area of the masks on every coronal slice, from the front on the left to the back on the right. Click to go there."),
+      sagittal: gettext("Mask area on every sagittal slice, from the patient's right on the left to the patient's left on the right. Click to go there."),
+      coronal: gettext("Mask area on every coronal slice, from anterior on the left to posterior on the right. Click to go there."),
     };
     this.stripWords ??= strip.getAttribute("aria-label");
     strip.setAttribute("aria-label", areas[plane.name] ?? this.stripWords);
@@ -160,7 +160,7 @@ export class Panels {
     const hints = {
       polygon: gettext("Click corner by corner; Enter or a click on the first corner fills it."),
       scissors: gettext("Click corner by corner; Enter or a click on the first corner cuts it out."),
-      grow: gettext("Click into what is to be marked: connected pixels of similar HU on this slice of this view."),
+      grow: gettext("Click a region to mark its connected pixels of similar HU on this slice of this view."),
       cobb: gettext("Set two points along the upper end plate, then two along the lower one."),
       "height-ratio": gettext("Set top and bottom of the anterior wall, then of the posterior wall."),
       angle: gettext("Set a point, the corner, and the last point."),

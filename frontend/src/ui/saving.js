@@ -40,7 +40,7 @@ export class Saving {
     }
     if (had) this.drafts.send();
     this.reader.notices.show("window", {
-      text: had ? gettext("Another window goes on with this correction. This one only looks on.") : gettext("This series is open for correction in another window, so this one only looks on."),
+      text: had ? gettext("This correction is being edited in another window; this one is read-only.") : gettext("This series is open for correction in another window; this one is read-only."),
       actions: [{ words: gettext("Correct here"), act: () => this.takeOver() }],
     });
   }
@@ -68,10 +68,10 @@ export class Saving {
     const time = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
     this.reader.notices.show("restored", {
       kind: "info",
-      text: interpolate(ngettext("Your unsaved correction of %(time)s is back: %(n)s slice.", "Your unsaved correction of %(time)s is back: %(n)s slices.", layer.edits.size), { time: time.format(draft.at), n: layer.edits.size }),
+      text: interpolate(ngettext("Your unsaved correction of %(time)s was restored: %(n)s slice.", "Your unsaved correction of %(time)s was restored: %(n)s slices.", layer.edits.size), { time: time.format(draft.at), n: layer.edits.size }),
       actions: [
-        { words: gettext("Go on"), act: () => this.reader.notices.drop("restored") },
-        { words: gettext("Throw it away"), act: () => this.discard() },
+        { words: gettext("Continue"), act: () => this.reader.notices.drop("restored") },
+        { words: gettext("Discard"), act: () => this.discard() },
       ],
     });
   }
@@ -85,19 +85,19 @@ export class Saving {
     const { notices } = this.reader;
     if (kind === "kept") {
       for (const name of ["session", "person", "network"]) notices.drop(name);
-      this.reader.showDraft(gettext("Draft kept"));
+      this.reader.showDraft(gettext("Draft saved"));
       // The way is open again: a save that was asked for meanwhile need not wait for another hand.
       if (this.wanted && !this.isSaving) this.again();
     } else if (kind === "session") this.sessionEnded();
     else if (kind === "person") notices.show("person", { text: problem.body.detail });
     else if (kind === "elsewhere") notices.show("elsewhere", { text: problem.body.detail });
-    else this.reader.showDraft(gettext("No connection: draft kept in this browser"));
+    else this.reader.showDraft(gettext("No connection: draft saved in this browser"));
   }
 
   sessionEnded() {
-    this.reader.showDraft(gettext("Draft kept in this browser"));
+    this.reader.showDraft(gettext("Draft saved in this browser"));
     this.reader.notices.show("session", {
-      text: gettext("Your session has ended. Nothing is lost: log in again in another window, then come back here."),
+      text: gettext("Your session has ended. Your work is not lost: log in again in another window, then come back here."),
       login: true,
       actions: [{ words: gettext("Try again"), act: () => this.again() }],
     });
@@ -170,16 +170,16 @@ export class Saving {
     if (problem.kind === "conflict") {
       this.wanted = null;
       return notices.show("conflict", {
-        text: interpolate(gettext("%(name)s saved a correction of this mask first. Yours is kept as a draft; you can save it beside theirs, so that neither is lost."), { name: problem.body.author || gettext("Somebody") }),
-        actions: [{ words: gettext("Save mine beside it"), act: () => this.save({ alongside: true }) }],
+        text: interpolate(gettext("%(name)s saved a correction of this mask first. Yours is kept as a draft; you can save it as a separate mask."), { name: problem.body.author || gettext("Someone") }),
+        actions: [{ words: gettext("Save mine as a separate mask"), act: () => this.save({ alongside: true }) }],
       });
     }
     if (problem.kind === "session") return this.sessionEnded();
     if (problem.kind === "network" || problem.kind === "server") {
       this.timer = setTimeout(() => this.again(), RETRY_AFTER_MS);
       return notices.show("network", {
-        text: gettext("The correction could not be sent. It is kept in this browser and is sent again as soon as the server answers."),
-        actions: [{ words: gettext("Try again now"), act: () => this.again() }],
+        text: gettext("The correction could not be sent. It is saved in this browser and will be sent again once the server responds."),
+        actions: [{ words: gettext("Retry now"), act: () => this.again() }],
       });
     }
     this.wanted = null;

@@ -51,17 +51,17 @@ export class SignOff {
 
   async refuse(verdict) {
     if (!(await this.isReady())) return;
-    if (this.reader.editor.isDirty) this.reader.say(gettext("Save or throw away your correction first."));
+    if (this.reader.editor.isDirty) this.reader.say(gettext("Save or discard your correction first."));
     else if (this.reason.value.trim()) await this.sign({ verdict, reason: this.reason.value });
     else {
-      this.reader.say(gettext("Say in a few words why, then choose again."));
+      this.reader.say(gettext("Enter a short reason, then choose again."));
       this.reason.focus();
     }
   }
 
   mayNow() {
     const { may_review: may, signed_in: project } = this.reader.reading;
-    if (project) this.reader.say(interpolate(gettext("The project %(name)s alone signs this series."), { name: project }));
+    if (project) this.reader.say(interpolate(gettext("This series is signed off in the reading project %(name)s."), { name: project }));
     else if (!may) this.reader.say(gettext("Your role does not allow you to approve and reject masks."));
     return may && !this.isSigning;
   }
@@ -70,7 +70,7 @@ export class SignOff {
   async isReady() {
     if (!this.mayNow()) return false;
     if (!this.reader.isShown) {
-      this.reader.say(gettext("The picture or the mask is not shown yet. Look at it, then sign."));
+      this.reader.say(gettext("The image or the mask is not loaded yet. Review it before signing off."));
       return false;
     }
     return (await this.reader.comments.settled()) && this.mayNow();
@@ -95,7 +95,7 @@ export class SignOff {
 
   failed(problem) {
     if (problem.kind === "session") this.reader.saving.sessionEnded();
-    else this.reader.notices.show("sign", { text: problem.body.detail ?? gettext("The sign-off could not be sent. Choose again as soon as the connection is back.") });
+    else this.reader.notices.show("sign", { text: problem.body.detail ?? gettext("The sign-off could not be sent. Try again once the connection is back.") });
   }
 
   // --- the queue ---------------------------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ export class SignOff {
     const isKnown = this.next !== null;
     const notice = notices.show("queue", {
       kind: "info",
-      text: isKnown ? gettext("Nothing else waits for you.") : gettext("The next case could not be asked for. Try again in a moment."),
+      text: isKnown ? gettext("No more cases for you.") : gettext("The next case could not be loaded. Try again in a moment."),
       actions: [{ words: gettext("Go to the cases"), act: () => window.location.assign(addresses.queue) }],
     });
     notice.querySelector("button").focus(); // by keys only Enter is left to press
@@ -149,7 +149,7 @@ export class SignOff {
       goneAfter: SIGNED_SHOWN_MS,
       text: interpolate(words[signed.verdict], { case: signed.title }),
       actions: [
-        { words: gettext("Go back to it"), act: () => window.location.assign(signed.read) },
+        { words: gettext("Back to that case"), act: () => window.location.assign(signed.read) },
         { words: gettext("Close"), act: () => this.reader.notices.drop("signed") },
       ],
     });
@@ -165,6 +165,6 @@ export class SignOff {
   /** Who made a mask after that word: it is about an earlier one. */
   madeSince({ created_at: at }) {
     const newer = this.reader.reading.masks.find((mask) => Date.parse(mask.created_at) > Date.parse(at));
-    return newer && interpolate(gettext("since then a new mask: %(name)s"), { name: newer.author || newer.label });
+    return newer && interpolate(gettext("new mask since then: %(name)s"), { name: newer.author || newer.label });
   }
 }

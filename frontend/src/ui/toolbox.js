@@ -56,7 +56,7 @@ export class Toolbox {
 
   mayCorrectIn(view) {
     const isTwin = view === this.reader.comparing.twin;
-    if (isTwin) this.reader.say(gettext("This pane shows the other mask. Draw in the pane beside it."));
+    if (isTwin) this.reader.say(gettext("This pane shows the compared mask. Draw in the pane beside it."));
     return !isTwin && this.reader.mayCorrectNow();
   }
 
@@ -177,7 +177,7 @@ export class Toolbox {
     const { view, at } = this.pressed;
     const { editor, volume } = this.reader;
     const complete = stroke({ editor, volume, plane: view.plane, k: view.k, from: at, to, brush: this.brush });
-    if (!complete) this.reader.say(gettext("A slice under the brush is still loading and was left out. Draw there again in a moment."));
+    if (!complete) this.reader.say(gettext("A slice under the brush is still loading and was not changed. Draw there again in a moment."));
     this.reader.strokeMoved(view, event.timeStamp);
   }
 
@@ -208,7 +208,7 @@ export class Toolbox {
     const { editor, volume, look } = this.reader;
     const grown = growFrom({ editor, volume, plane: view.plane, k: view.k, at: [u, v], tolerance: look.tolerance });
     if (!grown) this.reader.say(gettext("This slice is still loading. Try again in a moment."));
-    else if (!grown.complete) this.reader.say(gettext("The region goes on where slices are not loaded yet. Go there and grow on."));
+    else if (!grown.complete) this.reader.say(gettext("The region extends into slices that are not loaded yet. Go there and grow again."));
     else this.reader.say(interpolate(gettext("%(n)s pixels marked."), { n: number(grown.count) }));
   }
 

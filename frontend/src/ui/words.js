@@ -47,7 +47,7 @@ export function sliceWords(k, count) {
 export function problemWords({ kind }, { session, imageIsThere }) {
   const words = {
     session,
-    gone: gettext("This image is no longer here, or you may not see it any more."),
+    gone: gettext("This image no longer exists, or you no longer have access to it."),
     damaged: gettext("This slice arrived damaged."),
   };
   if (words[kind]) return words[kind];

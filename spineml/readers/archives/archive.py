@@ -133,7 +133,7 @@ class _Unpacking:
         table = read_directory(self.stream, limits.max_files - self.spent.files, limits.max_table_bytes)
         entries = [entry for entry in table if wanted(entry.name)]
         if not entries:
-            raise ArchiveRejected(message("The zip archive holds no files."))
+            raise ArchiveRejected(message("The zip archive contains no files."))
         fit = [entry for entry in _with_unique_names(entries) if self._fits(entry)]
         _charge(fit, limits, self.spent, self.into)
         for number, entry in enumerate(fit):
@@ -191,7 +191,7 @@ def check_member(entry: Entry, limits: ZipLimits = DEFAULT_LIMITS) -> None:
         reason = message("The zip archive is protected by a password. Pack it without one and resend.")
         raise FileNotUsed("encrypted", reason)
     if entry.special:
-        reason = message("The zip archive holds a link in place of this file. Pack the files themselves.")
+        reason = message("The zip archive contains a link instead of this file. Pack the files themselves.")
         raise FileNotUsed("link", reason)
     if entry.method not in READ:
         raise FileNotUsed("zip-compression", _not_read(entry.method))
@@ -204,12 +204,12 @@ def check_member(entry: Entry, limits: ZipLimits = DEFAULT_LIMITS) -> None:
 def _not_read(method: int) -> Message:
     if method == DEFLATE64:
         return message(
-            "The zip archive is packed with Deflate64, as Windows does above 2 GB, which is not read. Pack it with "
+            "The zip archive is packed with Deflate64 (Windows, above 2 GB), which is not supported. Pack it with "
             "7-Zip (method Deflate), or in parts below 2 GB, or send the folder itself."
         )
     return message(
-        "The zip archive is packed with {method}, which is not read. Choose the method Deflate, which every program "
-        "offers for zip, or send the folder itself.",
+        "The zip archive is packed with {method}, which is not supported. Pack it with the method Deflate, or send "
+        "the folder itself.",
         method=METHODS.get(method) or message("method {number}", number=method),
     )
 
@@ -240,7 +240,7 @@ def _charge(entries: Sequence[Entry], limits: ZipLimits, spent: Spent, into: Pat
     if size + KEEP_FREE_BYTES > shutil.disk_usage(into).free:
         raise ArchiveTooLarge(
             message(
-                "The server has no room to unpack the zip archive ({size} GB). Ask its administrators.",
+                "The server does not have enough space to unpack the zip archive ({size} GB). Ask its administrators.",
                 size=f"{size / 1e9:.1f}",
             )
         )

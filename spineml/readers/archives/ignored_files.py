@@ -90,9 +90,9 @@ def archive_of(path: Path, name: str) -> str:
 def why_not_opened(kind: str) -> Message:
     """What is said of an archive that ``archive_of`` found."""
     if kind == "gzip":
-        return message("The file is compressed with gzip and holds no NIfTI. Unpack it and send what is in it.")
+        return message("The file is compressed with gzip and is not a NIfTI. Unpack it and send its content.")
     if kind == "ISO":
-        return message("This is the image of a disc, which is not opened. Send the files on it, as a folder or a zip.")
+        return message("This is a disc image, which is not supported. Send its files as a folder or a zip.")
     return message("Archives of the kind {kind} are not opened. Send a zip, or the files themselves.", kind=kind)
 
 

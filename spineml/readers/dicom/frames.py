@@ -40,13 +40,15 @@ GROUP_OF = {
 }
 TIME_POINTERS = {0x00181063, 0x00181065}
 NO_PLACE = message(
-    "The place of the image (ImagePositionPatient) is not three numbers, so nobody knows where the slice lies. "
-    "Export the series again."
+    "The image position (ImagePositionPatient) is not three numbers, so the slice position is unknown. Export the "
+    "series again."
 )
 NO_RESCALE_NUMBER = message(
-    "The rescale slope or intercept is no usable number, so the CT values are unknown. Export the series again."
+    "The rescale slope or intercept is not a valid number, so the CT values are unknown. Export the series again."
 )
-MOVING = message("The images of this file follow each other in time at one place: it is a film, not a CT series.")
+MOVING = message(
+    "The frames of this file were acquired over time at one position: this is a cine loop, not a CT series."
+)
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def read_frames(dataset: Dataset, count: int) -> tuple[tuple[Frame, ...], bool]:
     groups = sequence_of(dataset, "PerFrameFunctionalGroupsSequence")
     if groups and len(groups) != count:
         reason = message(
-            "The file states {groups} places for {count} images. Export the series again.",
+            "The file gives {groups} positions for {count} images. Export the series again.",
             groups=len(groups),
             count=count,
         )

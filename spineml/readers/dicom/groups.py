@@ -90,7 +90,7 @@ def _mixed_shapes(parts: list[list[Image]], members: list[Image]) -> Notice:
 
 def _mixed(code: str, what: Message, count: int, members: Sequence[Image]) -> Notice:
     text = message(
-        "The series mixes images of {count} {what}; they are kept apart. This part has {here}.",
+        "The series contains images of {count} {what} and was separated. This part has {here}.",
         count=count,
         what=what,
         here=len(members),
@@ -167,7 +167,7 @@ def _same_numbers(images: Sequence[Image]) -> bool:
 
 def _several(rule: Rule, count: int, images: Sequence[Image]) -> Notice:
     text = message(
-        "Images of {count} {what} lie at the same places in one series; they were made into {count} series. This one "
+        "Images of {count} {what} share the same positions in one series; it was split into {count} series. This one "
         "has {here}.",
         count=count,
         what=rule.what,
@@ -287,7 +287,7 @@ def _still_mixed(images: Sequence[Image]) -> list[Notice]:
         most = max(sets, key=len)
         others = [number for number, image in enumerate(order, 1) if image not in most]
         text = message(
-            "The volume holds images of {count} {what}: slices {slices} are of another one than the rest.",
+            "The volume contains images of {count} {what}: slices {slices} differ from the rest.",
             count=len(sets),
             what=what,
             slices=listed(others),
@@ -312,7 +312,7 @@ def _identifiers(images: Sequence[Image]) -> list[Notice]:
     if not several:
         return []
     text = message(
-        "The files have different identifiers ({what}) although they lie on one grid; they are taken as one series.",
+        "The files have different identifiers ({what}) but lie on one grid; they were imported as one series.",
         what=list(several),
     )
     return [Notice("new-identifiers", text)]

@@ -86,7 +86,7 @@ TAGS: list[str] = [
 ]
 MOST_FRAMES = 20_000
 DAMAGED = message("The DICOM header is damaged. Export the series again and resend it.")
-TRUNCATED = message("The file is cut off: pixels are missing. Send it again.")
+TRUNCATED = message("The file is truncated: pixels are missing. Send it again.")
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def _check_kind(opened: Opened) -> None:
     sop_class = uid_of(dataset, "SOPClassUID") or opened.meta.get(0x00020002, "")
     modality = code_of(dataset, "Modality")
     if sop_class == DICOMDIR_CLASS or "DirectoryRecordSequence" in dataset:
-        reason = message("A DICOMDIR lists other files and holds no image itself.")
+        reason = message("A DICOMDIR lists other files and contains no image.")
         raise FileNotUsed("directory", reason, "skipped")
     if not sop_class and not modality and "Rows" not in dataset:
         reason = message("The file is not a DICOM image, although it looks like one. Leave it out.")
@@ -184,10 +184,10 @@ def _check_kind(opened: Opened) -> None:
 def _check_image_type(dataset: Dataset) -> None:
     kinds = {str(value).strip().upper() for value in values_of(dataset, "ImageType")}
     if kinds & LOCALIZERS:
-        reason = message("This is a scout view for planning the scan (localizer), not a slice: it is left out.")
+        reason = message("This is a localizer (scout view), not a slice; ignored.")
         raise FileNotUsed("localizer", reason, "skipped")
     if kinds & CAPTURES or any(kind.endswith(" PROT") for kind in kinds):
-        reason = message("This is a picture of a screen or a report on the dose, not a slice: it is left out.")
+        reason = message("This is a screen capture or dose report, not a slice; ignored.")
         raise FileNotUsed("secondary-capture", reason, "skipped")
 
 
@@ -213,10 +213,10 @@ def _check_image(opened: Opened) -> tuple[int, int]:
         )
         raise FileNotUsed("wrong-size", reason)
     if whole_of(dataset, "SamplesPerPixel", 1) != 1 or code_of(dataset, "PhotometricInterpretation") == "PALETTE COLOR":
-        raise FileNotUsed("colour", message("This is a colour picture, not a CT image with CT values."))
+        raise FileNotUsed("colour", message("This is a colour image, not a CT image with CT values."))
     if whole_of(dataset, "BitsAllocated", 16) not in (8, 16, 32):
         reason = message(
-            "The pixels take {bits} bits each (BitsAllocated); 8, 16 and 32 are read. Export the series again.",
+            "The pixels have {bits} bits (BitsAllocated); 8, 16 and 32 are supported. Export the series again.",
             bits=whole_of(dataset, "BitsAllocated", 16),
         )
         raise FileNotUsed("unsupported-bits", reason)
@@ -234,7 +234,7 @@ def _check_pixels_are_there(opened: Opened) -> None:
     group, element = struct.unpack(order + "HH", head) if len(head) == 4 else (0, 0)
     tag = group << 16 | element
     if tag not in PIXEL_TAGS:
-        reason = message("The file holds no pixel data, or was cut off before them. Export it again.")
+        reason = message("The file contains no pixel data or is truncated. Export it again.")
         raise FileNotUsed("no-pixels", reason)
     if tag != 0x7FE00010:
         raise FileNotUsed("float-pixels", message("The pixels are floating-point numbers, not CT values."))
@@ -249,7 +249,7 @@ def _find_pixels(opened: Opened) -> tuple[FrameBytes, ...]:
     dataset, count = opened.dataset, most_frames(opened.dataset)
     if count > MOST_FRAMES:
         reason = message(
-            "The file says it holds {count} images; at most {most} are read.", count=count, most=MOST_FRAMES
+            "The file declares {count} images; at most {most} are supported.", count=count, most=MOST_FRAMES
         )
         raise FileNotUsed("too-many-images", reason)
     order = "<" if opened.syntax.is_little_endian else ">"

@@ -28,21 +28,21 @@ def header_notices(images: Sequence[Image]) -> list[Notice]:
     found = [*_orientation(images), *_rescale(images), *_repeated_numbers(images)]
     if any(header.places_worked_out for header in headers) and len(images) > 1:
         text = message(
-            "The file holds several images but the place of one only: the places of the others are worked out from "
-            "the stated distance."
+            "The file has several images but the position of only one; the other positions were computed from the "
+            "slice spacing."
         )
         found.append(Notice("places-worked-out", text))
     if any(header.burned_in for header in headers):
         text = message(
-            "The header says that text is burned into the pixels (BurnedInAnnotation): it may name the patient. Look "
-            "at the images before you share them."
+            "The header reports burned-in text (BurnedInAnnotation), which may identify the patient. Check the images "
+            "before you share them."
         )
         found.append(Notice("burned-in", text))
     modality = headers[0].meta.modality
     if modality.upper() != "CT":
         text = message(
-            "The header calls the images {modality}, but they are stored as CT images: they are taken as CT. Check "
-            "that they are.",
+            "The header gives the modality {modality}, but the images are stored as CT images; they were imported as "
+            "CT. Check that they are.",
             modality=modality,
         )
         found.append(Notice("not-called-ct", text))
@@ -68,8 +68,8 @@ def _repeated_numbers(images: Sequence[Image]) -> list[Notice]:
     if len(counts) < 2 or repeated < REPEATED_SHARE * len(images) or not images[0].is_placed:
         return []
     text = message(
-        "{count} of the {all} slices share their number with another one: slices of two scans may be mixed here. Look "
-        "whether they follow each other.",
+        "{count} of the {all} slices share their instance number with another slice: two scans may be mixed. Check "
+        "that the slices are contiguous.",
         count=repeated,
         all=len(images),
     )
@@ -81,15 +81,11 @@ def _orientation(images: Sequence[Image]) -> list[Notice]:
         return []  # said where the order of the slices is
     if images[0].frame.orientation is None:
         text = message(
-            "The files do not state how the slices are oriented: axial slices are assumed, so left and right, front "
-            "and back are a guess. Check them."
+            "The files do not give the slice orientation; axial is assumed. Check left/right and anterior/posterior."
         )
         return [Notice("no-orientation", text)]
     if not images[0].header.meta.patient_position:
-        text = message(
-            "The files do not state how the patient lay (PatientPosition). Left and right are as the positions say; "
-            "check them."
-        )
+        text = message("The files do not give PatientPosition. Left and right follow the slice positions; check them.")
         return [Notice("no-patient-position", text)]
     return _tilt(images)
 
@@ -102,8 +98,8 @@ def _tilt(images: Sequence[Image]) -> list[Notice]:
     if stated is None or shown > MOST_TILT_DEG or abs(abs(stated) - shown) <= TILT_DOUBT_DEG:
         return []
     text = message(
-        "The header states a gantry tilt of {stated} degrees, the slices are turned by {shown}: their places are taken "
-        "as they are stated. Check lengths along the body.",
+        "The header gives a gantry tilt of {stated} degrees, but the slices are tilted by {shown}; the slice "
+        "positions were used as given. Check lengths along the body.",
         stated=f"{stated:.1f}",
         shown=f"{shown:.1f}",
     )
@@ -113,12 +109,12 @@ def _tilt(images: Sequence[Image]) -> list[Notice]:
 def _rescale(images: Sequence[Image]) -> list[Notice]:
     notices = []
     if not all(image.header.has_rescale for image in images):
-        text = message("The files do not state how to get CT values (no rescale); the stored values are taken as HU.")
+        text = message("The files have no rescale slope and intercept; the stored values are used as HU.")
         notices.append(Notice("no-rescale", text))
     kinds = {image.header.rescale_type for image in images} - HU_TYPES
     if kinds:
         text = message(
-            "The values are {units}, not Hounsfield units; they are used as they are.", units=", ".join(sorted(kinds))
+            "The values are {units}, not Hounsfield units; they are used unchanged.", units=", ".join(sorted(kinds))
         )
         notices.append(Notice("not-hu", text))
     above = [number for number, image in enumerate(images, 1) if not _may_be_negative(image)]
@@ -126,8 +122,8 @@ def _rescale(images: Sequence[Image]) -> list[Notice]:
         notices += hounsfield_notices(0, TWELVE_BIT_MAX)
     elif above:
         text = message(
-            "Slices {slices} can hold no value below 0 by their rescale intercept, the others can: their intercept was "
-            "probably lost, and their values are too high. They are used as they are.",
+            "The rescale intercept of slices {slices} differs from the others and allows no negative values: it was "
+            "probably lost, and the values are too high. They are used unchanged.",
             slices=listed(above),
         )
         notices.append(Notice("mixed-rescale", text))
@@ -145,12 +141,11 @@ def value_notices(images: Sequence[Image], low: int, high: int) -> list[Notice]:
     said = {notice.code for notice in header_notices(images)}
     notices = [notice for notice in hounsfield_notices(low, high) if notice.code not in said]
     if low >= 0 and high <= TWELVE_BIT_MAX and high - low > TWELVE_BIT_MAX // 4:
-        text = message("They look like HU + 1024: the rescale intercept of -1024 was probably lost.")
+        text = message("The values look like HU + 1024: the rescale intercept of -1024 was probably lost.")
         notices.append(Notice("offset-lost", text))
     if high >= HIGHEST:
         text = message(
-            "Some values are above {most} and were cut there: a value that marks the outside of the scan may not have "
-            "been stated.",
+            "Values above {most} were clipped; the padding value may not have been declared.",
             most=HIGHEST,
         )
         notices.append(Notice("values-cut", text))

@@ -30,8 +30,8 @@ def spread(images: list[Image]) -> tuple[list[Image], list[Notice]]:
     known = [location for location in locations if location is not None and abs(location) < MOST_MM]
     if len(known) == len(images) and len({round(location, 2) for location in known}) >= LEAST:
         text = message(
-            "All files state the same place for their slice (ImagePositionPatient), which cannot be: the places are "
-            "worked out from SliceLocation. Check head and feet, left and right."
+            "All files give the same slice position (ImagePositionPatient), which is impossible; positions were "
+            "computed from SliceLocation. Check head/feet and left/right."
         )
         moved = [_moved(image, location) for image, location in zip(images, known, strict=True)]
         return moved, [Notice("places-worked-out", text)]
@@ -40,7 +40,7 @@ def spread(images: list[Image]) -> tuple[list[Image], list[Notice]]:
             return images, []
     elif not any(_scans(images, trait) for trait in TIMES):
         return images, []
-    text = message("All files state the same place for their slice (ImagePositionPatient), which cannot be.")
+    text = message("All files give the same slice position (ImagePositionPatient), which is impossible.")
     unplaced = [replace(image, frame=replace(image.frame, position=None)) for image in images]
     return unplaced, [Notice("one-place", text)]
 

@@ -105,7 +105,7 @@ class _Scan:
                 continue
             name = image.header.file.name
             if name != twin.header.file.name:
-                reason = message("The same image as {name}: it is used once.", name=twin.header.file.name)
+                reason = message("Duplicate of {name}; used once.", name=twin.header.file.name)
                 self.verdicts[name] = FileVerdict(name, "skipped", "duplicate", reason)
         return kept
 
@@ -124,7 +124,7 @@ class _Scan:
         try:
             stack = with_notices(build(images, self.options), [*notices, *header_notices(images)])
         except ValueError:
-            reason = message("The places of the slices make no volume (two axes coincide). Export the series again.")
+            reason = message("The slice positions do not form a volume (degenerate geometry). Export the series again.")
             for file in files:
                 self.verdicts.setdefault(file.name, FileVerdict(file.name, "rejected", "wrong-geometry", reason))
             return
@@ -171,7 +171,7 @@ def _names_by_slice(stack: Stack) -> list[str]:
 
 def _several_patients(patient: Patient, part: Part) -> Notice:
     text = message(
-        "The files of this study or series name {count} patients; they are kept apart. This part has {here} images.",
+        "The files of this study or series belong to {count} patients and were separated. This part has {here} images.",
         count=patient.of_several,
         here=len(part.images),
     )
@@ -181,14 +181,14 @@ def _several_patients(patient: Patient, part: Part) -> Notice:
 def _several_at_one_place(images: Sequence[Image], count: int) -> Notice:
     if count == len(images) and taken_in_turn(images):
         text = message(
-            "{count} images lie at one place and were taken one after another, as when contrast agent is awaited: each "
-            "was made into a series of one slice.",
+            "{count} images at one position were acquired one after another (as in bolus tracking): each became a "
+            "series of one slice.",
             count=count,
         )
         return Notice("several-at-one-place", text)
     text = message(
-        "Up to {count} different images lie at one place and nothing tells them apart; they were made into {count} "
-        "series, in the order of their numbers.",
+        "Up to {count} different images share one position and cannot be told apart by their header; they were split "
+        "into {count} series by instance number.",
         count=count,
     )
     return Notice("several-at-one-place", text)
@@ -205,7 +205,7 @@ def _without_copies(plans: list[SeriesPlan], verdicts: dict[str, FileVerdict]) -
             for file, other in zip(plan.files, twin.files, strict=False):
                 if file.name == other.name:
                     continue
-                reason = message("The same image as {name} under other identifiers: it is used once.", name=other.name)
+                reason = message("Duplicate of {name} under other identifiers; used once.", name=other.name)
                 verdicts[file.name] = FileVerdict(file.name, "skipped", "duplicate", reason)
             continue
         kept[(*key, id(plan)) if twin else key] = plan

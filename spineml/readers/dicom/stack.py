@@ -165,8 +165,8 @@ def _cuts(images: Sequence[Image], slots: Sequence[int]) -> list[int]:
 def _changes(parts: list[list[Image]], number: int) -> Notice:
     steps = [float(np.diff(depths_of(part)).mean()) for part in parts]
     text = message(
-        "The slices change their distance or place within the series ({steps} mm apart): it was made into {count} "
-        "series, each with its true places. This is part {number}, {here} mm apart.",
+        "The slice spacing or position changes within the series ({steps} mm): it was split into {count} series with "
+        "their true positions. This is part {number}, with {here} mm.",
         steps=[f"{step:.2f}" for step in steps],
         count=len(parts),
         number=number + 1,
@@ -177,7 +177,7 @@ def _changes(parts: list[list[Image]], number: int) -> Notice:
 
 def _wide_gap(number: int, count: int) -> Notice:
     text = message(
-        "The slices have a wide gap; this is part {number} of {count}, kept apart.", number=number, count=count
+        "The slices have a large gap and were separated; this is part {number} of {count}.", number=number, count=count
     )
     return Notice("wide-gap", text)
 
@@ -199,7 +199,7 @@ def build(images: list[Image], options: IntakeOptions) -> Stack:
     tilt = float(np.degrees(np.arccos(np.clip(np.dot(step, normal) / np.linalg.norm(step), -1, 1))))
     if tilt > TILT_TOLERANCE_DEG:
         text = message(
-            "The gantry was tilted by {tilt} degrees; the slices keep their true, slanted places.", tilt=f"{tilt:.1f}"
+            "The gantry was tilted by {tilt} degrees; the true, tilted slice positions are used.", tilt=f"{tilt:.1f}"
         )
         notices.append(Notice("gantry-tilt", text))
     geometry = _geometry(images, slots[-1] + 1, step, corner, options, notices)
@@ -211,8 +211,8 @@ def _slots(images: Sequence[Image], notices: list[Notice]) -> list[int]:
     if not images[0].is_placed:
         if len(images) > 1:
             text = message(
-                "The files do not state where the slices lie; they are ordered by their number, the first lowest. "
-                "Head and feet, left and right are assumed: check them."
+                "The files do not give slice positions; slices are ordered by instance number, the first lowest. "
+                "Check head/feet and left/right."
             )
             notices.append(Notice("no-position", text))
         return regular
@@ -241,8 +241,8 @@ def _errors(images: Sequence[Image], slots: Sequence[int]) -> tuple[float, float
 
 def _rounded(line: RoundedLine) -> Notice:
     text = message(
-        "The places of the slices are rounded: they are laid out evenly, {step} mm apart, as their numbers run without "
-        "a gap. A slice lies up to {largest} mm from where it is shown.",
+        "The slice positions are rounded; because the instance numbers have no gap, an even spacing of {step} mm is "
+        "used. A slice may be up to {largest} mm from where it is shown.",
         step=f"{np.linalg.norm(line.step):.2f}",
         largest=f"{line.largest:.1f}",
     )
@@ -253,9 +253,9 @@ def _uneven(images: Sequence[Image]) -> Notice:
     distances = np.diff(depths_of(images))
     largest, along, across = _errors(images, range(len(images)))
     text = message(
-        "The slices are {low} to {high} mm apart; the volume uses the mean of {mean} mm. So a slice lies up to "
-        "{largest} mm from where it is shown ({along} mm along the body, {across} mm across), and lengths and volumes "
-        "along the body are approximate.",
+        "The slice spacing varies from {low} to {high} mm; the mean of {mean} mm is used. A slice may be up to "
+        "{largest} mm from where it is shown ({along} mm along the body, {across} mm across); lengths along the body "
+        "and volumes are approximate.",
         low=f"{distances.min():.2f}",
         high=f"{distances.max():.2f}",
         mean=f"{distances.mean():.2f}",
@@ -279,15 +279,15 @@ def _missing(images: Sequence[Image], slots: Sequence[int]) -> Notice:
         for i in gaps[:LISTED_GAPS]
     ]
     if len(gaps) > LISTED_GAPS:
-        places.append(message("and {count} more places", count=len(gaps) - LISTED_GAPS))
+        places.append(message("and {count} more positions", count=len(gaps) - LISTED_GAPS))
     total = int((steps - 1).sum())
     if total == 1:
         text = message(
-            "1 slice is missing: {places}. It is shown empty; send the whole series if you can.", places=places
+            "1 slice is missing: {places}. It is shown empty; upload the complete series if possible.", places=places
         )
     else:
         text = message(
-            "{count} slices are missing: {places}. They are shown empty; send the whole series if you can.",
+            "{count} slices are missing: {places}. They are shown empty; upload the complete series if possible.",
             count=total,
             places=places,
         )
@@ -303,7 +303,7 @@ def _step_vector(
     if len(images) == 1 or not images[0].is_placed:
         stated = images[0].header.slice_step_mm or options.slice_spacing_mm
         if stated is None and len(images) > 1:
-            text = message("The distance between the slices is not stated; 1 mm is assumed. Check lengths and volumes.")
+            text = message("The slice spacing is not given; 1 mm is assumed. Check lengths and volumes.")
             notices.append(Notice("no-slice-spacing", text))
         return normal * (stated or 1.0), corner
     places = places_of(images)
@@ -313,14 +313,15 @@ def _step_vector(
     _, _, across = _errors(images, slots)
     if across > SHIFT_MM and not any(notice.code == "uneven-spacing" for notice in notices):
         text = message(
-            "The slices are shifted against each other by up to {distance} mm; their places are approximate.",
+            "The slices are shifted against each other by up to {distance} mm; their positions are approximate.",
             distance=f"{across:.1f}",
         )
         notices.append(Notice("shifted-slices", text))
     thickness = images[0].frame.thickness
     if thickness and np.dot(step, normal) > SPARSE * thickness:
         text = message(
-            "The slices are {distance} mm apart but {thickness} mm thick: tissue lies between.",
+            "The slice spacing is {distance} mm but the slice thickness {thickness} mm: tissue between the slices was "
+            "not imaged.",
             distance=f"{np.dot(step, normal):.1f}",
             thickness=f"{thickness:.1f}",
         )
@@ -347,7 +348,7 @@ def _geometry(
     geometry = canonical_geometry(affine, (depth, header.rows, header.columns))
     if known:
         return geometry
-    text = message("The files state no pixel spacing: lengths, areas and volumes are given in pixels.")
+    text = message("The files do not give the pixel spacing: lengths, areas and volumes are in pixels.")
     notices.append(Notice("no-spacing", text))
     return with_unknown_spacing(geometry)
 

@@ -15,7 +15,7 @@ SURE = ("temporal", "phase", "acquisition", "echo")
 # Attributes of which one volume has one value.
 ALWAYS: dict[str, Message] = {
     "kernel": message("reconstruction kernels"),
-    "kind": message("kinds of images"),
+    "kind": message("image types"),
     "voltage": message("tube voltages"),
     "contrast": message("contrast phases"),
     "filter": message("filters"),
@@ -44,7 +44,7 @@ class Rule:
 
 
 SOMETIMES = (
-    Rule("temporal", message("points in time"), ordered=True, decides=True),
+    Rule("temporal", message("time points"), ordered=True, decides=True),
     Rule("phase", message("cardiac phases"), ordered=True, decides=True),
     Rule("acquisition", ACQUISITIONS, ordered=True, decides=True),
     Rule("echo", message("echoes"), decides=True),

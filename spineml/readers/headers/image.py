@@ -43,15 +43,13 @@ TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4
 WHOLE = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 WHITE_IS_ZERO = 0
 
-DAMAGED = message("The picture is damaged or cut off. Export it again and resend it.")
-DEEP_COLOUR = message(
-    "A 16-bit picture with colours or transparency would lose values here. Save it as 16-bit grey PNG."
-)
-FILM = message("This PNG is animated. Save each slice as a picture of its own.")
-TOO_MANY_NOTES = message("The picture holds far more notes than pixels. Save it again without them.")
-TOO_MANY_PIECES = message("The picture is cut into far too many pieces. Save it again as PNG.")
-WHITE_FIRST = message("The 16-bit picture stores white as 0. Save it as 16-bit grey PNG.")
-EXPANDS = message("The pictures expand more than {ratio} times when decoded. Such files are refused.", ratio=MAX_RATIO)
+DAMAGED = message("The image is damaged or truncated. Export it again and resend it.")
+DEEP_COLOUR = message("A 16-bit image with colours or transparency would lose values. Save it as 16-bit greyscale PNG.")
+FILM = message("This PNG is animated. Save each slice as a separate image.")
+TOO_MANY_NOTES = message("The image has far more metadata than pixels. Save it again without metadata.")
+TOO_MANY_PIECES = message("The image has far too many tiles or strips. Save it again as PNG.")
+WHITE_FIRST = message("The 16-bit image stores white as 0. Save it as 16-bit greyscale PNG.")
+EXPANDS = message("The images expand more than {ratio} times when decoded. Such files are refused.", ratio=MAX_RATIO)
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def check_size(height: int, width: int) -> None:
 def too_large(height: int, width: int) -> Message:
     """What is said of a picture of this size."""
     return message(
-        "The picture of {columns} x {rows} pixels is too large for a CT slice: at most {limit} pixels a side and "
+        "The image of {columns} x {rows} pixels is too large for a CT slice: at most {limit} pixels a side and "
         "{pixels} million pixels are accepted.",
         columns=width,
         rows=height,
@@ -171,7 +169,8 @@ def _jpeg(stream: BinaryIO) -> tuple[int, int]:
 
 def _jpeg_kind(precision: int) -> Message:
     return message(
-        "This kind of JPEG is not read ({bits} bits, or lossless). Save it as 8- or 16-bit grey PNG.", bits=precision
+        "This kind of JPEG is not supported ({bits} bits, or lossless). Save it as 8- or 16-bit greyscale PNG.",
+        bits=precision,
     )
 
 
@@ -221,7 +220,7 @@ class _Tiff:
             seen.add(place)
             if len(pages) == MAX_PAGES:
                 raise FileNotUsed(
-                    "too-large", message("The file holds more than {limit} pages. Send it in parts.", limit=MAX_PAGES)
+                    "too-large", message("The file has more than {limit} pages. Send it in parts.", limit=MAX_PAGES)
                 )
             values, place = self._directory(place)
             pages.append(self._page(values))
@@ -287,7 +286,8 @@ class _Tiff:
 
 def _tiff_kind(bits: int, samples: int) -> Message:
     return message(
-        "This kind of TIFF is not read ({samples} values of {bits} bits a pixel). Save it as 8- or 16-bit grey PNG.",
+        "This kind of TIFF is not supported ({samples} values of {bits} bits per pixel). Save it as 8- or 16-bit "
+        "greyscale PNG.",
         samples=samples,
         bits=bits,
     )

@@ -79,7 +79,7 @@ class ItkHeader:
             FileNotUsed: the file holds several values for each voxel, or several volumes.
         """
         if self.channels != 1:
-            reason = message("The volume holds several values for each voxel. Save a grey-scale volume.")
+            reason = message("The volume has several values per voxel. Save a greyscale volume.")
             raise FileNotUsed("colour", reason)
         return as_volume_shape(self.sizes)
 
@@ -143,7 +143,7 @@ def damaged(field: str) -> FileNotUsed:
 
 
 def missing_values() -> FileNotUsed:
-    reason = message("The header does not say where the values are. Save the volume again.")
+    reason = message("The header does not specify where the values are. Save the volume again.")
     return FileNotUsed("damaged-header", reason)
 
 

@@ -122,7 +122,7 @@ def _fields(start: bytes, *, second: bool) -> dict[str, npt.NDArray[Any]]:
     """The fields in the byte order in which the header gives its own length."""
     length = 540 if second else 348
     if len(start) < length:
-        raise FileNotUsed("truncated", message("The file is cut off: values are missing. Send it again."))
+        raise FileNotUsed("truncated", message("The file is truncated: values are missing. Send it again."))
     order: Literal["<", ">"]
     for order in ("<", ">"):
         if int(np.frombuffer(start, f"{order}i4", 1)[0]) == length:

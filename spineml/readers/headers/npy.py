@@ -77,7 +77,7 @@ def _dtype(descr: object) -> np.dtype[Any]:
     kind, size = descr.lstrip("<>|=")[:1], descr.lstrip("<>|=")[1:]
     if kind == "O":
         reason = message(
-            "The file holds Python objects, which are never loaded because they can run code. Save plain numbers."
+            "The file contains Python objects, which are never loaded because they can run code. Save plain numbers."
         )
         raise FileNotUsed("pickled-objects", reason)
     if kind and kind in OTHER_KINDS:

@@ -113,7 +113,7 @@ class _Matching:
         self._match(lambda place: ("", place.stem) if place.stem else None, _is_above)
         self._match_parts()
         self._reject_rest()
-        left_out = message("This is not an image: it was left out.")
+        left_out = message("Not an image; ignored.")
         self._found.verdicts += [FileVerdict(file.name, "skipped", "not-an-image", left_out) for file in self._others]
         self._found.verdicts += [FileVerdict(file.name, "skipped", "table") for file in tables]
         self._found.pairs.sort(key=lambda pair: self._rank[pair.image])
@@ -167,7 +167,7 @@ class _Matching:
             here = [mask for mask in beside[place.folder] if mask in self._masks]  # another image may have taken them
             bones = [mask for mask in here if self._masks[mask].spine_part] if not place.stem else []
             if bones:
-                reason = message("It is no bone of the spine by its name: it was left out of the mask.")
+                reason = message("Not a bone of the spine by its name; not included in the mask.")
                 self._skip([mask for mask in here if not self._masks[mask].spine_part], reason)
                 self._record(image, bones)
 
@@ -178,13 +178,13 @@ class _Matching:
             self._reject([image], "no-mask", reason)
         for mask, place in list(self._masks.items()):
             stem = place.stem or place.shown
-            reason = message("No image was sent for this mask. Its name would be {stem}, with its ending.", stem=stem)
+            reason = message("No image was sent for this mask. Name it {stem}, with its file extension.", stem=stem)
             self._reject([mask], "no-image", reason)
 
     def _record(self, image: ReceivedFile, masks: list[ReceivedFile]) -> None:
         placed = self._patients.of(self._images[image])
         if placed is None:
-            reason = message("The table does not name this image. Add a line with its name and patient.")
+            reason = message("The CSV does not list this image. Add a line with its name and patient.")
             self._reject([image, *masks], "no-patient", reason)
             return
         every_label = self._every_label or self._masks[masks[0]].vertebrae

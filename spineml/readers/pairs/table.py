@@ -46,7 +46,7 @@ def table_of(tables: Sequence[ReceivedFile]) -> dict[str, Placed]:
     """
     if len(tables) != 1:
         raise FileNotUsed(
-            "no-table", message("Send exactly one CSV with the columns name and patient along with the pictures.")
+            "no-table", message("Send exactly one CSV with the columns name and patient along with the images.")
         )
     return read_table(tables[0].path)
 
@@ -59,7 +59,7 @@ def read_table(path: Path) -> dict[str, Placed]:
     """
     if path.stat().st_size > MAX_TABLE_BYTES:
         raise FileNotUsed(
-            "bad-table", message("The table is larger than 4 MB. Keep the columns name, patient and split only.")
+            "bad-table", message("The CSV is larger than 4 MB. Keep only the columns name, patient and split.")
         )
     text = _decoded(path.read_bytes())
     first = text.partition("\n")[0]
@@ -71,7 +71,7 @@ def read_table(path: Path) -> dict[str, Placed]:
         named = ()
     columns = {(name or "").strip().casefold(): name for name in named}
     if not {"name", "patient"} <= set(columns):
-        raise FileNotUsed("bad-table", message("The first line of the table must name the columns name and patient."))
+        raise FileNotUsed("bad-table", message("The first line of the CSV must have the columns name and patient."))
     found: dict[str, Placed] = {}
     splits: dict[str, str] = {}
     try:
@@ -79,9 +79,7 @@ def read_table(path: Path) -> dict[str, Placed]:
             values = {name: (row.get(column) or "").strip() for name, column in columns.items()}
             _take(values, rows.line_num, found, splits)
     except csv.Error:
-        raise FileNotUsed(
-            "bad-table", message("Line {line} of the table cannot be read.", line=rows.line_num)
-        ) from None
+        raise FileNotUsed("bad-table", message("Line {line} of the CSV cannot be read.", line=rows.line_num)) from None
     return found
 
 
@@ -90,21 +88,21 @@ def _take(values: Mapping[str, str], line: int, found: dict[str, Placed], splits
     if not (stem or patient):
         return
     if not stem or not patient:
-        raise FileNotUsed("bad-table", message("Line {line} of the table lacks the name or the patient.", line=line))
+        raise FileNotUsed("bad-table", message("Line {line} of the CSV lacks the name or the patient.", line=line))
     if word and word not in SPLITS:
         raise FileNotUsed(
-            "bad-table", message("Line {line} of the table: the split is train, validation or test.", line=line)
+            "bad-table", message("Line {line} of the CSV: the split must be train, validation or test.", line=line)
         )
     split = SPLITS.get(word, "")
     if splits.setdefault(patient, split) != split:
         reason = message(
-            "Line {line} of the table gives a patient a second split. All images of a patient have one split.",
+            "Line {line} of the CSV gives a patient a second split. All images of a patient have one split.",
             line=line,
         )
         raise FileNotUsed("bad-table", reason)
     if found.setdefault(stem, Placed(patient, split)) != Placed(patient, split):
         raise FileNotUsed(
-            "bad-table", message("Line {line} of the table names an image again, with another patient.", line=line)
+            "bad-table", message("Line {line} of the CSV lists an image again with another patient.", line=line)
         )
 
 
@@ -120,4 +118,4 @@ def _decoded(raw: bytes) -> str:
             return raw.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise FileNotUsed("bad-table", message("The table is not text in UTF-8. Save it as CSV (UTF-8)."))
+    raise FileNotUsed("bad-table", message("The CSV is not UTF-8 text. Save it as CSV (UTF-8)."))
