@@ -88,7 +88,7 @@ def test_a_model_of_kilobytes_takes_no_gigabyte(tmp_path: Path) -> None:
         file.attrs[SPEC_ATTRIBUTE] = json.dumps(ModelSpec(BIG).as_json())
     assert (tmp_path / "m.h5").stat().st_size < 200_000
     code = (
-        "import resource, sys\nfrom pathlib import Path\nfrom spineml import model_file\n"
+        "import resource, sys\nfrom pathlib import Path\nfrom spineml.model import model_file\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try:\n    model_file.inspect(Path(sys.argv[1]))\n"
         "except model_file.ModelFileRejected as error:\n"
@@ -129,7 +129,7 @@ def test_newer_forms_of_hdf5_are_refused_before_the_library_opens_them(tmp_path:
         file.attrs["layer_names"] = [b"a"]
 
     for read in (model_file.read, keras2_file.is_foreign):
-        with pytest.raises(ModelFileRejected, match=r"newer form|not HDF5"):
+        with pytest.raises(ModelFileRejected, match=r"newer HDF5 format|not HDF5"):
             read(tmp_path / "m.h5")
 
 

@@ -91,7 +91,7 @@ def test_an_imported_network_segments(tmp_path: Path) -> None:
 
 def test_importing_needs_no_tensorflow(theirs: Path, tmp_path: Path) -> None:
     program = (
-        "import sys, pathlib; from spineml import keras2_file; "
+        "import sys, pathlib; from spineml.model import keras2_file; "
         "keras2_file.convert(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])); "
         "sys.exit(bool({'tensorflow', 'keras', 'tf_keras'} & set(sys.modules)))"
     )
@@ -174,7 +174,7 @@ def more_weights(file: h5py.File) -> None:
         (layer("concatenate", inputs=[[["conv2d_1", 0, 0, {}], ["conv2d_10", 0, 0, {}]]]), "level of the same size"),
         (layer("conv2d_2", inputs=[[["input_1", 0, 0, {}]]]), "branches after"),
         (layer("conv2d_2", inputs=[[["nowhere", 0, 0, {}]]]), "not one that Keras 2 writes"),
-        (layer("dropout", inputs=[[["dropout", 0, 0, {}]]]), "circle"),
+        (layer("dropout", inputs=[[["dropout", 0, 0, {}]]]), "cycle"),
         (layer("input_1", batch_input_shape=[None, 32, 32, 3]), "3 channels"),
         (config_is("{not json"), "not one that Keras 2 writes"),
         (config_is("[" * 60_000), "not one that Keras 2 writes"),

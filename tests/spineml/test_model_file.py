@@ -200,7 +200,7 @@ def test_a_changed_file_is_refused(by_hand: Path) -> None:
 
 def test_inspecting_imports_no_tensorflow(by_hand: Path) -> None:
     program = (
-        "import sys, pathlib; from spineml import model_file; "
+        "import sys, pathlib; from spineml.model import model_file; "
         "model_file.inspect(pathlib.Path(sys.argv[1])); "
         "sys.exit(bool({'tensorflow', 'keras'} & set(sys.modules)))"
     )
