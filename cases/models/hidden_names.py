@@ -55,9 +55,15 @@ def _readers(projects: Collection[Any]) -> dict[Any, list[int]]:
 
 
 def _lettered(item: Any, readers: Iterable[int]) -> Readers:
-    """In an order that follows neither from the project's list of readers nor from other series."""
-    order = sorted(readers, key=lambda one: salted_hmac("cases.hidden_names", f"{item}:{one}").hexdigest())
-    return {reader: _stand_in(_("Reader %(letter)s") % {"letter": _letter(n)}) for n, reader in enumerate(order)}
+    named = enumerate(in_order_of_letters(item, readers))
+    return {reader: _stand_in(_("Reader %(letter)s") % {"letter": _letter(n)}) for n, reader in named}
+
+
+def in_order_of_letters(item: Any, readers: Iterable[int]) -> list[int]:
+    """The readers of a series, by the id of its item, in an order that follows neither from the project's list of them
+    nor from other series.
+    """
+    return sorted(readers, key=lambda one: salted_hmac("cases.hidden_names", f"{item}:{one}").hexdigest())
 
 
 def _letter(n: int) -> str:

@@ -22,11 +22,13 @@ from cases.models import (
     ReviewVerdict,
     Series,
 )
-from cases.models.hidden_names import Readers, hidden_readers, names_hide
+from cases.models.hidden_names import Readers, hidden_readers, in_order_of_letters, names_hide
 from cases.models.projects import BEING_READ, SETTLED, AgreementJob, ItemState, ProjectMember, ProjectRole
 from spineml.metrics.reader_agreement import MODEL
 
 MOST_OFFERED = 300
+# Of a pair of masks, in the figures of a series.
+ENDS = ("first", "second")
 
 
 def projects_seen(user: Any) -> QuerySet[ReadingProject]:
@@ -142,12 +144,15 @@ def _hidden(item: ReadingItem, user: Any) -> Readers:
 
 # --- a series ---------------------------------------------------------------------------------------------------------
 def ordered_readings(item: ReadingItem, user: Any = None) -> list[Reading]:
-    """The finished readings in the order of the project's readers, or of the letters that stand for them where ``user``
-    is not shown who they are.
+    """The finished readings in the order of the project's readers, with the names that ``user`` is shown.
+
+    A project without names has another order on each series, for what is made of the readings tells which came first: a
+    proposal its parent, readers who agree the mask of the first.
     """
-    members = item.project.members.filter(role=ProjectRole.READER).values_list("user_id", flat=True)
+    members = list(item.project.members.filter(role=ProjectRole.READER).values_list("user_id", flat=True))
+    readers = in_order_of_letters(item.pk, members) if item.project.names_hidden else members
     hidden = _hidden(item, user)
-    order = {reader: n for n, reader in enumerate(hidden or members)}
+    order = {reader: n for n, reader in enumerate(readers)}
     readings = sorted(
         item.readings.select_related("annotation", "reader"), key=lambda one: order.get(one.reader_id, len(order))
     )
@@ -157,36 +162,14 @@ def ordered_readings(item: ReadingItem, user: Any = None) -> list[Reading]:
 
 
 def figures_for(item: ReadingItem, user: Any) -> dict[str, Any] | None:
-    """The figures of a series, where ``user`` is not shown who its readers are by their letters, in order of these."""
+    """The figures of a series, where ``user`` is not shown who its readers are by their letters."""
     hidden = _hidden(item, user)
     if not hidden or not item.figures:
         return item.figures
-    order = {str(reader): n for n, reader in enumerate(hidden)}
     names = {str(reader): person.display_name() for reader, person in hidden.items()}
-    pairs = sorted((_turned(one, order) for one in item.figures["pairs"]), key=lambda one: _places(one, order))
-    named = [{**one, **{end: names.get(one[end], one[end]) for end in ENDS}} for one in pairs]
-    return {**item.figures, "pairs": named, "masks": _renamed(item.figures["masks"], order, names)}
-
-
-ENDS = ("first", "second")
-
-
-def _places(pair: dict[str, Any], order: dict[str, int]) -> list[int]:
-    return [order.get(pair[end], len(order)) for end in ENDS]
-
-
-def _turned(pair: dict[str, Any], order: dict[str, int]) -> dict[str, Any]:
-    """The pair with the end first that comes first; its other figures are the same both ways."""
-    first, second = _places(pair, order)
-    if first <= second:
-        return pair
-    turned = {"first": pair["second"], "second": pair["first"]}
-    return {**pair, **turned, "first_ml": pair["second_ml"], "second_ml": pair["first_ml"]}
-
-
-def _renamed(masks: dict[str, Any], order: dict[str, int], names: dict[str, str]) -> dict[str, Any]:
-    ordered = sorted(masks, key=lambda one: order.get(one, len(order)))
-    return {names.get(one, one): masks[one] for one in ordered}
+    pairs = [{**one, **{end: names.get(one[end], one[end]) for end in ENDS}} for one in item.figures["pairs"]]
+    masks = {names.get(one, one): mask for one, mask in item.figures["masks"].items()}
+    return {**item.figures, "pairs": pairs, "masks": dict(sorted(masks.items()))}  # stored by the readers' ids
 
 
 def latest_model_mask(item: ReadingItem) -> Annotation | None:

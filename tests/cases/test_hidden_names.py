@@ -15,7 +15,7 @@ from cases.comments.services import comment_write
 from cases.models import Annotation, Presence, Review, Series
 from cases.models.projects import ProjectRole
 from cases.projects.reading_services import item_decide
-from cases.projects.selectors import figures_for, item_seen
+from cases.projects.selectors import figures_for, item_seen, ordered_readings
 from cases.worklist.presence import others_at
 from cases.worklist.watching import AtCase, at_cases
 from inference.access import reports_seen
@@ -150,7 +150,15 @@ def test_letters_follow_neither_the_order_of_the_readers_nor_that_of_another_ser
     assert firsts == {scene.group.first.pk, scene.group.second.pk}
 
 
-def test_figures_are_turned_with_their_names(scene: Scene) -> None:
+def test_what_is_made_of_the_readings_does_not_begin_with_the_first_reader_of_the_list() -> None:
+    scene = Scene()
+    items = [projects.both_read(scene.group) for _ in range(12)]
+    assert {ordered_readings(item)[0].reader_id for item in items} == {scene.group.first.pk, scene.group.second.pk}
+    listed = projects.both_read(projects.group())
+    assert ordered_readings(listed)[0].reader_id == listed.project.members.order_by("pk")[0].user_id
+
+
+def test_figures_stand_under_letters_in_their_order(scene: Scene) -> None:
     real, shown = scene.item.figures, figures_for(scene.item, scene.group.third)
     assert real is not None
     assert shown is not None
@@ -163,7 +171,7 @@ def test_figures_are_turned_with_their_names(scene: Scene) -> None:
     for pair in shown["pairs"]:
         assert pair["first_ml"] == pytest.approx(volumes[shown["masks"][pair["first"]]])
         assert pair["second_ml"] == pytest.approx(volumes[shown["masks"][pair["second"]]])
-    assert str(scene.group.first.pk) not in shown["masks"]
+    assert list(shown["masks"]) == ["Reader A", "Reader B", "model"]
     assert figures_for(scene.item, scene.group.first) == real
 
 
