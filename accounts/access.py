@@ -86,7 +86,11 @@ def require(user: Any, institution_id: uuid.UUID, capability: Capability) -> Non
         return
     if not has_capability(user, institution_id, Capability.VIEW_CASES):
         raise NotFound
-    raise Forbidden(
+    raise _not_in_role(capability)
+
+
+def _not_in_role(capability: Capability) -> Forbidden:
+    return Forbidden(
         message(
             "Your role does not allow you to {action}. Ask your institution's administrator.", action=capability.value
         )
@@ -96,12 +100,7 @@ def require(user: Any, institution_id: uuid.UUID, capability: Capability) -> Non
 def require_anywhere(user: Any, capability: Capability) -> None:
     """Raise Forbidden unless ``user`` has ``capability`` in at least one institution."""
     if not institutions_with(user, capability).exists():
-        raise Forbidden(
-            message(
-                "Your role does not allow you to {action}. Ask your institution's administrator.",
-                action=capability.value,
-            )
-        )
+        raise _not_in_role(capability)
 
 
 def row_found(rows: QuerySet[M], row_id: Id) -> M:
@@ -150,8 +149,9 @@ def institution_named_or_only(user: Any, institution_id: uuid.UUID | None, capab
     """
     if institution_id is not None:
         return institution_get(user, institution_id, capability)
-    require_anywhere(user, capability)
     institutions = list(institutions_with(user, capability)[:2])
+    if not institutions:
+        raise _not_in_role(capability)
     if len(institutions) > 1:
         raise InstitutionNeeded
     return institutions[0]

@@ -7,8 +7,9 @@ from dataclasses import asdict
 
 from cases.models import Series
 from registry.models import ModelVersion
-from spineml.model.fingerprint import Fingerprint
-from training.datasets.series_facts import series_facts
+from spineml.model.fingerprint import Fingerprint, series_facts
+from spineml.volumes.canonical_file import SliceFileReader
+from spineplatform.shared import storage
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +22,10 @@ def deviations(series: Series, version: ModelVersion) -> list[dict[str, str]]:
     stated = version.spec.get("fingerprint")
     if not stated:
         return []
+    with SliceFileReader(storage.local_path(series.volume)) as volume:
+        facts = series_facts(volume, series.meta)
     try:
-        found = Fingerprint.from_json(stated).outside(series_facts(series))
+        found = Fingerprint.from_json(stated).outside(facts)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         log.warning("fingerprint_unreadable version=%s error=%s", version.number, type(error).__name__)
         return []

@@ -22,7 +22,7 @@ from spineml.isolation.plain import record_of, values_of
 from spineml.message import Message, message
 from spineml.reader_process.results import UNPACK, Failed, ReadSeries
 from spineml.readers.patient_identity import Identity, renamed, shown_names
-from spineml.readers.series import FileVerdict, IntakeOptions, unique_names
+from spineml.readers.series import FileVerdict, IntakeOptions, sent_names
 from spineplatform.shared import isolated, storage
 from spineplatform.shared.errors import UserError
 from spineplatform.shared.lease import Lease
@@ -175,7 +175,7 @@ class Reading:
     def _gave_up(self, names: list[str]) -> list[FileVerdict]:
         """Verdicts on what was sent, and on the files of what was read before."""
         read = [FileVerdict(name, "imported", "ok") for series in self.series for name in series.names]
-        refused = [FileVerdict(name, "rejected", "reader-gave-up", GAVE_UP) for name in unique_names(names)]
+        refused = [FileVerdict(name, "rejected", "reader-gave-up", GAVE_UP) for name in sent_names(names)]
         failed = [one.verdict() for one in self._failed]
         return list({verdict.name: verdict for verdict in (*refused, *read, *failed)}.values())
 

@@ -6,14 +6,15 @@ reconstruction kernel and the scanner's maker; a series far from all of them is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from spineml.message import Message, message
+from spineml.volumes.canonical_file import SliceFileReader
 
 # Air, lung, fat, water, muscle and contrast, spongy bone, cortical bone, metal. Edges in HU.
 HU_EDGES = (-900, -500, -150, -20, 30, 100, 200, 400, 800, 1600)
@@ -99,6 +100,25 @@ class Fingerprint:
                 share=f"{distance:.0%}",
             ),
         )
+
+
+def series_facts(volume: SliceFileReader, meta: Mapping[str, Any]) -> SeriesFacts:
+    """What the images of a canonical volume are like: the histogram is of some slices, and lengths are None where the
+    spacing is not known. ``meta`` is the metadata of the series.
+    """
+    grid = volume.geometry
+    facts = SeriesFacts(
+        pixel_spacing=None,
+        slice_spacing=None,
+        histogram=histogram(volume.read(z) for z in some_slices(len(volume))),
+        kernel=str(meta.get("kernel") or ""),
+        maker=str(meta.get("manufacturer") or ""),
+        image_size=max(grid.shape[1:]),
+    )
+    if not grid.spacing_known:
+        return facts
+    between = grid.spacing[0] if grid.shape[0] > 1 else None
+    return replace(facts, pixel_spacing=(grid.spacing[1] + grid.spacing[2]) / 2, slice_spacing=between)
 
 
 def fingerprint(series: Sequence[SeriesFacts]) -> Fingerprint:

@@ -30,7 +30,7 @@ from spineml.readers.series import (
     IntakeOptions,
     ReceivedFile,
     SeriesPlan,
-    unique_names,
+    uniquely_named,
 )
 from spineml.volumes.canonical_file import SliceFileWriter, write_mask
 
@@ -126,13 +126,10 @@ class _Reading:
         self._begin(UNPACK)
         files: list[ReceivedFile] = []
         spent = scan.Spent()
-        names = unique_names([name.replace("\\", "/") for _, name in self.arguments["files"]])
-        paths = [Path(path) for path, _ in self.arguments["files"]]
-        sent = [ReceivedFile(path, name) for path, name in zip(paths, names, strict=True)]
+        sent = uniquely_named([ReceivedFile(Path(path), name) for path, name in self.arguments["files"]])
         for number, file in enumerate(self._without(sent, UNPACK)):
             files += self._unpacked(file, number, spent) if is_zip(file.path, file.name) else [file]
-        names = unique_names([file.name.replace("\\", "/") for file in files])
-        return [ReceivedFile(file.path, name) for file, name in zip(files, names, strict=True)]
+        return uniquely_named(files)
 
     def _unpacked(self, file: ReceivedFile, number: int, spent: scan.Spent) -> list[ReceivedFile]:
         reading_progress.begin(file.name)

@@ -30,7 +30,7 @@ from spineml.readers.series import (
     SeriesMeta,
     SeriesPlan,
     Status,
-    unique_names,
+    uniquely_named,
 )
 
 __all__ = [
@@ -96,7 +96,7 @@ class _Scan:
     def __init__(
         self, files: Sequence[ReceivedFile], work_dir: Path, options: IntakeOptions, progress: Progress
     ) -> None:
-        self._files = _with_unique_names(files)
+        self._files = uniquely_named(files)
         self._work_dir, self._options, self._progress = work_dir, options, progress
         self._looked_at = 0
         self._verdicts: dict[str, FileVerdict] = {}
@@ -268,12 +268,6 @@ def _unknown(file: ReceivedFile, *, beside: bool) -> FileVerdict:
         return FileVerdict(file.name, "rejected", "not-dicom", reason)
     reason = message("This file type is not supported. Supported are {kinds}, and zips of them.", kinds=ACCEPTED)
     return FileVerdict(file.name, "rejected", "unknown-kind", reason)
-
-
-def _with_unique_names(files: Sequence[ReceivedFile]) -> list[ReceivedFile]:
-    """Files chosen from several folders may share a name."""
-    names = unique_names([file.name.replace("\\", "/") for file in files])
-    return [ReceivedFile(file.path, name) for file, name in zip(files, names, strict=True)]
 
 
 def _sha256(path: Path) -> str:

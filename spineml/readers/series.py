@@ -62,6 +62,17 @@ def unique_names(names: Sequence[str]) -> list[str]:
     return unique
 
 
+def sent_names(names: Sequence[str]) -> list[str]:
+    """Names of files as they were sent: folders by "/", and each of its own."""
+    return unique_names([name.replace("\\", "/") for name in names])
+
+
+def uniquely_named(files: Sequence[ReceivedFile]) -> list[ReceivedFile]:
+    """Files chosen from several folders, or unpacked from several zips, may share a name."""
+    names = sent_names([file.name for file in files])
+    return [ReceivedFile(file.path, name) for file, name in zip(files, names, strict=True)]
+
+
 @dataclass(frozen=True)
 class FileVerdict:
     """What became of one file. ``reason`` tells a person what was wrong and what to do; empty when all is well."""

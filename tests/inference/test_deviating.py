@@ -12,11 +12,12 @@ from accounts.models import Role
 from inference.out_of_distribution import deviations
 from registry.models import ModelVersion
 from spineml.message import message
-from spineml.model.fingerprint import fingerprint
+from spineml.model.fingerprint import fingerprint, series_facts
+from spineml.volumes.canonical_file import SliceFileReader
 from spineml.volumes.volume import Volume
+from spineplatform.shared import storage
 from tests import factories
 from tests.korean import english_left
-from training.datasets.series_facts import series_facts
 
 pytestmark = pytest.mark.django_db
 VALUES = {"name": message("pixels"), "length": "9", "low": "1", "high": "2"}
@@ -25,7 +26,9 @@ UNLIKE = [{"code": "pixel-spacing", "message": TOLD}]
 
 
 def version_of(image: Volume) -> ModelVersion:
-    learned = fingerprint([series_facts(factories.series(image=image))])
+    series = factories.series(image=image)
+    with SliceFileReader(storage.local_path(series.volume)) as volume:
+        learned = fingerprint([series_facts(volume, series.meta)])
     return factories.model_version(spec={"fingerprint": learned.as_json()})
 
 

@@ -25,7 +25,6 @@ from spineplatform.shared.lease import Lease
 from training.datasets.duplicates import SliceIndex, test_slices
 from training.datasets.findings import finding
 from training.datasets.selectors import count, masks_of, split_name
-from training.datasets.series_facts import series_facts
 from training.datasets.services import ChoiceChanged, refuse_unready
 from training.models import Dataset, DatasetItem, DatasetRun, Split
 from training.splits.selectors import UNKNOWN, maker_of, region_of
@@ -172,6 +171,11 @@ def _open(file: Any) -> SliceFileReader:
     return SliceFileReader(storage.local_path(file))
 
 
+def _facts(series: Series) -> fingerprint.SeriesFacts:
+    with _open(series.volume) as volume:
+        return fingerprint.series_facts(volume, series.meta)
+
+
 # --- the file ---------------------------------------------------------------------------------------------------------
 def _checked_and_written(
     lease: Lease[DatasetRun], dataset: Dataset, masks: Sequence[Annotation], path: Path
@@ -179,7 +183,7 @@ def _checked_and_written(
     """Write the HDF5 while the labels are checked; returns the findings and the fingerprint of what it teaches."""
     with DatasetWriter(path) as writer:
         findings = Checker(lease, masks, lambda mask, slices: writer.add(facts_of(dataset, mask), slices)).run()
-        described = [series_facts(mask.series) for mask in masks if split_name(mask) == Split.TRAIN]
+        described = [_facts(mask.series) for mask in masks if split_name(mask) == Split.TRAIN]
         learned = fingerprint.fingerprint(described).as_json() if described else {}
         writer.facts = {"name": dataset.name, "fingerprint": learned}
     return findings, learned
