@@ -17,14 +17,18 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from knox.models import AuthToken
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.failures import Failure, FailureGroup
-from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
 from accounts.models import Role
 from cases.models import Verdict
 from tests import factories
 from tests.permissions import world as worlds
 
-CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 ROLES = (Role.CLINICIAN.value, Role.MODEL_ADMIN.value, Role.INSTITUTION_ADMIN.value)
 # They end the log-in with which the others are tried.
 LEFT_OUT = {"token_revoke", "user_roles_set"}
