@@ -42,6 +42,7 @@ class PredictionOut(serializers.ModelSerializer[Prediction]):
     """``deviations``: in what the series is far outside of the images that the version learned from."""
 
     model_version = VersionName()
+    timings = serializers.DictField(child=serializers.FloatField(), help_text="Seconds by step, and how many slices.")
     deviations = DeviationOut(many=True)
 
     class Meta:

@@ -362,7 +362,7 @@ SPECTACULAR_SETTINGS = {
         "NoticeKindEnum": "cases.models.comments.NoticeKind",
         "PatientRuleEnum": "cases.intake.api.PATIENT_RULES",
         "SplitWishEnum": "cases.intake.api.SPLIT_WISHES",
-        "PlaneEnum": ["axial", "sagittal", "coronal"],
+        "PlaneEnum": "cases.viewer.api.PLANES",
         "DecisionKindEnum": "cases.models.projects.DecisionKind",
         "ProposalMethodEnum": "cases.projects.api.PROPOSALS",
         "LengthUnitEnum": ["mm", "px"],

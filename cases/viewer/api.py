@@ -37,6 +37,7 @@ from spineplatform.shared.api import ListView, checked, refuse_above
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
 
+PLANES = ("axial", "sagittal", "coronal")
 MAX_SETTINGS = 16 * 1024
 LABELS = message("Base64 of a zlib stream of the slice's labels, uint8, row by row.")
 
@@ -166,7 +167,7 @@ class MeasurementIn(serializers.Serializer[Any]):
         required=False, help_text="Your own, so that you can send it again when no answer came; else one is made."
     )
     kind = serializers.ChoiceField(choices=MeasurementKind.choices)
-    plane = serializers.ChoiceField(choices=["axial", "sagittal", "coronal"])
+    plane = serializers.ChoiceField(choices=PLANES)
     index = serializers.IntegerField(min_value=0, max_value=100_000)
     points = serializers.ListField(
         child=serializers.ListField(
@@ -182,6 +183,9 @@ class MeasurementIn(serializers.Serializer[Any]):
 class MeasurementOut(serializers.ModelSerializer[Measurement]):
     """``values`` are in mm, mm², degrees and HU, as their names say; ``points`` are LPS mm."""
 
+    plane = serializers.ChoiceField(choices=PLANES)
+    points = serializers.ListField(child=serializers.ListField(child=serializers.FloatField()))
+    values = serializers.DictField(child=serializers.FloatField())
     author = serializers.CharField(source="author.display_name")
     author_id = serializers.IntegerField(
         source="author.pk", allow_null=True, help_text="Null where the project keeps its readers' names from you."

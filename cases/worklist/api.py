@@ -78,12 +78,25 @@ class CaseOut(serializers.ModelSerializer[Case]):
         return reverse("api:case", args=[case.pk])
 
 
+class GeometryOut(serializers.Serializer[Any]):
+    """Of a grid; ``source_axes`` and ``source_flips`` say how the file laid it out."""
+
+    shape = serializers.ListField(child=serializers.IntegerField(), help_text="Slices, rows, columns.")
+    spacing = serializers.ListField(child=serializers.FloatField(), help_text="mm, in the same order.")
+    direction = serializers.ListField(child=serializers.FloatField(), help_text="LPS, nine numbers, row by row.")
+    origin = serializers.ListField(child=serializers.FloatField(), help_text="LPS mm.")
+    spacing_known = serializers.BooleanField(help_text="False where the file did not say it.")
+    source_axes = serializers.ListField(child=serializers.IntegerField())
+    source_flips = serializers.ListField(child=serializers.BooleanField())
+
+
 class SeriesOut(serializers.ModelSerializer[Series]):
     """``geometry``: shape and spacing (mm) are in the order z, y, x; origin and direction are LPS."""
 
-    geometry = serializers.JSONField(source="geometry_json")
+    geometry = GeometryOut(source="geometry_json")
     warnings = serializers.ListField(child=SentenceField())
     notices = MessageOut(source="warnings", many=True)
+    meta = serializers.DictField()
     url = serializers.SerializerMethodField()
     page = serializers.CharField(source="get_absolute_url")
 

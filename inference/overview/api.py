@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access import Capability, institution_get, require_anywhere
+from cases.models import CaseState
 from inference.overview.selectors import (
     GROUPS,
     Scope,
@@ -81,7 +82,7 @@ class WaitingOut(serializers.Serializer[Any]):
 
 
 class OpenWorkOut(serializers.Serializer[Any]):
-    state = serializers.CharField()
+    state = serializers.ChoiceField(choices=CaseState.choices)
     day = serializers.IntegerField(help_text="Less than a day old.")
     week = serializers.IntegerField(help_text="Less than a week old.")
     older = serializers.IntegerField()

@@ -172,7 +172,7 @@ def test_a_generated_client_drives_a_ct_from_upload_to_download(
     pages = generated.pages("series.mask_list", series, page_size=1)
     assert [[one.id for one in page] for page in pages] == [[corrected.id], [made.id]]
     described = call("series.series_get", series)
-    assert described.series.geometry["shape"] == [5, 192, 192]
+    assert described.series.geometry.shape == [5, 192, 192]
     assert {one.id: one.approved for one in described.masks} == {corrected.id: True, made.id: False}
 
 

@@ -54,7 +54,8 @@ class DatasetOut(serializers.ModelSerializer[Dataset]):
 
     url = serializers.SerializerMethodField()
     page = serializers.CharField(source="get_absolute_url")
-    choice = serializers.JSONField(source="filters")
+    choice = serializers.DictField(source="filters")
+    counts = serializers.DictField(child=serializers.DictField(child=serializers.IntegerField()))
 
     class Meta:
         model = Dataset
@@ -85,7 +86,7 @@ class FindingOut(serializers.Serializer[Any]):
     code = serializers.CharField()
     message = serializers.CharField()
     mask = serializers.UUIDField(source="annotation")
-    split = serializers.CharField()
+    split = serializers.ChoiceField(choices=SPLIT_OR_NONE)
     page = serializers.CharField(source="url")
     blocking = serializers.BooleanField()
     decision = serializers.ChoiceField(choices=["open", "accepted", "left-out"])
@@ -109,7 +110,7 @@ class DatasetRunOut(RunOut):
 class DatasetDetailOut(DatasetOut):
     """``missing``: what the set cannot be used for. ``used_by``: trainings, versions and evaluations on it."""
 
-    counts = serializers.SerializerMethodField()
+    counts = serializers.SerializerMethodField()  # type: ignore[assignment]  # also of a draft
     missing = serializers.SerializerMethodField()
     without_split = serializers.SerializerMethodField(help_text="The patients of a draft who have no split yet.")
     findings = serializers.SerializerMethodField()
@@ -131,7 +132,7 @@ class DatasetDetailOut(DatasetOut):
         self._held = held_by(instance)
         return super().to_representation(instance)
 
-    @extend_schema_field(OpenApiTypes.OBJECT)
+    @extend_schema_field(serializers.DictField(child=serializers.DictField(child=serializers.IntegerField())))
     def get_counts(self, dataset: Dataset) -> Any:
         return self._held.counts
 
@@ -148,7 +149,7 @@ class DatasetDetailOut(DatasetOut):
     def get_findings(self, dataset: Dataset) -> Any:
         return FindingOut(findings_seen(self.context["request"].user, dataset), many=True).data
 
-    @extend_schema_field(OpenApiTypes.OBJECT)
+    @extend_schema_field(serializers.DictField(child=serializers.IntegerField()))
     def get_used_by(self, dataset: Dataset) -> dict[str, int]:
         return dependants(dataset)
 
@@ -250,7 +251,9 @@ class DatasetMaskOut(serializers.Serializer[Annotation]):
     series = serializers.UUIDField(source="series_id")
     patient = serializers.UUIDField(source="series.case.patient_id")
     split = serializers.SerializerMethodField()
-    source = serializers.CharField()  # type: ignore[assignment]  # a field here, not the serializer's own
+    source = serializers.ChoiceField(  # type: ignore[assignment]  # a field here, not the serializer's own
+        choices=AnnotationSource.choices
+    )
     created_at = serializers.DateTimeField()
 
     @extend_schema_field(serializers.ChoiceField(choices=SPLIT_OR_NONE))
