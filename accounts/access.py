@@ -140,7 +140,7 @@ class InstitutionNeeded(UserError):
     code = "institution-needed"
 
 
-def institution_named_or_only(user: Any, institution_id: uuid.UUID | None, capability: Capability) -> Institution:
+def resolve_institution(user: Any, institution_id: uuid.UUID | None, capability: Capability) -> Institution:
     """The named institution, or without a name the only one in which the user has ``capability``.
 
     Raises:

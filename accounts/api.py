@@ -20,11 +20,11 @@ from rest_framework.views import APIView
 
 from accounts.access import (
     Capability,
-    institution_named_or_only,
     institutions_with,
     member_get,
     person_get,
     require_anywhere,
+    resolve_institution,
 )
 from accounts.models import Institution, Membership, Role, User
 from accounts.selectors import standings, tokens_working, users_managed
@@ -254,7 +254,7 @@ class UserListView(ListView):
         """Create an account with its roles in one institution."""
         require_anywhere(request.user, Capability.MANAGE_PEOPLE)
         given = checked(NewUserIn, request.data)
-        institution = institution_named_or_only(request.user, given.pop("institution", None), Capability.MANAGE_PEOPLE)
+        institution = resolve_institution(request.user, given.pop("institution", None), Capability.MANAGE_PEOPLE)
         roles = [Role(role) for role in given.pop("roles")]
         made = None if "password" in given else password_generate()
         newcomer = NewPerson(**{"password": made, **given})
@@ -300,7 +300,7 @@ class UserRolesView(APIView):
         """Replace the roles of a person in one institution."""
         require_anywhere(request.user, Capability.MANAGE_PEOPLE)
         given = checked(RolesIn, request.data)
-        institution = institution_named_or_only(request.user, given.get("institution"), Capability.MANAGE_PEOPLE)
+        institution = resolve_institution(request.user, given.get("institution"), Capability.MANAGE_PEOPLE)
         member = member_get(institution, user_id)
         roles = [Role(role) for role in given["roles"]]
         roles_set(institution=institution, user=member, roles=roles, actor=person(request))

@@ -17,7 +17,7 @@ def series_get(user: Any, series_id: Id, capability: Capability = Capability.VIE
     return row_get(Series.objects.select_related("case__patient", "institution"), user, series_id, capability)
 
 
-def annotation_get(user: Any, annotation_id: Id, capability: Capability = Capability.VIEW_CASES) -> Annotation:
+def mask_get(user: Any, annotation_id: Id, capability: Capability = Capability.VIEW_CASES) -> Annotation:
     rows = Annotation.objects.seen_by(user).select_related("series__case", "author")
     mask = row_get(rows, user, annotation_id, capability)
     masks_shown([mask], user)

@@ -8,11 +8,11 @@ from cases.models import Case, Series
 from spineplatform.shared import audit
 
 
-def case_viewed(case: Case, actor: Any) -> None:
+def log_case_view(case: Case, actor: Any) -> None:
     audit.record(actor=actor, action="case.viewed", object_id=case.pk, institution_id=case.institution_id)
 
 
-def series_viewed(series: Series, actor: Any) -> None:
+def log_series_view(series: Series, actor: Any) -> None:
     audit.record(
         actor=actor,
         action="series.viewed",

@@ -9,11 +9,11 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from cases.models import Case
-from cases.notifications import list_group, tell_changed
+from cases.notifications import list_group, notify_changed
 
 
 @transaction.atomic
-def cases_change(rows: QuerySet[Case], **values: Any) -> None:
+def touch_cases(rows: QuerySet[Case], **values: Any) -> None:
     """Write ``values`` to the cases of ``rows``, or say only that something about them was written elsewhere.
 
     The rows are held in one order, whatever the order of the caller's: two who change the same cases at once wait for
@@ -22,4 +22,4 @@ def cases_change(rows: QuerySet[Case], **values: Any) -> None:
     held = list(rows.select_for_update(no_key=True, of=("self",)).order_by("pk").only("institution"))
     Case.objects.filter(pk__in=[case.pk for case in held]).update(changed_at=Now(), **values)
     for home in {case.institution_id for case in held}:
-        tell_changed(list_group(home))
+        notify_changed(list_group(home))

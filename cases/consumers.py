@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from accounts.access import Capability, require_anywhere
-from cases.access import annotation_get, import_run_get
+from cases.access import import_run_get, mask_get
 from cases.comments.selectors import new_mask_facts, notice_facts, notices_of, unread_count
 from cases.models.presence import KEPT_EVERY_SECONDS
 from cases.notifications import case_group, list_group, person_group
@@ -104,7 +104,7 @@ class PresenceConsumer(LiveConsumer):
 
     def _mask(self, mask_id: str) -> dict[str, Any] | None:
         """None for one's own; the door keeps back what a blind reading hides."""
-        mask = annotation_get(self.user, mask_id)
+        mask = mask_get(self.user, mask_id)
         if mask.author_id == self.user.pk:
             return None
         return {"series": str(mask.series_id), "mask": new_mask_facts(mask)}

@@ -36,17 +36,17 @@ def tell(notices: Iterable[Notice]) -> None:
         _on_commit(person_group(recipient), message)
 
 
-def tell_mask(annotation: Annotation) -> None:
+def notify_mask(annotation: Annotation) -> None:
     """Whoever has the case open is told of the mask."""
     _on_commit(case_group(annotation.series.case_id), {"type": "mask.made", "mask": str(annotation.pk)})
 
 
-def tell_comment(comment: Comment) -> None:
+def notify_comment(comment: Comment) -> None:
     """Whoever has the case open is told of the comment."""
     _on_commit(case_group(comment.series.case_id), {"type": "comment.made", "comment": str(comment.pk)})
 
 
-def tell_changed(group: str) -> None:
+def notify_changed(group: str) -> None:
     """Whoever follows the group looks again, once what was written is committed."""
     _on_commit(group, {"type": "live.changed"})
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import Capability, has_capability
 from cases.access import case_get, series_get
-from cases.access_log import case_viewed
+from cases.access_log import log_case_view
 from cases.comments.services import notices_followed
 from cases.models import Assignment
 from cases.worklist.forms import reader_choices
@@ -25,7 +25,7 @@ def detail_page(request: HttpRequest, case_id: str) -> HttpResponse:
     the person may not assign), ``may_segment``, ``may_upload_mask``.
     """
     case = case_get(request.user, case_id)
-    case_viewed(case, request.user)
+    log_case_view(case, request.user)
     notices_followed(case=case, actor=request.user)
     may_assign = has_capability(request.user, case.institution_id, Capability.ASSIGN)
     context = {

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Exists
 
 from accounts.access import Capability, require
-from cases.changes import cases_change
+from cases.changes import touch_cases
 from cases.followers import followers
 from cases.models import Annotation, AnnotationSource, Case, Review, ReviewVerdict, Series
 from spineml.errors import MaskRejected
@@ -143,7 +143,7 @@ def annotation_record(
         change=change,
     )
     returned = Review.objects.filter(series=series, verdict=ReviewVerdict.SENT_BACK)
-    cases_change(Case.objects.filter(Exists(returned), pk=series.case_id))  # it may answer what was sent back
+    touch_cases(Case.objects.filter(Exists(returned), pk=series.case_id))  # it may answer what was sent back
     followers().after_mask(annotation)
     return annotation
 

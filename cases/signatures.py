@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cases.changes import cases_change
+from cases.changes import touch_cases
 from cases.followers import followers
 from cases.models import Annotation, Case, Review, ReviewVerdict, Series
 from cases.states import state_of
@@ -34,7 +34,7 @@ def review_record(
         reason=reason,
         for_training=for_training,
     )
-    cases_change(Case.objects.filter(pk=case.pk), state=state_of(case))
+    touch_cases(Case.objects.filter(pk=case.pk), state=state_of(case))
     audit.record(
         actor=reader,
         action="review.signed",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from cases.changes import cases_change
+from cases.changes import touch_cases
 from cases.models import Annotation, AnnotationSource, Case, CaseState, Review, ReviewVerdict
 
 
 def case_mark_segmented(*, case: Case) -> None:
     """Called when a model's mask for one of its series is there."""
-    cases_change(Case.objects.filter(pk=case.pk, state=CaseState.IMPORTED), state=CaseState.SEGMENTED)
+    touch_cases(Case.objects.filter(pk=case.pk, state=CaseState.IMPORTED), state=CaseState.SEGMENTED)
 
 
 def state_of(case: Case) -> CaseState:

@@ -21,7 +21,7 @@ class AnotherPerson(Conflict):
     code = "another-person"
 
 
-class ReadingDoor(APIView):
+class ViewerAPIView(APIView):
     """A door of the viewer: bodies are limited, and a page that was opened by one person never writes as another."""
 
     takes_masks = False

@@ -13,13 +13,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from cases.access import annotation_get, series_get
+from cases.access import mask_get, series_get
 from inference.access import comparison_get
 from inference.api_runs import RunDetailOut
 from inference.downloads import csv_response, difference_response
 from inference.models import ComparisonRun
 from inference.selectors import trained_on
-from inference.services import NotComparable, comparison_start
+from inference.services import MasksNotComparable, comparison_start
 from spineplatform.shared.api import FileView, checked
 from spineplatform.shared.api_schema import problems
 
@@ -103,10 +103,10 @@ class ComparisonListView(APIView):
         """Compare two masks of a series; 200 with the comparison that is already there."""
         series = series_get(request.user, series_id)
         given = checked(ComparisonIn, request.data)
-        reference = annotation_get(request.user, given["reference"])
-        predicted = annotation_get(request.user, given["predicted"])
+        reference = mask_get(request.user, given["reference"])
+        predicted = mask_get(request.user, given["predicted"])
         if reference.series_id != series.pk:
-            raise NotComparable
+            raise MasksNotComparable
         run = comparison_start(reference=reference, predicted=predicted, actor=request.user)
         body = ComparisonDetailOut(run).data
         answer = status.HTTP_200_OK if run.is_finished else status.HTTP_202_ACCEPTED

@@ -31,7 +31,7 @@ from training.evaluations.api import VersionName
 
 
 @dataclass(frozen=True)
-class RunDoor:
+class RunRoutes:
     """Through which door a kind of run is reached, and the right that starting one takes."""
 
     get: Callable[..., Run]
@@ -39,19 +39,19 @@ class RunDoor:
 
 
 DOORS = {
-    "import": RunDoor(import_run_get, Capability.UPLOAD_CT),
-    "agreement": RunDoor(agreement_run_get, Capability.CORRECT_MASK),
-    "inference": RunDoor(inference_run_get, Capability.SEGMENT),
-    "comparison": RunDoor(comparison_get, Capability.VIEW_CASES),
-    "report": RunDoor(report_get, Capability.VIEW_CASES),
-    "dataset": RunDoor(dataset_run_get, Capability.MANAGE_MODELS),
-    "evaluation": RunDoor(evaluation_get, Capability.MANAGE_MODELS),
-    "training": RunDoor(training_get, Capability.MANAGE_MODELS),
+    "import": RunRoutes(import_run_get, Capability.UPLOAD_CT),
+    "agreement": RunRoutes(agreement_run_get, Capability.CORRECT_MASK),
+    "inference": RunRoutes(inference_run_get, Capability.SEGMENT),
+    "comparison": RunRoutes(comparison_get, Capability.VIEW_CASES),
+    "report": RunRoutes(report_get, Capability.VIEW_CASES),
+    "dataset": RunRoutes(dataset_run_get, Capability.MANAGE_MODELS),
+    "evaluation": RunRoutes(evaluation_get, Capability.MANAGE_MODELS),
+    "training": RunRoutes(training_get, Capability.MANAGE_MODELS),
 }
 KIND = OpenApiParameter("kind", str, "path", enum=list(DOORS))
 
 
-def _door(kind: str) -> RunDoor:
+def _door(kind: str) -> RunRoutes:
     try:
         return DOORS[kind]
     except KeyError:

@@ -13,8 +13,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access import Capability
-from cases.access import annotation_get, series_get
-from cases.access_log import series_viewed
+from cases.access import mask_get, series_get
+from cases.access_log import log_series_view
 from cases.exposures import masks_shown
 from cases.imaging.api_masks import MaskOut
 from cases.intake.uploads import received
@@ -78,7 +78,7 @@ class SeriesView(APIView):
     def get(self, request: Request, series_id: str) -> Response:
         """Geometry and warnings of a series, its masks, runs and comparisons."""
         series = series_get(request.user, series_id)
-        series_viewed(series, request.user)
+        log_series_view(series, request.user)
         return Response(SeriesDetailOut(series_results(series, request.user), context={"request": request}).data)
 
 
@@ -137,4 +137,4 @@ class MaskView(APIView):
     @extend_schema(operation_id="mask_get", responses=MaskDetailOut)
     def get(self, request: Request, mask_id: str) -> Response:
         """One mask: how large it is, and who or what made it."""
-        return Response(MaskDetailOut(annotation_get(request.user, mask_id), context={"request": request}).data)
+        return Response(MaskDetailOut(mask_get(request.user, mask_id), context={"request": request}).data)

@@ -9,8 +9,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import Capability, has_capability
-from cases.access import annotation_get, series_get
-from cases.access_log import series_viewed
+from cases.access import mask_get, series_get
+from cases.access_log import log_series_view
 from cases.models import Annotation, AnnotationSource
 from cases.viewer.selectors import plain_of
 from inference.access import comparison_get, inference_run_get
@@ -33,7 +33,7 @@ def view_page(request: HttpRequest, series_id: str) -> HttpResponse:
     segment) with the ``active_version`` first, ``may_segment``, ``may_upload_mask``.
     """
     series = series_get(request.user, series_id)
-    series_viewed(series, request.user)
+    log_series_view(series, request.user)
     results = series_results(series, request.user)
     wanted = request.GET.get("mask", "")
     asked = next((one for one in results.masks if str(one.pk) == wanted), None)
@@ -89,8 +89,8 @@ def compare_action(request: HttpRequest, series_id: str) -> HttpResponse:
     series = series_get(request.user, series_id)
     try:
         run = comparison_start(
-            reference=annotation_get(request.user, request.POST.get("reference", "")),
-            predicted=annotation_get(request.user, request.POST.get("predicted", "")),
+            reference=mask_get(request.user, request.POST.get("reference", "")),
+            predicted=mask_get(request.user, request.POST.get("predicted", "")),
             actor=request.user,
         )
     except UserError as error:

@@ -29,7 +29,7 @@ class ModelNotOffered(Conflict):
     code = "version-not-offered"
 
 
-class NotComparable(UserError):
+class MasksNotComparable(UserError):
     """Both masks must belong to the same series. Choose two masks of one series."""
 
     code = "not-comparable"
@@ -88,12 +88,12 @@ def comparison_start(*, reference: Annotation, predicted: Annotation, actor: Any
     """Queue the comparison of two masks of one series; the one that is already there is returned.
 
     Raises:
-        NotComparable: the masks are of different series, or the same mask.
+        MasksNotComparable: the masks are of different series, or the same mask.
         Forbidden, NotFound: ``actor`` may not see them.
     """
     require(actor, reference.institution_id, Capability.VIEW_CASES)
     if reference.series_id != predicted.series_id or reference.pk == predicted.pk:
-        raise NotComparable
+        raise MasksNotComparable
     with transaction.atomic():
         run, created = ComparisonRun.objects.get_or_create(
             reference=reference,

@@ -108,45 +108,45 @@ def run_inference(lease: Lease[InferenceRun]) -> None:
     ):
         path = folder / "mask.h5"
         made = _segment(lease, predictor, path)
-        unlike = deviations(run.series, run.model_version)
+        ood_flags = deviations(run.series, run.model_version)
         with lease.finishing():
-            _record(run, path, stored, made, unlike)
+            _record(run, path, stored, made, ood_flags)
 
 
 @dataclass(frozen=True)
-class Made:
-    """What a segmentation tells beside its mask; ``confidence[z]`` as in ``spineml.metrics.expected_dice``."""
+class SegmentationOutput:
+    """What a segmentation yields besides its mask; ``confidence[z]`` as in ``spineml.metrics.expected_dice``."""
 
     timings: Timings
     summary: volume_and_area.MaskSummary
     confidence: list[float]
 
 
-def _segment(lease: Lease[InferenceRun], predictor: Predictor, path: Path) -> Made:
+def _segment(lease: Lease[InferenceRun], predictor: Predictor, path: Path) -> SegmentationOutput:
     volume = storage.local_path(lease.run.series.volume)
     with SliceFileReader(volume) as source, SliceFileWriter(path, source.geometry, "mask") as sink:
-        doubts = Doubts(sink)
+        recorder = ConfidenceRecorder(sink)
         timings = predictor.segment(
             source,
-            doubts.write,
-            on_probability=doubts.hear,
+            recorder.write,
+            on_probability=recorder.record,
             on_slice=lambda done, total: lease.report(done, total, message("Segmenting")),
             should_stop=lambda: lease.should_stop,
         )
         lease.check()
     with SliceFileReader(path) as mask:
-        return Made(timings, volume_and_area.summary(mask, mask.geometry), doubts.confidence)
+        return SegmentationOutput(timings, volume_and_area.summary(mask, mask.geometry), recorder.confidence)
 
 
-class Doubts:
-    """Hands the mask on to its file, and keeps how sure the network was of each slice. Called by one thread."""
+class ConfidenceRecorder:
+    """Writes the mask to its file and records the expected Dice of each slice. Called by one thread."""
 
     def __init__(self, sink: SliceFileWriter) -> None:
         self._sink = sink
         self._probability: npt.NDArray[np.float32] | None = None
         self.confidence: list[float] = []
 
-    def hear(self, z: int, probability: npt.NDArray[np.float32]) -> None:
+    def record(self, z: int, probability: npt.NDArray[np.float32]) -> None:
         self._probability = probability
 
     def write(self, z: int, mask: LabelArray) -> None:
@@ -155,7 +155,9 @@ class Doubts:
         self._sink.write(z, mask)
 
 
-def _record(run: InferenceRun, path: Path, stored: list[str], made: Made, unlike: list[dict[str, str]]) -> Annotation:
+def _record(
+    run: InferenceRun, path: Path, stored: list[str], made: SegmentationOutput, ood_flags: list[dict[str, str]]
+) -> Annotation:
     version = run.model_version
     annotation = annotation_record(
         series=run.series,
@@ -171,7 +173,7 @@ def _record(run: InferenceRun, path: Path, stored: list[str], made: Made, unlike
         seconds=made.timings.total,
         timings=made.timings.as_json(),
         confidence=made.confidence,
-        deviations=unlike,
+        deviations=ood_flags,
     )
     case_mark_segmented(case=run.series.case)
     return annotation

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.access import Capability, institution_named_or_only, require
+from accounts.access import Capability, require, resolve_institution
 from accounts.models import Institution
 from registry.models import SPINE_CT, ActiveVersion, ModelVersion, Promotion, PromotionKind, VersionCounter
 from registry.selectors import version_active_or_none
@@ -71,7 +71,7 @@ def version_register(
     """
     if actor is not None:
         chosen = institution.pk if institution else None
-        institution = institution_named_or_only(actor, chosen, Capability.MANAGE_MODELS)
+        institution = resolve_institution(actor, chosen, Capability.MANAGE_MODELS)
     return _register(path, Origin(institution, actor, notes), activate=activate, preprocess=preprocess)
 
 

@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 
 from cases.models import Annotation, AnnotationSource, ImportRun, Patient, Review, Series
-from cases.notifications import tell_mask
+from cases.notifications import notify_mask
 from cases.projects.reading_services import figures_outdated
 from inference.correction_effort import acceptance_record
 from inference.services import segment_imported
@@ -37,7 +37,7 @@ class Pipeline:
 
     def after_mask(self, mask: Annotation) -> None:
         """Show it where the case is open; another mask by a model asks for other figures of agreement."""
-        tell_mask(mask)
+        notify_mask(mask)
         if mask.source == AnnotationSource.MODEL:
             figures_outdated(series_id=mask.series_id)
 

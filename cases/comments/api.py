@@ -15,7 +15,7 @@ from cases.access import series_get
 from cases.comments.selectors import comments_of, notices_of, people_to_mention
 from cases.comments.services import comment_write, notices_read
 from cases.models import Comment, Notice
-from cases.viewer_api import ReadingDoor
+from cases.viewer_api import ViewerAPIView
 from spineplatform.shared.api import ListView, checked, checked_query
 from spineplatform.shared.api_schema import problems
 
@@ -38,7 +38,7 @@ class CommentOut(serializers.ModelSerializer[Comment]):
         fields = ["id", "series", "z", "text", "author", "author_id", "read", "created_at"]
 
 
-class CommentListView(ReadingDoor, ListView):
+class CommentListView(ViewerAPIView, ListView):
     @extend_schema(operation_id="comment_list", responses=CommentOut(many=True))
     def get(self, request: Request, series_id: str) -> Response:
         """The comments on a series, newest first."""

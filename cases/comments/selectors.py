@@ -56,7 +56,7 @@ def notices_of(user: Any) -> NoticeQuerySet:
     """The person's notices about cases, projects and models that they may still see, newest first."""
     homes = list(institutions_with(user, Capability.VIEW_CASES))
     seen = Q(case__institution__in=homes) | Q(project__institution__in=homes) | Q(institution__in=homes)
-    return Notice.objects.told_to(user).filter(seen).select_related("case", "project", "actor")
+    return Notice.objects.visible_to(user).filter(seen).select_related("case", "project", "actor")
 
 
 def unread_count(user: Any) -> int:

@@ -15,7 +15,7 @@ from accounts.access import Capability, require
 from accounts.models import User
 from cases.comments.selectors import who_may_see
 from cases.models import Case, Comment, Notice, NoticeKind, ReadingProject, Series
-from cases.notifications import person_group, tell, tell_changed, tell_comment
+from cases.notifications import notify_changed, notify_comment, person_group, tell
 from spineplatform.shared import audit
 from spineplatform.shared.errors import UserError
 
@@ -44,7 +44,7 @@ def comment_write(*, series: Series, actor: Any, text: str, z: int | None = None
         )
         people = people_mentioned(text, series.institution_id).exclude(pk=actor.pk)
         notify(people, NoticeKind.MENTION, cases=[series.case], actor=actor, series=series, z=z, text=text)
-        tell_comment(comment)
+        notify_comment(comment)
         audit.record(actor=actor, action="comment.written", object_id=comment.pk, institution_id=series.institution_id)
     return comment
 
@@ -62,16 +62,16 @@ def notify(people: Iterable[User], kind: NoticeKind, *, cases: Sequence[Case], a
 
 def notices_read(*, actor: Any, ids: Collection[uuid.UUID] = ()) -> int:
     """Mark one's own notices as read, all of them without ``ids``; returns how many were not yet."""
-    mine = Notice.objects.told_to(actor).unread()
+    mine = Notice.objects.visible_to(actor).unread()
     if ids:
         mine = mine.filter(pk__in=ids)
     marked = mine.update(read_at=timezone.now())
-    tell_changed(person_group(actor.pk))
+    notify_changed(person_group(actor.pk))
     return marked
 
 
 def notices_followed(*, actor: Any, **about: Case | ReadingProject) -> None:
     """Whoever opens a page of the ``case`` or ``project`` has read what they were told of it."""
-    ids = list(Notice.objects.told_to(actor).unread().filter(**about).values_list("pk", flat=True))
+    ids = list(Notice.objects.visible_to(actor).unread().filter(**about).values_list("pk", flat=True))
     if ids:
         notices_read(actor=actor, ids=ids)

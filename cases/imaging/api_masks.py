@@ -12,7 +12,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from cases.access import annotation_get
+from cases.access import mask_get
 from cases.approved import approved_masks
 from cases.imaging.api_slices import SLICE_ANSWERS
 from cases.imaging.downloads import FILES, KINDS, PICTURES, download
@@ -82,7 +82,7 @@ class MaskSliceView(FileView):
     )
     def get(self, request: Request, mask_id: str, z: int) -> HttpResponse:
         """One slice of the mask as labels; z counts from 0 at the feet's end."""
-        mask = annotation_get(request.user, mask_id)
+        mask = mask_get(request.user, mask_id)
         return slice_response(request._request, mask.mask, mask.pixel_hash, z)
 
 
@@ -105,4 +105,4 @@ class MaskDownloadView(FileView):
     )
     def get(self, request: Request, mask_id: str, kind: str) -> HttpResponseBase:
         """The mask to take away: overlay and mask pictures (PNG 0/255), a zip of PNG, NIfTI or NPY on the CT's grid."""
-        return download(request._request, annotation_get(request.user, mask_id), kind)
+        return download(request._request, mask_get(request.user, mask_id), kind)

@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from cases.access import annotation_get, series_get
+from cases.access import mask_get, series_get
 from cases.imaging.slices import MOST_AT_ONCE, slice_response, slices_response
 from spineplatform.shared.api import FileView, checked_query
 from spineplatform.shared.api_schema import problems
@@ -68,6 +68,6 @@ class MaskSlicesView(FileView):
     @extend_schema(operation_id="mask_slices", parameters=PARAMETERS, responses=SLICES_ANSWERS)
     def get(self, request: Request, mask_id: str) -> HttpResponse:
         """Several slices of a mask in one answer."""
-        mask = annotation_get(request.user, mask_id)
+        mask = mask_get(request.user, mask_id)
         wanted = checked_query(RangeIn, request.query_params)
         return slices_response(request._request, mask.mask, mask.pixel_hash, **wanted)

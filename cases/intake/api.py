@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.access import Capability, institution_named_or_only, require_anywhere
+from accounts.access import Capability, require_anywhere, resolve_institution
 from cases.access import upload_get
 from cases.intake.uploads import PairOptions, PatientRule, SplitWish, UploadOptions, incoming, upload_create
 from cases.models import Case, FileVerdict, Upload
@@ -175,7 +175,7 @@ class UploadListView(ReceivingView):
         """
         require_anywhere(request.user, Capability.UPLOAD_CT)
         given = checked(UploadIn, request.data)
-        institution = institution_named_or_only(request.user, given.pop("institution", None), Capability.UPLOAD_CT)
+        institution = resolve_institution(request.user, given.pop("institution", None), Capability.UPLOAD_CT)
         files = incoming(given.pop("files"), given.pop("paths", []))
         upload, is_new = upload_create(
             institution=institution, actor=request.user, files=files, options=UploadOptions(**given)

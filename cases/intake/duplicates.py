@@ -15,7 +15,7 @@ from accounts.models import Institution
 from cases.intake.pseudonyms import keyed_hash
 from cases.models import Series
 from spineml.message import Message, message
-from spineml.readers.series import Notice, SeriesPlan
+from spineml.readers.series import DetectedSeries, SeriesWarning
 from spineml.volumes.volume import Geometry
 
 SAME_MM = 0.01
@@ -37,24 +37,24 @@ class Twin:
     differs: tuple[Message, ...]
     other_patient: bool = False
 
-    def notice(self) -> Notice:
+    def notice(self) -> SeriesWarning:
         text = message(
             "The case “{title}” has a series with the same values but {differences}. Both were imported: check which "
             "one is right.",
             title=self.series.case.title,
             differences=list(self.differs),
         )
-        return Notice("same-values", text)
+        return SeriesWarning("same-values", text)
 
 
-def twin_of(institution: Institution, plan: SeriesPlan, pixel_hash: str) -> Twin | None:
+def twin_of(institution: Institution, plan: DetectedSeries, pixel_hash: str) -> Twin | None:
     """The series that is the same, else one that has the same values and differs otherwise."""
     alike = Series.objects.filter(institution=institution, pixel_hash=pixel_hash).select_related("case__patient")
     twins = [_compared(institution, plan, series) for series in alike.order_by("created_at", "id")]
     return next((twin for twin in twins if not twin.differs), twins[-1] if twins else None)
 
 
-def _compared(institution: Institution, plan: SeriesPlan, series: Series) -> Twin:
+def _compared(institution: Institution, plan: DetectedSeries, series: Series) -> Twin:
     differs = list(_of_geometry(plan.geometry, series.geometry))
     other_patient = _is_other_patient(institution, plan, series)
     if other_patient:
@@ -74,7 +74,7 @@ def _of_geometry(here: Geometry, known: Geometry) -> Iterable[Message]:
         yield message("another position or orientation")
 
 
-def _is_other_patient(institution: Institution, plan: SeriesPlan, series: Series) -> bool:
+def _is_other_patient(institution: Institution, plan: DetectedSeries, series: Series) -> bool:
     """Only DICOM says who a patient is; names of pairs tell patients apart within their collection only."""
     if not plan.meta.source_kind == series.source_kind == "dicom" or plan.meta.patient_id.startswith(PAIRS):
         return False
@@ -82,7 +82,7 @@ def _is_other_patient(institution: Institution, plan: SeriesPlan, series: Series
     return (keyed_hash("patient", institution.pk, patient_id) if patient_id else None) != series.case.patient.key_hash
 
 
-def left_behind(plan: SeriesPlan, known: Series) -> list[Message]:
+def left_behind(plan: DetectedSeries, known: Series) -> list[Message]:
     """What else these files say otherwise than the series that is the same and stays as it is."""
     differs = []
     if plan.meta.source_kind != known.source_kind:
@@ -96,7 +96,7 @@ def left_behind(plan: SeriesPlan, known: Series) -> list[Message]:
     return [message("Different is {differences}; the series stays as it was.", differences=differs)]
 
 
-def content_hash(plan: SeriesPlan, pixel_hash: str, patient: str) -> str:
+def content_hash(plan: DetectedSeries, pixel_hash: str, patient: str) -> str:
     """The same for the same values on the same grid of the same patient; unique within an institution."""
     geometry = plan.geometry.as_json()
     rounded = {name: _rounded(geometry[name]) for name in ("spacing", "origin", "direction", "spacing_known")}

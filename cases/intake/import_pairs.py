@@ -21,7 +21,7 @@ from cases.models.uploads import DUPLICATE
 from cases.services import MaskOrigin, annotation_record
 from cases.signatures import review_record
 from spineml.message import message
-from spineml.readers.series import FileVerdict, SeriesPlan
+from spineml.readers.series import DetectedSeries, FileOutcome
 from spineml.volumes.canonical_file import SliceFileReader
 from spineplatform.shared import audit
 from spineplatform.shared.errors import UserError
@@ -67,7 +67,7 @@ def pairs_asked(upload: Upload) -> dict[str, Any] | None:
     return {"patients": options["patients"], "separator": options["separator"], "every_label": every_label}
 
 
-def of_patient(plan: SeriesPlan, patient: str, upload: Upload) -> SeriesPlan:
+def of_patient(plan: DetectedSeries, patient: str, upload: Upload) -> DetectedSeries:
     """Names tell patients apart within a collection only: that of the title, or else this one upload.
 
     Where each image is a patient of its own, a DICOM file still says who it is.
@@ -84,7 +84,7 @@ class PairsRecorded:
     """The series by the name of the mask, verdicts on masks without an image, and the splits wished for patients."""
 
     series: dict[str, Series] = field(default_factory=dict)
-    verdicts: list[FileVerdict] = field(default_factory=list)
+    verdicts: list[FileOutcome] = field(default_factory=list)
     splits: dict[Patient, str] = field(default_factory=dict)
 
 
@@ -99,12 +99,12 @@ def pairs_record(
     for image, paired in masks.items():
         series = rows.get(image)
         if series is None:
-            recorded.verdicts.append(FileVerdict(paired.name, "rejected", "no-image", NO_IMAGE))
+            recorded.verdicts.append(FileOutcome(paired.name, "rejected", "no-image", NO_IMAGE))
             continue
         recorded.series[paired.name] = series
         mask, is_new = _annotation(run, series, paired, stored)
         if not is_new:
-            recorded.verdicts.append(FileVerdict(paired.name, "skipped", DUPLICATE, SAME_MASK))
+            recorded.verdicts.append(FileOutcome(paired.name, "skipped", DUPLICATE, SAME_MASK))
         if options["approve"]:
             _approve(run, mask)
         if split := paired.split or options["split"]:
@@ -138,11 +138,11 @@ def _approve(run: ImportRun, mask: Annotation) -> None:
     review_record(series=mask.series, reader=run.upload.created_by, verdict=ReviewVerdict.APPROVED, annotation=mask)
 
 
-def splits_kept(found: Mapping[str, Series], kept: set[uuid.UUID]) -> list[FileVerdict]:
+def splits_kept(found: Mapping[str, Series], kept: set[uuid.UUID]) -> list[FileOutcome]:
     """Verdicts on the masks in ``found`` (by their names) whose patients are among those who keep another split."""
     reason = message("The mask was added. The split of its patient was not changed.")
     return [
-        FileVerdict(name, "warning", "split-kept", reason)
+        FileOutcome(name, "warning", "split-kept", reason)
         for name, series in found.items()
         if series.case.patient_id in kept
     ]

@@ -11,7 +11,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from accounts.models import Institution
-from cases.changes import cases_change
+from cases.changes import touch_cases
 from cases.followers import followers
 from cases.intake.duplicates import Twin, content_hash, left_behind, twin_of
 from cases.intake.import_pairs import PairedMask, pairs_record, splits_kept
@@ -28,18 +28,18 @@ from spineplatform.shared import audit
 class ImportedSeries:
     """A series that was read. ``volume`` and ``originals`` are names in the storage; empty for a duplicate."""
 
-    plan: scan.SeriesPlan
+    plan: scan.DetectedSeries
     pixel_hash: str
     volume: str = ""
     originals: str = ""
 
 
 @dataclass
-class Harvest:
+class ImportResult:
     """What the worker found, before anything of it is recorded. Verdicts go by the file's name."""
 
     series: list[ImportedSeries] = field(default_factory=list)
-    verdicts: dict[str, scan.FileVerdict] = field(default_factory=dict)
+    verdicts: dict[str, scan.FileOutcome] = field(default_factory=dict)
     masks: dict[str, PairedMask] = field(default_factory=dict)  # by the name of the image
     made: list[Series] = field(default_factory=list)  # the rows, once they are recorded
     identity: Identity = field(default_factory=Identity)  # what names the patients: never stored
@@ -56,14 +56,14 @@ class Harvest:
         named = {(meta.patient_id, meta.study_uid) for meta in metas if meta.study_uid}
         return len(named) + sum(1 for meta in metas if not meta.study_uid)
 
-    def judge(self, verdict: scan.FileVerdict) -> None:
+    def judge(self, verdict: scan.FileOutcome) -> None:
         self.verdicts[verdict.name] = verdict
 
 
 Rows = dict[str, list[Series]]  # by the name of a file: a file may give several series
 
 
-def record(run: ImportRun, harvest: Harvest, stored: list[str]) -> None:
+def record(run: ImportRun, harvest: ImportResult, stored: list[str]) -> None:
     """Write everything of one import. Imports into one institution take turns here, so none records the same twice."""
     # Not "for update": that would make every upload to the institution wait, whose rows refer to it.
     Institution.objects.select_for_update(no_key=True).get(pk=run.institution_id)
@@ -79,7 +79,7 @@ def record(run: ImportRun, harvest: Harvest, stored: list[str]) -> None:
     kept = followers().after_import(run, harvest.made, pairs.splits)
     for verdict in (*pairs.verdicts, *splits_kept(pairs.series, kept)):
         harvest.judge(verdict)
-    cases_change(Case.objects.filter(pk__in={series.case_id for several in rows.values() for series in several}))
+    touch_cases(Case.objects.filter(pk__in={series.case_id for several in rows.values() for series in several}))
     record_verdicts(run.upload, harvest, rows)
     _rename_files(run.upload, harvest.identity)
     _clear_staged(run.upload)
@@ -92,7 +92,7 @@ def record(run: ImportRun, harvest: Harvest, stored: list[str]) -> None:
     )
 
 
-def _series_of(run: ImportRun, harvest: Harvest, imported: ImportedSeries) -> Series:
+def _series_of(run: ImportRun, harvest: ImportResult, imported: ImportedSeries) -> Series:
     """The series that is already here, or a new one; what has the same values but differs is told so."""
     twin = twin_of(run.institution, imported.plan, imported.pixel_hash)
     if twin is not None and not twin.differs:
@@ -103,18 +103,18 @@ def _series_of(run: ImportRun, harvest: Harvest, imported: ImportedSeries) -> Se
     return _record_series(run, harvest, imported, twin)
 
 
-def _judge_duplicate(run: ImportRun, harvest: Harvest, imported: ImportedSeries, known: Series) -> None:
+def _judge_duplicate(run: ImportRun, harvest: ImportResult, imported: ImportedSeries, known: Series) -> None:
     same = message(
         "The same images are already in the case “{title}”, so they were not imported again.", title=known.case.title
     )
     reason = sentences([same, *left_behind(imported.plan, known), *_title_unused(run, harvest, known.case)])
     for file in imported.plan.files:
-        harvest.judge(scan.FileVerdict(file.name, "skipped", DUPLICATE, reason))
+        harvest.judge(scan.FileOutcome(file.name, "skipped", DUPLICATE, reason))
     unneeded = [name for name in (imported.volume, imported.originals) if name]
     transaction.on_commit(lambda: _delete(unneeded), robust=True)
 
 
-def _title_unused(run: ImportRun, harvest: Harvest, case: Case) -> list[Message]:
+def _title_unused(run: ImportRun, harvest: ImportResult, case: Case) -> list[Message]:
     """A title is that of a new case only; pairs keep theirs as the name of their collection."""
     given = harvest.identity.without(run.upload.title)
     named = case.title == given or case.title.startswith(f"{given[:80]} · ")
@@ -125,13 +125,13 @@ def _title_unused(run: ImportRun, harvest: Harvest, case: Case) -> list[Message]
     ]
 
 
-def _told_apart(harvest: Harvest, imported: ImportedSeries, twin: Twin) -> ImportedSeries:
+def _told_apart(harvest: ImportResult, imported: ImportedSeries, twin: Twin) -> ImportedSeries:
     notice = twin.notice()
     _tell(harvest, imported.plan, [notice])
     return replace(imported, plan=replace(imported.plan, notices=[*imported.plan.notices, notice]))
 
 
-def _tell(harvest: Harvest, plan: scan.SeriesPlan, notices: Sequence[scan.Notice]) -> None:
+def _tell(harvest: ImportResult, plan: scan.DetectedSeries, notices: Sequence[scan.SeriesWarning]) -> None:
     """Say what is said of a series in the verdicts on its files, too; some of it is known late."""
     for file in plan.files:
         before = harvest.verdicts.get(file.name)
@@ -139,16 +139,16 @@ def _tell(harvest: Harvest, plan: scan.SeriesPlan, notices: Sequence[scan.Notice
             continue
         said = [*(verbatim(before.reason).sentences if before else []), *(notice.text for notice in notices)]
         code = before.code if before and before.status == "warning" else notices[0].code
-        harvest.judge(scan.FileVerdict(file.name, "warning", code, sentences(list(dict.fromkeys(said)))))
+        harvest.judge(scan.FileOutcome(file.name, "warning", code, sentences(list(dict.fromkeys(said)))))
 
 
-def _record_series(run: ImportRun, harvest: Harvest, imported: ImportedSeries, twin: Twin | None) -> Series:
+def _record_series(run: ImportRun, harvest: ImportResult, imported: ImportedSeries, twin: Twin | None) -> Series:
     plan = imported.plan
     if twin is not None and not twin.other_patient and not plan.meta.patient_id:
         case = twin.series.case  # a header put right: no second patient, whose images could be learned and tested on
     else:
         case = _case_for(run, harvest, plan.meta)
-    _tell(harvest, plan, [scan.Notice("title-unused", one) for one in _title_unused(run, harvest, case)])
+    _tell(harvest, plan, [scan.SeriesWarning("title-unused", one) for one in _title_unused(run, harvest, case)])
     series = Series.objects.create(
         institution=run.institution,
         case=case,
@@ -168,7 +168,7 @@ def _record_series(run: ImportRun, harvest: Harvest, imported: ImportedSeries, t
     return series
 
 
-def _case_for(run: ImportRun, harvest: Harvest, meta: scan.SeriesMeta) -> Case:
+def _case_for(run: ImportRun, harvest: ImportResult, meta: scan.SeriesMeta) -> Case:
     """The case of this study; DICOM of a study that is already here joins its case."""
     institution = run.institution
     study_hash = keyed_hash("study", institution.pk, f"{meta.patient_id}\0{meta.study_uid}") if meta.study_uid else None
@@ -188,7 +188,7 @@ def _case_for(run: ImportRun, harvest: Harvest, meta: scan.SeriesMeta) -> Case:
     return case
 
 
-def record_verdicts(upload: Upload, harvest: Harvest, rows: Mapping[str, Sequence[Series]]) -> None:
+def record_verdicts(upload: Upload, harvest: ImportResult, rows: Mapping[str, Sequence[Series]]) -> None:
     """Replace the verdicts of an earlier attempt. No name of a patient stays in the names of the files."""
     shown = shown_names(harvest.verdicts, harvest.identity)
     made: list[tuple[FileVerdict, Sequence[Series]]] = []

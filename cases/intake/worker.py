@@ -14,7 +14,7 @@ from typing import Any
 from cases.intake.duplicates import twin_of
 from cases.intake.import_pairs import BadTable, PairedMask, of_patient, pairs_asked
 from cases.intake.pseudonyms import keyed_hash
-from cases.intake.records import Harvest, ImportedSeries, record, record_verdicts
+from cases.intake.records import ImportedSeries, ImportResult, record, record_verdicts
 from cases.models import ImportRun
 from spineml.isolation import ReaderFailed, Refused
 from spineml.isolation.client import Job
@@ -22,7 +22,7 @@ from spineml.isolation.plain import record_of, values_of
 from spineml.message import Message, message
 from spineml.reader_process.results import UNPACK, Failed, ReadSeries
 from spineml.readers.patient_identity import Identity, renamed, shown_names
-from spineml.readers.series import FileVerdict, IntakeOptions, sent_names
+from spineml.readers.series import FileOutcome, IntakeOptions, sent_names
 from spineplatform.shared import isolated, storage
 from spineplatform.shared.errors import UserError
 from spineplatform.shared.lease import Lease
@@ -43,7 +43,7 @@ class NothingImported(UserError):
 def run_import(lease: Lease[ImportRun]) -> None:
     """Work of one ImportRun: read, convert, record. Memory does not grow with the number of slices."""
     with isolated.upload_job() as job, storage.stored_or_removed() as stored:
-        harvest = Importer(lease, job, stored, Harvest()).run()
+        harvest = Importer(lease, job, stored, ImportResult()).run()
         if harvest.is_empty:
             with lease.writing() as run:
                 record_verdicts(run.upload, harvest, {})
@@ -52,7 +52,7 @@ def run_import(lease: Lease[ImportRun]) -> None:
             record(run, harvest, stored)
 
 
-def why(harvest: Harvest) -> Message:
+def why(harvest: ImportResult) -> Message:
     """The one reason when there is just one; else that the list has them."""
     reasons = {verdict.reason for verdict in harvest.verdicts.values() if verdict.status == "rejected"}
     if len(reasons) != 1:
@@ -67,9 +67,9 @@ class Importer:
     lease: Lease[ImportRun]
     job: Job
     stored: list[str]
-    harvest: Harvest
+    harvest: ImportResult
 
-    def run(self) -> Harvest:
+    def run(self) -> ImportResult:
         """Have everything read and converted, and keep it; nothing is recorded yet."""
         self.lease.report(0, 0, message("Reading the files"))
         read = Reading(self.lease, self.job)
@@ -115,7 +115,7 @@ class Reading:
         self._step = UNPACK
         self.identity = Identity()
 
-    def run(self) -> list[FileVerdict]:
+    def run(self) -> list[FileOutcome]:
         """The verdicts; `series` has what was read.
 
         Raises:
@@ -146,7 +146,7 @@ class Reading:
                     raise
         return self._gave_up([row.name for row in rows])
 
-    def _read(self, arguments: dict[str, Any], attempt: int, *, careful: bool) -> list[FileVerdict]:
+    def _read(self, arguments: dict[str, Any], attempt: int, *, careful: bool) -> list[FileOutcome]:
         again = {
             "attempt": attempt,
             "failed": [values_of(one) for one in self._failed],
@@ -163,7 +163,7 @@ class Reading:
             )
         except Refused as error:
             raise BadTable(error.message) from error
-        return [record_of(FileVerdict, verdict) for verdict in read["verdicts"]]
+        return [record_of(FileOutcome, verdict) for verdict in read["verdicts"]]
 
     def _take(self, part: Mapping[str, Any]) -> None:
         self._step = part.get("step", self._step)
@@ -172,10 +172,10 @@ class Reading:
         if "series" in part:
             self.series.append(ReadSeries.from_plain(part["series"]))
 
-    def _gave_up(self, names: list[str]) -> list[FileVerdict]:
+    def _gave_up(self, names: list[str]) -> list[FileOutcome]:
         """Verdicts on what was sent, and on the files of what was read before."""
-        read = [FileVerdict(name, "imported", "ok") for series in self.series for name in series.names]
-        refused = [FileVerdict(name, "rejected", "reader-gave-up", GAVE_UP) for name in sent_names(names)]
+        read = [FileOutcome(name, "imported", "ok") for series in self.series for name in series.names]
+        refused = [FileOutcome(name, "rejected", "reader-gave-up", GAVE_UP) for name in sent_names(names)]
         failed = [one.verdict() for one in self._failed]
         return list({verdict.name: verdict for verdict in (*refused, *read, *failed)}.values())
 

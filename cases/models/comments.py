@@ -100,7 +100,7 @@ class NoticeQuerySet(HidesNames["Notice"]):
     def unread(self) -> Self:
         return self.filter(read_at__isnull=True)
 
-    def told_to(self, user: Any) -> Self:
+    def visible_to(self, user: Any) -> Self:
         """What the person is told; what others say about a series read blindly is told once all have finished it.
 
         Of what there is to do in a project only who has that part in it is told, and nobody who has left.

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from accounts.access import Capability, institution_get, require_anywhere
 from accounts.models import Institution, User
-from cases.access import annotation_get, series_get
+from cases.access import mask_get, series_get
 from cases.models import AgreementRun, Reading, ReadingItem, ReadingProject
 from cases.models.projects import AgreementJob, DecisionKind, ItemState, ProjectRole
 from cases.projects.access import item_get, project_get
@@ -327,7 +327,7 @@ class ItemFinishView(APIView):
     def post(self, request: Request, item_id: str) -> Response:
         """Say that you have finished reading the series, with which mask."""
         item = item_get(request.user, item_id, Capability.CORRECT_MASK)
-        mask = annotation_get(request.user, checked(FinishIn, request.data)["mask"])
+        mask = mask_get(request.user, checked(FinishIn, request.data)["mask"])
         reading_finish(item=item, annotation=mask, actor=request.user)
         return Response(ItemDetailOut(item_seen(item, request.user)).data)
 
@@ -391,7 +391,7 @@ class ItemDecisionView(APIView):
         """Settle the series: this mask is approved and goes on to training."""
         item = item_get(request.user, item_id, Capability.CORRECT_MASK)
         given = checked(DecisionIn, request.data)
-        mask = annotation_get(request.user, given["mask"])
+        mask = mask_get(request.user, given["mask"])
         item_decide(item=item, annotation=mask, actor=request.user, note=given["note"])
         fresh = item_get(request.user, item_id)
         return Response(ItemDetailOut(item_seen(fresh, request.user)).data, status=status.HTTP_201_CREATED)

@@ -16,8 +16,8 @@ from django.utils import timezone
 from cases.models import Notice, NoticeKind, ReadingProject
 from cases.models.comments import WITH_NUMBER
 from cases.models.projects import SETTLED, ProjectRole
-from cases.notifications import person_group, tell, tell_changed
-from cases.projects.selectors import ready_to_settle, series_to_read
+from cases.notifications import notify_changed, person_group, tell
+from cases.projects.selectors import ready_to_adjudicate, series_to_read
 
 
 def project_held(project_id: uuid.UUID) -> ReadingProject:
@@ -28,25 +28,25 @@ def project_held(project_id: uuid.UUID) -> ReadingProject:
     return ReadingProject.objects.select_for_update(no_key=True).get(pk=project_id)
 
 
-def readers_tell(project: ReadingProject, people: Iterable[int], *, actor: Any) -> None:
+def notify_readers(project: ReadingProject, people: Iterable[int], *, actor: Any) -> None:
     """Tell these readers, by their ids, how many series wait for them; not whoever gives the series."""
     numbers = series_to_read(project, [one for one in people if one != actor.pk])
     _tell(project, NoticeKind.TO_READ, numbers, actor)
 
 
 @contextmanager
-def adjudicators_told(project: ReadingProject, *, but: Any = None) -> Iterator[None]:
+def notify_adjudicators_of_change(project: ReadingProject, *, but: Any = None) -> Iterator[None]:
     """Tell the adjudicators, save ``but``, once where more series are ready to settle after the block than before."""
-    before = ready_to_settle(project).count()
+    before = ready_to_adjudicate(project).count()
     yield
-    ready = ready_to_settle(project).count()
+    ready = ready_to_adjudicate(project).count()
     if ready > before:
         people = project.members.filter(role=ProjectRole.ADJUDICATOR).exclude(user=but).values_list("user", flat=True)
         _tell(project, NoticeKind.TO_SETTLE, dict.fromkeys(people, ready), None)
     notices_correct(project)
 
 
-def author_tell(project: ReadingProject, *, actor: Any) -> None:
+def notify_author(project: ReadingProject, *, actor: Any) -> None:
     """Tell whoever leads the project once all its series are settled, unless they did the last step themselves."""
     by_themselves = actor is not None and actor.pk == project.created_by_id
     if by_themselves or not project.items.exists() or project.items.exclude(state__in=SETTLED).exists():
@@ -68,20 +68,20 @@ def notices_correct(project: ReadingProject) -> None:
     over = [one for one in unread if not left[one.pk]]
     Notice.objects.unread().filter(pk__in=[one.pk for one in over]).update(read_at=timezone.now())
     for one in over:
-        tell_changed(person_group(one.recipient_id))
+        notify_changed(person_group(one.recipient_id))
 
 
-def settled_no_more(project: ReadingProject) -> None:
+def mark_undecided(project: ReadingProject) -> None:
     """There is something to read again: an unread word that all is settled counts as read."""
     if Notice.objects.unread().filter(project=project, kind=NoticeKind.ALL_SETTLED).update(read_at=timezone.now()):
-        tell_changed(person_group(project.created_by_id))
+        notify_changed(person_group(project.created_by_id))
 
 
 def _left(project: ReadingProject, unread: list[Notice]) -> dict[uuid.UUID, int]:
     """How many series there are now to read or to settle for whom each notice was meant."""
     if not unread:
         return {}
-    ready, to_read = ready_to_settle(project).count(), series_to_read(project, [one.recipient_id for one in unread])
+    ready, to_read = ready_to_adjudicate(project).count(), series_to_read(project, [one.recipient_id for one in unread])
     return {one.pk: ready if one.kind == NoticeKind.TO_SETTLE else to_read.get(one.recipient_id, 0) for one in unread}
 
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import Capability, has_capability, institutions_with, require_anywhere
-from cases.access import annotation_get
+from cases.access import mask_get
 from cases.comments.services import notices_followed
 from cases.models import ReadingItem, ReadingProject
 from cases.models.projects import BEING_READ, SETTLED, AgreementJob, ProjectRole
@@ -29,7 +29,7 @@ from cases.projects.selectors import (
     items_listed,
     names_of,
     projects_seen,
-    ready_to_settle,
+    ready_to_adjudicate,
     series_offered,
 )
 from cases.projects.services import item_remove, project_add_series, project_change, project_create
@@ -86,7 +86,7 @@ def _project(request: HttpRequest, project: ReadingProject, form: AddSeriesForm 
         "form": form,
         "may_manage": may_manage,
         "to_read": next(unread, None) if part == ProjectRole.READER else None,
-        "to_settle": ready_to_settle(project).first() if part == ProjectRole.ADJUDICATOR else None,
+        "to_settle": ready_to_adjudicate(project).first() if part == ProjectRole.ADJUDICATOR else None,
     }
     return render(request, "projects/project.html", context, status=400 if form and form.errors else 200)
 
@@ -182,7 +182,7 @@ def _do(request: HttpRequest, item: ReadingItem, deed: Callable[[], Any], done: 
 @require_POST
 def finish_action(request: HttpRequest, item_id: str) -> HttpResponse:
     item = item_get(request.user, item_id, Capability.CORRECT_MASK)
-    mask = annotation_get(request.user, request.POST.get("mask", ""))
+    mask = mask_get(request.user, request.POST.get("mask", ""))
     done = _("Your reading was finished.")
     return _do(request, item, lambda: reading_finish(item=item, annotation=mask, actor=request.user), done)
 
@@ -213,7 +213,7 @@ def _job(request: HttpRequest) -> AgreementJob:
 @require_POST
 def decide_action(request: HttpRequest, item_id: str) -> HttpResponse:
     item = item_get(request.user, item_id, Capability.CORRECT_MASK)
-    mask = annotation_get(request.user, request.POST.get("mask", ""))
+    mask = mask_get(request.user, request.POST.get("mask", ""))
     note = request.POST.get("note", "")[:2000]
     done = _("The series is decided. Its mask is approved for training.")
     return _do(request, item, lambda: item_decide(item=item, annotation=mask, actor=request.user, note=note), done)

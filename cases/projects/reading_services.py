@@ -27,7 +27,7 @@ from cases.models.projects import (
     ProjectRole,
 )
 from cases.projects.access import require_part
-from cases.projects.notifications import adjudicators_told, author_tell, notices_correct, project_held
+from cases.projects.notifications import notices_correct, notify_adjudicators_of_change, notify_author, project_held
 from cases.signatures import review_record
 from spineml.message import message
 from spineplatform.shared import audit
@@ -56,7 +56,7 @@ class NotAllRead(Conflict):
     code = "not-all-read"
 
 
-class AlreadySettled(Conflict):
+class AlreadyDecided(Conflict):
     """This series is already decided. Its page shows the chosen mask."""
 
     code = "already-settled"
@@ -100,7 +100,7 @@ def reading_finish(*, item: ReadingItem, annotation: Annotation, actor: Any) -> 
             item=row, reader=actor, defaults={"annotation": annotation, "finished_at": timezone.now()}
         )
         _record(actor, "reading.finished", item, annotation=str(annotation.pk))
-        with adjudicators_told(row.project):
+        with notify_adjudicators_of_change(row.project):
             readings_advance(row, actor)
     item.refresh_from_db()
     return reading
@@ -146,7 +146,7 @@ def proposal_make(*, item: ReadingItem, job: AgreementJob, actor: Any) -> Agreem
     """Have one mask made of the readers' masks, to look at, to decide for, or to correct.
 
     Raises:
-        NotAllRead, AlreadySettled: it is not the time for it.
+        NotAllRead, AlreadyDecided: it is not the time for it.
         TooFewForStaple: STAPLE of two readers.
         Forbidden, NotFound: ``actor`` is no adjudicator of the project.
     """
@@ -190,7 +190,7 @@ def item_decide(*, item: ReadingItem, annotation: Annotation, actor: Any, note: 
 
     Raises:
         NotToDecideOn: the mask is of another series, or neither a reading, a model's, a proposal nor ``actor``'s own.
-        NotAllRead, AlreadySettled: it is not the time for it.
+        NotAllRead, AlreadyDecided: it is not the time for it.
         Forbidden, NotFound: ``actor`` is no adjudicator of the project.
     """
     _require_adjudicator(item, actor)
@@ -234,7 +234,7 @@ def decision_record(
     item.save(update_fields=["state"])
     review_record(series=item.series, reader=signer, verdict=ReviewVerdict.APPROVED, annotation=annotation, reason=note)
     notices_correct(project)
-    author_tell(project, actor=decision.decided_by)
+    notify_author(project, actor=decision.decided_by)
     return decision
 
 
@@ -247,7 +247,7 @@ def _check_open(item: ReadingItem) -> None:
     if item.state in BEING_READ:
         raise NotAllRead
     if item.state in SETTLED:
-        raise AlreadySettled
+        raise AlreadyDecided
 
 
 def item_locked(item: ReadingItem) -> ReadingItem:

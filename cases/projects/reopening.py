@@ -11,7 +11,7 @@ from cases.comments.services import notify
 from cases.models import Annotation, NoticeKind, ReadingItem, Review, ReviewVerdict
 from cases.models.projects import SETTLED, ItemState, ProjectRole
 from cases.projects.access import has_part
-from cases.projects.notifications import adjudicators_told, project_held, settled_no_more
+from cases.projects.notifications import mark_undecided, notify_adjudicators_of_change, project_held
 from cases.projects.reading_services import item_locked
 from cases.signatures import review_record
 from spineml.message import message
@@ -21,7 +21,7 @@ from spineplatform.shared.errors import Conflict, Forbidden, UserError
 ONLY = message("Only this project's adjudicators and its creator may reopen a series. They are listed on its page.")
 
 
-class NotSettled(Conflict):
+class NotDecided(Conflict):
     """This series is not decided, so it cannot be reopened."""
 
     code = "not-settled"
@@ -51,7 +51,7 @@ def item_reopen(*, item: ReadingItem, actor: Any, reason: str) -> Review:
 
     Raises:
         ReopeningReason: nothing is said why.
-        NotSettled: it is open.
+        NotDecided: it is open.
         Forbidden: ``actor`` neither adjudicates nor leads the project.
     """
     if not may_reopen(item, actor):
@@ -61,11 +61,11 @@ def item_reopen(*, item: ReadingItem, actor: Any, reason: str) -> Review:
     with transaction.atomic():
         row = item_locked(item)
         if row.state not in SETTLED:
-            raise NotSettled
+            raise NotDecided
         row.project = project_held(row.project_id)
-        with adjudicators_told(row.project, but=actor):
+        with notify_adjudicators_of_change(row.project, but=actor):
             review = _take_back(row, actor, reason)
-            settled_no_more(row.project)
+            mark_undecided(row.project)
     item.refresh_from_db()
     return review
 
@@ -84,7 +84,7 @@ def _take_back(row: ReadingItem, actor: Any, reason: str) -> Review:
         reason=reason,
         for_training=False,
     )
-    _tell_author(row, mask, review)
+    _notify_author(row, mask, review)
     audit.record(
         actor=actor,
         action="reading.reopened",
@@ -97,7 +97,7 @@ def _take_back(row: ReadingItem, actor: Any, reason: str) -> Review:
     return review
 
 
-def _tell_author(row: ReadingItem, mask: Annotation, review: Review) -> None:
+def _notify_author(row: ReadingItem, mask: Annotation, review: Review) -> None:
     """Whoever drew the mask hears that it is approved no more, and why."""
     if mask.author is not None and mask.author_id != review.reader_id:
         notify(

@@ -83,7 +83,7 @@ def series_to_read(project: ReadingProject, readers: Collection[int]) -> dict[in
     return {reader: number for reader, number in left.items() if number}
 
 
-def ready_to_settle(project: ReadingProject) -> QuerySet[ReadingItem]:
+def ready_to_adjudicate(project: ReadingProject) -> QuerySet[ReadingItem]:
     """What waits for an adjudicator: not what is being compared and may be settled by its readers' agreement."""
     all_read = project.items.filter(state=ItemState.ALL_READ)
     return all_read if project.agreed_dice is None else all_read.filter(figures__isnull=False)

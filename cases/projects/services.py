@@ -14,15 +14,15 @@ from accounts.access import Capability, has_capability, require
 from accounts.models import Institution
 from cases.models import ProjectMember, ReadingItem, ReadingProject, Series
 from cases.models.projects import BEING_READ, DEFAULT_MARGIN, AgreementJob, ItemState, ProjectRole
-from cases.notifications import person_group, tell_changed
+from cases.notifications import notify_changed, person_group
 from cases.projects.blinding import check_added, check_newcomers, check_removed, parts_given_up
 from cases.projects.notifications import (
-    adjudicators_told,
-    author_tell,
+    mark_undecided,
     notices_correct,
+    notify_adjudicators_of_change,
+    notify_author,
+    notify_readers,
     project_held,
-    readers_tell,
-    settled_no_more,
 )
 from cases.projects.reading_services import item_locked, readings_advance, run_start
 from cases.projects.selectors import have_read, lowest_dice, margin_is_fixed
@@ -163,8 +163,8 @@ def project_add_series(*, project: ReadingProject, series: Iterable[Series], act
             )
             _record(actor, "project.series_added", row, series=[str(item.series_id) for item in items])
             if items:
-                settled_no_more(row)
-            readers_tell(row, _told(row)["readers"], actor=actor)
+                mark_undecided(row)
+            notify_readers(row, _told(row)["readers"], actor=actor)
     except IntegrityError:
         raise SeriesElsewhere from None
     return items
@@ -187,7 +187,7 @@ def item_remove(*, item: ReadingItem, actor: Any) -> None:
         _record(actor, "project.series_removed", project, series=[str(item.series_id)])
         item.delete()
         notices_correct(project)
-        author_tell(project, actor=actor)
+        notify_author(project, actor=actor)
 
 
 # --- changing ---------------------------------------------------------------------------------------------------------
@@ -225,13 +225,13 @@ def project_change(*, project: ReadingProject, actor: Any, changes: ProjectChang
             people = _people_after(row, changes)
             _check_change(row, items, people, changes)
             before = _told(row)
-            with adjudicators_told(row):
+            with notify_adjudicators_of_change(row):
                 _write(row, changes, people)
                 after = _told(row)
                 changed = {name: [before[name], after[name]] for name in after if before[name] != after[name]}
                 _record(actor, "project.changed", row, **changed)
                 _follow(row, items, changed, actor)
-            _tell_readers(row, before["readers"], after["readers"], actor)
+            _notify_readers(row, before["readers"], after["readers"], actor)
     except IntegrityError:
         raise ProjectNameTaken from None
     return row
@@ -321,12 +321,12 @@ def _follow(row: ReadingProject, items: list[ReadingItem], changed: dict[str, An
             run_start(item=item, job=AgreementJob.FIGURES, actor=actor)
 
 
-def _tell_readers(row: ReadingProject, before: list[int], after: list[int], actor: Any) -> None:
+def _notify_readers(row: ReadingProject, before: list[int], after: list[int], actor: Any) -> None:
     """Who came hears what there is to read; open pages of who left forget what was there."""
-    readers_tell(row, [one for one in after if one not in before], actor=actor)
+    notify_readers(row, [one for one in after if one not in before], actor=actor)
     for one in before:
         if one not in after:
-            tell_changed(person_group(one))
+            notify_changed(person_group(one))
 
 
 def _agrees(item: ReadingItem, asked: float | None) -> bool:

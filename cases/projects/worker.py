@@ -9,7 +9,7 @@ from typing import Any
 
 from cases.models import AgreementRun, Annotation, AnnotationSource, ReadingItem, ReadingProject
 from cases.models.projects import BEING_READ, AgreementJob, DecisionKind, ItemState
-from cases.projects.notifications import adjudicators_told, project_held
+from cases.projects.notifications import notify_adjudicators_of_change, project_held
 from cases.projects.reading_services import ReadingClosed, decision_record, item_locked
 from cases.projects.selectors import latest_model_mask, ordered_readings, review_reopened
 from cases.services import MaskOrigin, annotation_record
@@ -55,7 +55,7 @@ def _write(item: ReadingItem, masks: Named, pairs: list[PairFigures]) -> None:
     if _ids(_finished(item, with_model=True)) != _ids(masks):
         raise MasksChanged
     item.project = project_held(item.project_id)
-    with adjudicators_told(item.project):
+    with notify_adjudicators_of_change(item.project):
         item.figures = _as_json(masks, pairs)
         item.save(update_fields=["figures"])
         _agree(item, pairs)

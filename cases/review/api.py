@@ -11,12 +11,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access import Capability, require_anywhere
-from cases.access import annotation_get, case_get, series_get
+from cases.access import case_get, mask_get, series_get
 from cases.models import CaseState, Review, ReviewVerdict, Series
 from cases.models.comments import read_address
-from cases.review.services import NewReview, case_open, review_sign
+from cases.review.services import NewReview, case_start_review, review_sign
 from cases.viewer.selectors import first_slice, reading_of
-from cases.viewer_api import ReadingDoor
+from cases.viewer_api import ViewerAPIView
 from cases.worklist.queue import series_next, series_waiting
 from spineplatform.shared.api import ListView, checked, checked_query
 from spineplatform.shared.api_schema import problems
@@ -44,7 +44,7 @@ class ReviewOut(serializers.ModelSerializer[Review]):
         ]
 
 
-class ReviewListView(ReadingDoor, ListView):
+class ReviewListView(ViewerAPIView, ListView):
     @extend_schema(operation_id="review_list", responses=ReviewOut(many=True))
     def get(self, request: Request, series_id: str) -> Response:
         """Every review of a series, newest first: the first one counts."""
@@ -60,7 +60,7 @@ class ReviewListView(ReadingDoor, ListView):
         """Approve a mask, reject it or send it back. The same word sent again answers 200 with the one that is kept."""
         series = series_get(request.user, series_id, Capability.REVIEW)
         given = checked(ReviewIn, request.data)
-        mask = annotation_get(request.user, given["annotation"]) if given["annotation"] else None
+        mask = mask_get(request.user, given["annotation"]) if given["annotation"] else None
         given |= {"annotation": mask, "verdict": ReviewVerdict(given["verdict"])}
         review, is_new = review_sign(series=series, actor=request.user, review=NewReview(**given))
         review.series.case.refresh_from_db()
@@ -72,7 +72,7 @@ class CaseOpenView(APIView):
     @extend_schema(operation_id="case_open", request=None, responses={204: None})
     def post(self, request: Request, case_id: str) -> Response:
         """Say that you look at a case to sign it: one that was only segmented is in review from now on."""
-        case_open(case=case_get(request.user, case_id, Capability.REVIEW), actor=request.user)
+        case_start_review(case=case_get(request.user, case_id, Capability.REVIEW), actor=request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from accounts.access import Capability, require
 from accounts.models import User
-from cases.changes import cases_change
+from cases.changes import touch_cases
 from cases.comments.services import notify, people_mentioned
 from cases.models import Annotation, Case, CaseState, NoticeKind, ReadingItem, Review, ReviewVerdict, Series
 from cases.signatures import review_record
@@ -47,10 +47,10 @@ class NewReview:
     for_training: bool = True
 
 
-def case_open(*, case: Case, actor: Any) -> None:
+def case_start_review(*, case: Case, actor: Any) -> None:
     """Somebody who may sign looks at the case: one that waits with a mask is now in review."""
     require(actor, case.institution_id, Capability.REVIEW)
-    cases_change(Case.objects.filter(pk=case.pk, state=CaseState.SEGMENTED), state=CaseState.IN_REVIEW)
+    touch_cases(Case.objects.filter(pk=case.pk, state=CaseState.SEGMENTED), state=CaseState.IN_REVIEW)
 
 
 def review_sign(*, series: Series, actor: Any, review: NewReview) -> tuple[Review, bool]:

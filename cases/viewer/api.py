@@ -13,8 +13,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access import Capability, require_anywhere
-from cases.access import annotation_get, measurement_get, series_get
-from cases.access_log import series_viewed
+from cases.access import mask_get, measurement_get, series_get
+from cases.access_log import log_series_view
 from cases.imaging.api_masks import MaskOut
 from cases.models import Annotation, Measurement, Series
 from cases.models.viewer import MeasurementKind
@@ -31,7 +31,7 @@ from cases.viewer.services import (
     measurement_remove,
     viewer_settings_save,
 )
-from cases.viewer_api import ReadingDoor
+from cases.viewer_api import ViewerAPIView
 from spineml.message import message
 from spineplatform.shared.api import ListView, checked, refuse_above
 from spineplatform.shared.api_schema import problems
@@ -42,12 +42,12 @@ MAX_SETTINGS = 16 * 1024
 LABELS = message("Base64 of a zlib stream of the slice's labels, uint8, row by row.")
 
 
-class ReadingView(ReadingDoor):
+class ReadingView(ViewerAPIView):
     @extend_schema(operation_id="reading_get", responses={200: OpenApiTypes.OBJECT})
     def get(self, request: Request, series_id: str) -> Response:
         """Everything the viewer needs to open a series: grid, masks, your draft, measurements, settings, addresses."""
         series = series_get(request.user, series_id)
-        series_viewed(series, request.user)
+        log_series_view(series, request.user)
         return Response(reading_of(series, request.user))
 
 
@@ -86,7 +86,7 @@ class CorrectionOut(MaskOut):
         return mask_facts(mask)
 
 
-class CorrectionListView(ReadingDoor):
+class CorrectionListView(ViewerAPIView):
     takes_masks = True
 
     @extend_schema(
@@ -120,7 +120,7 @@ def base_of(request: Request, series: Series, base_id: Any) -> Annotation | None
     """
     if base_id is None:
         return None
-    base = annotation_get(request.user, base_id)
+    base = mask_get(request.user, base_id)
     if base.series_id != series.pk:
         raise NotFound
     return base
@@ -139,7 +139,7 @@ class DraftOut(serializers.Serializer[Any]):
     updated_at = serializers.DateTimeField()
 
 
-class DraftView(ReadingDoor):
+class DraftView(ViewerAPIView):
     takes_masks = True
 
     @extend_schema(

@@ -9,7 +9,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
 from cases.access import series_get
-from cases.access_log import series_viewed
+from cases.access_log import log_series_view
 from cases.comments.services import notices_followed
 from cases.models import ReadingItem
 from cases.projects.selectors import item_taken_part, measurements_for
@@ -29,7 +29,7 @@ def read_page(request: HttpRequest, series_id: str) -> HttpResponse:
     slice to start on, counted from 1.
     """
     series = series_get(request.user, series_id)
-    series_viewed(series, request.user)
+    log_series_view(series, request.user)
     notices_followed(case=series.case, actor=request.user)
     reading = reading_of(series, request.user)
     reading["first_slice"] = first_slice(reading, *(request.GET.get(name, "") for name in ("mask", "compare", "slice")))

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.access import Capability, require
-from cases.changes import cases_change
+from cases.changes import touch_cases
 from cases.models import Annotation, AnnotationSource, Case, CaseState, Draft, Measurement, Series, ViewerSettings
 from cases.models.viewer import MeasurementKind
 from cases.services import MaskOrigin, annotation_record
@@ -27,7 +27,7 @@ from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import Conflict, Forbidden, UserError
 
 
-class SavedFirst(Conflict):
+class ConcurrentCorrection(Conflict):
     """Someone else saved a correction of this mask first. Yours is not lost: review theirs, or save yours as a
     separate mask."""
 
@@ -40,7 +40,7 @@ class NothingChanged(UserError):
     code = "nothing-changed"
 
 
-class DraftElsewhere(Conflict):
+class DraftConflict(Conflict):
     """Your correction of this series was continued in another window. This window has its own copy."""
 
     code = "draft-elsewhere"
@@ -52,7 +52,7 @@ class BadMeasurement(UserError):
     code = "bad-measurement"
 
 
-class IdTaken(Conflict):
+class DuplicateId(Conflict):
     """This id is taken. Send the measurement with a new one."""
 
     code = "id-taken"
@@ -79,7 +79,7 @@ def annotation_correct(*, series: Series, actor: Any, correction: Correction) ->
         The mask, and whether it is new.
 
     Raises:
-        SavedFirst: somebody else's correction of the same mask is there; its id is in ``annotation``.
+        ConcurrentCorrection: somebody else's correction of the same mask is there; its id is in ``annotation``.
         NothingChanged, SliceDamaged: there is nothing to save, or a slice does not fit.
         Forbidden, NotFound: ``actor`` may not correct masks there.
     """
@@ -100,7 +100,7 @@ def annotation_correct(*, series: Series, actor: Any, correction: Correction) ->
         )
         Draft.objects.filter(series=series, author=actor).delete()
         uncorrected = Case.objects.filter(pk=series.case_id).exclude(state=CaseState.CORRECTED)
-        cases_change(uncorrected, state=CaseState.CORRECTED)
+        touch_cases(uncorrected, state=CaseState.CORRECTED)
         audit.record(
             actor=actor,
             action="mask.corrected",
@@ -144,7 +144,7 @@ def _check_unchanged(correction: Correction, pixel_hash: str, actor: Any) -> Non
     if first is None or correction.alongside:
         return
     name = first.author.display_name() if first.author else ""
-    raise SavedFirst(annotation=str(first.pk), author=name, created_at=first.created_at.isoformat())
+    raise ConcurrentCorrection(annotation=str(first.pk), author=name, created_at=first.created_at.isoformat())
 
 
 def _origin(actor: Any, correction: Correction) -> MaskOrigin:
@@ -170,7 +170,7 @@ def draft_save(*, series: Series, actor: Any, change: DraftChange) -> Draft:
     """Put the changed slices into the person's draft of this series; ``replace`` starts it anew.
 
     Raises:
-        DraftElsewhere: another window wrote it in between; its revision is in ``revision``.
+        DraftConflict: another window wrote it in between; its revision is in ``revision``.
         SliceDamaged: a slice does not fit.
         Forbidden, NotFound: ``actor`` may not correct masks there.
     """
@@ -184,7 +184,7 @@ def draft_save(*, series: Series, actor: Any, change: DraftChange) -> Draft:
         if not is_new and not change.replace and draft.revision != change.revision:
             if _is_kept(draft, change):
                 return draft
-            raise DraftElsewhere(revision=draft.revision)
+            raise DraftConflict(revision=draft.revision)
         slices = {} if change.replace or draft.base != change.base else dict(draft.slices)
         for z in change.slices:
             slices.pop(str(z), None)
@@ -241,7 +241,7 @@ def measurement_create(*, series: Series, actor: Any, measured: NewMeasurement) 
         The measurement, and whether it is new: the same id sent again is kept once.
 
     Raises:
-        IdTaken: the id is that of something else.
+        DuplicateId: the id is that of something else.
         BadMeasurement: too few or too many points, or points that coincide.
         Forbidden, NotFound: ``actor`` may not measure there.
     """
@@ -263,7 +263,7 @@ def measurement_create(*, series: Series, actor: Any, measured: NewMeasurement) 
         )
         if not is_new:
             if (measurement.series_id, measurement.author_id) != (series.pk, actor.pk):
-                raise IdTaken
+                raise DuplicateId
             return measurement, False
         audit.record(
             actor=actor,

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from accounts.access import Capability, require_anywhere
 from accounts.api import InstitutionOut
 from cases.access import case_get
-from cases.access_log import case_viewed
+from cases.access_log import log_case_view
 from cases.models import Case, CaseState, Series
 from cases.worklist.filters import DUE, ORDERS, SORTS, STATES, CaseFilter
 from cases.worklist.presence import names, others_at
@@ -169,5 +169,5 @@ class CaseView(APIView):
     def get(self, request: Request, case_id: str) -> Response:
         """One case with its series."""
         case = case_get(request.user, case_id)
-        case_viewed(case, request.user)
+        log_case_view(case, request.user)
         return Response(CaseDetailOut(case, context={"request": request}).data)

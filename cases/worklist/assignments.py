@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.access import Capability, member_get, require
 from accounts.models import Institution, User
-from cases.changes import cases_change
+from cases.changes import touch_cases
 from cases.comments.services import notify
 from cases.models import Assignment, Case, NoticeKind
 from spineplatform.shared import audit
@@ -61,7 +61,7 @@ def cases_assign(*, cases: Sequence[Case], actor: Any, to: To, due_on: date | No
         else:
             _check_day(cases, due_on)
             _give(cases, actor, to, due_on)
-        cases_change(Case.objects.filter(pk__in=[case.pk for case in cases]))
+        touch_cases(Case.objects.filter(pk__in=[case.pk for case in cases]))
         for case in cases:
             audit.record(
                 actor=actor,

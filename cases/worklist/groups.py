@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.access import Capability, require
 from accounts.models import Institution, User
-from cases.changes import cases_change
+from cases.changes import touch_cases
 from cases.models import Case, ReaderGroup, SavedFilter
 from cases.models.worklist import LONGEST_QUERY
 from cases.worklist.queue import readers_at
@@ -68,7 +68,7 @@ def group_change(*, group: ReaderGroup, actor: Any, name: str, members: Collecti
     require(actor, group.institution_id, Capability.ASSIGN)
     group.name = name
     _save(group, actor, members, "group.changed")
-    cases_change(Case.objects.filter(assignment__group=group))
+    touch_cases(Case.objects.filter(assignment__group=group))
 
 
 def _save(group: ReaderGroup, actor: Any, members: Collection[int], action: str) -> None:
@@ -98,7 +98,7 @@ def group_delete(*, group: ReaderGroup, actor: Any) -> int:
         freed = list(group.assignments.values_list("case", flat=True))
         audit.record(actor=actor, action="group.deleted", object_id=group.pk, institution_id=group.institution_id)
         group.delete()
-    cases_change(Case.objects.filter(pk__in=freed))  # not while the group is held: who assigns holds the cases first
+    touch_cases(Case.objects.filter(pk__in=freed))  # not while the group is held: who assigns holds the cases first
     return len(freed)
 
 

@@ -10,7 +10,7 @@ from django.db.models import Prefetch
 from django.utils import timezone
 
 from cases.models import Case, Presence
-from cases.notifications import case_group, list_group, tell_changed
+from cases.notifications import case_group, list_group, notify_changed
 
 
 def presences_keep(pages: list[Presence]) -> None:
@@ -39,8 +39,8 @@ def presence_end(presence_id: uuid.UUID) -> None:
 
 def _tell(presence: Presence) -> None:
     """Who has the case open, or the work list."""
-    tell_changed(case_group(presence.case_id))
-    tell_changed(list_group(presence.case.institution_id))
+    notify_changed(case_group(presence.case_id))
+    notify_changed(list_group(presence.case.institution_id))
 
 
 def others_at(case: Case, user: Any) -> list[str]:

@@ -88,7 +88,7 @@ class _Comments:
 
 
 # --- comments ---------------------------------------------------------------------------------------------------------
-def comments_heard(asked: list[Told]) -> dict[Told, bool | Exception]:
+def comment_recipients(asked: list[Told]) -> dict[Told, bool | Exception]:
     """Whether each person may read the comment that has just been written."""
     comments = Comment.objects.in_bulk({comment for comment, _ in asked})
     rights = _Rights(person for _, person in asked)
@@ -133,5 +133,5 @@ def _by(presences: Any, name: str | None) -> dict[Any, list[Presence]]:
 
 
 AT_CASES: Gathering[AtCase, dict[str, Any]] = Gathering(at_cases)
-COMMENTS_HEARD: Gathering[Told, bool] = Gathering(comments_heard)
+COMMENTS_HEARD: Gathering[Told, bool] = Gathering(comment_recipients)
 LIST_VERSIONS: Gathering[Told, str] = Gathering(list_versions)

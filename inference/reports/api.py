@@ -12,7 +12,7 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from cases.access import annotation_get, case_get, series_get
+from cases.access import case_get, mask_get, series_get
 from inference.access import report_get, reports_seen
 from inference.api_runs import RunDetailOut
 from inference.models import ReportRun
@@ -60,7 +60,7 @@ class ReportListView(ListView):
         """Write a report: key images, measurements, volume, who made and who signed the mask. By pseudonym only."""
         series = series_get(request.user, series_id)
         given = checked(ReportIn, request.data)
-        mask = annotation_get(request.user, given["mask"]) if given.get("mask") else None
+        mask = mask_get(request.user, given["mask"]) if given.get("mask") else None
         run = report_start(series=series, actor=request.user, annotation=mask, with_title=given["with_title"])
         return _started(run)
 

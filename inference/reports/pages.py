@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from cases.access import annotation_get, case_get, series_get
+from cases.access import case_get, mask_get, series_get
 from inference.access import report_get
 from inference.models import ReportRun
 from inference.reports.downloads import pdf_response, report_result
@@ -32,7 +32,7 @@ def report_action(request: HttpRequest, series_id: str) -> HttpResponse:
         run = report_start(
             series=series,
             actor=request.user,
-            annotation=annotation_get(request.user, wanted) if wanted else None,
+            annotation=mask_get(request.user, wanted) if wanted else None,
             with_title="with_title" in request.POST,
         )
     except Conflict as error:

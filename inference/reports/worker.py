@@ -21,7 +21,7 @@ from cases.models import (
 from cases.projects.selectors import measurements_for
 from inference.models import Prediction, ReportRun
 from spineml.message import Message, message, verbatim
-from spineml.reports.case_report import CaseReport, Picture, Section, as_pdf, key_pictures
+from spineml.reports.case_report import CaseReport, Picture, ReportSection, as_pdf, key_pictures
 from spineml.volumes.canonical_file import SliceFileReader
 from spineplatform.shared import storage
 from spineplatform.shared.lease import Lease
@@ -96,7 +96,7 @@ def _store(report: CaseReport, language: str, folder: Path, stored: list[str]) -
         stored.append(storage.store(path, storage.unique_name(FOLDER, suffix)))
         return stored[-1]
 
-    def kept(section: Section) -> dict[str, Any]:
+    def kept(section: ReportSection) -> dict[str, Any]:
         pictures = [
             {"title": one.title, "width": one.size[0], "height": one.size[1], "file": keep(one.png, ".png")}
             for one in section.pictures
@@ -150,8 +150,8 @@ class _Told:
         self.run, self.mask, self.series = run, mask, mask.series
         self.prediction = Prediction.objects.filter(annotation=mask).select_related("model_version").first()
 
-    def section(self, pictures: list[Picture]) -> Section:
-        return Section(
+    def section(self, pictures: list[Picture]) -> ReportSection:
+        return ReportSection(
             warnings=[*self._unapproved(), *self.series.warnings, *self._deviations()],
             pictures=pictures,
             measurements=[_measurement_row(one) for one in self._measurements()],

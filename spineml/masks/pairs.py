@@ -8,11 +8,11 @@ from spineml.errors import MaskRejected
 from spineml.masks.read import MaskEmpty, read_mask
 from spineml.message import message
 from spineml.readers.pairs.pairs import Pair
-from spineml.readers.series import SeriesPlan
+from spineml.readers.series import DetectedSeries
 from spineml.volumes.volume import LabelArray, Mask
 
 
-def read_pair_mask(pair: Pair, plan: SeriesPlan, *, spatial: bool) -> Mask:
+def read_pair_mask(pair: Pair, plan: DetectedSeries, *, spatial: bool) -> Mask:
     """The labels of all masks of a pair together, on the grid of the series that its image became.
 
     A mask that marks nothing is taken: an image without spine teaches too, and the label checks name it.

@@ -26,7 +26,7 @@ from spineml.errors import ModelFileRejected
 from spineml.message import message
 from spineml.model import model_file
 from spineml.model.architecture import NORM_EPSILON, Architecture
-from spineml.model.keras2_graph import Plan, Step, plan_of
+from spineml.model.keras2_graph import GraphStep, Plan, plan_of
 from spineml.model.model_file import ModelSpec
 from spineml.model.preprocess import MAX_CANVAS, Preprocess
 from spineml.readers.hdf5_limits import finite_json, plain_data_sets, text_attribute, text_list_attribute
@@ -142,11 +142,11 @@ def _plan(file: h5py.File, layers: Layers) -> Plan:
 def _plan_of_weights(file: h5py.File, layers: Layers) -> Plan:
     """The layers that have weights, in the order in which Keras names them: from the input to the output."""
     names = text_list_attribute(file, LAYER_NAMES)
-    steps: list[Step] = []
+    steps: list[GraphStep] = []
     for name in names:
         variables = layers.get(name, {})
         if "kernel" in variables:
-            steps.append(Step(name))
+            steps.append(GraphStep(name))
         elif variables and steps and set(variables) <= set(NORM_VARIABLES):
             steps[-1] = replace(steps[-1], norm=name)
         elif variables:
@@ -187,7 +187,9 @@ def _architecture(plan: Plan, layers: Layers) -> Architecture:
         ) from error
 
 
-def _weights(steps: Sequence[Step], layers: Layers, architecture: Architecture) -> Iterator[tuple[str, FloatArray]]:
+def _weights(
+    steps: Sequence[GraphStep], layers: Layers, architecture: Architecture
+) -> Iterator[tuple[str, FloatArray]]:
     """Every weight of our network, each checked by its shape before it is read."""
     expected = architecture.weight_shapes()
     if sum(map(prod, expected.values())) * np.dtype(np.float32).itemsize > model_file.MAX_FILE_BYTES:
@@ -204,7 +206,7 @@ def _weights(steps: Sequence[Step], layers: Layers, architecture: Architecture) 
 
 
 def _step(
-    name: str, step: Step, layers: Layers, expected: Mapping[str, tuple[int, ...]]
+    name: str, step: GraphStep, layers: Layers, expected: Mapping[str, tuple[int, ...]]
 ) -> Iterator[tuple[str, FloatArray]]:
     kernel = _read(layers, step.layer, "kernel", expected[f"{name}/kernel"])
     filters = _filters(name, expected)
@@ -226,7 +228,7 @@ def _filters(name: str, expected: Mapping[str, tuple[int, ...]]) -> tuple[int, .
     return expected.get(f"{name}/bias") or expected[f"{name.removesuffix('_conv')}_norm/gamma"]
 
 
-def _norm(name: str, step: Step, layers: Layers, bias: FloatArray) -> Iterator[tuple[str, FloatArray]]:
+def _norm(name: str, step: GraphStep, layers: Layers, bias: FloatArray) -> Iterator[tuple[str, FloatArray]]:
     """Ours has no bias before it and an epsilon of its own; both are worked into the statistics, exactly.
 
     ``(x + b - m) g / sqrt(v + e)`` equals ``(x - (m - b)) g' / sqrt(v + e')`` with ``g' = g sqrt((v + e') / (v + e))``.

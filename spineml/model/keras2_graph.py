@@ -34,7 +34,7 @@ CHANNELS_LAST = ("channels_last", None)
 
 
 @dataclass(frozen=True)
-class Step:
+class GraphStep:
     """One convolution on the way through the network, with the layer that normalises it.
 
     ``swapped``: its input is (way up, skip) joined, where ours is (skip, way up).
@@ -51,7 +51,7 @@ class Step:
 class Plan:
     """The convolutions in order; ``side`` is the fixed height and width of the input in pixels, or None."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[GraphStep, ...]
     dropout: float = 0.0
     side: int | None = None
 
@@ -147,7 +147,7 @@ class _Walk:
     """Follows the image from the input to the output, level by level down and up again."""
 
     layers: Mapping[str, _Layer]
-    steps: list[Step] = field(default_factory=list)
+    steps: list[GraphStep] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
     _skips: list[str] = field(default_factory=list)
     _swapped: bool = False
@@ -197,14 +197,14 @@ class _Walk:
         layer.must(strides=(_pair(1),), dilation_rate=(_pair(1), None), groups=(1, None))
         layer.must(padding=("same", "valid") if size == 1 else "same")
         self.tokens.append({3: "conv", 2: "up", 1: "out"}[size])
-        self.steps.append(Step(layer.name, activation=str(layer.settings["activation"]), swapped=self._swapped))
+        self.steps.append(GraphStep(layer.name, activation=str(layer.settings["activation"]), swapped=self._swapped))
         self._swapped = False
 
     def _conv2dtranspose(self, layer: _Layer, here: str) -> None:
         layer.must(kernel_size=(_pair(2),), strides=(_pair(2),), activation="linear", data_format=CHANNELS_LAST)
         layer.must(output_padding=None, dilation_rate=(_pair(1), None))
         self.tokens.append("transposed")
-        self.steps.append(Step(layer.name, activation="transposed"))
+        self.steps.append(GraphStep(layer.name, activation="transposed"))
 
     def _upsampling2d(self, layer: _Layer, here: str) -> None:
         layer.must(size=(_pair(2),), interpolation=("nearest", None), data_format=CHANNELS_LAST)
@@ -243,7 +243,7 @@ class _Walk:
         layer.must(max_value=None, negative_slope=(0, None), threshold=(0, None))
         self.steps[-1] = replace(self._unfinished(layer), activation="relu")
 
-    def _unfinished(self, layer: _Layer) -> Step:
+    def _unfinished(self, layer: _Layer) -> GraphStep:
         """The convolution just before, whose values nothing has bent yet."""
         if not self.steps or self.steps[-1].activation != "linear" or self.tokens[-1] not in ("conv", "out"):
             raise _not_a_unet(message("“{layer}” does not follow a convolution", layer=layer.name))

@@ -9,7 +9,7 @@ from typing import Any
 
 from spineml.isolation.plain import record_of, values_of
 from spineml.readers import reading_progress
-from spineml.readers.series import FileVerdict, Notice, ReceivedFile, SeriesMeta, SeriesPlan
+from spineml.readers.series import DetectedSeries, FileOutcome, ReceivedFile, SeriesMeta, SeriesWarning
 from spineml.volumes.volume import Geometry, HounsfieldArray
 
 UNPACK, SCAN, MASK, CONVERT = "unpack", "scan", "mask", "convert"
@@ -30,8 +30,8 @@ class Failed:
     step: str
     code: str
 
-    def verdict(self) -> FileVerdict:
-        return FileVerdict(self.name, "rejected", self.code, reading_progress.REASONS[self.code])
+    def verdict(self) -> FileOutcome:
+        return FileOutcome(self.name, "rejected", self.code, reading_progress.REASONS[self.code])
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class ReadSeries:
     geometry: Geometry
     meta: SeriesMeta
     names: list[str]
-    notices: list[Notice]
+    notices: list[SeriesWarning]
     pixel_hash: str
     volume: str
     originals: str = ""
@@ -70,10 +70,10 @@ class ReadSeries:
         }
 
     @property
-    def plan(self) -> SeriesPlan:
+    def plan(self) -> DetectedSeries:
         """The same as the reader had, but for the slices, which are in ``volume``."""
         files = [ReceivedFile(Path(), name) for name in self.names]
-        return SeriesPlan(self.geometry, self.meta, files, AlreadyRead(), self.notices)
+        return DetectedSeries(self.geometry, self.meta, files, AlreadyRead(), self.notices)
 
     @classmethod
     def from_plain(cls, values: Mapping[str, Any]) -> ReadSeries:
@@ -81,7 +81,7 @@ class ReadSeries:
             geometry=Geometry.from_json(values["geometry"]),
             meta=record_of(SeriesMeta, values["meta"]),
             names=list(values["names"]),
-            notices=[record_of(Notice, notice) for notice in values["notices"]],
+            notices=[record_of(SeriesWarning, notice) for notice in values["notices"]],
             pixel_hash=str(values["pixel_hash"]),
             volume=str(values["volume"]),
             originals=str(values["originals"]),

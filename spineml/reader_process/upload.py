@@ -26,10 +26,10 @@ from spineml.readers.dicom import deidentify
 from spineml.readers.pairs.pairs import Matched, Pair, match_pairs
 from spineml.readers.series import (
     SPATIAL_KINDS,
-    FileVerdict,
+    DetectedSeries,
+    FileOutcome,
     IntakeOptions,
     ReceivedFile,
-    SeriesPlan,
     uniquely_named,
 )
 from spineml.volumes.canonical_file import SliceFileWriter, write_mask
@@ -69,7 +69,7 @@ def read_upload(arguments: Mapping[str, Any], reply: Reply) -> dict[str, Any]:
 class _Reading:
     arguments: Mapping[str, Any]
     reply: Reply
-    verdicts: dict[str, FileVerdict] = field(default_factory=dict)
+    verdicts: dict[str, FileOutcome] = field(default_factory=dict)
     masks: dict[str, ReadMask] = field(default_factory=dict)  # by the name of the image
 
     def __post_init__(self) -> None:
@@ -102,7 +102,7 @@ class _Reading:
         reading_progress.end()
         self.reply.part({"step": step})
 
-    def _judge(self, *verdicts: FileVerdict) -> None:
+    def _judge(self, *verdicts: FileOutcome) -> None:
         for verdict in verdicts:
             self.verdicts[verdict.name] = verdict
 
@@ -141,7 +141,7 @@ class _Reading:
                 progress=lambda _done, _total, _member: reading_progress.begin(file.name),
             )
         except SpineError as error:
-            self._judge(FileVerdict(file.name, "rejected", error.code, error.message))
+            self._judge(FileOutcome(file.name, "rejected", error.code, error.message))
             return []
         except reading_progress.FAILURES as error:
             self._judge(reading_progress.failure(file.name, error))
@@ -150,11 +150,11 @@ class _Reading:
         return [ReceivedFile(member.path, f"{file.name}/{member.name}") for member in unpacked.files]
 
     # --- masks of pairs -----------------------------------------------------------------------------------------------
-    def _with_masks(self, plans: Sequence[SeriesPlan], matched: Matched) -> list[SeriesPlan]:
+    def _with_masks(self, plans: Sequence[DetectedSeries], matched: Matched) -> list[DetectedSeries]:
         """The series that have a mask; the others' files say why."""
         self._begin(MASK)
         by_image = {pair.image.name: pair for pair in matched.pairs}
-        kept: list[SeriesPlan] = []
+        kept: list[DetectedSeries] = []
         for number, plan in enumerate(plans, start=1):
             self.reply.progress(number, len(plans), message("Reading masks"))
             pair, name = by_image[plan.files[0].name], f"mask{self.arguments['attempt']}-{number}.h5"
@@ -162,26 +162,26 @@ class _Reading:
                 with reading_progress.reading(pair.mask.name):
                     self._read_mask(pair, plan, OUT / name)
             except MaskRejected as error:
-                self._judge(*_refused(pair, plan, FileVerdict(pair.mask.name, "rejected", error.code, error.message)))
+                self._judge(*_refused(pair, plan, FileOutcome(pair.mask.name, "rejected", error.code, error.message)))
             except reading_progress.FAILURES as error:
                 self._judge(*_refused(pair, plan, reading_progress.failure(pair.mask.name, error)))
             else:
                 kept.append(plan)
                 self.masks[pair.image.name] = ReadMask(pair.mask.name, name, pair.patient, pair.split)
-                self._judge(*(FileVerdict(mask.name, "imported", "mask") for mask in pair.masks))
+                self._judge(*(FileOutcome(mask.name, "imported", "mask") for mask in pair.masks))
         read = {plan.files[0].name for plan in plans}
         lost = [pair for pair in matched.pairs if pair.image.name not in read]
         self._judge(*(_without_image(mask.name) for pair in lost for mask in pair.masks))
         return kept
 
-    def _read_mask(self, pair: Pair, plan: SeriesPlan, path: Path) -> None:
+    def _read_mask(self, pair: Pair, plan: DetectedSeries, path: Path) -> None:
         if failed := self._failure(MASK, pair.mask.name):
             raise MaskRejected(failed.verdict().reason)
         spatial = plan.meta.source_kind in SPATIAL_KINDS
         write_mask(path, read_pair_mask(pair, plan, spatial=spatial))
 
     # --- volumes ------------------------------------------------------------------------------------------------------
-    def _convert(self, plans: Sequence[SeriesPlan]) -> None:
+    def _convert(self, plans: Sequence[DetectedSeries]) -> None:
         """Each series by itself: one damaged file spoils its series, and only that."""
         self._begin(CONVERT)
         total = sum(plan.geometry.shape[0] for plan in plans)
@@ -194,20 +194,20 @@ class _Reading:
                 self._guarded(plan, lambda one=plan, made=name, at=done: self._write(one, made, at, total))  # type: ignore[misc]
             done += plan.geometry.shape[0]
 
-    def _guarded(self, plan: SeriesPlan, work: Callable[[], None]) -> None:
+    def _guarded(self, plan: DetectedSeries, work: Callable[[], None]) -> None:
         failures = [failed for file in plan.files if (failed := self._failure(CONVERT, file.name))]
         if failures:
             return self._reject(plan, failures[0].verdict())
         try:
             work()
         except UnreadableFile as error:
-            self._reject(plan, FileVerdict(error.name, "rejected", error.code, error.reason))
+            self._reject(plan, FileOutcome(error.name, "rejected", error.code, error.reason))
         except reading_progress.FAILURES as error:
             self._reject(plan, reading_progress.failure(reading_progress.blamed(error) or plan.files[0].name, error))
         reading_progress.end()
         return None
 
-    def _write(self, plan: SeriesPlan, made: str, done: int, total: int) -> None:
+    def _write(self, plan: DetectedSeries, made: str, done: int, total: int) -> None:
         volume = f"volume{made}.h5"
         if len(plan.files) == 1:
             reading_progress.begin(plan.files[0].name)
@@ -223,7 +223,7 @@ class _Reading:
         )
         self.reply.part({"series": read.as_plain()})
 
-    def _originals(self, plan: SeriesPlan, name: str) -> str:
+    def _originals(self, plan: DetectedSeries, name: str) -> str:
         """The DICOM files as received but de-identified, in one zip; other formats are already in the volume."""
         clean = self.folder / "clean.dcm"
         with zipfile.ZipFile(OUT / name, "w", zipfile.ZIP_STORED) as archive:
@@ -237,7 +237,7 @@ class _Reading:
                 archive.write(clean, f"{number:05d}.dcm")
         return name
 
-    def _reject(self, plan: SeriesPlan, culprit: FileVerdict) -> None:
+    def _reject(self, plan: DetectedSeries, culprit: FileOutcome) -> None:
         for file in plan.files:
             reason = culprit.reason
             if file.name != culprit.name:
@@ -247,13 +247,13 @@ class _Reading:
             self._judge(_without_image(mask.name))
 
 
-def _without_image(name: str) -> FileVerdict:
-    return FileVerdict(name, "rejected", "no-image", NO_IMAGE)
+def _without_image(name: str) -> FileOutcome:
+    return FileOutcome(name, "rejected", "no-image", NO_IMAGE)
 
 
-def _refused(pair: Pair, plan: SeriesPlan, of_mask: FileVerdict) -> list[FileVerdict]:
+def _refused(pair: Pair, plan: DetectedSeries, of_mask: FileOutcome) -> list[FileOutcome]:
     reason = message("Its mask cannot be used: {reason}", reason=of_mask.reason)
     if of_mask.code == MaskTooManyValues.code:
         reason = sentences([reason, LABEL_MAP])
-    images = [FileVerdict(file.name, "rejected", "mask-rejected", reason) for file in plan.files]
+    images = [FileOutcome(file.name, "rejected", "mask-rejected", reason) for file in plan.files]
     return [*(replace(of_mask, name=mask.name) for mask in pair.masks), *images]

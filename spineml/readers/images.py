@@ -27,13 +27,13 @@ from spineml.readers import reading_progress
 from spineml.readers.bounded_file import Within
 from spineml.readers.headers.image import DAMAGED, EXPANDS, FREE_BYTES, MAX_RATIO, PictureHeader, read_header
 from spineml.readers.series import (
+    DetectedSeries,
     FileNotUsed,
-    FileVerdict,
+    FileOutcome,
     IntakeOptions,
-    Notice,
     ReceivedFile,
     SeriesMeta,
-    SeriesPlan,
+    SeriesWarning,
     natural_order,
 )
 from spineml.readers.values import HOUNSFIELD, Intensity, unsigned_16_bit, windowed, windowed_notice
@@ -79,7 +79,7 @@ def scan_images(
     files: Sequence[ReceivedFile],
     options: IntakeOptions,
     looked_at: Callable[[ReceivedFile], None] = lambda file: None,
-) -> tuple[list[SeriesPlan], dict[str, FileVerdict]]:
+) -> tuple[list[DetectedSeries], dict[str, FileOutcome]]:
     """Read the headers and make series: pictures of one folder, size and kind are one stack, in natural order."""
     found = _Scan(options)
     for file in sorted(files, key=lambda file: natural_order(file.name)):
@@ -96,7 +96,7 @@ class _Scan:
     """Pictures sorted into stacks; what all of them would unpack to is bounded together."""
 
     options: IntakeOptions
-    verdicts: dict[str, FileVerdict] = field(default_factory=dict)
+    verdicts: dict[str, FileOutcome] = field(default_factory=dict)
     stacks: dict[tuple[object, ...], list[Page]] = field(default_factory=dict)
     decoded_bytes: int = 0
     file_bytes: int = 0
@@ -117,26 +117,26 @@ class _Scan:
             key = (alone, together, page.height, page.width, page.kind)
             self.stacks.setdefault(key, []).append(page)
 
-    def plans(self) -> list[SeriesPlan]:
+    def plans(self) -> list[DetectedSeries]:
         plans = []
         for stack in self.stacks.values():
             if plan := self._plan(stack):
                 plans.append(plan)
                 text = sentences(plan.warnings)
-                self.verdicts |= {file.name: FileVerdict(file.name, "warning", "picture", text) for file in plan.files}
+                self.verdicts |= {file.name: FileOutcome(file.name, "warning", "picture", text) for file in plan.files}
         return plans
 
-    def _plan(self, stack: list[Page]) -> SeriesPlan | None:
+    def _plan(self, stack: list[Page]) -> DetectedSeries | None:
         """One series of the pictures that can be read."""
         if 2 * sum(page.height * page.width for page in stack) > self.options.max_volume_bytes:
             names = {page.file.name for page in stack}
-            self.verdicts |= {name: FileVerdict(name, "rejected", "too-large", STACK_TOO_LARGE) for name in names}
+            self.verdicts |= {name: FileOutcome(name, "rejected", "too-large", STACK_TOO_LARGE) for name in names}
             return None
         while stack:
             try:
                 return _plan(stack, self.options)
             except UnreadableFile as error:
-                self.verdicts[error.name] = FileVerdict(error.name, "rejected", "damaged-image", error.reason)
+                self.verdicts[error.name] = FileOutcome(error.name, "rejected", "damaged-image", error.reason)
                 stack = [page for page in stack if page.file.name != error.name]
         return None
 
@@ -259,43 +259,45 @@ def _samples(image: Image.Image, page: Page) -> npt.NDArray[Any]:
     return samples
 
 
-def _plan(pages: list[Page], options: IntakeOptions) -> SeriesPlan:
+def _plan(pages: list[Page], options: IntakeOptions) -> DetectedSeries:
     first = pages[0]
     intensity, notices = _intensity(pages, options)
     geometry, remarks = picture_geometry((len(pages), first.height, first.width), options)
     notices += remarks
     if any(page.lossy for page in pages):
-        notices.append(Notice("lossy", message("JPEG loses detail; send PNG or DICOM if you can.")))
+        notices.append(SeriesWarning("lossy", message("JPEG loses detail; send PNG or DICOM if you can.")))
     if any(page.colour for page in pages):
-        notices.append(Notice("colour", message("Colours were converted to greyscale.")))
+        notices.append(SeriesWarning("colour", message("Colours were converted to greyscale.")))
     if any(page.turned for page in pages):
         text = message("The image has an orientation tag, which is ignored; the pixels are used as stored.")
-        notices.append(Notice("turned", text))
+        notices.append(SeriesWarning("turned", text))
     if len(pages) > 1:
         notices.append(
-            Notice("order-guessed", message("The images are stacked by name; the first is the lowest slice."))
+            SeriesWarning("order-guessed", message("The images are stacked by name; the first is the lowest slice."))
         )
     meta = SeriesMeta("image", "CT", dtype=first.kind, intensity=intensity.label)
     files = list({page.file.name: page.file for page in pages}.values())
-    return SeriesPlan(geometry, meta, files, PictureSlices(pages, intensity), notices)
+    return DetectedSeries(geometry, meta, files, PictureSlices(pages, intensity), notices)
 
 
-def picture_geometry(shape: tuple[int, int, int], options: IntakeOptions) -> tuple[Geometry, list[Notice]]:
+def picture_geometry(shape: tuple[int, int, int], options: IntakeOptions) -> tuple[Geometry, list[SeriesWarning]]:
     """An axial grid with the spacing the sender states; without it lengths are in pixels."""
     if options.pixel_spacing_mm is None or (shape[0] > 1 and options.slice_spacing_mm is None):
-        notice = Notice("no-spacing", message("The spacing is not known: lengths, areas and volumes are in pixels."))
+        notice = SeriesWarning(
+            "no-spacing", message("The spacing is not known: lengths, areas and volumes are in pixels.")
+        )
         return with_unknown_spacing(Geometry(shape)), [notice]
     row, column = options.pixel_spacing_mm
     return Geometry(shape, (options.slice_spacing_mm or 1.0, row, column)), []
 
 
-def _intensity(pages: list[Page], options: IntakeOptions) -> tuple[Intensity, list[Notice]]:
+def _intensity(pages: list[Page], options: IntakeOptions) -> tuple[Intensity, list[SeriesWarning]]:
     """One convention for the whole stack; for 16 bits the picture in its middle decides."""
     kind = pages[0].kind
     if kind == "8-bit":
         return windowed(options, 255, "8-bit windowed"), [windowed_notice(options, 8)]
     if kind == "signed":
-        return HOUNSFIELD, [Notice("signed-hu", message("Signed values are used as Hounsfield units."))]
+        return HOUNSFIELD, [SeriesWarning("signed-hu", message("Signed values are used as Hounsfield units."))]
     sample = decode(pages[len(pages) // 2])
     intensity, notice = unsigned_16_bit(float(sample.min()), float(sample.max()), options)
     return intensity, [notice]
@@ -316,7 +318,7 @@ class PictureSlices:
                 self.seen.update(np.unique(pixels)[:3].tolist())
             yield z, pixels
 
-    def doubts(self) -> list[Notice]:
+    def doubts(self) -> list[SeriesWarning]:
         """What the values, once all were read, give rise to say."""
         if not 0 < len(self.seen) < 3:
             return []
@@ -324,4 +326,4 @@ class PictureSlices:
             "The images have at most two values: they look like a mask, not a CT. Upload masks on the page of their "
             "series."
         )
-        return [Notice("looks-like-mask", text)]
+        return [SeriesWarning("looks-like-mask", text)]

@@ -15,7 +15,7 @@ from spineml.errors import UnreadableFile
 from spineml.message import message
 from spineml.readers import reading_progress
 from spineml.readers.mapped_array import MappedArray
-from spineml.readers.series import MAX_SIDE, FileNotUsed, IntakeOptions, Notice
+from spineml.readers.series import MAX_SIDE, FileNotUsed, IntakeOptions, SeriesWarning
 from spineml.readers.unpacking import Readable, ValuesDamaged
 from spineml.readers.values import Intensity
 from spineml.volumes.volume import Geometry, HounsfieldArray
@@ -75,7 +75,7 @@ def check_size(shape: tuple[int, ...], itemsize: int, options: IntakeOptions) ->
         raise FileNotUsed("too-large", message("The volume of {sides} voxels is too large. Crop it.", sides=sides))
 
 
-def spacing_notices(geometry: Geometry) -> list[Notice]:
+def spacing_notices(geometry: Geometry) -> list[SeriesWarning]:
     """Say that the voxel sizes are none of a CT; they are used as they are."""
     if not geometry.spacing_known or all(SHORTEST_MM <= side <= LONGEST_MM for side in geometry.spacing):
         return []
@@ -84,7 +84,7 @@ def spacing_notices(geometry: Geometry) -> list[Notice]:
         "and volumes, or send the file again with the right voxel size.",
         sizes=" x ".join(f"{side:.4g}" for side in geometry.spacing),
     )
-    return [Notice("unusual-spacing", text)]
+    return [SeriesWarning("unusual-spacing", text)]
 
 
 def check_voxels(shape: tuple[int, ...]) -> None:

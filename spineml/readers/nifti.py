@@ -19,13 +19,13 @@ from spineml.readers.mapped_series import (
     spacing_notices,
     truncated,
 )
-from spineml.readers.series import FileNotUsed, IntakeOptions, Notice, ReceivedFile, SeriesMeta, SeriesPlan
+from spineml.readers.series import DetectedSeries, FileNotUsed, IntakeOptions, ReceivedFile, SeriesMeta, SeriesWarning
 from spineml.readers.unpacking import ValuesDamaged, maybe_gzip, skip
 from spineml.readers.values import Intensity, hounsfield_notices, refuse_unusable, survey, windowed, windowed_notice
 from spineml.volumes.volume import RAS_TO_LPS, Geometry, canonical_geometry, with_unknown_spacing
 
 
-def scan_nifti(file: ReceivedFile, work_dir: Path, options: IntakeOptions) -> SeriesPlan:
+def scan_nifti(file: ReceivedFile, work_dir: Path, options: IntakeOptions) -> DetectedSeries:
     """Check one file and plan its series; a compressed file is unpacked into ``work_dir``.
 
     Raises:
@@ -46,7 +46,7 @@ def scan_nifti(file: ReceivedFile, work_dir: Path, options: IntakeOptions) -> Se
         encoding="NIfTI, gzip" if stored.path != file.path else "NIfTI",
     )
     producer = MappedSlices(file.name, stored, geometry, intensity)
-    return SeriesPlan(geometry, meta, [file], producer, [*notices, *spacing_notices(geometry), *remarks])
+    return DetectedSeries(geometry, meta, [file], producer, [*notices, *spacing_notices(geometry), *remarks])
 
 
 def _stored(path: Path, header: NiftiHeader, shape: tuple[int, int, int], work_dir: Path) -> StoredArray:
@@ -66,7 +66,7 @@ def _stored(path: Path, header: NiftiHeader, shape: tuple[int, int, int], work_d
 
 def _geometry(
     header: NiftiHeader, shape: tuple[int, int, int], options: IntakeOptions
-) -> tuple[Geometry, list[Notice]]:
+) -> tuple[Geometry, list[SeriesWarning]]:
     """The grid from sform, else qform, else the voxel sizes alone (then the orientation is a guess, and said)."""
     if header.forms:
         geometry = canonical_geometry(next(iter(header.forms.values())), shape)
@@ -84,15 +84,15 @@ def _geometry(
     text = message(
         "The file gives no usable orientation: RAS axes (right, anterior, superior) are assumed. Check left and right."
     )
-    notices = [Notice("no-orientation", text)]
+    notices = [SeriesWarning("no-orientation", text)]
     if not known:
         text = message("The file gives no voxel size: lengths are in pixels.")
-        notices.append(Notice("no-spacing", text))
+        notices.append(SeriesWarning("no-spacing", text))
         geometry = with_unknown_spacing(geometry)
     return geometry, notices
 
 
-def _disagreement(header: NiftiHeader, geometry: Geometry) -> list[Notice]:
+def _disagreement(header: NiftiHeader, geometry: Geometry) -> list[SeriesWarning]:
     """Say that sform and qform place the voxels apart by more than rounding: half a voxel."""
     apart = header.disagreement_mm(_file_shape(geometry))
     if apart <= min(geometry.spacing) / 2:
@@ -102,7 +102,7 @@ def _disagreement(header: NiftiHeader, geometry: Geometry) -> list[Notice]:
         "Check left and right.",
         apart=f"{apart:.1f}",
     )
-    return [Notice("orientations-disagree", text)]
+    return [SeriesWarning("orientations-disagree", text)]
 
 
 def _file_shape(geometry: Geometry) -> tuple[int, int, int]:
@@ -110,7 +110,9 @@ def _file_shape(geometry: Geometry) -> tuple[int, int, int]:
     return geometry.shape[first], geometry.shape[second], geometry.shape[third]
 
 
-def _intensity(stored: StoredArray, header: NiftiHeader, options: IntakeOptions) -> tuple[Intensity, list[Notice]]:
+def _intensity(
+    stored: StoredArray, header: NiftiHeader, options: IntakeOptions
+) -> tuple[Intensity, list[SeriesWarning]]:
     """HU = value * scl_slope + scl_inter; unscaled 8-bit volumes are pictures."""
     with open_checked(stored) as array:
         found = survey(array)

@@ -20,7 +20,7 @@ from spineml.readers.mapped_series import (
     spacing_notices,
     truncated,
 )
-from spineml.readers.series import FileNotUsed, IntakeOptions, Notice, ReceivedFile, SeriesMeta, SeriesPlan
+from spineml.readers.series import DetectedSeries, FileNotUsed, IntakeOptions, ReceivedFile, SeriesMeta, SeriesWarning
 from spineml.readers.unpacking import ValuesDamaged
 from spineml.readers.values import array_intensity, refuse_unusable, survey
 from spineml.volumes.volume import Geometry, canonical_geometry, with_unknown_spacing
@@ -30,7 +30,7 @@ __all__ = ["is_itk", "scan_itk"]
 
 def scan_itk(
     file: ReceivedFile, companions: Mapping[str, ReceivedFile], work_dir: Path, options: IntakeOptions
-) -> SeriesPlan:
+) -> DetectedSeries:
     """Check one header (with its values inside or in one of ``companions``, keyed by name) and plan its series.
 
     Raises:
@@ -52,7 +52,7 @@ def scan_itk(
     meta = SeriesMeta("itk", "CT", dtype=str(dtype), intensity=intensity.label, encoding=header.encoding)
     files = [file, data] if data else [file]
     producer = MappedSlices(file.name, stored, geometry, intensity)
-    return SeriesPlan(geometry, meta, files, producer, [*notices, *spacing_notices(geometry), *remarks])
+    return DetectedSeries(geometry, meta, files, producer, [*notices, *spacing_notices(geometry), *remarks])
 
 
 def _stored(header: ItkHeader, path: Path, shape: tuple[int, int, int], work_dir: Path) -> StoredArray:
@@ -67,14 +67,16 @@ def _stored(header: ItkHeader, path: Path, shape: tuple[int, int, int], work_dir
     return StoredArray(raw, header.dtype, shape, 0, "F")
 
 
-def _geometry(header: ItkHeader, shape: tuple[int, int, int], options: IntakeOptions) -> tuple[Geometry, list[Notice]]:
+def _geometry(
+    header: ItkHeader, shape: tuple[int, int, int], options: IntakeOptions
+) -> tuple[Geometry, list[SeriesWarning]]:
     affine = header.affine_lps
     notices = []
     if not header.has_orientation:
         text = message(
             "The file gives no orientation: LPS axes (left, posterior, superior) are assumed. Check left and right."
         )
-        notices.append(Notice("no-orientation", text))
+        notices.append(SeriesWarning("no-orientation", text))
     if not header.has_spacing and options.pixel_spacing_mm:
         row, column = options.pixel_spacing_mm
         affine = affine @ np.diag([column, row, options.slice_spacing_mm or 1.0, 1.0])
@@ -86,4 +88,4 @@ def _geometry(header: ItkHeader, shape: tuple[int, int, int], options: IntakeOpt
     if header.has_spacing or options.pixel_spacing_mm:
         return geometry, notices
     text = message("The file gives no voxel size: lengths are in pixels.")
-    return with_unknown_spacing(geometry), [*notices, Notice("no-spacing", text)]
+    return with_unknown_spacing(geometry), [*notices, SeriesWarning("no-spacing", text)]

@@ -6,7 +6,7 @@ from spineml.message import message
 from spineml.readers.headers.npy import is_npy, read_npy_header
 from spineml.readers.images import picture_geometry
 from spineml.readers.mapped_series import MappedSlices, StoredArray, check_kind, check_size, open_checked
-from spineml.readers.series import FileNotUsed, IntakeOptions, Notice, ReceivedFile, SeriesMeta, SeriesPlan
+from spineml.readers.series import DetectedSeries, FileNotUsed, IntakeOptions, ReceivedFile, SeriesMeta, SeriesWarning
 from spineml.readers.values import array_intensity, refuse_unusable, survey
 
 __all__ = ["is_npy", "scan_npy"]
@@ -14,7 +14,7 @@ __all__ = ["is_npy", "scan_npy"]
 COLOUR_CHANNELS = (3, 4)
 
 
-def scan_npy(file: ReceivedFile, options: IntakeOptions) -> SeriesPlan:
+def scan_npy(file: ReceivedFile, options: IntakeOptions) -> DetectedSeries:
     """Check one array, ``(y, x)`` or ``(z, y, x)`` with the lowest slice first, and plan its series.
 
     Raises:
@@ -31,9 +31,9 @@ def scan_npy(file: ReceivedFile, options: IntakeOptions) -> SeriesPlan:
     intensity, notices = array_intensity(stored.dtype, found, options)
     geometry, remarks = picture_geometry(stored.shape, options)
     text = message("The axes are read as slices (the first is the lowest), rows, columns.")
-    notices = [*notices, *remarks, Notice("order-guessed", text)]
+    notices = [*notices, *remarks, SeriesWarning("order-guessed", text)]
     meta = SeriesMeta("numpy", "CT", dtype=str(stored.dtype), intensity=intensity.label)
-    return SeriesPlan(geometry, meta, [file], MappedSlices(file.name, stored, geometry, intensity), notices)
+    return DetectedSeries(geometry, meta, [file], MappedSlices(file.name, stored, geometry, intensity), notices)
 
 
 def _volume_shape(sides: tuple[int, ...]) -> tuple[int, int, int]:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from spineml.message import Message, message
-from spineml.readers.series import FileVerdict
+from spineml.readers.series import FileOutcome
 
 CRASHED = "reader-crashed"
 TIMED_OUT = "reader-timed-out"
@@ -121,7 +121,7 @@ def threads(wanted: int) -> int:
     return 1 if _watcher is not None and _watcher.careful else wanted
 
 
-def failure(name: str, error: BaseException) -> FileVerdict:
+def failure(name: str, error: BaseException) -> FileOutcome:
     """The verdict on a file whose reader failed with ``error``, which no reader expected.
 
     Raises:
@@ -130,7 +130,7 @@ def failure(name: str, error: BaseException) -> FileVerdict:
     code = code_of(error)
     if _watcher is not None and code == UNEXPECTED:
         _watcher.failed(name, error)
-    return FileVerdict(name, "rejected", code, REASONS[code])
+    return FileOutcome(name, "rejected", code, REASONS[code])
 
 
 def code_of(error: BaseException) -> str:

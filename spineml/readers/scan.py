@@ -22,25 +22,25 @@ from spineml.readers.numpy_file import is_npy, scan_npy
 from spineml.readers.patient_identity import Identity
 from spineml.readers.series import (
     NOTHING,
+    DetectedSeries,
     FileNotUsed,
-    FileVerdict,
+    FileOutcome,
     IntakeOptions,
-    Notice,
     ReceivedFile,
     SeriesMeta,
-    SeriesPlan,
+    SeriesWarning,
     Status,
     uniquely_named,
 )
 
 __all__ = [
-    "FileVerdict",
+    "DetectedSeries",
+    "FileOutcome",
     "Intake",
     "IntakeOptions",
-    "Notice",
     "ReceivedFile",
     "SeriesMeta",
-    "SeriesPlan",
+    "SeriesWarning",
     "Spent",
     "Unpacked",
     "ZipLimits",
@@ -56,7 +56,7 @@ ACCEPTED = "DICOM, NIfTI, NRRD, MHA, MHD, PNG, JPEG, TIFF, NPY"
 NO_PICTURE = {".gif", ".bmp", ".webp", ".dib", ".wmf", ".emf"}
 MOST_FAILURES = 20
 Progress = Callable[[int, int, str], None]
-ScanTogether = Callable[[list[ReceivedFile]], tuple[list[SeriesPlan], dict[str, FileVerdict]]]
+ScanTogether = Callable[[list[ReceivedFile]], tuple[list[DetectedSeries], dict[str, FileOutcome]]]
 
 
 class TooManyFailures(Exception):
@@ -70,8 +70,8 @@ class Intake:
     Names are unique: where two files were sent under one name, the second is called "name (2)" everywhere.
     """
 
-    series: list[SeriesPlan] = field(default_factory=list)
-    verdicts: list[FileVerdict] = field(default_factory=list)
+    series: list[DetectedSeries] = field(default_factory=list)
+    verdicts: list[FileOutcome] = field(default_factory=list)
     identity: Identity = field(default_factory=Identity)  # what names the patients, for taking it out of names
 
 
@@ -81,7 +81,7 @@ def scan(
     options: IntakeOptions = DEFAULT_OPTIONS,
     progress: Progress | None = None,
 ) -> Intake:
-    """Find the series in ``files`` by their headers; pixels are read by ``SeriesPlan.slices``.
+    """Find the series in ``files`` by their headers; pixels are read by ``DetectedSeries.slices``.
 
     ``work_dir`` receives decompressed copies and must live until the series were read. ``progress`` is called
     with (files looked at, all files, name). A file that cannot be used never spoils the others.
@@ -99,14 +99,14 @@ class _Scan:
         self._files = uniquely_named(files)
         self._work_dir, self._options, self._progress = work_dir, options, progress
         self._looked_at = 0
-        self._verdicts: dict[str, FileVerdict] = {}
-        self._series: list[SeriesPlan] = []
+        self._verdicts: dict[str, FileOutcome] = {}
+        self._series: list[DetectedSeries] = []
 
     def run(self) -> Intake:
         kinds = self._sort()
         known: set[Identity] = set()
 
-        def scan_them(files: list[ReceivedFile]) -> tuple[list[SeriesPlan], dict[str, FileVerdict]]:
+        def scan_them(files: list[ReceivedFile]) -> tuple[list[DetectedSeries], dict[str, FileOutcome]]:
             return scan_dicom(files, self._work_dir, self._options, self._count, known)
 
         self._scan_together(kinds["dicom"], scan_them)
@@ -154,7 +154,7 @@ class _Scan:
         reason = message("Image file beside CT files; ignored. If it is a CT, upload it separately.")
         for file in files:
             self._count(file)
-            self._verdicts[file.name] = FileVerdict(file.name, "skipped", "beside-ct", reason)
+            self._verdicts[file.name] = FileOutcome(file.name, "skipped", "beside-ct", reason)
 
     def _scan_together(self, files: list[ReceivedFile], scan_all: ScanTogether) -> None:
         """Files that may be one series. One on which a reader fails unexpectedly is left out."""
@@ -175,7 +175,7 @@ class _Scan:
         reading_progress.begin(file.name)
         self._progress(self._looked_at, len(self._files), file.name)
 
-    def _add(self, series: list[SeriesPlan], verdicts: dict[str, FileVerdict]) -> None:
+    def _add(self, series: list[DetectedSeries], verdicts: dict[str, FileOutcome]) -> None:
         self._series += series
         self._verdicts.update(verdicts)
 
@@ -192,7 +192,7 @@ class _Scan:
                 kept.append(file)
             else:
                 reason = message("Same file as {name}; used once.", name=twin.name)
-                self._verdicts[file.name] = FileVerdict(file.name, "skipped", "duplicate", reason)
+                self._verdicts[file.name] = FileOutcome(file.name, "skipped", "duplicate", reason)
         return kept
 
     def _scan_volume(self, file: ReceivedFile, unknown: dict[str, ReceivedFile]) -> None:
@@ -212,12 +212,12 @@ class _Scan:
             self._series.append(plan)
             code = plan.notices[0].code if plan.notices else "ok"
             status: Status = "warning" if plan.notices else "imported"
-            verdict = FileVerdict(file.name, status, code, sentences(plan.warnings))
+            verdict = FileOutcome(file.name, status, code, sentences(plan.warnings))
             for companion in plan.files[1:]:
                 self._verdicts[companion.name] = replace(verdict, name=companion.name)
         self._verdicts[file.name] = verdict
 
-    def _plan_volume(self, file: ReceivedFile, unknown: dict[str, ReceivedFile]) -> SeriesPlan:
+    def _plan_volume(self, file: ReceivedFile, unknown: dict[str, ReceivedFile]) -> DetectedSeries:
         kind = kind_of(file)
         if kind == "nifti":
             return scan_nifti(file, self._work_dir, self._options)
@@ -249,7 +249,7 @@ def kind_of(file: ReceivedFile) -> str:
     return "unknown"
 
 
-def _unknown(file: ReceivedFile, *, beside: bool) -> FileVerdict:
+def _unknown(file: ReceivedFile, *, beside: bool) -> FileOutcome:
     """A file that is of no kind, or archived; a volume's header may have asked for it before: only now it is nobody's.
 
     ``beside``: it was sent along with CT files, as viewers and their pictures are.
@@ -257,17 +257,17 @@ def _unknown(file: ReceivedFile, *, beside: bool) -> FileVerdict:
     suffix = PurePosixPath(file.name.casefold()).suffix
     if is_zip(file.path, file.name):
         reason = message("Archive inside the upload; not opened. Unpack it and resend.")
-        return FileVerdict(file.name, "rejected", "nested-archive", reason)
+        return FileOutcome(file.name, "rejected", "nested-archive", reason)
     if is_document(file.name) or (beside and suffix in NO_PICTURE):
         reason = message("Not an image; ignored.")
-        return FileVerdict(file.name, "skipped", "not-an-image", reason)
+        return FileOutcome(file.name, "skipped", "not-an-image", reason)
     if archive := archive_of(file.path, file.name):
-        return FileVerdict(file.name, "rejected", "other-archive", why_not_opened(archive))
+        return FileOutcome(file.name, "rejected", "other-archive", why_not_opened(archive))
     if suffix in DICOM_SUFFIXES:
         reason = message("The file is named like a DICOM file but is not one. Export the image again.")
-        return FileVerdict(file.name, "rejected", "not-dicom", reason)
+        return FileOutcome(file.name, "rejected", "not-dicom", reason)
     reason = message("This file type is not supported. Supported are {kinds}, and zips of them.", kinds=ACCEPTED)
-    return FileVerdict(file.name, "rejected", "unknown-kind", reason)
+    return FileOutcome(file.name, "rejected", "unknown-kind", reason)
 
 
 def _sha256(path: Path) -> str:

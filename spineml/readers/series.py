@@ -74,7 +74,7 @@ def uniquely_named(files: Sequence[ReceivedFile]) -> list[ReceivedFile]:
 
 
 @dataclass(frozen=True)
-class FileVerdict:
+class FileOutcome:
     """What became of one file. ``reason`` tells a person what was wrong and what to do; empty when all is well."""
 
     name: str
@@ -90,12 +90,12 @@ class FileNotUsed(Exception):
         super().__init__(reason)
         self.code, self.reason, self.status = code, reason, status
 
-    def verdict(self, name: str) -> FileVerdict:
-        return FileVerdict(name, self.status, self.code, self.reason)
+    def verdict(self, name: str) -> FileOutcome:
+        return FileOutcome(name, self.status, self.code, self.reason)
 
 
 @dataclass(frozen=True)
-class Notice:
+class SeriesWarning:
     """A remark about a series that a person should see: a stable code and a sentence."""
 
     code: str
@@ -161,21 +161,21 @@ class SeriesMeta:
         return values
 
 
-class SliceProducer(Protocol):
+class SliceReader(Protocol):
     """Decodes one series, slice by slice."""
 
     def slices(self) -> Iterator[tuple[int, HounsfieldArray]]: ...
 
 
 @dataclass(frozen=True)
-class SeriesPlan:
+class DetectedSeries:
     """A series that was found and checked by its headers; its pixels are read only by ``slices``."""
 
     geometry: Geometry
     meta: SeriesMeta
     files: list[ReceivedFile]
-    producer: SliceProducer
-    notices: list[Notice] = field(default_factory=list)
+    producer: SliceReader
+    notices: list[SeriesWarning] = field(default_factory=list)
 
     @property
     def warnings(self) -> list[Message]:
@@ -190,7 +190,7 @@ class SeriesPlan:
         """
         return self.producer.slices()
 
-    def doubts(self) -> list[Notice]:
+    def doubts(self) -> list[SeriesWarning]:
         """What the values themselves give rise to say, once all slices were read."""
         doubts = getattr(self.producer, "doubts", None)
         return doubts() if doubts is not None else []

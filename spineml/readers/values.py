@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from spineml.message import message
 from spineml.readers.mapped_array import MappedArray, to_int16
-from spineml.readers.series import FileNotUsed, IntakeOptions, Notice
+from spineml.readers.series import FileNotUsed, IntakeOptions, SeriesWarning
 from spineml.volumes.volume import HounsfieldArray
 
 MOST_LABELS = 128
@@ -92,7 +92,7 @@ def windowed(options: IntakeOptions, largest: int, label: str) -> Intensity:
     return Intensity(label, width / largest, options.window_center - width / 2)
 
 
-def windowed_notice(options: IntakeOptions, bits: int) -> Notice:
+def windowed_notice(options: IntakeOptions, bits: int) -> SeriesWarning:
     low = options.window_center - options.window_width / 2
     text = message(
         "{bits}-bit images have no CT values: a window from {low} to {high} HU is assumed (centre {center}, width "
@@ -103,23 +103,25 @@ def windowed_notice(options: IntakeOptions, bits: int) -> Notice:
         center=f"{options.window_center:.0f}",
         width=f"{options.window_width:.0f}",
     )
-    return Notice("windowed", text)
+    return SeriesWarning("windowed", text)
 
 
-def unsigned_16_bit(low: float, high: float, options: IntakeOptions) -> tuple[Intensity, Notice]:
+def unsigned_16_bit(low: float, high: float, options: IntakeOptions) -> tuple[Intensity, SeriesWarning]:
     """The convention of 16-bit unsigned values: HU + 1024 up to 4095, HU + 32768, or a stretched picture."""
     if high <= TWELVE_BIT_MAX:
-        return Intensity("16-bit HU+1024", 1.0, -1024.0), Notice(
+        return Intensity("16-bit HU+1024", 1.0, -1024.0), SeriesWarning(
             "offset-1024", message("The values are read as HU + 1024.")
         )
     if low >= OFFSET_16_BIT - 4096 and high <= OFFSET_16_BIT + 8192:
-        return Intensity("16-bit HU+32768", 1.0, -32768.0), Notice(
+        return Intensity("16-bit HU+32768", 1.0, -32768.0), SeriesWarning(
             "offset-32768", message("The values are read as HU + 32768.")
         )
     return windowed(options, 65535, "16-bit windowed"), windowed_notice(options, 16)
 
 
-def array_intensity(dtype: np.dtype[Any], found: Survey, options: IntakeOptions) -> tuple[Intensity, list[Notice]]:
+def array_intensity(
+    dtype: np.dtype[Any], found: Survey, options: IntakeOptions
+) -> tuple[Intensity, list[SeriesWarning]]:
     """The convention of a plain array: unsigned ones are pictures or shifted, signed and float ones are HU."""
     if dtype.kind == "u" and dtype.itemsize == 1:
         return windowed(options, 255, "8-bit windowed"), [windowed_notice(options, 8)]
@@ -129,8 +131,9 @@ def array_intensity(dtype: np.dtype[Any], found: Survey, options: IntakeOptions)
     return HOUNSFIELD, hounsfield_notices(found.low, found.high)
 
 
-def hounsfield_notices(low: float, high: float) -> list[Notice]:
-    """Doubts about values that should be HU: a CT has air or fat (below 0) and more than the range -3..3."""
+def hounsfield_notices(low: float, high: float) -> list[SeriesWarning]:
+    """Warnings about values that should be HU: a CT has air or fat (below 0) and more than the range
+    -3..3."""
     if high - low <= LEAST_RANGE:
         text = message(
             "The values have a range of at most {most}: they were probably normalised and are not CT values.",
@@ -140,4 +143,4 @@ def hounsfield_notices(low: float, high: float) -> list[Notice]:
         text = message("No value is below 0: these are probably not Hounsfield units. They are used unchanged.")
     else:
         return []
-    return [Notice("values-not-hu", text)]
+    return [SeriesWarning("values-not-hu", text)]

@@ -39,7 +39,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Section:
+class ReportSection:
     """What is said of one series. ``facts`` are (name, value) lines; ``measurements`` are rows of kind, view, slice,
     values and author. Without a title it is the only one, and its facts are those of the report."""
 
@@ -56,7 +56,7 @@ class CaseReport:
 
     title: str
     facts: Sequence[tuple[str, str]]
-    sections: Sequence[Section]
+    sections: Sequence[ReportSection]
     summary: Sequence[Sequence[str]] = ()
 
 
@@ -175,7 +175,7 @@ def _story(report: CaseReport, write: Writer) -> Iterator[Flowable]:
         yield from _section(section, write)
 
 
-def _section(section: Section, write: Writer) -> Iterator[Flowable]:
+def _section(section: ReportSection, write: Writer) -> Iterator[Flowable]:
     if section.title:
         yield write.page_break()
         yield write.text(section.title, "Heading1")

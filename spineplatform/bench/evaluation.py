@@ -29,7 +29,7 @@ MaskArray = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Judged:
+class PhantomSlice:
     """One slice of one patient."""
 
     reference: MaskArray
@@ -57,7 +57,7 @@ def main() -> dict[str, float]:
     }
 
 
-def phantom_slices() -> list[Judged]:
+def phantom_slices() -> list[PhantomSlice]:
     """Slices of a coded spine; the predicted mask is a little off, and sure of itself but at its edge."""
     _, mask = spine_phantom((3 * SLICES, SIDE, SIDE), spacing=SPACING)
     fullest = np.argsort(-mask.labels.sum(axis=(1, 2), dtype=int), kind="stable")[:SLICES]
@@ -66,11 +66,11 @@ def phantom_slices() -> list[Judged]:
         predicted = np.roll(reference, (z % 3, 1 + z % 2), axis=(0, 1))
         edge = predicted != np.roll(predicted, 1, axis=1)
         probability = np.where(edge, 0.6, predicted * 0.95).astype(np.float32)
-        found.append(Judged(reference, predicted, probability))
+        found.append(PhantomSlice(reference, predicted, probability))
     return found
 
 
-def ours(slices: list[Judged]) -> list[SeriesRow]:
+def ours(slices: list[PhantomSlice]) -> list[SeriesRow]:
     """Each slice as a patient of its own, as the paper counts."""
     rows = []
     for number, one in enumerate(slices):
@@ -80,7 +80,7 @@ def ours(slices: list[Judged]) -> list[SeriesRow]:
     return rows
 
 
-def by_simpleitk(slices: list[Judged]) -> list[tuple[float, float]]:
+def by_simpleitk(slices: list[PhantomSlice]) -> list[tuple[float, float]]:
     """(Dice, HD95 in mm) of each slice, the way it is mostly written; the other figures cost nothing beside these."""
     import SimpleITK
 

@@ -12,7 +12,7 @@ from spineplatform.shared import isolated
 
 
 @worker_ready.connect
-def _tell_ready(sender: Any = None, **kwargs: Any) -> None:
+def _notify_ready(sender: Any = None, **kwargs: Any) -> None:
     if "import" in getattr(sender.app.amqp.queues, "consume_from", ()):
         with contextlib.suppress(ReadersUnavailable):  # tried again, and told, by the first import
             isolated.READERS.start()

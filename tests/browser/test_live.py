@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from accounts.models import Role
-from cases.changes import cases_change
+from cases.changes import touch_cases
 from cases.comments.services import comment_write
 from cases.models import Case
 from cases.models.comments import Notice, NoticeKind
@@ -227,7 +227,7 @@ def test_the_first_case_comes_to_an_empty_list(page: Page, transactional_db: Non
     log_in(page, anna)
     expect(page.get_by_text("No cases yet")).to_be_visible()
     case = factories.case(institution=anna.memberships.get().institution, title="Case A")
-    cases_change(Case.objects.filter(pk=case.pk))
+    touch_cases(Case.objects.filter(pk=case.pk))
     expect(page.get_by_role("row", name="Case A")).to_be_visible()
 
 

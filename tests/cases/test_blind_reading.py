@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from cases.access import annotation_get
+from cases.access import mask_get
 from cases.comments.services import comment_write, notices_read
 from cases.models import Annotation, Review, Series
 from spineplatform.shared.errors import NotFound
@@ -181,12 +181,12 @@ def test_a_correction_of_a_hidden_mask_by_somebody_else_is_hidden_too(scene: Sce
     colleague = factories.user("annotator", institution=scene.series.institution)
     derived = projects.mask(scene.item, colleague, shift=2, source="edit", parent=scene.hidden)
     with pytest.raises(NotFound):
-        annotation_get(scene.group.second, derived.pk)
+        mask_get(scene.group.second, derived.pk)
 
 
 def test_a_colleague_outside_the_project_is_not_blind(scene: Scene) -> None:
     colleague = factories.user("annotator", institution=scene.series.institution)
-    assert annotation_get(colleague, scene.hidden.pk) == scene.hidden
+    assert mask_get(colleague, scene.hidden.pk) == scene.hidden
 
 
 def test_the_mask_of_a_model_and_ones_own_are_seen(scene: Scene) -> None:

@@ -12,7 +12,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Membership, Role, User
-from cases.access import annotation_get
+from cases.access import mask_get
 from cases.comments.services import comment_write
 from cases.models import Annotation, Exposure, ReadingItem, ReadingProject
 from spineplatform.shared.errors import NotFound
@@ -289,13 +289,13 @@ def test_blind_readers_their_own_masks_and_the_models_count_for_nothing(
     client.force_login(scene.runner)
     ids = {"series": scene.series.pk, "case": scene.series.case_id, "item": scene.item.pk}
     assert client.get(look(scene).format(**ids)).status_code == 200
-    assert annotation_get(scene.runner, own.pk) == own
-    assert annotation_get(scene.runner, scene.series.annotations.get(source="model").pk)
+    assert mask_get(scene.runner, own.pk) == own
+    assert mask_get(scene.runner, scene.series.annotations.get(source="model").pk)
     assert not Exposure.objects.exists()
 
 
 def test_who_is_refused_a_mask_is_not_remembered(scene: Scene) -> None:
     mask, stranger = scene.draw(), factories.user("annotator")
     with pytest.raises(NotFound):
-        annotation_get(stranger, mask.pk)
+        mask_get(stranger, mask.pk)
     assert not Exposure.objects.exists()

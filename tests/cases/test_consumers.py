@@ -18,12 +18,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Role, User
-from cases.changes import cases_change
+from cases.changes import touch_cases
 from cases.comments.services import comment_write, notices_read
 from cases.consumers import ImportRunConsumer, NoticeConsumer, PresenceConsumer, WorkListConsumer
 from cases.models import Annotation, Case, ImportRun, Presence, Verdict
 from cases.models.presence import FORGOTTEN_AFTER_SECONDS
-from cases.notifications import case_group, list_group, person_group, tell_changed
+from cases.notifications import case_group, list_group, notify_changed, person_group
 from cases.states import case_mark_segmented
 from cases.worklist.assignments import To, cases_assign
 from cases.worklist.presence import others_at, presences_keep
@@ -212,9 +212,9 @@ def test_whoever_has_left_is_told_nothing_more(leave: Callable[[Client, User], N
                 await page.until(lambda message: message["type"] == "snapshot")
             await sync_to_async(leave)(client, anna)
             await sync_to_async(comment_write)(series=series, actor=clinician, text="@anna.b, look")
-            await sync_to_async(tell_changed)(person_group(anna.pk))
-            await sync_to_async(tell_changed)(case_group(series.case_id))
-            await sync_to_async(tell_changed)(list_group(series.institution_id))
+            await sync_to_async(notify_changed)(person_group(anna.pk))
+            await sync_to_async(notify_changed)(case_group(series.case_id))
+            await sync_to_async(notify_changed)(list_group(series.institution_id))
             assert [await page.until_closed() for page in (notices, presence, worklist)] == [OPEN_AGAIN] * 3
 
     async_to_sync(talk)()
@@ -303,7 +303,7 @@ def test_a_blind_reader_is_not_even_told_that_the_other_said_something_until_bot
                 assert (await page.until(lambda message: True))["comments"] == {series_id: number}
             for reader in (group.first, group.second):
                 await sync_to_async(projects.finish)(item, reader)
-            await sync_to_async(tell_changed)(case_group(case_id))
+            await sync_to_async(notify_changed)(case_group(case_id))
             await page.until(lambda message: message.get("comments") == {series_id: 3})
 
     async_to_sync(talk)()
@@ -321,7 +321,7 @@ def test_an_open_list_is_told_once_of_what_changes_together_and_not_of_another_i
     @transaction.atomic
     def change(state: str) -> None:
         for case in (strange, *cases):
-            cases_change(Case.objects.filter(pk=case.pk), state=state)
+            touch_cases(Case.objects.filter(pk=case.pk), state=state)
 
     async def talk() -> list[str]:
         async with Listener(WorkListConsumer, anna, institution_id=str(home.pk)) as page:

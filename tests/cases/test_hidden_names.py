@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from cases.access import annotation_get
+from cases.access import mask_get
 from cases.comments.selectors import new_mask_facts, notice_facts, notices_of
 from cases.comments.services import comment_write
 from cases.models import Annotation, Presence, Review, Series
@@ -125,7 +125,7 @@ def test_without_the_projects_choice_the_adjudicator_is_shown_names() -> None:
 
 def test_a_reader_has_one_letter_on_a_series_whatever_shows_it(scene: Scene) -> None:
     third = scene.group.third
-    mask = annotation_get(third, scene.masks[0].pk)
+    mask = mask_get(third, scene.masks[0].pk)
     assert mask.author is not None
     letter = mask.author.display_name()
     assert letter in {"Reader A", "Reader B"}
@@ -177,7 +177,7 @@ def test_figures_stand_under_letters_in_their_order(scene: Scene) -> None:
 
 def test_what_comes_live_names_nobody(scene: Scene) -> None:
     third, case = scene.group.third, scene.series.case
-    facts = new_mask_facts(annotation_get(third, scene.masks[1].pk))
+    facts = new_mask_facts(mask_get(third, scene.masks[1].pk))
     assert facts["actor"] in {"Reader A", "Reader B"}
     assert {notice_facts(one)["actor"] for one in notices_of(third)} == {"Reader A", "Reader B", ""}
     Presence.objects.create(case=case, user=scene.group.first)

@@ -14,7 +14,7 @@ from django.urls import reverse
 from accounts.models import User
 from cases.comments.services import comment_write
 from cases.models import Case, ReviewVerdict
-from cases.review.services import NewReview, case_open, review_sign
+from cases.review.services import NewReview, case_start_review, review_sign
 from cases.states import case_mark_segmented
 from cases.viewer.services import Correction, annotation_correct
 from cases.worklist.assignments import To, cases_assign
@@ -58,7 +58,7 @@ def segmented(case: Case, kim: User) -> None:
 
 
 def opened(case: Case, kim: User) -> None:
-    case_open(case=case, actor=kim)
+    case_start_review(case=case, actor=kim)
 
 
 def signed(case: Case, kim: User) -> None:
@@ -146,7 +146,7 @@ def test_a_page_that_is_closed_again_makes_another_version_too(case: Case, kim: 
 def test_what_a_list_does_not_show_leaves_its_version(case: Case, kim: User, anna: User) -> None:
     Case.objects.update(state="approved")
     before = version(anna)
-    case_open(case=case, actor=kim)  # it is signed already
+    case_start_review(case=case, actor=kim)  # it is signed already
     case_mark_segmented(case=case)
     comment_write(series=case.series.get(), actor=kim, text="Well drawn.")
     factories.annotation(of=case.series.get(), author=kim)

@@ -16,7 +16,7 @@ from accounts.models import Role, User
 from cases.comments.selectors import notices_of, unread_count
 from cases.consumers import NoticeConsumer
 from cases.models import Notice, NoticeKind, ReadingItem
-from cases.notifications import person_group, tell_changed
+from cases.notifications import notify_changed, person_group
 from cases.projects.reading_services import item_decide
 from cases.projects.services import ProjectChanges, item_remove, project_add_series, project_change
 from tests import factories
@@ -302,7 +302,7 @@ def test_an_open_page_hears_of_series_and_of_nothing_that_the_other_reader_does_
             assert (heard["type"], heard["unread"], heard["more"]) == ("notice", 1, 0)
             assert (heard["notice"]["title"], heard["notice"]["text"]) == (group.project.name, "1 series")
             await sync_to_async(projects.finish)(item, group.first)
-            await sync_to_async(tell_changed)(person_group(group.second.pk))  # is told after it
+            await sync_to_async(notify_changed)(person_group(group.second.pk))  # is told after it
             assert await page.until(lambda message: True) == {"type": "snapshot", "unread": 1}
             await sync_to_async(change)(group, lead, readers=[group.first, newcomer])
             assert await page.until(lambda message: True) == {"type": "snapshot", "unread": 0}

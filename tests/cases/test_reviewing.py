@@ -11,7 +11,7 @@ from django.urls import reverse
 from accounts.models import User
 from cases.models import Annotation, Case, Review, ReviewVerdict
 from cases.projects.reading_services import item_decide
-from cases.review.services import MaskNeeded, NewReview, ReasonNeeded, SignedInProject, case_open, review_sign
+from cases.review.services import MaskNeeded, NewReview, ReasonNeeded, SignedInProject, case_start_review, review_sign
 from cases.viewer.selectors import reading_of
 from cases.worklist.queue import series_next
 from spineplatform.shared.errors import Forbidden, NotFound
@@ -83,10 +83,10 @@ def test_opening_a_segmented_case_takes_it_into_review_and_an_approved_one_stays
 ) -> None:
     case = mask.series.case
     type(case).objects.filter(pk=case.pk).update(state="segmented")
-    case_open(case=case, actor=clinician)
+    case_start_review(case=case, actor=clinician)
     assert state(mask) == "in-review"
     sign(mask, clinician, APPROVED)
-    case_open(case=case, actor=clinician)
+    case_start_review(case=case, actor=clinician)
     assert state(mask) == "approved"
 
 

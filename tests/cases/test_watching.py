@@ -15,7 +15,7 @@ from cases.comments.services import comment_write
 from cases.models import Comment, Presence, Series
 from cases.worklist.presence import others_at
 from cases.worklist.selectors import list_version, lists_followed
-from cases.worklist.watching import AtCase, at_cases, comments_heard, list_versions
+from cases.worklist.watching import AtCase, at_cases, comment_recipients, list_versions
 from spineplatform.shared.errors import NotFound, UserError
 from spineplatform.shared.sessions import still_open
 from tests import factories
@@ -79,7 +79,7 @@ def test_a_case_that_is_not_there_is_nobodys(people: list[User]) -> None:
 
 def test_a_comment_is_heard_by_whom_it_may_be_read(series: Series, people: list[User]) -> None:
     comments = list(Comment.objects.all())
-    heard = comments_heard([(comment.pk, person.pk) for comment in comments for person in people])
+    heard = comment_recipients([(comment.pk, person.pk) for comment in comments for person in people])
     for comment in comments:
         assert {person: heard[comment.pk, person.pk] for person in people} == {
             person: passes(comment, person) for person in people
@@ -117,7 +117,7 @@ def test_a_hundred_pages_are_told_by_as_many_queries_as_one(
     with django_assert_max_num_queries(8):
         assert len(at_cases(pages)) == 100
     with django_assert_max_num_queries(3):
-        assert all(comments_heard([(comment.pk, person.pk) for person in people]).values())
+        assert all(comment_recipients([(comment.pk, person.pk) for person in people]).values())
     with django_assert_max_num_queries(4):
         assert len(list_versions([(home.pk, person.pk) for person in people])) == 100
 

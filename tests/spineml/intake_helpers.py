@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spineml.phantom import spine_phantom
-from spineml.readers.scan import Intake, IntakeOptions, ReceivedFile, SeriesPlan, scan
+from spineml.readers.scan import DetectedSeries, Intake, IntakeOptions, ReceivedFile, scan
 from spineml.volumes.volume import Volume
 
 
@@ -26,7 +26,7 @@ def scan_paths(paths: Sequence[Path], work_dir: Path, **options: Any) -> Intake:
     return scan(received(paths), work_dir / "work", IntakeOptions(**options))
 
 
-def pixels_of(plan: SeriesPlan) -> npt.NDArray[np.int16]:
+def pixels_of(plan: DetectedSeries) -> npt.NDArray[np.int16]:
     """All slices, after checking that they come in order and in the promised form."""
     slices = []
     for z, pixels in plan.slices():
@@ -39,7 +39,7 @@ def pixels_of(plan: SeriesPlan) -> npt.NDArray[np.int16]:
     return np.stack(slices)
 
 
-def codes(plan: SeriesPlan) -> list[str]:
+def codes(plan: DetectedSeries) -> list[str]:
     return [notice.code for notice in plan.notices]
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from spineml.reports.case_report import CaseReport, Section, as_pdf, key_pictures, spread
+from spineml.reports.case_report import CaseReport, ReportSection, as_pdf, key_pictures, spread
 from spineml.volumes.volume import Geometry
 
 GRID = Geometry((12, 20, 30), spacing=(3.0, 1.0, 2.0))
@@ -69,7 +69,7 @@ def test_a_single_slice_has_no_cuts_and_an_empty_mask_is_no_error() -> None:
 def test_the_pdf_holds_every_picture_goes_on_as_it_grows_and_is_the_same_each_time() -> None:
     hu = np.random.default_rng(1).integers(-200, 800, GRID.shape, dtype=np.int16)
     made = key_pictures(Slices(hu), Slices(marked()), GRID)
-    section = Section(["Unlike."], made, [("Length", "axial", "3", "9", "A")])
+    section = ReportSection(["Unlike."], made, [("Length", "axial", "3", "9", "A")])
     report = CaseReport("Report", [("Signed by", "김철수 <b>")], [section])
     pdf = as_pdf(report)
     assert pdf.startswith(b"%PDF")
@@ -82,7 +82,7 @@ def test_the_pdf_holds_every_picture_goes_on_as_it_grows_and_is_the_same_each_ti
 
 def test_each_series_of_a_case_begins_on_a_page_of_its_own() -> None:
     made = key_pictures(Slices(np.zeros(GRID.shape, np.int16)), Slices(marked()), GRID)
-    sections = [Section([], made, [], title=f"Series {n}", facts=[("Volume", "1 ml")]) for n in (1, 2)]
+    sections = [ReportSection([], made, [], title=f"Series {n}", facts=[("Volume", "1 ml")]) for n in (1, 2)]
     summary = [(str(n), "Ada", "1 ml", "4 / 12", "Not signed off") for n in (1, 2)]
     pdf = as_pdf(CaseReport("Report", [("Patient", "P")], sections, summary))
     assert b"/Count 3" in pdf

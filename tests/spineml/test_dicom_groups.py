@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from pydicom.uid import generate_uid
 
-from spineml.readers.scan import Intake, SeriesPlan
+from spineml.readers.scan import DetectedSeries, Intake
 from tests.spineml.ct_files import steps, write_ct
 from tests.spineml.intake_helpers import codes, pixels_of, scan_paths
 
 Found = tuple[int, float, float, int]  # slices, spacing, lowest z, HU of the tissue
 
 
-def found(plan: SeriesPlan) -> Found:
+def found(plan: DetectedSeries) -> Found:
     pixels = pixels_of(plan)
     tissue = {int(value) for value in pixels[:, 6, 6]}
     assert len(tissue) == 1, f"the slices are of several images: {tissue}"

@@ -11,7 +11,7 @@ import pytest
 
 from spineml.masks import read as masks
 from spineml.phantom import write_dicom_series
-from spineml.readers.scan import SeriesPlan
+from spineml.readers.scan import DetectedSeries
 from spineml.readers.series import PictureOrder, ReceivedFile
 from spineml.readers.slice_names import SourceNames
 from tests.spineml.intake_helpers import scan_paths, small_phantom
@@ -20,7 +20,7 @@ from tests.spineml.mask_files import png_bytes, write_zip
 DEPTH = 12
 
 
-def head_first(tmp_path: Path, name: Callable[[int], str]) -> SeriesPlan:
+def head_first(tmp_path: Path, name: Callable[[int], str]) -> DetectedSeries:
     """A CT whose first file by number is the highest slice, as most scanners number."""
     paths = []
     for z, path in enumerate(write_dicom_series(small_phantom(DEPTH), tmp_path / "ct")):
@@ -29,14 +29,14 @@ def head_first(tmp_path: Path, name: Callable[[int], str]) -> SeriesPlan:
     return plan
 
 
-def labels(plan: SeriesPlan) -> np.ndarray:
+def labels(plan: DetectedSeries) -> np.ndarray:
     found = np.zeros(plan.geometry.shape, np.uint8)
     for z, slice_labels in enumerate(found):
         slice_labels[4 : 6 + z, 7:9] = 1
     return found
 
 
-def read(tmp_path: Path, plan: SeriesPlan, name: Callable[[int], str], order: PictureOrder = "") -> list[int]:
+def read(tmp_path: Path, plan: DetectedSeries, name: Callable[[int], str], order: PictureOrder = "") -> list[int]:
     """The marked rows of each slice from the feet, as an upload of pictures by number from the head gives them."""
     members = {f"m/{name(DEPTH - z)}.png": png_bytes(pixels * np.uint8(255)) for z, pixels in enumerate(labels(plan))}
     file = write_zip(tmp_path / "m.zip", dict(sorted(members.items())))

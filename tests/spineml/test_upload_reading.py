@@ -16,7 +16,7 @@ from spineml.phantom import spine_phantom, write_dicom_series
 from spineml.reader_process.results import CONVERT, SCAN, Failed, ReadSeries
 from spineml.reader_process.upload import read_upload
 from spineml.readers import reading_progress
-from spineml.readers.series import FileVerdict, IntakeOptions
+from spineml.readers.series import FileOutcome, IntakeOptions
 
 SMALL = {"shape": (4, 64, 64), "spacing": (3.0, 2.0, 2.0)}
 
@@ -50,7 +50,7 @@ def nifti(path: Path, seed: int = 0) -> Path:
     return path
 
 
-def read(*paths: Path, **changes: Any) -> tuple[dict[str, FileVerdict], Heard]:
+def read(*paths: Path, **changes: Any) -> tuple[dict[str, FileOutcome], Heard]:
     heard = Heard()
     arguments: Mapping[str, Any] = {
         "files": [[str(path), path.name] for path in paths],
@@ -62,7 +62,7 @@ def read(*paths: Path, **changes: Any) -> tuple[dict[str, FileVerdict], Heard]:
         "done": [],
     }
     told = from_plain(read_upload({**arguments, **changes}, heard))
-    verdicts = [record_of(FileVerdict, verdict) for verdict in told["verdicts"]]
+    verdicts = [record_of(FileOutcome, verdict) for verdict in told["verdicts"]]
     return {verdict.name: verdict for verdict in verdicts}, heard
 
 

@@ -17,8 +17,8 @@ from tests.training import judged, learnable
 from training.evaluations.services import DatasetNotFrozen
 from training.models import Dataset, PatientSplit, Split, TrainingRun
 from training.trainings.services import (
+    NoCheckpoint,
     NoSpineToLearn,
-    NothingKept,
     NoTrainingPatients,
     SettingRefused,
     WouldTouchTestPatient,
@@ -140,7 +140,7 @@ def test_stopping_remembers_whether_the_best_is_to_be_kept(place: Institution, a
 def test_of_a_training_without_an_epoch_nothing_can_be_kept(place: Institution, admin: User) -> None:
     run = start(learnable.dataset(place), admin)
     training_cancel(run=run, actor=admin)
-    with pytest.raises(NothingKept):
+    with pytest.raises(NoCheckpoint):
         training_keep(run=run, actor=admin)
 
 

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.access import Capability, institution_get, institution_named_or_only, require_anywhere
+from accounts.access import Capability, institution_get, require_anywhere, resolve_institution
 from cases.models import Annotation, AnnotationSource
 from spineplatform.shared.api import FileView, ListView, RunOut, checked
 from spineplatform.shared.api_schema import problems
@@ -214,7 +214,7 @@ class DatasetListView(ListView):
         places = (
             [institution_get(request.user, one, manage) for one in named]
             if named
-            else [institution_named_or_only(request.user, None, manage)]
+            else [resolve_institution(request.user, None, manage)]
         )
         choice = Choice(
             date_from=given.get("date_from"),

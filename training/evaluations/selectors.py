@@ -23,7 +23,7 @@ from training.access import evaluation_get
 from training.models import Dataset, DatasetItem, EvaluatedSeries, EvaluationRun, Split, TrainingRun
 
 
-class NotComparable(UserError):
+class EvaluationsNotComparable(UserError):
     """Choose two or more finished evaluations of the same data set and split."""
 
     code = "not-comparable"
@@ -133,10 +133,10 @@ def runs_to_compare(user: Any, ids: Sequence[str]) -> list[EvaluationRun]:
     """The named evaluations, oldest version first.
 
     Raises:
-        NotComparable: fewer than two, or not of one data set and split, or one is not ready.
+        EvaluationsNotComparable: fewer than two, or not of one data set and split, or one is not ready.
     """
     runs = sorted({evaluation_get(user, one) for one in ids}, key=lambda run: run.version.created_at)
     alike = {(run.dataset_id, run.split) for run in runs}
     if len(runs) < 2 or len(alike) > 1 or not all(run.result for run in runs):
-        raise NotComparable
+        raise EvaluationsNotComparable
     return runs

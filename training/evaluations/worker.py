@@ -35,7 +35,7 @@ FOLDER = "evaluations"
 
 
 @dataclass(frozen=True)
-class Judged:
+class ScoredSeries:
     """One series with what it was judged by."""
 
     item: DatasetItem
@@ -43,10 +43,10 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class EvaluationOutcome:
     """All that an evaluation found; plots are of the unseen patients, when there are any."""
 
-    judged: Sequence[Judged]
+    judged: Sequence[ScoredSeries]
     summaries: dict[str, Summary]
     plots: Sequence[Plot]
     plots_of: str
@@ -65,7 +65,7 @@ def run_evaluation(lease: Lease[EvaluationRun]) -> None:
             EvaluatedSeries.objects.bulk_create(_series_row(row, judged) for judged in outcome.judged)
 
 
-def evaluate(lease: Lease[EvaluationRun]) -> Outcome:
+def evaluate(lease: Lease[EvaluationRun]) -> EvaluationOutcome:
     """Judge the version on the split and draw the plots."""
     run = lease.run
     items = run.dataset.items.filter(split=run.split).select_related("annotation__series", "patient")
@@ -78,7 +78,7 @@ def evaluate(lease: Lease[EvaluationRun]) -> Outcome:
         judged = []
         for entry in entries:
             item = by_image[entry.pixel_hash]
-            judged.append(Judged(item, walk.series(entry, item, exposure)))
+            judged.append(ScoredSeries(item, walk.series(entry, item, exposure)))
     lease.report(walk.total, walk.total, message("Drawing the plots"))
     return _outcome(judged, run.split)
 
@@ -142,7 +142,7 @@ class _Walk:
         return collector.finish()
 
 
-def _outcome(judged: Sequence[Judged], split: str) -> Outcome:
+def _outcome(judged: Sequence[ScoredSeries], split: str) -> EvaluationOutcome:
     rows = [one.row for one in judged]
     seen = {row.identity.patient for row in rows if row.identity.seen}
     unseen = [row for row in rows if row.identity.patient not in seen]
@@ -154,15 +154,15 @@ def _outcome(judged: Sequence[Judged], split: str) -> Outcome:
         )
     plots_of = "unseen" if unseen else "all"
     plots = tuple(evaluation_plots(unseen or rows, summaries[plots_of]))
-    return Outcome(judged, summaries, plots, plots_of)
+    return EvaluationOutcome(judged, summaries, plots, plots_of)
 
 
-def _all_done(outcome: Outcome) -> tuple[int, int]:
+def _all_done(outcome: EvaluationOutcome) -> tuple[int, int]:
     images = outcome.summaries["all"].images
     return images, images
 
 
-def _result(outcome: Outcome) -> dict[str, Any]:
+def _result(outcome: EvaluationOutcome) -> dict[str, Any]:
     everything, unseen = outcome.summaries["all"], outcome.summaries.get("unseen")
     return {
         "all": everything.as_json(),
@@ -172,7 +172,7 @@ def _result(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _series_row(run: EvaluationRun, judged: Judged) -> EvaluatedSeries:
+def _series_row(run: EvaluationRun, judged: ScoredSeries) -> EvaluatedSeries:
     row, item = judged.row, judged.item
     return EvaluatedSeries(
         run=run,
@@ -187,7 +187,7 @@ def _series_row(run: EvaluationRun, judged: Judged) -> EvaluatedSeries:
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
-def _store(run: EvaluationRun, outcome: Outcome, folder: Path, stored: list[str]) -> dict[str, Any]:
+def _store(run: EvaluationRun, outcome: EvaluationOutcome, folder: Path, stored: list[str]) -> dict[str, Any]:
     """Put plots and report into the storage; returns their names there for the run's result."""
 
     def keep(content: bytes, suffix: str) -> str:
@@ -209,7 +209,7 @@ def _store(run: EvaluationRun, outcome: Outcome, folder: Path, stored: list[str]
 SPLITS = {Split.TRAIN: message("Training"), Split.VALIDATION: message("Validation"), Split.TEST: message("Test")}
 
 
-def _report(run: EvaluationRun, outcome: Outcome) -> Report:
+def _report(run: EvaluationRun, outcome: EvaluationOutcome) -> Report:
     summaries = outcome.summaries
     titles = {
         "all": message("All patients"),

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.access import Capability, institution_named_or_only, require_anywhere
+from accounts.access import Capability, require_anywhere, resolve_institution
 from accounts.models import Institution
 from registry.access import version_get
 from registry.models import Promotion, PromotionKind
@@ -115,7 +115,7 @@ def institution_given(request: Request, capability: Capability = Capability.MANA
     """
     data = request.query_params if request.method == "GET" else request.data
     # Whoever calls has held the other fields against their own serializer.
-    return institution_named_or_only(request.user, checked_query(InstitutionIn, data).get("institution"), capability)
+    return resolve_institution(request.user, checked_query(InstitutionIn, data).get("institution"), capability)
 
 
 def dataset_named(wanted: Any, institution: Institution) -> Dataset | None:

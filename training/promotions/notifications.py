@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 NO_MAIL = ("console", "dummy", "filebased")
 
 
-def model_admins_tell(
+def notify_model_admins(
     kind: NoticeKind, version: ModelVersion, institutions: Iterable[Institution], *, actor: Any, text: str = ""
 ) -> None:
     """Tell the model admins of each institution; whoever does it themselves is told too, so that nothing is quiet.

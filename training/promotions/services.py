@@ -19,7 +19,7 @@ from spineml.metrics.promotion_gate import GateResult, Refusal
 from spineplatform.shared.errors import Conflict, UserError
 from training.models import Dataset
 from training.promotions.flaws import check_marks_something, flaw_find
-from training.promotions.notifications import following_default, model_admins_tell
+from training.promotions.notifications import following_default, notify_model_admins
 from training.promotions.selectors import GateView, gate_view, is_offered, rollback_target
 
 
@@ -61,7 +61,7 @@ class OnlyPlatformVersions(Conflict):
     code = "only-platform-versions"
 
 
-class ReasonNeeded(UserError):
+class OverrideReasonNeeded(UserError):
     """Changing the version of every institution that has not chosen one needs a written reason."""
 
     code = "reason-needed"
@@ -100,7 +100,7 @@ def version_promote(
             reason=reason,
         )
         if promotion is not None and promotion.kind == PromotionKind.OVERRIDE:
-            model_admins_tell(NoticeKind.MODEL_PROMOTED, version, [institution], actor=actor, text=reason)
+            notify_model_admins(NoticeKind.MODEL_PROMOTED, version, [institution], actor=actor, text=reason)
         return promotion
 
 
@@ -144,13 +144,13 @@ def default_choose(*, version: ModelVersion, actor: Any, reason: str) -> Promoti
 
     Raises:
         Forbidden: ``actor`` does not run the platform.
-        OnlyPlatformVersions, VersionRetired, VersionUnusable, ReasonNeeded: it cannot be, or nobody says why.
+        OnlyPlatformVersions, VersionRetired, VersionUnusable, OverrideReasonNeeded: it cannot be, or nobody says why.
     """
     platform_required(actor)
     if version.owner_id is not None:
         raise OnlyPlatformVersions
     if not reason.strip():
-        raise ReasonNeeded
+        raise OverrideReasonNeeded
     flaw_find(version)
     with transaction.atomic():
         versions_lock()
@@ -163,7 +163,7 @@ def default_choose(*, version: ModelVersion, actor: Any, reason: str) -> Promoti
         reason = reason.strip()
         promotion = version_activate(version=version, institution=None, actor=actor, kind=kind, reason=reason)
         following = following_default(version.task)
-        model_admins_tell(NoticeKind.MODEL_DEFAULT, version, following, actor=actor, text=reason)
+        notify_model_admins(NoticeKind.MODEL_DEFAULT, version, following, actor=actor, text=reason)
         return promotion
 
 

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.access import Capability, institution_named_or_only, require_anywhere
+from accounts.access import Capability, require_anywhere, resolve_institution
 from cases.models import Patient
 from spineml.learning.stratified_split import Shares
 from spineplatform.shared.api import ListView, checked, checked_query
@@ -114,7 +114,7 @@ class SplitDrawView(APIView):
         """Draw splits for the patients of an institution who have images and no split yet; answers with these."""
         require_anywhere(request.user, Capability.MANAGE_MODELS)
         given = checked(DrawIn, request.data)
-        place = institution_named_or_only(request.user, given.get("institution"), Capability.MANAGE_MODELS)
+        place = resolve_institution(request.user, given.get("institution"), Capability.MANAGE_MODELS)
         rows = splits_draw(institution=place, actor=request.user, seed=given.get("seed"), shares=given["shares"])
         return Response(SplitOut(rows, many=True).data)
 

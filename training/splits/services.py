@@ -26,7 +26,7 @@ DRAW = "draw"
 AT_IMPORT = message("Set at import.")
 
 
-class ReasonNeeded(UserError):
+class SplitReasonNeeded(UserError):
     """Give a reason for this split: it is set once and must be understandable to others."""
 
     code = "reason-needed"
@@ -126,7 +126,7 @@ def patient_split_set(*, patient: Patient, split: str, reason: str, actor: Any) 
     """Give ``patient`` this split by hand.
 
     Raises:
-        SplitUnknown, ReasonNeeded: ``split`` is none, or ``reason`` is empty.
+        SplitUnknown, SplitReasonNeeded: ``split`` is none, or ``reason`` is empty.
         SplitEvaluated, SplitTrained, SplitImageTrained: it is too late; nothing was changed.
         Forbidden, NotFound: ``actor`` does not manage models there.
     """
@@ -134,7 +134,7 @@ def patient_split_set(*, patient: Patient, split: str, reason: str, actor: Any) 
     if split not in Split.values:
         raise SplitUnknown
     if not reason.strip():
-        raise ReasonNeeded
+        raise SplitReasonNeeded
     with transaction.atomic():
         Patient.objects.select_for_update(no_key=True).get(pk=patient.pk)
         before = PatientSplit.objects.filter(patient=patient).first()

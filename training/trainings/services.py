@@ -47,7 +47,7 @@ class BaseNotOwn(Conflict):
     code = "base-not-own"
 
 
-class NothingKept(Conflict):
+class NoCheckpoint(Conflict):
     """This training has not finished an epoch, so no version can be created. Start another training."""
 
     code = "nothing-kept"
@@ -188,11 +188,11 @@ def training_keep(*, run: TrainingRun, actor: Any) -> None:
     """Queue a training that failed or was stopped once more, only to make a version of the best it has kept.
 
     Raises:
-        NothingKept: not one epoch was finished.
+        NoCheckpoint: not one epoch was finished.
         Conflict: it goes on, or has made its version.
     """
     if not run.epochs.exists():
-        raise NothingKept
+        raise NoCheckpoint
     with transaction.atomic():
         run_retry(run=run, actor=actor)
         TrainingRun.objects.filter(pk=run.pk).update(keep_best_on_cancel=True)

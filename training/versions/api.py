@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.access import Capability, institution_named_or_only, require_anywhere
+from accounts.access import Capability, require_anywhere, resolve_institution
 from accounts.models import Institution
 from cases.access import case_get
 from registry.access import may_keep, version_get, version_get_file, version_get_kept
@@ -214,7 +214,7 @@ class ModelListView(ReceivingView):
         given = checked(ModelIn, request.data)
         known = set(versions_seen(request.user).values_list("pk", flat=True))
         path = Path(given["file"].temporary_file_path())
-        place = institution_named_or_only(request.user, given.get("institution"), Capability.MANAGE_MODELS)
+        place = resolve_institution(request.user, given.get("institution"), Capability.MANAGE_MODELS)
         version = version_register(
             path=path, actor=request.user, institution=place, notes=given["notes"], preprocess=preprocess_of(given)
         )

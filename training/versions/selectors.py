@@ -78,7 +78,7 @@ def training_shown(version: ModelVersion) -> TrainingRun | None:
 
 
 @dataclass(frozen=True)
-class Judged:
+class TestScore:
     """The mean Dice of the patients of a test split on whom the version was not trained; of all when none is left,
     which ``seen`` says: such a figure is never shown without its mark.
     """
@@ -89,7 +89,7 @@ class Judged:
     seen: bool = False
 
 
-def judged_by_version(user: Any, versions: Iterable[ModelVersion]) -> dict[uuid.UUID, Judged]:
+def judged_by_version(user: Any, versions: Iterable[ModelVersion]) -> dict[uuid.UUID, TestScore]:
     """The newest finished evaluation of each version on test patients, of those that the user may see; one with
     patients on whom it was not trained goes before.
     """
@@ -98,12 +98,12 @@ def judged_by_version(user: Any, versions: Iterable[ModelVersion]) -> dict[uuid.
     rows = runs.values(
         "pk", "version_id", "dataset__name", all=F(f"result__all__{mean}"), unseen=F(f"result__unseen__{mean}")
     )
-    found: dict[uuid.UUID, Judged] = {}
+    found: dict[uuid.UUID, TestScore] = {}
     for row in rows:
         seen = row["unseen"] is None
         dice = row["all"] if seen else row["unseen"]
         if dice is not None:
-            judged = Judged(row["pk"], row["dataset__name"], dice, seen)
+            judged = TestScore(row["pk"], row["dataset__name"], dice, seen)
             before = found.get(row["version_id"])
             if before is None or (before.seen and not seen):
                 found[row["version_id"]] = judged
@@ -241,7 +241,7 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Section:
+class SpecSection:
     title: str
     facts: tuple[Fact, ...]
 
@@ -250,7 +250,7 @@ class Section:
         return any(fact.differs for fact in self.facts)
 
 
-def spec_sections(versions: Sequence[ModelVersion]) -> list[Section]:
+def spec_sections(versions: Sequence[ModelVersion]) -> list[SpecSection]:
     """The specs side by side, section by section; long lists, such as curves, are left out."""
     found = []
     for key, title in SECTIONS.items():
@@ -258,7 +258,7 @@ def spec_sections(versions: Sequence[ModelVersion]) -> list[Section]:
         names = sorted({name for one in flat for name in one})
         facts = tuple(Fact(name, tuple(one.get(name) for one in flat)) for name in names)
         if facts:
-            found.append(Section(str(title), facts))
+            found.append(SpecSection(str(title), facts))
     return found
 
 

@@ -15,7 +15,7 @@ from registry.models import ActiveVersion, ModelVersion, VersionShare
 from registry.services import VersionRetired, versions_lock
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, NotFound, UserError
-from training.promotions.notifications import model_admins_tell
+from training.promotions.notifications import notify_model_admins
 
 
 class NoSuchInstitution(UserError):
@@ -60,7 +60,7 @@ def version_share(*, version: ModelVersion, name: str, actor: Any) -> VersionSha
         )
         if created:
             _record(actor, "shared", share)
-            model_admins_tell(NoticeKind.MODEL_SHARED, version, [institution], actor=actor)
+            notify_model_admins(NoticeKind.MODEL_SHARED, version, [institution], actor=actor)
     return share
 
 
@@ -81,7 +81,7 @@ def version_unshare(*, version: ModelVersion, institution_id: uuid.UUID, actor: 
         _record(actor, "unshared", share)
         share.delete()
         if ActiveVersion.objects.filter(version=version, institution=share.institution).exists():
-            model_admins_tell(NoticeKind.MODEL_UNSHARED, version, [share.institution], actor=actor)
+            notify_model_admins(NoticeKind.MODEL_UNSHARED, version, [share.institution], actor=actor)
 
 
 def _record(actor: Any, deed: str, share: VersionShare) -> None:

@@ -20,7 +20,7 @@ from spineml.readers import reading_progress
 from spineml.readers.archives.ignored_files import is_document
 from spineml.readers.archives.zip_directory import DAMAGED, END_MAGIC, Entry, read_directory
 from spineml.readers.archives.zip_members import DEFLATE64, LOCAL_MAGIC, METHODS, READ, MemberDamaged, member_parts
-from spineml.readers.series import FileNotUsed, FileVerdict, ReceivedFile, unique_names
+from spineml.readers.series import FileNotUsed, FileOutcome, ReceivedFile, unique_names
 
 ZIP_MAGIC = (LOCAL_MAGIC, END_MAGIC, b"PK\x07\x08PK", b"PK00PK")
 END_REACH = 22 + 65_535
@@ -63,7 +63,7 @@ class Unpacked:
     """The files of an archive, and verdicts on those of its members that could not be unpacked."""
 
     files: list[ReceivedFile] = field(default_factory=list)
-    verdicts: list[FileVerdict] = field(default_factory=list)
+    verdicts: list[FileOutcome] = field(default_factory=list)
 
 
 def is_zip(path: Path, name: str = "") -> bool:

@@ -21,7 +21,7 @@ from spineml.readers.dicom.spacing import whole_steps
 from spineml.readers.dicom.stack import Image, depths_of, on_one_grid, same_number, same_place, split_runs
 from spineml.readers.dicom.traits import ALWAYS, SOMETIMES, SURE, Rule, by_value, value_of
 from spineml.readers.dicom.values import parsed
-from spineml.readers.series import Notice
+from spineml.readers.series import SeriesWarning
 
 SAME_ORIENTATION = 5e-3
 SAME_SPACING = 1e-3
@@ -38,7 +38,7 @@ class Part:
     """Images that may be one volume, and what has to be said of how they were found."""
 
     images: list[Image]
-    notices: list[Notice] = field(default_factory=list)
+    notices: list[SeriesWarning] = field(default_factory=list)
 
 
 def parts_of(images: Sequence[Image], without_repeats: Callable[[list[Image]], list[Image]]) -> list[Part]:
@@ -82,20 +82,20 @@ def _is_shaped_alike(one: Image, other: Image) -> bool:
     return bool(spacing and np.allclose(one.cosines, other.cosines, atol=SAME_ORIENTATION))
 
 
-def _mixed_shapes(parts: list[list[Image]], members: list[Image]) -> Notice:
+def _mixed_shapes(parts: list[list[Image]], members: list[Image]) -> SeriesWarning:
     turned = len({tuple(round(value, 1) for value in part[0].cosines) for part in parts}) > 1
     what = message("orientations") if turned else message("sizes or spacings")
     return _mixed("mixed-orientation" if turned else "mixed-series", what, len(parts), members)
 
 
-def _mixed(code: str, what: Message, count: int, members: Sequence[Image]) -> Notice:
+def _mixed(code: str, what: Message, count: int, members: Sequence[Image]) -> SeriesWarning:
     text = message(
         "The series contains images of {count} {what} and was separated. This part has {here}.",
         count=count,
         what=what,
         here=len(members),
     )
-    return Notice(code, text)
+    return SeriesWarning(code, text)
 
 
 # --- what always tells images apart -----------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def _same_numbers(images: Sequence[Image]) -> bool:
     return len(same_number(images)) < len(images)
 
 
-def _several(rule: Rule, count: int, images: Sequence[Image]) -> Notice:
+def _several(rule: Rule, count: int, images: Sequence[Image]) -> SeriesWarning:
     text = message(
         "Images of {count} {what} share the same positions in one series; it was split into {count} series. This one "
         "has {here}.",
@@ -173,7 +173,7 @@ def _several(rule: Rule, count: int, images: Sequence[Image]) -> Notice:
         what=rule.what,
         here=len(images),
     )
-    return Notice("several-at-one-place", text)
+    return SeriesWarning("several-at-one-place", text)
 
 
 def _first_split(images: Sequence[Image]) -> tuple[list[list[Image]], Rule | None]:
@@ -276,7 +276,7 @@ def scan_key(image: Image) -> tuple[str, ...]:
     return tuple(value_of(image, trait) for trait in (*SURE, "stack", "time"))
 
 
-def _still_mixed(images: Sequence[Image]) -> list[Notice]:
+def _still_mixed(images: Sequence[Image]) -> list[SeriesWarning]:
     """Say where a volume holds images of several acquisitions that could not be taken apart."""
     if len(images) < 2 or not images[0].is_placed:
         return []
@@ -292,7 +292,7 @@ def _still_mixed(images: Sequence[Image]) -> list[Notice]:
             what=what,
             slices=listed(others),
         )
-        return [Notice("mixed-acquisitions", text)]
+        return [SeriesWarning("mixed-acquisitions", text)]
     return []
 
 
@@ -307,7 +307,7 @@ def _mixtures(order: Sequence[Image]) -> Iterator[tuple[str, Message, list[list[
 
 
 # --- identifiers that are new in each file ----------------------------------------------------------------------------
-def _identifiers(images: Sequence[Image]) -> list[Notice]:
+def _identifiers(images: Sequence[Image]) -> list[SeriesWarning]:
     several = Counter(what for what, of in _UIDS if len({of(image) for image in images}) > 1)
     if not several:
         return []
@@ -315,7 +315,7 @@ def _identifiers(images: Sequence[Image]) -> list[Notice]:
         "The files have different identifiers ({what}) but lie on one grid; they were imported as one series.",
         what=list(several),
     )
-    return [Notice("new-identifiers", text)]
+    return [SeriesWarning("new-identifiers", text)]
 
 
 _UIDS: tuple[tuple[Message, Callable[[Image], str]], ...] = (

@@ -12,14 +12,14 @@ from spineml.readers.dicom.pixels import pixel_digest
 from spineml.readers.dicom.stack import Image, stack_normal
 from spineml.readers.dicom.traits import SURE, by_value, value_of
 from spineml.readers.dicom.values import parsed
-from spineml.readers.series import Notice
+from spineml.readers.series import SeriesWarning
 
 LEAST = 3
 MOST_MM = 1e6
 TIMES = (*SURE, "time")
 
 
-def spread(images: list[Image]) -> tuple[list[Image], list[Notice]]:
+def spread(images: list[Image]) -> tuple[list[Image], list[SeriesWarning]]:
     """Slices with one place for all of them, put where SliceLocation says; without a place where only numbers run.
 
     Images that were taken one after another, with nothing but their place in common, are left as they are.
@@ -34,7 +34,7 @@ def spread(images: list[Image]) -> tuple[list[Image], list[Notice]]:
             "computed from SliceLocation. Check head/feet and left/right."
         )
         moved = [_moved(image, location) for image, location in zip(images, known, strict=True)]
-        return moved, [Notice("places-worked-out", text)]
+        return moved, [SeriesWarning("places-worked-out", text)]
     if _numbers_run(images):
         if _differ_in_time(images):
             return images, []
@@ -42,7 +42,7 @@ def spread(images: list[Image]) -> tuple[list[Image], list[Notice]]:
         return images, []
     text = message("All files give the same slice position (ImagePositionPatient), which is impossible.")
     unplaced = [replace(image, frame=replace(image.frame, position=None)) for image in images]
-    return unplaced, [Notice("one-place", text)]
+    return unplaced, [SeriesWarning("one-place", text)]
 
 
 def taken_in_turn(images: Sequence[Image]) -> bool:

@@ -26,7 +26,7 @@ from spineml.readers.dicom.pixels import decode_hu, pixel_digest
 from spineml.readers.dicom.stack import Image, Stack, build, same_number, same_place, split_runs, with_notices
 from spineml.readers.mapped_array import MappedArray
 from spineml.readers.patient_identity import Identity
-from spineml.readers.series import FileNotUsed, FileVerdict, IntakeOptions, Notice, ReceivedFile, SeriesPlan
+from spineml.readers.series import DetectedSeries, FileNotUsed, FileOutcome, IntakeOptions, ReceivedFile, SeriesWarning
 from spineml.readers.slice_names import SourceNames
 from spineml.volumes.volume import AIR_HU, HounsfieldArray
 
@@ -40,7 +40,7 @@ def scan_dicom(
     options: IntakeOptions,
     looked_at: Callable[[ReceivedFile], None] = lambda file: None,
     identities: set[Identity] | None = None,
-) -> tuple[list[SeriesPlan], dict[str, FileVerdict]]:
+) -> tuple[list[DetectedSeries], dict[str, FileOutcome]]:
     """Read all headers, then group and order the slices. Verdicts are keyed by the files' names.
 
     What names the patients of the files is added to ``identities``.
@@ -63,11 +63,11 @@ class _Scan:
 
     work_dir: Path
     options: IntakeOptions
-    verdicts: dict[str, FileVerdict] = field(default_factory=dict)
-    plans: list[SeriesPlan] = field(default_factory=list)
+    verdicts: dict[str, FileOutcome] = field(default_factory=dict)
+    plans: list[DetectedSeries] = field(default_factory=list)
     _patients: dict[int, Patient] = field(default_factory=dict)
 
-    def run(self, headers: Sequence[Header]) -> list[SeriesPlan]:
+    def run(self, headers: Sequence[Header]) -> list[DetectedSeries]:
         self._patients = dict(zip(map(id, headers), patients_of(headers), strict=True))
         for images in merged_series(self._by_series(headers), self._patient):
             patient = self._patient(images[0])
@@ -106,7 +106,7 @@ class _Scan:
             name = image.header.file.name
             if name != twin.header.file.name:
                 reason = message("Duplicate of {name}; used once.", name=twin.header.file.name)
-                self.verdicts[name] = FileVerdict(name, "skipped", "duplicate", reason)
+                self.verdicts[name] = FileOutcome(name, "skipped", "duplicate", reason)
         return kept
 
     def _plan_part(self, part: Part) -> None:
@@ -119,14 +119,14 @@ class _Scan:
             for images, said in split_runs(run):
                 self._plan(images, [*notices, *said])
 
-    def _plan(self, images: list[Image], notices: list[Notice]) -> None:
+    def _plan(self, images: list[Image], notices: list[SeriesWarning]) -> None:
         files = list({image.header.file.name: image.header.file for image in images}.values())
         try:
             stack = with_notices(build(images, self.options), [*notices, *header_notices(images)])
         except ValueError:
             reason = message("The slice positions do not form a volume (degenerate geometry). Export the series again.")
             for file in files:
-                self.verdicts.setdefault(file.name, FileVerdict(file.name, "rejected", "wrong-geometry", reason))
+                self.verdicts.setdefault(file.name, FileOutcome(file.name, "rejected", "wrong-geometry", reason))
             return
         for file in files:
             self._judge(file.name, stack.notices)
@@ -143,19 +143,19 @@ class _Scan:
             slice_names=names.parts,
             slice_names_check=names.check,
         )
-        self.plans.append(SeriesPlan(stack.geometry, meta, files, DicomSlices(stack, self.work_dir), stack.notices))
+        self.plans.append(DetectedSeries(stack.geometry, meta, files, DicomSlices(stack, self.work_dir), stack.notices))
 
-    def _judge(self, name: str, notices: list[Notice]) -> None:
+    def _judge(self, name: str, notices: list[SeriesWarning]) -> None:
         """A file of several series is told the notices of all of them."""
         before = self.verdicts.get(name)
         said = [verbatim(notice.text) for notice in notices]
         if before is not None and before.status in ("imported", "warning"):
             said = list(dict.fromkeys([*verbatim(before.reason).sentences, *said]))
         if not said:
-            self.verdicts[name] = FileVerdict(name, "imported", "ok")
+            self.verdicts[name] = FileOutcome(name, "imported", "ok")
             return
         code = before.code if before is not None and before.status == "warning" else notices[0].code
-        self.verdicts[name] = FileVerdict(name, "warning", code, sentences(said))
+        self.verdicts[name] = FileOutcome(name, "warning", code, sentences(said))
 
 
 def _names_by_slice(stack: Stack) -> list[str]:
@@ -169,34 +169,34 @@ def _names_by_slice(stack: Stack) -> list[str]:
     return names
 
 
-def _several_patients(patient: Patient, part: Part) -> Notice:
+def _several_patients(patient: Patient, part: Part) -> SeriesWarning:
     text = message(
         "The files of this study or series belong to {count} patients and were separated. This part has {here} images.",
         count=patient.of_several,
         here=len(part.images),
     )
-    return Notice("several-patients", text)
+    return SeriesWarning("several-patients", text)
 
 
-def _several_at_one_place(images: Sequence[Image], count: int) -> Notice:
+def _several_at_one_place(images: Sequence[Image], count: int) -> SeriesWarning:
     if count == len(images) and taken_in_turn(images):
         text = message(
             "{count} images at one position were acquired one after another (as in bolus tracking): each became a "
             "series of one slice.",
             count=count,
         )
-        return Notice("several-at-one-place", text)
+        return SeriesWarning("several-at-one-place", text)
     text = message(
         "Up to {count} different images share one position and cannot be told apart by their header; they were split "
         "into {count} series by instance number.",
         count=count,
     )
-    return Notice("several-at-one-place", text)
+    return SeriesWarning("several-at-one-place", text)
 
 
-def _without_copies(plans: list[SeriesPlan], verdicts: dict[str, FileVerdict]) -> list[SeriesPlan]:
+def _without_copies(plans: list[DetectedSeries], verdicts: dict[str, FileOutcome]) -> list[DetectedSeries]:
     """Drop a series that was exported twice: same patient, same places, same pixels, other UIDs."""
-    kept: dict[tuple[object, ...], SeriesPlan] = {}
+    kept: dict[tuple[object, ...], DetectedSeries] = {}
     for plan in plans:
         stack = cast("DicomSlices", plan.producer).stack
         key: tuple[object, ...] = (plan.meta.patient_id, plan.meta.kernel, plan.geometry, tuple(stack.slots))
@@ -206,7 +206,7 @@ def _without_copies(plans: list[SeriesPlan], verdicts: dict[str, FileVerdict]) -
                 if file.name == other.name:
                     continue
                 reason = message("Duplicate of {name} under other identifiers; used once.", name=other.name)
-                verdicts[file.name] = FileVerdict(file.name, "skipped", "duplicate", reason)
+                verdicts[file.name] = FileOutcome(file.name, "skipped", "duplicate", reason)
             continue
         kept[(*key, id(plan)) if twin else key] = plan
     return list(kept.values())
@@ -257,7 +257,7 @@ class DicomSlices:
         for z, pixels in self._in_file_order():
             yield z, np.ascontiguousarray(source.to_canonical(pixels[None])[0])
 
-    def doubts(self) -> list[Notice]:
+    def doubts(self) -> list[SeriesWarning]:
         """What the values, once all were read, give rise to say."""
         return value_notices(self.stack.images, self.seen.low, self.seen.high)
 

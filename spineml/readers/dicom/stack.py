@@ -20,7 +20,7 @@ from spineml.readers.dicom.spacing import (
     rounded_line,
     whole_steps,
 )
-from spineml.readers.series import IntakeOptions, Notice
+from spineml.readers.series import IntakeOptions, SeriesWarning
 from spineml.volumes.volume import Geometry, canonical_geometry, with_unknown_spacing
 
 SAME_PLACE_MM = 0.01
@@ -58,7 +58,7 @@ class Stack:
     slots: list[int]
     geometry: Geometry
     tilt_deg: float
-    notices: list[Notice]
+    notices: list[SeriesWarning]
 
     @property
     def empty_slots(self) -> list[int]:
@@ -128,7 +128,7 @@ def rounded_grid(images: Sequence[Image]) -> RoundedLine | None:
     return rounded_line(places, normal, stated if stated != thickness else None, thickness)
 
 
-def split_runs(images: list[Image]) -> list[tuple[list[Image], list[Notice]]]:
+def split_runs(images: list[Image]) -> list[tuple[list[Image], list[SeriesWarning]]]:
     """Cut a sorted run where the distance of its slices changes, or where far too many are missing for one volume."""
     if len(images) < 3 or not images[0].is_placed or on_one_grid(images):
         return [(images, [])]
@@ -162,7 +162,7 @@ def _cuts(images: Sequence[Image], slots: Sequence[int]) -> list[int]:
     return found
 
 
-def _changes(parts: list[list[Image]], number: int) -> Notice:
+def _changes(parts: list[list[Image]], number: int) -> SeriesWarning:
     steps = [float(np.diff(depths_of(part)).mean()) for part in parts]
     text = message(
         "The slice spacing or position changes within the series ({steps} mm): it was split into {count} series with "
@@ -172,14 +172,14 @@ def _changes(parts: list[list[Image]], number: int) -> Notice:
         number=number + 1,
         here=f"{steps[number]:.2f}",
     )
-    return Notice("spacing-changes", text)
+    return SeriesWarning("spacing-changes", text)
 
 
-def _wide_gap(number: int, count: int) -> Notice:
+def _wide_gap(number: int, count: int) -> SeriesWarning:
     text = message(
         "The slices have a large gap and were separated; this is part {number} of {count}.", number=number, count=count
     )
-    return Notice("wide-gap", text)
+    return SeriesWarning("wide-gap", text)
 
 
 # --- the grid ---------------------------------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ def build(images: list[Image], options: IntakeOptions) -> Stack:
     Raises:
         ValueError: the images span no grid.
     """
-    notices: list[Notice] = []
+    notices: list[SeriesWarning] = []
     slots = _slots(images, notices)
     step, corner = _step_vector(images, slots, options, notices)
     normal = stack_normal(images[0].cosines)
@@ -201,12 +201,12 @@ def build(images: list[Image], options: IntakeOptions) -> Stack:
         text = message(
             "The gantry was tilted by {tilt} degrees; the true, tilted slice positions are used.", tilt=f"{tilt:.1f}"
         )
-        notices.append(Notice("gantry-tilt", text))
+        notices.append(SeriesWarning("gantry-tilt", text))
     geometry = _geometry(images, slots[-1] + 1, step, corner, options, notices)
     return Stack(images, slots, geometry, tilt if tilt > TILT_TOLERANCE_DEG else 0.0, notices)
 
 
-def _slots(images: Sequence[Image], notices: list[Notice]) -> list[int]:
+def _slots(images: Sequence[Image], notices: list[SeriesWarning]) -> list[int]:
     regular = list(range(len(images)))
     if not images[0].is_placed:
         if len(images) > 1:
@@ -214,7 +214,7 @@ def _slots(images: Sequence[Image], notices: list[Notice]) -> list[int]:
                 "The files do not give slice positions; slices are ordered by instance number, the first lowest. "
                 "Check head/feet and left/right."
             )
-            notices.append(Notice("no-position", text))
+            notices.append(SeriesWarning("no-position", text))
         return regular
     if len(images) < 3 or on_one_grid(images):
         if (rounded := rounded_grid(images)) is not None:
@@ -239,17 +239,17 @@ def _errors(images: Sequence[Image], slots: Sequence[int]) -> tuple[float, float
     return float(np.linalg.norm(off, axis=1).max()), float(np.abs(along).max()), float(across.max())
 
 
-def _rounded(line: RoundedLine) -> Notice:
+def _rounded(line: RoundedLine) -> SeriesWarning:
     text = message(
         "The slice positions are rounded; because the instance numbers have no gap, an even spacing of {step} mm is "
         "used. A slice may be up to {largest} mm from where it is shown.",
         step=f"{np.linalg.norm(line.step):.2f}",
         largest=f"{line.largest:.1f}",
     )
-    return Notice("rounded-places", text)
+    return SeriesWarning("rounded-places", text)
 
 
-def _uneven(images: Sequence[Image]) -> Notice:
+def _uneven(images: Sequence[Image]) -> SeriesWarning:
     distances = np.diff(depths_of(images))
     largest, along, across = _errors(images, range(len(images)))
     text = message(
@@ -263,10 +263,10 @@ def _uneven(images: Sequence[Image]) -> Notice:
         along=f"{along:.1f}",
         across=f"{across:.1f}",
     )
-    return Notice("uneven-spacing", text)
+    return SeriesWarning("uneven-spacing", text)
 
 
-def _missing(images: Sequence[Image], slots: Sequence[int]) -> Notice:
+def _missing(images: Sequence[Image], slots: Sequence[int]) -> SeriesWarning:
     steps, depths = np.diff(slots), depths_of(images)
     gaps = [i for i, count in enumerate(steps) if count > 1]
     places = [
@@ -291,11 +291,11 @@ def _missing(images: Sequence[Image], slots: Sequence[int]) -> Notice:
             count=total,
             places=places,
         )
-    return Notice("missing-slices", text)
+    return SeriesWarning("missing-slices", text)
 
 
 def _step_vector(
-    images: Sequence[Image], slots: list[int], options: IntakeOptions, notices: list[Notice]
+    images: Sequence[Image], slots: list[int], options: IntakeOptions, notices: list[SeriesWarning]
 ) -> tuple[Vector, Vector]:
     """The vector (mm) from one slice to the next, and the corner of the first."""
     normal = stack_normal(images[0].cosines)
@@ -304,7 +304,7 @@ def _step_vector(
         stated = images[0].header.slice_step_mm or options.slice_spacing_mm
         if stated is None and len(images) > 1:
             text = message("The slice spacing is not given; 1 mm is assumed. Check lengths and volumes.")
-            notices.append(Notice("no-slice-spacing", text))
+            notices.append(SeriesWarning("no-slice-spacing", text))
         return normal * (stated or 1.0), corner
     places = places_of(images)
     step = (places[-1] - places[0]) / slots[-1]
@@ -316,7 +316,7 @@ def _step_vector(
             "The slices are shifted against each other by up to {distance} mm; their positions are approximate.",
             distance=f"{across:.1f}",
         )
-        notices.append(Notice("shifted-slices", text))
+        notices.append(SeriesWarning("shifted-slices", text))
     thickness = images[0].frame.thickness
     if thickness and np.dot(step, normal) > SPARSE * thickness:
         text = message(
@@ -325,7 +325,7 @@ def _step_vector(
             distance=f"{np.dot(step, normal):.1f}",
             thickness=f"{thickness:.1f}",
         )
-        notices.append(Notice("sparse-slices", text))
+        notices.append(SeriesWarning("sparse-slices", text))
     return step, corner
 
 
@@ -335,7 +335,7 @@ def _geometry(
     step: Vector,
     corner: Vector,
     options: IntakeOptions,
-    notices: list[Notice],
+    notices: list[SeriesWarning],
 ) -> Geometry:
     header = images[0].header
     spacing = images[0].frame.spacing
@@ -349,9 +349,9 @@ def _geometry(
     if known:
         return geometry
     text = message("The files do not give the pixel spacing: lengths, areas and volumes are in pixels.")
-    notices.append(Notice("no-spacing", text))
+    notices.append(SeriesWarning("no-spacing", text))
     return with_unknown_spacing(geometry)
 
 
-def with_notices(stack: Stack, notices: Sequence[Notice]) -> Stack:
+def with_notices(stack: Stack, notices: Sequence[SeriesWarning]) -> Stack:
     return replace(stack, notices=[*notices, *stack.notices])

@@ -18,7 +18,7 @@ from typing import Literal
 from spineml.message import Message, message
 from spineml.readers.pairs.names import IMAGE_BEGIN, MASK_BEGIN, Place, expected_mask, place_of
 from spineml.readers.pairs.table import Placed, is_table, read_table, stem_of, table_of
-from spineml.readers.series import FileVerdict, ReceivedFile
+from spineml.readers.series import FileOutcome, ReceivedFile
 
 __all__ = ["Matched", "Pair", "PatientRule", "match_pairs", "read_table", "stem_of"]
 
@@ -54,7 +54,7 @@ class Matched:
     """The pairs, and a verdict for each file that is in none."""
 
     pairs: list[Pair] = field(default_factory=list)
-    verdicts: list[FileVerdict] = field(default_factory=list)
+    verdicts: list[FileOutcome] = field(default_factory=list)
 
 
 def match_pairs(
@@ -114,8 +114,8 @@ class _Matching:
         self._match_parts()
         self._reject_rest()
         left_out = message("Not an image; ignored.")
-        self._found.verdicts += [FileVerdict(file.name, "skipped", "not-an-image", left_out) for file in self._others]
-        self._found.verdicts += [FileVerdict(file.name, "skipped", "table") for file in tables]
+        self._found.verdicts += [FileOutcome(file.name, "skipped", "not-an-image", left_out) for file in self._others]
+        self._found.verdicts += [FileOutcome(file.name, "skipped", "table") for file in tables]
         self._found.pairs.sort(key=lambda pair: self._rank[pair.image])
         return self._found
 
@@ -193,11 +193,11 @@ class _Matching:
         self._take([image, *masks])
 
     def _reject(self, files: Sequence[ReceivedFile], code: str, reason: Message) -> None:
-        self._found.verdicts += [FileVerdict(file.name, "rejected", code, reason) for file in files]
+        self._found.verdicts += [FileOutcome(file.name, "rejected", code, reason) for file in files]
         self._take(files)
 
     def _skip(self, files: Sequence[ReceivedFile], reason: Message) -> None:
-        self._found.verdicts += [FileVerdict(file.name, "skipped", "other-mask", reason) for file in files]
+        self._found.verdicts += [FileOutcome(file.name, "skipped", "other-mask", reason) for file in files]
         self._take(files)
 
     def _take(self, files: Sequence[ReceivedFile]) -> None:
