@@ -57,6 +57,7 @@ check-lint:
 	$(BIN)/ruff format --check .
 
 check-templates:
+	@$(BIN)/djade --check --target-version 5.2 $(TEMPLATES)
 	$(BIN)/djlint --lint --quiet templates
 
 check-imports:
@@ -84,7 +85,7 @@ messages: environment  ## collect the texts for people into locale/ and compile 
 format: test-environment  ## put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/djade --target-version 5.2 $(TEMPLATES) || true
+	@$(BIN)/djade --target-version 5.2 $(TEMPLATES) || true
 	@$(BIN)/python scripts/frontend.py format
 
 default-model: environment  ## train the shipped model again, judge it on unseen patients (about an hour); needs the CT of its card

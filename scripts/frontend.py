@@ -60,7 +60,7 @@ def check() -> int:
     if not has_node():
         print("static/viewer has its hashes. Node is not at hand: JavaScript was not linted, tested or built again.")
         return 0
-    return install() or biome("lint") or npm("test") or compare()
+    return install() or biome("check") or npm("test") or compare()
 
 
 def put_in_shape() -> int:

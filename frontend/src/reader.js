@@ -142,7 +142,8 @@ export class Reader {
     this.editor.work(layer);
     layer.visible = true;
     if (this.other === layer) this.other = null;
-    this.other ??= this.layers.find((one) => one.id === layer.facts.parent && one !== layer) ?? this.layers.find((one) => one !== layer) ?? null;
+    this.other ??=
+      this.layers.find((one) => one.id === layer.facts.parent && one !== layer) ?? this.layers.find((one) => one !== layer) ?? null;
     if (this.voxel) this.wish();
     this.refreshAll();
     return true;
@@ -180,7 +181,7 @@ export class Reader {
   toggleOverlay() {
     const on = this.layers.some((layer) => layer.visible);
     if (on) this.hidden = this.layers.filter((layer) => layer.visible);
-    for (const layer of on ? this.layers : this.hidden ?? [this.editor.layer]) layer.visible = !on;
+    for (const layer of on ? this.layers : (this.hidden ?? [this.editor.layer])) layer.visible = !on;
     if (!on) this.wish();
     this.refreshAll();
   }
@@ -239,7 +240,8 @@ export class Reader {
   /** To an axial slice. Where another plane is in use, the place of its crosshair alone would not tell which. */
   goTo(z) {
     this.moveAlong(2, z);
-    if (this.active.plane.name !== "axial") this.say(interpolate(gettext("The crosshair is on axial slice %(n)s."), { n: this.voxel[2] + 1 }));
+    if (this.active.plane.name !== "axial")
+      this.say(interpolate(gettext("The crosshair is on axial slice %(n)s."), { n: this.voxel[2] + 1 }));
   }
 
   /** To slice `k` of the plane in use. */
@@ -288,11 +290,16 @@ export class Reader {
 
   // --- loading -----------------------------------------------------------------------------------------------------
   wish(z = this.voxel[2]) {
-    const layers = this.layers.filter((layer) => layer.source && (layer.visible || layer === this.editor.layer || (this.comparing.isOn && layer === this.other)));
+    const layers = this.layers.filter(
+      (layer) => layer.source && (layer.visible || layer === this.editor.layer || (this.comparing.isOn && layer === this.other)),
+    );
     const { depth } = this.grid;
     const order = readingOrder(z, this.direction, depth, navigator.connection?.saveData ? SAVING_DATA_AHEAD : depth);
     const wishes = order.flatMap((at) => [this.volume.source, ...layers.map((layer) => layer.source)].map((source) => ({ source, z: at })));
-    this.loader.want(wishes.filter(({ source, z: at }) => !source.has(at)), z);
+    this.loader.want(
+      wishes.filter(({ source, z: at }) => !source.has(at)),
+      z,
+    );
     this.panels?.showLoading();
   }
 
@@ -406,7 +413,12 @@ export class Reader {
     // The marks are of axial slices.
     if (plane.name !== "axial") return { ...place, changed: [], differing: [], doubtful: [], commented: [] };
     this.changedSlices ??= this.editor.layer.changed();
-    const marked = { changed: this.changedSlices, differing: differingSlices(this), doubtful: doubtfulSlices(confidenceOf(this)), commented: this.comments?.slices ?? [] };
+    const marked = {
+      changed: this.changedSlices,
+      differing: differingSlices(this),
+      doubtful: doubtfulSlices(confidenceOf(this)),
+      commented: this.comments?.slices ?? [],
+    };
     return { ...place, ...marked };
   }
 

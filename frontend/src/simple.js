@@ -44,8 +44,12 @@ export class SimpleViewer {
       table: this.table,
       layers: () => (look.overlay && !this.isComparing ? this.layers : []),
       difference: () => (look.overlay && this.isComparing ? this.layers : null),
-      get opacity() { return look.opacity; },
-      get outline() { return look.outline; },
+      get opacity() {
+        return look.opacity;
+      },
+      get outline() {
+        return look.outline;
+      },
       drawMarks: (view, context) => this.drawMarks(view, context),
     };
   }
@@ -88,7 +92,10 @@ export class SimpleViewer {
     for (const layer of this.layers) layer.forgetFar(this.z, room);
     const order = readingOrder(this.z, this.direction, this.grid.depth, navigator.connection?.saveData ? SAVING_DATA_AHEAD : room);
     const wishes = order.flatMap((z) => this.sources.map((source) => ({ source, z })));
-    this.loader.want(wishes.filter(({ source, z }) => !source.has(z)), this.z);
+    this.loader.want(
+      wishes.filter(({ source, z }) => !source.has(z)),
+      this.z,
+    );
   }
 
   get sources() {
@@ -155,7 +162,9 @@ export class SimpleViewer {
       if (button?.dataset.preset) usePreset(this, button.dataset.preset);
     });
     root.querySelector("[data-part=slider]").addEventListener("input", (event) => this.goTo(Number(event.target.value)));
-    root.querySelector("[data-look=opacity]")?.addEventListener("input", (event) => this.setLook({ opacity: Number(event.target.value) / 100 }));
+    root
+      .querySelector("[data-look=opacity]")
+      ?.addEventListener("input", (event) => this.setLook({ opacity: Number(event.target.value) / 100 }));
     window.addEventListener("hashchange", () => this.goTo(sliceAsked() ?? this.z));
     window.addEventListener("online", () => this.retry());
     listenToKeys(this.keys(commands));
@@ -195,10 +204,15 @@ export class SimpleViewer {
 
   commands() {
     return {
-      previous: () => this.step(-1), next: () => this.step(1), largest: () => this.goToLargest(), retry: () => this.retry(),
+      previous: () => this.step(-1),
+      next: () => this.step(1),
+      largest: () => this.goToLargest(),
+      retry: () => this.retry(),
       overlay: () => this.layers.length && this.setLook({ overlay: !this.look.overlay }),
       outline: () => this.layers.length && this.setLook({ outline: !this.look.outline }),
-      "zoom-in": () => this.zoom(1.25), "zoom-out": () => this.zoom(0.8), fit: () => this.fit(),
+      "zoom-in": () => this.zoom(1.25),
+      "zoom-out": () => this.zoom(0.8),
+      fit: () => this.fit(),
       help: () => this.root.querySelector("[data-part=help]").showModal(),
     };
   }

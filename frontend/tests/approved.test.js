@@ -14,7 +14,11 @@ test("only a last word that approves names an approved mask", () => {
 });
 
 test("a newer mask beside the approved one is named, whatever the order of the list", () => {
-  for (const masks of [[NEW, SIGNED, OLD], [SIGNED, OLD, NEW, DRAWN]]) assert.deepEqual(besideShown(masks, "signed", "signed"), { newer: NEW, approved: null });
+  for (const masks of [
+    [NEW, SIGNED, OLD],
+    [SIGNED, OLD, NEW, DRAWN],
+  ])
+    assert.deepEqual(besideShown(masks, "signed", "signed"), { newer: NEW, approved: null });
   assert.deepEqual(besideShown([SIGNED, OLD], "signed", "signed"), { newer: null, approved: null });
 });
 

@@ -17,7 +17,8 @@ import { scaleLength } from "../src/view/marks.js";
 
 const W = 40;
 const H = 30;
-const disc = (cx, cy, r) => Uint8Array.from({ length: W * H }, (_, i) => Number((i % W - cx) ** 2 + (Math.floor(i / W) - cy) ** 2 <= r * r));
+const disc = (cx, cy, r) =>
+  Uint8Array.from({ length: W * H }, (_, i) => Number(((i % W) - cx) ** 2 + (Math.floor(i / W) - cy) ** 2 <= r * r));
 const area = (mask) => mask.reduce((sum, value) => sum + (value ? 1 : 0), 0);
 const close = (a, b, by = 1e-9) => assert.ok(Math.abs(a - b) <= by, `${a} is not ${b}`);
 
@@ -41,7 +42,10 @@ test("a slice survives the wire byte by byte", async () => {
 
 test("an answer of several slices is split, and a torn one is refused", () => {
   const bytes = Uint8Array.from([2, 0, 0, 0, 7, 8, 1, 0, 0, 0, 9]);
-  assert.deepEqual(splitSlices(bytes.buffer).map((part) => [...part]), [[7, 8], [9]]);
+  assert.deepEqual(
+    splitSlices(bytes.buffer).map((part) => [...part]),
+    [[7, 8], [9]],
+  );
   assert.throws(() => splitSlices(bytes.slice(0, 10).buffer), RangeError);
 });
 
@@ -77,7 +81,19 @@ test("a ball cuts discs that get smaller away from its centre", () => {
 
 test("a polygon holds the pixels whose centres lie in it", () => {
   const mask = new Uint8Array(W * H);
-  polygon([[1.5, 1.5], [5.5, 1.5], [5.5, 4.5], [1.5, 4.5]], W, H, (u, v) => { mask[v * W + u] += 1; });
+  polygon(
+    [
+      [1.5, 1.5],
+      [5.5, 1.5],
+      [5.5, 4.5],
+      [1.5, 4.5],
+    ],
+    W,
+    H,
+    (u, v) => {
+      mask[v * W + u] += 1;
+    },
+  );
   assert.equal(area(mask), 4 * 3);
   assert.ok(mask.every((value) => value <= 1));
 });
@@ -111,7 +127,9 @@ test("the slice half way between two discs is the disc half way", () => {
   const [half] = interpolate(disc(17, 15, 6), disc(21, 15, 10), 1, { width: W, height: H, su: 1, sv: 1 });
   const expected = disc(19, 15, 8);
   let [both, sum] = [0, area(half) + area(expected)];
-  half.forEach((value, i) => { if (value && expected[i]) both += 1; });
+  half.forEach((value, i) => {
+    if (value && expected[i]) both += 1;
+  });
   assert.ok((2 * both) / sum > 0.9, `Dice ${(2 * both) / sum}`);
   assert.equal(interpolate(disc(14, 15, 6), disc(14, 15, 6), 3, { width: W, height: H, su: 1, sv: 1 }).length, 3);
   for (const same of interpolate(disc(14, 15, 6), disc(14, 15, 6), 3, { width: W, height: H, su: 1, sv: 1 })) {
@@ -120,7 +138,14 @@ test("the slice half way between two discs is the disc half way", () => {
 });
 
 test("angles are those of the drawn lines", () => {
-  close(angle([[1, 0, 0], [0, 0, 0], [0, 2, 0]]), 90);
+  close(
+    angle([
+      [1, 0, 0],
+      [0, 0, 0],
+      [0, 2, 0],
+    ]),
+    90,
+  );
   const tilted = (degrees) => [Math.cos((degrees * Math.PI) / 180), 0, Math.sin((degrees * Math.PI) / 180)];
   close(cobb([[0, 0, 0], tilted(20), [0, 0, 50], [tilted(-25)[0], 0, 50 + tilted(-25)[2]]]), 45);
 });
@@ -129,11 +154,19 @@ test("a Cobb angle does not depend on the direction in which its lines were draw
   const point = (u, lps) => ({ u, lps });
   const lines = [point(9, [9, 0, 3]), point(0, [0, 0, 0]), point(0, [0, 0, 50]), point(9, [9, 0, 48])];
   const turned = sameSense(lines);
-  assert.deepEqual(turned.map(({ u }) => u), [0, 9, 0, 9]);
+  assert.deepEqual(
+    turned.map(({ u }) => u),
+    [0, 9, 0, 9],
+  );
 });
 
 test("a wedge has a height ratio below one", () => {
-  const wedge = heightRatio([[0, 0, 15], [0, 0, 0], [0, 20, 20], [0, 20, 0]]);
+  const wedge = heightRatio([
+    [0, 0, 15],
+    [0, 0, 0],
+    [0, 20, 20],
+    [0, 20, 0],
+  ]);
   assert.deepEqual(wedge, { anterior_mm: 15, posterior_mm: 20, ratio: 0.75 });
 });
 
@@ -159,7 +192,10 @@ test("an oblique grid leads to LPS and back", () => {
 });
 
 test("the next wanted slice is looked for all round, the present one last", async () => {
-  const among = (...zs) => (z) => zs.includes(z);
+  const among =
+    (...zs) =>
+    (z) =>
+      zs.includes(z);
   assert.equal(await nextWhere(5, 1, 10, among(2, 7)), 7);
   assert.equal(await nextWhere(7, 1, 10, among(2, 7)), 2);
   assert.equal(await nextWhere(2, -1, 10, among(2, 7)), 7);
@@ -199,5 +235,8 @@ test("a mention is what is typed after an @ up to the caret, in any script", () 
 test("comments that come twice are listed once, newest first", () => {
   const said = (id, second) => ({ id, created_at: `2026-01-01T10:00:0${second}Z` });
   const own = { id: "b", created_at: "2026-01-01T19:00:02.500000+09:00" };
-  assert.deepEqual(joined([own, said("a", 1)], [said("c", 3), own, said("a", 1)]).map(({ id }) => id), ["c", "b", "a"]);
+  assert.deepEqual(
+    joined([own, said("a", 1)], [said("c", 3), own, said("a", 1)]).map(({ id }) => id),
+    ["c", "b", "a"],
+  );
 });

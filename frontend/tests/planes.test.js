@@ -11,13 +11,20 @@ import { huOf, labelsOf } from "../src/edit/pictures.js";
 import { clearSlice, copySlice, fillHolesOf, growFrom, interpolateBetween, stroke } from "../src/edit/tools.js";
 
 const SHAPE = [9, 11, 13]; // z, y, x
-const GRID = new Grid({ shape: SHAPE, spacing: [3, 0.5, 1], affine: [1, 0, 0, 0, 0, 0.5, 0, 0, 0, 0, 3, 0, 0, 0, 0, 1], spacing_known: true });
+const GRID = new Grid({
+  shape: SHAPE,
+  spacing: [3, 0.5, 1],
+  affine: [1, 0, 0, 0, 0, 0.5, 0, 0, 0, 0, 3, 0, 0, 0, 0, 1],
+  spacing_known: true,
+});
 const PLANES = ["axial", "sagittal", "coronal"].map((name) => new Plane(name, GRID));
 const at = (x, y, z) => (z * SHAPE[1] + y) * SHAPE[2] + x;
 
 /** An editor over a mask of which every slice is there; `marked` tells its voxels (x, y, z). */
 function correcting(marked) {
-  const slices = Array.from({ length: SHAPE[0] }, (_, z) => Uint8Array.from({ length: GRID.sliceLength }, (_, i) => Number(marked(i % SHAPE[2], Math.floor(i / SHAPE[2]), z))));
+  const slices = Array.from({ length: SHAPE[0] }, (_, z) =>
+    Uint8Array.from({ length: GRID.sliceLength }, (_, i) => Number(marked(i % SHAPE[2], Math.floor(i / SHAPE[2]), z))),
+  );
   const layer = new Layer({ id: "mask", areas_px: slices.map((slice) => slice.reduce((a, b) => a + b, 0)), slices: "" }, GRID, {});
   slices.forEach((slice, z) => layer.stored.set(z, slice));
   const editor = new Editor(() => {});
@@ -31,7 +38,8 @@ const held = ({ layer }) => Uint8Array.from([...Array(SHAPE[0]).keys()].flatMap(
 /** A mask that holds exactly the pixels [u, v] of slice `k` of a plane. */
 function only(plane, k, isMarked) {
   const out = new Uint8Array(SHAPE[0] * GRID.sliceLength);
-  for (let v = 0; v < plane.height; v += 1) for (let u = 0; u < plane.width; u += 1) if (isMarked(u, v)) out[at(...plane.toVoxel(u, v, k))] = 1;
+  for (let v = 0; v < plane.height; v += 1)
+    for (let u = 0; u < plane.width; u += 1) if (isMarked(u, v)) out[at(...plane.toVoxel(u, v, k))] = 1;
   return out;
 }
 
@@ -81,10 +89,14 @@ for (const plane of PLANES) {
 
   test(`${name}: a region grows over connected pixels of its slice`, () => {
     const isBone = (u, v) => u >= 1 && u <= 3 && v >= 1 && v <= 7;
-    const volume = { grid: GRID, get: (z) => Int16Array.from({ length: GRID.sliceLength }, (_, i) => {
-      const [u, v, k] = plane.fromVoxel(i % SHAPE[2], Math.floor(i / SHAPE[2]), z);
-      return isBone(u, v) || (u >= 6 && k === 5) ? 700 : -50;
-    }) };
+    const volume = {
+      grid: GRID,
+      get: (z) =>
+        Int16Array.from({ length: GRID.sliceLength }, (_, i) => {
+          const [u, v, k] = plane.fromVoxel(i % SHAPE[2], Math.floor(i / SHAPE[2]), z);
+          return isBone(u, v) || (u >= 6 && k === 5) ? 700 : -50;
+        }),
+    };
     const editor = correcting(() => false);
     assert.deepEqual(growFrom({ editor, volume, plane, k: 5, at: [2, 4], tolerance: 100 }), { count: 21, complete: true });
     assert.deepEqual(held(editor), only(plane, 5, isBone));

@@ -12,7 +12,10 @@ test("slices are read two ahead for each one behind, and none twice", () => {
   assert.deepEqual(readingOrder(5, 1, 20, 7), [5, 6, 7, 4, 8, 9, 3]);
   assert.deepEqual(readingOrder(5, -1, 20, 4), [5, 4, 3, 6]);
   const all = readingOrder(2, 1, 9, 9);
-  assert.deepEqual([...all].sort((a, b) => a - b), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  assert.deepEqual(
+    [...all].sort((a, b) => a - b),
+    [0, 1, 2, 3, 4, 5, 6, 7, 8],
+  );
 });
 
 test("what two masks have in common and not is counted, and two empty ones have no Dice", () => {
@@ -44,7 +47,10 @@ function painted(outline) {
 test("the difference of two masks has three colours", () => {
   const pixels = painted(false);
   const [agreed, onlyA, onlyB] = [DIFFERENCE.agreed, DIFFERENCE.onlyA, DIFFERENCE.onlyB].map(packed);
-  assert.deepEqual([60, 63, 64, 67, 68, 71].map((i) => pixels[i]), [onlyA, onlyA, agreed, agreed, onlyB, onlyB]);
+  assert.deepEqual(
+    [60, 63, 64, 67, 68, 71].map((i) => pixels[i]),
+    [onlyA, onlyA, agreed, agreed, onlyB, onlyB],
+  );
   assert.equal(pixels[0], packed([0, 0, 0]));
 });
 
@@ -62,7 +68,10 @@ test("saved slices far away are given back, near ones and unsaved changes stay",
   for (let z = 0; z < 5; z += 1) layer.source.keep(z, new Uint8Array(4).fill(1));
   layer.writable(4)[0] = 0;
   layer.forgetFar(1, 1);
-  assert.deepEqual([0, 1, 2, 3, 4].map((z) => layer.source.has(z)), [true, true, true, false, false]);
+  assert.deepEqual(
+    [0, 1, 2, 3, 4].map((z) => layer.source.has(z)),
+    [true, true, true, false, false],
+  );
   assert.deepEqual([...layer.slice(4)], [0, 1, 1, 1]);
 });
 
@@ -85,14 +94,25 @@ test("without the browser's own inflating each slice is asked for alone and take
     const { Loader, Source } = await import("../src/data/loader.js?alone");
     const kept = new Map();
     const source = new Source({
-      url: "/api/v1/series/s/slices", type: Int16Array, length: 2, depth: 3, has: (z) => kept.has(z), keep: (z, values) => kept.set(z, [...values]),
+      url: "/api/v1/series/s/slices",
+      type: Int16Array,
+      length: 2,
+      depth: 3,
+      has: (z) => kept.has(z),
+      keep: (z, values) => kept.set(z, [...values]),
     });
     const done = new Promise((resolve) => {
       const loader = new Loader(() => kept.size === 3 && resolve());
-      loader.want([1, 2, 0].map((z) => ({ source, z })), 1);
+      loader.want(
+        [1, 2, 0].map((z) => ({ source, z })),
+        1,
+      );
     });
     await done;
-    assert.deepEqual(asked.sort(), [0, 1, 2].map((z) => `/api/v1/series/s/slices/${z}/`));
+    assert.deepEqual(
+      asked.sort(),
+      [0, 1, 2].map((z) => `/api/v1/series/s/slices/${z}/`),
+    );
     assert.deepEqual(kept.get(2), [1, -1]);
   } finally {
     Object.assign(globalThis, before);

@@ -37,7 +37,9 @@ async function copyText(button) {
   const words = button.querySelector("[data-words]") ?? button;
   const before = words.textContent;
   words.textContent = gettext("Copied");
-  setTimeout(() => { words.textContent = before; }, 2000);
+  setTimeout(() => {
+    words.textContent = before;
+  }, 2000);
 }
 
 // A second click must not send a form twice.

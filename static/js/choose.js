@@ -12,7 +12,9 @@ function show() {
   all.checked = chosen > 0 && chosen === every.length;
   all.indeterminate = chosen > 0 && chosen < every.length;
   form.dataset.chosen = String(chosen);
-  form.querySelector("[data-chosen-words]").textContent = interpolate(ngettext("%(n)s case selected", "%(n)s cases selected", chosen), { n: chosen });
+  form.querySelector("[data-chosen-words]").textContent = interpolate(ngettext("%(n)s case selected", "%(n)s cases selected", chosen), {
+    n: chosen,
+  });
 }
 
 if (form && all) {

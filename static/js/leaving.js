@@ -4,15 +4,19 @@ const DATABASE = "spine-reading";
 const STORE = "drafts";
 const MEASURED = "spine-measured:";
 
-document.addEventListener("submit", async (event) => {
-  const form = event.target;
-  if (!form.dataset.clears || form.dataset.asked) return;
-  event.preventDefault();
-  event.stopPropagation();
-  if ((await unsentHere()) && !window.confirm(form.dataset.clears)) return;
-  form.dataset.asked = "1";
-  setTimeout(() => form.requestSubmit()); // a form that is being sent at this moment is not sent again
-}, true);
+document.addEventListener(
+  "submit",
+  async (event) => {
+    const form = event.target;
+    if (!form.dataset.clears || form.dataset.asked) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if ((await unsentHere()) && !window.confirm(form.dataset.clears)) return;
+    form.dataset.asked = "1";
+    setTimeout(() => form.requestSubmit()); // a form that is being sent at this moment is not sent again
+  },
+  true,
+);
 
 async function unsentHere() {
   try {

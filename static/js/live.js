@@ -31,7 +31,9 @@ function showNotice(notice, more) {
   part("kind").textContent = [notice.kind, notice.actor].filter(Boolean).join(" · ");
   part("case").textContent = notice.title;
   part("case").href = notice.address;
-  part("text").textContent = more ? interpolate(ngettext("and %(n)s more case", "and %(n)s more cases", more), { n: more }) : shortened(notice.text);
+  part("text").textContent = more
+    ? interpolate(ngettext("and %(n)s more case", "and %(n)s more cases", more), { n: more })
+    : shortened(notice.text);
   const end = () => toast.remove();
   part("close").addEventListener("click", end);
   const toasts = document.querySelector("[data-toasts]");
@@ -57,7 +59,9 @@ function followPresence(element) {
       element.hidden = others.length === 0;
       if (others.length) words.textContent = interpolate(gettext("Also opened by: %(names)s"), { names: others.join(", ") });
     },
-    onRefused: () => { element.hidden = true; },
+    onRefused: () => {
+      element.hidden = true;
+    },
     silenceMs: 60_000,
   });
   socket.start();

@@ -106,10 +106,7 @@ class UploadForm {
   summary() {
     const good = this.chosen.filter((item) => !this.problem(item));
     const size = good.reduce((sum, { file }) => sum + file.size, 0);
-    const words = [
-      interpolate(ngettext("%(n)s file", "%(n)s files", good.length), { n: number(good.length) }),
-      bytes(size),
-    ];
+    const words = [interpolate(ngettext("%(n)s file", "%(n)s files", good.length), { n: number(good.length) }), bytes(size)];
     if (this.leftOut) {
       words.push(interpolate(ngettext("%(n)s system file ignored", "%(n)s system files ignored", this.leftOut), { n: this.leftOut }));
     }
@@ -121,7 +118,10 @@ class UploadForm {
     const problem = this.problem(item);
     row.classList.toggle("has-problem", Boolean(problem));
     const name = Object.assign(document.createElement("span"), { className: "name", textContent: item.path });
-    const size = Object.assign(document.createElement("span"), { className: "size numeric", textContent: problem || bytes(item.file.size) });
+    const size = Object.assign(document.createElement("span"), {
+      className: "size numeric",
+      textContent: problem || bytes(item.file.size),
+    });
     const remove = Object.assign(document.createElement("button"), { type: "button", className: "icon-button", textContent: "×" });
     remove.setAttribute("aria-label", interpolate(gettext("Remove %(name)s"), { name: item.path }));
     remove.addEventListener("click", () => this.remove(item, row));
@@ -155,7 +155,9 @@ class UploadForm {
     if (!this.chosen.length) return gettext("Choose at least one file.");
     if (!good.length) return gettext("All selected files are empty or too large.");
     if (good.length > this.maxFiles) {
-      return interpolate(gettext("At most %(n)s files fit one upload. Put them into a zip and send that instead."), { n: number(this.maxFiles) });
+      return interpolate(gettext("At most %(n)s files fit one upload. Put them into a zip and send that instead."), {
+        n: number(this.maxFiles),
+      });
     }
     if (good.reduce((sum, { file }) => sum + file.size, 0) > this.maxBytes) {
       return interpolate(gettext("At most %(limit)s fit one upload. Send it in parts."), { limit: bytes(this.maxBytes) });
@@ -244,7 +246,10 @@ class UploadForm {
     error.setAttribute("data-upload-field-error", "");
     input.closest("details")?.setAttribute("open", "");
     input.setAttribute("aria-invalid", "true");
-    input.setAttribute("aria-describedby", [...new Set([...(input.getAttribute("aria-describedby") ?? "").split(" "), id])].join(" ").trim());
+    input.setAttribute(
+      "aria-describedby",
+      [...new Set([...(input.getAttribute("aria-describedby") ?? "").split(" "), id])].join(" ").trim(),
+    );
     input.closest(".field")?.append(error);
   }
 }

@@ -37,10 +37,13 @@ class OpenList {
   /** Look soon, but not more often than every few seconds, and only for somebody who sees the page. */
   plan() {
     if (!this.isBehind || document.hidden || this.timer) return;
-    this.timer = setTimeout(() => {
-      this.timer = null;
-      if (this.isBehind && !document.hidden) this.inTurn(() => this.look());
-    }, Math.max(0, this.lookedAt + EVERY_MS - performance.now()));
+    this.timer = setTimeout(
+      () => {
+        this.timer = null;
+        if (this.isBehind && !document.hidden) this.inTurn(() => this.look());
+      },
+      Math.max(0, this.lookedAt + EVERY_MS - performance.now()),
+    );
   }
 
   inTurn(action) {

@@ -90,7 +90,11 @@ export class Plane {
   }
 }
 
-const SIDES = [["R", "L"], ["A", "P"], ["I", "S"]];
+const SIDES = [
+  ["R", "L"],
+  ["A", "P"],
+  ["I", "S"],
+];
 
 /** "L 12.3" for the x, y or z part of a point in LPS mm: the letter of the side and the distance. */
 export function side(axis, value) {

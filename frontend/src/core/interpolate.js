@@ -24,7 +24,7 @@ function pass(field, start, step, count, spacing, line) {
   let last = 0;
   edges[0] = -Infinity;
   edges[1] = Infinity;
-  const meet = (p, q) => ((line[q] + (q * spacing) ** 2) - (line[p] + (p * spacing) ** 2)) / (2 * spacing * (q - p));
+  const meet = (p, q) => (line[q] + (q * spacing) ** 2 - (line[p] + (p * spacing) ** 2)) / (2 * spacing * (q - p));
   for (let q = 1; q < count; q += 1) {
     let at = meet(feet[last], q);
     while (at <= edges[last]) {

@@ -29,7 +29,9 @@ export function flood(seed, width, height, open, visit) {
 export function fillHoles(mask, width, height, value = 1) {
   const outside = new Uint8Array(mask.length);
   const open = (i) => !mask[i] && !outside[i];
-  const mark = (i) => { outside[i] = 1; };
+  const mark = (i) => {
+    outside[i] = 1;
+  };
   for (let x = 0; x < width; x += 1) for (const y of [0, height - 1]) flood(y * width + x, width, height, open, mark);
   for (let y = 0; y < height; y += 1) for (const x of [0, width - 1]) flood(y * width + x, width, height, open, mark);
   let filled = 0;

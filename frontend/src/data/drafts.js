@@ -100,7 +100,13 @@ export class Drafts {
   }
 
   keepHere() {
-    const value = { base: this.base, slices: Object.fromEntries(this.packed), unsent: [...this.unsent], revision: this.revision, at: Date.now() };
+    const value = {
+      base: this.base,
+      slices: Object.fromEntries(this.packed),
+      unsent: [...this.unsent],
+      revision: this.revision,
+      at: Date.now(),
+    };
     return this.packed.size || this.unsent.size ? this.shelf.put(this.key, value) : this.shelf.delete(this.key);
   }
 

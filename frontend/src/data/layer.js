@@ -18,7 +18,10 @@ export class Layer {
 
   sourceOf(facts) {
     return new Source({
-      url: facts.slices, type: Uint8Array, length: this.grid.sliceLength, depth: this.grid.depth,
+      url: facts.slices,
+      type: Uint8Array,
+      length: this.grid.sliceLength,
+      depth: this.grid.depth,
       has: (z) => this.stored.has(z) || !facts.areas_px[z],
       keep: (z, labels) => {
         this.stored.set(z, labels);
@@ -76,7 +79,9 @@ export class Layer {
       if (this.slice(z) === null || !this.areas[z]) continue;
       if (!this.lines.has(z)) this.lines.set(z, countLines(this.slice(z), this.grid.width));
       const { columns, rows } = this.lines.get(z);
-      (plane.name === "sagittal" ? columns : rows).forEach((count, k) => { counts[k] += count; });
+      (plane.name === "sagittal" ? columns : rows).forEach((count, k) => {
+        counts[k] += count;
+      });
     }
     return counts;
   }

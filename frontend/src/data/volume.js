@@ -11,7 +11,10 @@ export class Volume {
     this.reduced = new Map();
     this.centre = 0;
     this.source = new Source({
-      url, type: Int16Array, length: grid.sliceLength, depth: grid.depth,
+      url,
+      type: Int16Array,
+      length: grid.sliceLength,
+      depth: grid.depth,
       has: (z) => this.slices.has(z) || (this.reduced.has(z) && !this.isNear(z)),
       keep: (z, hu) => this.keep(z, hu),
     });

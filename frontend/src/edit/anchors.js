@@ -19,12 +19,26 @@ export function anchorsAround(editor, plane, k) {
 
 function markedSlices(layer, plane) {
   const zs = layer.areas.flatMap((area, z) => (area ? [z] : []));
-  return plane.name === "axial" ? zs : slicesWhere(plane, zs, (z) => layer.slice(z), () => layer.nothing);
+  return plane.name === "axial"
+    ? zs
+    : slicesWhere(
+        plane,
+        zs,
+        (z) => layer.slice(z),
+        () => layer.nothing,
+      );
 }
 
 function changedSlices(layer, plane) {
   const zs = layer.changed();
-  return plane.name === "axial" ? zs : slicesWhere(plane, zs, (z) => layer.slice(z), (z) => layer.base(z));
+  return plane.name === "axial"
+    ? zs
+    : slicesWhere(
+        plane,
+        zs,
+        (z) => layer.slice(z),
+        (z) => layer.base(z),
+      );
 }
 
 /** Numbers of the slices of `plane` in which `labels` differ from `others` on axial `zs`. */

@@ -102,7 +102,11 @@ export function interpolateBetween({ editor, plane, k, lower, upper }) {
   for (let one = lower; one <= upper; one += 1) if (!isThere(layer, plane, one)) return null;
   const [from, to] = [lower, upper].map((one) => labelsOf(layer, plane, one));
   const between = interpolate(from, to, upper - lower - 1, plane);
-  replace(editor, { plane, k, drawn: false }, between.map((picture, index) => [lower + 1 + index, picture]));
+  replace(
+    editor,
+    { plane, k, drawn: false },
+    between.map((picture, index) => [lower + 1 + index, picture]),
+  );
   return between.length;
 }
 

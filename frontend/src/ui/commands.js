@@ -47,10 +47,11 @@ function commandsOf(reader) {
   /** Go on only when this person may correct now; `act` gets where they work: the slice of the active view. */
   const correcting = (act) => () => reader.mayCorrectNow() && act({ editor, plane: reader.active.plane, k: reader.active.k });
   const still = () => reader.say(gettext("A slice that this needs is still loading. Try again in a moment."));
-  const copyFrom = (step) => correcting((place) => {
-    const from = place.k + step;
-    if (from >= 0 && from < place.plane.count && !copySlice({ ...place, from })) still();
-  });
+  const copyFrom = (step) =>
+    correcting((place) => {
+      const from = place.k + step;
+      if (from >= 0 && from < place.plane.count && !copySlice({ ...place, from })) still();
+    });
   const undo = correcting(() => goToStep(reader, editor.done, () => editor.undo()));
   const redo = correcting(() => goToStep(reader, editor.undone, () => editor.redo()));
   return {
@@ -76,7 +77,8 @@ function commandsOf(reader) {
     "previous-difference": () => goToDisagreement(reader, -1),
     "next-doubt": () => goToDoubt(reader, 1),
     "previous-doubt": () => goToDoubt(reader, -1),
-    largest: () => reader.scrollTo(editor.layer.areasOn(reader.active.plane).reduce((best, area, k, all) => (area > all[best] ? k : best), 0)),
+    largest: () =>
+      reader.scrollTo(editor.layer.areasOn(reader.active.plane).reduce((best, area, k, all) => (area > all[best] ? k : best), 0)),
     ball: () => reader.setLook({ ball: !reader.look.ball }),
     threshold: () => reader.setLook({ threshold: !reader.look.threshold }),
     crosshair: () => reader.setLook({ crosshair: !reader.look.crosshair }),
@@ -125,7 +127,9 @@ async function interpolateAround(reader, { editor, plane, k }) {
   if (plane.name === "axial") for (let z = lower; z <= upper; z += 1) await reader.ensure([layer], z);
   const filled = interpolateBetween({ editor, plane, k, lower, upper });
   if (filled === null) return false;
-  reader.say(interpolate(gettext("%(n)s slices filled between %(lower)s and %(upper)s."), { n: filled, lower: lower + 1, upper: upper + 1 }));
+  reader.say(
+    interpolate(gettext("%(n)s slices filled between %(lower)s and %(upper)s."), { n: filled, lower: lower + 1, upper: upper + 1 }),
+  );
   return true;
 }
 

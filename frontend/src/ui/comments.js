@@ -65,7 +65,10 @@ export class Comments {
 
   /** Over the picture, what was said about the shown slice: nobody has to look away from it. */
   sayHere() {
-    this.sayEach(this.list.filter(({ z }) => z === this.reader.voxel[2]), ({ author, text }) => `${author}: ${text}`);
+    this.sayEach(
+      this.list.filter(({ z }) => z === this.reader.voxel[2]),
+      ({ author, text }) => `${author}: ${text}`,
+    );
   }
 
   /** @param {object[]} some newest first */
@@ -120,10 +123,13 @@ export class Comments {
     this.isFollowing = true;
     while (this.told !== this.counted && this.told !== this.list.length) {
       const [told, known] = [this.told, new Set(this.list.map(({ id }) => id))];
-      if (!await this.refresh()) break; // the next message asks again
+      if (!(await this.refresh())) break; // the next message asks again
       this.counted = told;
       const own = this.reader.api.readerId;
-      this.sayEach(this.list.filter((one) => !known.has(one.id) && one.author_id !== own), withPlace);
+      this.sayEach(
+        this.list.filter((one) => !known.has(one.id) && one.author_id !== own),
+        withPlace,
+      );
     }
     this.isFollowing = false;
   }
@@ -175,7 +181,10 @@ export class Comments {
   failed(problem) {
     const { notices, saving } = this.reader;
     if (problem.kind === "session") saving.sessionEnded();
-    else notices.show("comment", { text: problem.body.detail ?? gettext("The comment could not be sent. Send it again once the connection is back.") });
+    else
+      notices.show("comment", {
+        text: problem.body.detail ?? gettext("The comment could not be sent. Send it again once the connection is back."),
+      });
   }
 }
 

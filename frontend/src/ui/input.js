@@ -81,19 +81,23 @@ export function listenToGestures(canvas, actions) {
 function listenToWheel(canvas, { begin, step, zoom }) {
   let sum = 0;
   let last = 0;
-  canvas.addEventListener("wheel", (event) => {
-    event.preventDefault();
-    const amount = event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? LINE_PX : 1);
-    if (event.ctrlKey) return zoom(Math.exp(-amount / 200), event.offsetX, event.offsetY);
-    if (event.timeStamp - last > 250 || Math.sign(amount) !== Math.sign(sum)) sum = 0;
-    last = event.timeStamp;
-    sum += amount;
-    const steps = Math.trunc(sum / WHEEL_STEP) || (Math.abs(amount) >= WHEEL_STEP ? Math.sign(amount) : 0);
-    if (!steps) return;
-    sum = 0;
-    begin();
-    step(-Math.sign(steps) * Math.min(Math.abs(steps), Math.abs(amount) > 2 * 120 ? 5 : 1));
-  }, { passive: false });
+  canvas.addEventListener(
+    "wheel",
+    (event) => {
+      event.preventDefault();
+      const amount = event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? LINE_PX : 1);
+      if (event.ctrlKey) return zoom(Math.exp(-amount / 200), event.offsetX, event.offsetY);
+      if (event.timeStamp - last > 250 || Math.sign(amount) !== Math.sign(sum)) sum = 0;
+      last = event.timeStamp;
+      sum += amount;
+      const steps = Math.trunc(sum / WHEEL_STEP) || (Math.abs(amount) >= WHEEL_STEP ? Math.sign(amount) : 0);
+      if (!steps) return;
+      sum = 0;
+      begin();
+      step(-Math.sign(steps) * Math.min(Math.abs(steps), Math.abs(amount) > 2 * 120 ? 5 : 1));
+    },
+    { passive: false },
+  );
 }
 
 /** A finger that only touched; one that moved on has scrolled. */

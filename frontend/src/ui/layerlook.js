@@ -1,7 +1,14 @@
 // How masks look: colour, opacity, filled or outlined. What a person chose for the first, second … mask of a list is
 // kept for the next series; what they chose for all goes for those without a choice of their own.
 
-const COLOURS = [[213, 94, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [204, 121, 167], [100, 143, 255]];
+const COLOURS = [
+  [213, 94, 0],
+  [86, 180, 233],
+  [0, 158, 115],
+  [240, 228, 66],
+  [204, 121, 167],
+  [100, 143, 255],
+];
 /** Where the settings keep the choices for each mask (ui/look.js `LOOK`). */
 const KEPT = { colour: "colours", opacity: "opacities", outline: "outlines" };
 

@@ -11,8 +11,20 @@ const WINDOWS = {
 };
 /** What a person starts with; what they change is kept by the server (cases/models/viewer.py `ViewerSettings`). */
 export const LOOK = {
-  preset: "bone", layout: "three", opacity: 0.45, outline: false, radius: 5, ball: false, threshold: false,
-  low: 150, high: 3000, tolerance: 120, crosshair: true, colours: [], opacities: [], outlines: [],
+  preset: "bone",
+  layout: "three",
+  opacity: 0.45,
+  outline: false,
+  radius: 5,
+  ball: false,
+  threshold: false,
+  low: 150,
+  high: 3000,
+  tolerance: 120,
+  crosshair: true,
+  colours: [],
+  opacities: [],
+  outlines: [],
 };
 const CINE_FRAME_MS = 80;
 

@@ -12,7 +12,9 @@ export function titleOf(layer) {
 function makerOf(layer, approved) {
   const { facts } = layer;
   const maker = facts.by_model ? !titleOf(layer).startsWith(gettext("Model")) && gettext("Model") : facts.author;
-  return [maker, facts.created_at && localTime(facts.created_at), facts.id && facts.id === approved && gettext("approved")].filter(Boolean).join(", ");
+  return [maker, facts.created_at && localTime(facts.created_at), facts.id && facts.id === approved && gettext("approved")]
+    .filter(Boolean)
+    .join(", ");
 }
 
 /** @param {import("../reader.js").Reader} reader */
@@ -22,7 +24,9 @@ export function showMasks(reader) {
   list.replaceChildren(...reader.layers.map((layer, index) => maskRow(reader, layer, index)));
   if (focused) list.children[focused.row]?.querySelector(`[data-row="${focused.name}"]`)?.focus();
   const signed = reader.editor.layer;
-  reader.root.querySelector("[data-part=mask-to-sign]").textContent = [titleOf(signed), makerOf(signed, reader.approved)].filter(Boolean).join(", ");
+  reader.root.querySelector("[data-part=mask-to-sign]").textContent = [titleOf(signed), makerOf(signed, reader.approved)]
+    .filter(Boolean)
+    .join(", ");
   showOthers(reader);
   showApproved(reader);
   reader.comparing.showNames();
@@ -41,10 +45,18 @@ function maskRow(reader, layer, index) {
   part("title").textContent = mask.mask;
   part("maker").textContent = makerOf(layer, reader.approved);
   setUp(part("work"), { pressed: layer === reader.editor.layer, act: () => reader.workOn(layer) });
-  const show = { pressed: layer.visible, act: () => reader.setVisible(layer, !layer.visible), words: interpolate(gettext("Show %(mask)s"), mask) };
+  const show = {
+    pressed: layer.visible,
+    act: () => reader.setVisible(layer, !layer.visible),
+    words: interpolate(gettext("Show %(mask)s"), mask),
+  };
   setUp(part("eye"), show);
   part("eye").title = `Alt+${index + 1}`;
-  const outline = { pressed: layer.outline, act: () => setLayerLook(reader, layer, { outline: !layer.outline }), words: interpolate(gettext("Outline of %(mask)s"), mask) };
+  const outline = {
+    pressed: layer.outline,
+    act: () => setLayerLook(reader, layer, { outline: !layer.outline }),
+    words: interpolate(gettext("Outline of %(mask)s"), mask),
+  };
   setUp(part("outline"), outline);
   colourField(reader, layer, part("colour"), interpolate(gettext("Colour of %(mask)s"), mask));
   opacityField(reader, layer, part("opacity"), interpolate(gettext("Opacity of %(mask)s"), mask));
@@ -61,7 +73,9 @@ function setUp(button, { pressed, act, words }) {
 function colourField(reader, layer, field, words) {
   field.value = `#${layer.colour.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
   field.setAttribute("aria-label", words);
-  field.addEventListener("change", () => setLayerLook(reader, layer, { colour: [1, 3, 5].map((at) => parseInt(field.value.slice(at, at + 2), 16)) }));
+  field.addEventListener("change", () =>
+    setLayerLook(reader, layer, { colour: [1, 3, 5].map((at) => parseInt(field.value.slice(at, at + 2), 16)) }),
+  );
 }
 
 function opacityField(reader, layer, field, words) {
@@ -78,13 +92,19 @@ function opacityField(reader, layer, field, words) {
 
 /** The approved mask is opened: whoever sees another one is told, and so is whoever may want to see a newer one. */
 function showApproved(reader) {
-  const { newer, approved } = besideShown(reader.layers.map(({ facts }) => facts), reader.approved, reader.editor.layer.id);
+  const { newer, approved } = besideShown(
+    reader.layers.map(({ facts }) => facts),
+    reader.approved,
+    reader.editor.layer.id,
+  );
   const box = reader.root.querySelector("[data-part=beside]");
   const other = newer ?? approved;
   box.hidden = !other;
   if (!other) return;
   const name = [other.label || gettext("Mask"), makerOf(reader.layerSaved(other.id))].join(", ");
-  const words = newer ? gettext("This is the approved mask. A newer one is not approved: %(name)s") : gettext("This is not the approved mask of the series. Approved mask: %(name)s");
+  const words = newer
+    ? gettext("This is the approved mask. A newer one is not approved: %(name)s")
+    : gettext("This is not the approved mask of the series. Approved mask: %(name)s");
   box.querySelector("[data-part=beside-text]").textContent = interpolate(words, { name });
   const button = box.querySelector("button");
   button.textContent = newer ? gettext("Show newest mask") : gettext("Show approved mask");

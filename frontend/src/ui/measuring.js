@@ -79,7 +79,10 @@ export class Measuring {
       if (!this.unsaved.length) this.reader.notices.drop("measurement");
     } catch (problem) {
       this.reader.notices.show("measurement", {
-        text: problem.kind === "session" ? gettext("Your session has ended, so the measurement is not saved yet. Log in again in another window, then try again.") : gettext("The measurement is not saved yet."),
+        text:
+          problem.kind === "session"
+            ? gettext("Your session has ended, so the measurement is not saved yet. Log in again in another window, then try again.")
+            : gettext("The measurement is not saved yet."),
         login: problem.kind === "session",
         actions: [{ words: gettext("Try again"), act: () => this.retry() }],
       });
@@ -154,7 +157,11 @@ function newId() {
 
 export function nameOf(kind) {
   return {
-    length: gettext("Length"), angle: gettext("Angle"), cobb: gettext("Cobb angle"), rectangle: gettext("Rectangle"),
-    ellipse: gettext("Ellipse"), "height-ratio": gettext("Height ratio"),
+    length: gettext("Length"),
+    angle: gettext("Angle"),
+    cobb: gettext("Cobb angle"),
+    rectangle: gettext("Rectangle"),
+    ellipse: gettext("Ellipse"),
+    "height-ratio": gettext("Height ratio"),
   }[kind];
 }

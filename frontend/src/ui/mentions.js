@@ -42,7 +42,10 @@ export class Mentions {
     this.list.replaceChildren(...people.map((person, i) => this.option(person, i)));
     this.list.hidden = false;
     this.list.scrollIntoView({ block: "nearest" });
-    this.said.textContent = interpolate(ngettext("%(n)s person; arrow keys select, Enter inserts.", "%(n)s people; arrow keys select, Enter inserts.", people.length), { n: people.length });
+    this.said.textContent = interpolate(
+      ngettext("%(n)s person; arrow keys select, Enter inserts.", "%(n)s people; arrow keys select, Enter inserts.", people.length),
+      { n: people.length },
+    );
     this.choose(0);
   }
 
@@ -74,8 +77,11 @@ export class Mentions {
   key(event) {
     if (!this.isOpen || event.isComposing) return;
     const act = {
-      ArrowDown: () => this.choose(this.chosen + 1), ArrowUp: () => this.choose(this.chosen - 1),
-      Enter: () => this.take(this.chosen), Tab: () => this.take(this.chosen), Escape: () => this.close(),
+      ArrowDown: () => this.choose(this.chosen + 1),
+      ArrowUp: () => this.choose(this.chosen - 1),
+      Enter: () => this.take(this.chosen),
+      Tab: () => this.take(this.chosen),
+      Escape: () => this.close(),
     }[event.key];
     if (!act || event.shiftKey || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();

@@ -17,7 +17,9 @@ export class Notices {
     this.saying.textContent = text;
     this.saying.hidden = !text;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => { this.saying.hidden = true; }, GONE_AFTER_MS);
+    this.timer = setTimeout(() => {
+      this.saying.hidden = true;
+    }, GONE_AFTER_MS);
   }
 
   /**

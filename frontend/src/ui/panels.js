@@ -69,7 +69,9 @@ export class Panels {
     this.part("position").textContent = `${k + 1} / ${plane.count}`;
     const strip = this.root.querySelector("[data-strip]");
     const areas = {
-      sagittal: gettext("Mask area on every sagittal slice, from the patient's right on the left to the patient's left on the right. Click to go there."),
+      sagittal: gettext(
+        "Mask area on every sagittal slice, from the patient's right on the left to the patient's left on the right. Click to go there.",
+      ),
       coronal: gettext("Mask area on every coronal slice, from anterior on the left to posterior on the right. Click to go there."),
     };
     this.stripWords ??= strip.getAttribute("aria-label");
@@ -89,7 +91,9 @@ export class Panels {
     const z = this.reader.voxel[2];
     const name = isOwn ? gettext("Expected Dice") : gettext("Expected Dice of the model's mask");
     const isAxial = this.reader.active.plane.name === "axial";
-    this.root.querySelector("dt[data-part=confident]").textContent = isAxial ? name : `${name} (${interpolate(gettext("axial slice %(n)s"), { n: z + 1 })})`;
+    this.root.querySelector("dt[data-part=confident]").textContent = isAxial
+      ? name
+      : `${name} (${interpolate(gettext("axial slice %(n)s"), { n: z + 1 })})`;
     if (confidence.length) this.part("confidence").textContent = number(confidence[z], 2);
   }
 
@@ -104,7 +108,8 @@ export class Panels {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       const slider = this.part("slider");
-      this.part("live").textContent = `${slider.getAttribute("aria-label")}: ${slider.getAttribute("aria-valuetext")}. ${this.part("readout").textContent}`;
+      this.part("live").textContent =
+        `${slider.getAttribute("aria-label")}: ${slider.getAttribute("aria-valuetext")}. ${this.part("readout").textContent}`;
     }, ANNOUNCE_AFTER_MS);
   }
 
@@ -140,10 +145,17 @@ export class Panels {
   showLook() {
     const { look, comparing, cine, layers } = this.reader;
     press(this.root.querySelectorAll("[data-layout-of]"), (button) => button.dataset.layoutOf === this.reader.layout);
-    for (const button of this.root.querySelectorAll("[data-layout-of]")) button.hidden = this.reader.grid.depth === 1 && button.dataset.layoutOf !== "axial";
+    for (const button of this.root.querySelectorAll("[data-layout-of]"))
+      button.hidden = this.reader.grid.depth === 1 && button.dataset.layoutOf !== "axial";
     const states = {
-      overlay: layers.some((layer) => layer.visible), outline: look.outline, cine: Boolean(cine),
-      compare: comparing.mode === "difference", pair: comparing.isPaired, ball: look.ball, threshold: look.threshold, crosshair: look.crosshair,
+      overlay: layers.some((layer) => layer.visible),
+      outline: look.outline,
+      cine: Boolean(cine),
+      compare: comparing.mode === "difference",
+      pair: comparing.isPaired,
+      ball: look.ball,
+      threshold: look.threshold,
+      crosshair: look.crosshair,
     };
     for (const [name, on] of Object.entries(states)) press(this.root.querySelectorAll(`[data-do=${name}]`), () => on);
     for (const input of this.root.querySelectorAll("[data-look]")) {
@@ -183,7 +195,9 @@ export class Panels {
     enable(this.root, "redo", reader.toolbox.canPutBack || (may && editor.canRedo));
     enable(this.root, "save", may && changed > 0 && !saving.isSaving);
     enable(this.root, "discard", may && changed > 0 && !saving.isSaving);
-    this.part("changed").textContent = changed ? interpolate(ngettext("%(n)s slice changed", "%(n)s slices changed", changed), { n: changed }) : "";
+    this.part("changed").textContent = changed
+      ? interpolate(ngettext("%(n)s slice changed", "%(n)s slices changed", changed), { n: changed })
+      : "";
     this.showArea();
     this.part("volume").textContent = volumeWords(reader);
     if (!changed) this.showDraft("");

@@ -40,7 +40,9 @@ export class Saving {
     }
     if (had) this.drafts.send();
     this.reader.notices.show("window", {
-      text: had ? gettext("This correction is being edited in another window; this one is read-only.") : gettext("This series is open for correction in another window; this one is read-only."),
+      text: had
+        ? gettext("This correction is being edited in another window; this one is read-only.")
+        : gettext("This series is open for correction in another window; this one is read-only."),
       actions: [{ words: gettext("Correct here"), act: () => this.takeOver() }],
     });
   }
@@ -68,7 +70,14 @@ export class Saving {
     const time = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
     this.reader.notices.show("restored", {
       kind: "info",
-      text: interpolate(ngettext("Your unsaved correction of %(time)s was restored: %(n)s slice.", "Your unsaved correction of %(time)s was restored: %(n)s slices.", layer.edits.size), { time: time.format(draft.at), n: layer.edits.size }),
+      text: interpolate(
+        ngettext(
+          "Your unsaved correction of %(time)s was restored: %(n)s slice.",
+          "Your unsaved correction of %(time)s was restored: %(n)s slices.",
+          layer.edits.size,
+        ),
+        { time: time.format(draft.at), n: layer.edits.size },
+      ),
       actions: [
         { words: gettext("Continue"), act: () => this.reader.notices.drop("restored") },
         { words: gettext("Discard"), act: () => this.discard() },
@@ -170,7 +179,10 @@ export class Saving {
     if (problem.kind === "conflict") {
       this.wanted = null;
       return notices.show("conflict", {
-        text: interpolate(gettext("%(name)s saved a correction of this mask first. Yours is kept as a draft; you can save it as a separate mask."), { name: problem.body.author || gettext("Someone") }),
+        text: interpolate(
+          gettext("%(name)s saved a correction of this mask first. Yours is kept as a draft; you can save it as a separate mask."),
+          { name: problem.body.author || gettext("Someone") },
+        ),
         actions: [{ words: gettext("Save mine as a separate mask"), act: () => this.save({ alongside: true }) }],
       });
     }

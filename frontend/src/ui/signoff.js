@@ -95,7 +95,10 @@ export class SignOff {
 
   failed(problem) {
     if (problem.kind === "session") this.reader.saving.sessionEnded();
-    else this.reader.notices.show("sign", { text: problem.body.detail ?? gettext("The sign-off could not be sent. Try again once the connection is back.") });
+    else
+      this.reader.notices.show("sign", {
+        text: problem.body.detail ?? gettext("The sign-off could not be sent. Try again once the connection is back."),
+      });
   }
 
   // --- the queue ---------------------------------------------------------------------------------------------------
@@ -143,7 +146,11 @@ export class SignOff {
     const signed = JSON.parse(sessionStorage.getItem(SIGNED) ?? "null");
     sessionStorage.removeItem(SIGNED);
     if (!signed || signed.id === this.reader.reading.series.id) return;
-    const words = { approved: gettext("Approved: %(case)s"), rejected: gettext("Rejected: %(case)s"), "sent-back": gettext("Sent back: %(case)s") };
+    const words = {
+      approved: gettext("Approved: %(case)s"),
+      rejected: gettext("Rejected: %(case)s"),
+      "sent-back": gettext("Sent back: %(case)s"),
+    };
     this.reader.notices.show("signed", {
       kind: "info",
       goneAfter: SIGNED_SHOWN_MS,

@@ -117,12 +117,14 @@ export class SimplePanels {
   showWindow() {
     const { look, window: shown } = this.viewer;
     this.part("window").textContent = windowWords(shown);
-    for (const button of this.root.querySelectorAll("[data-preset]")) button.setAttribute("aria-pressed", String(button.dataset.preset === look.preset));
+    for (const button of this.root.querySelectorAll("[data-preset]"))
+      button.setAttribute("aria-pressed", String(button.dataset.preset === look.preset));
   }
 
   showLook() {
     const { look } = this.viewer;
-    for (const name of ["overlay", "outline"]) this.root.querySelector(`[data-do=${name}]`)?.setAttribute("aria-pressed", String(look[name]));
+    for (const name of ["overlay", "outline"])
+      this.root.querySelector(`[data-do=${name}]`)?.setAttribute("aria-pressed", String(look[name]));
     const slider = this.root.querySelector("[data-look=opacity]");
     if (slider) slider.value = Math.round(look.opacity * 100);
   }

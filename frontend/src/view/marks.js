@@ -65,7 +65,12 @@ export function drawCrosshair(context, view, voxel) {
   context.strokeStyle = CROSSHAIR;
   context.lineWidth = ratio;
   context.beginPath();
-  for (const [x1, y1, x2, y2] of [[0, y, x - gap, y], [x + gap, y, marks.width, y], [x, 0, x, y - gap], [x, y + gap, x, marks.height]]) {
+  for (const [x1, y1, x2, y2] of [
+    [0, y, x - gap, y],
+    [x + gap, y, marks.width, y],
+    [x, 0, x, y - gap],
+    [x, y + gap, x, marks.height],
+  ]) {
     context.moveTo(x1, y1);
     context.lineTo(x2, y2);
   }
@@ -129,7 +134,12 @@ export function drawMeasurement(context, view, { kind, points, words, chosen }) 
 
 function drawRegion(context, view, kind, [from, to]) {
   const corners = [from, [to[0], from[1]], to, [from[0], to[1]]];
-  if (kind === "rectangle") return line(context, corners.map((corner) => toCanvas(view, corner)), true);
+  if (kind === "rectangle")
+    return line(
+      context,
+      corners.map((corner) => toCanvas(view, corner)),
+      true,
+    );
   const [cu, cv] = [(from[0] + to[0]) / 2, (from[1] + to[1]) / 2];
   const [ru, rv] = [Math.abs(to[0] - from[0]) / 2, Math.abs(to[1] - from[1]) / 2];
   const points = Array.from({ length: 48 }, (_, i) => {

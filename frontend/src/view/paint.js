@@ -41,8 +41,16 @@ export function blend(out, marks, [red, green, blue], opacity) {
 export function edgesOf(marks, width, height, out) {
   for (let y = 0, i = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1, i += 1) {
-      const inner = marks[i] && x > 0 && x < width - 1 && y > 0 && y < height - 1 &&
-        marks[i - 1] && marks[i + 1] && marks[i - width] && marks[i + width];
+      const inner =
+        marks[i] &&
+        x > 0 &&
+        x < width - 1 &&
+        y > 0 &&
+        y < height - 1 &&
+        marks[i - 1] &&
+        marks[i + 1] &&
+        marks[i - width] &&
+        marks[i + width];
       out[i] = marks[i] && !inner ? 1 : 0;
     }
   }
@@ -55,7 +63,9 @@ export const DIFFERENCE = { agreed: [60, 200, 120], onlyA: [60, 110, 240], onlyB
 /** Where two masks agree and where only one of them is, as three sets of marks painted one after the other. */
 export function paintDifference(out, [first, second], { width, height, opacity, outline = false }, [scratch, edges]) {
   const kinds = [
-    [DIFFERENCE.agreed, (a, b) => a && b], [DIFFERENCE.onlyA, (a, b) => a && !b], [DIFFERENCE.onlyB, (a, b) => !a && b],
+    [DIFFERENCE.agreed, (a, b) => a && b],
+    [DIFFERENCE.onlyA, (a, b) => a && !b],
+    [DIFFERENCE.onlyB, (a, b) => !a && b],
   ];
   for (const [colour, belongs] of kinds) {
     for (let i = 0; i < scratch.length; i += 1) scratch[i] = belongs(first[i], second[i]) ? 1 : 0;

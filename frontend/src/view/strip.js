@@ -3,7 +3,12 @@
 const HEIGHT = 48;
 const ROW = 4;
 /** Marks above the areas, from the top: unsaved changes, the difference of two masks, doubts of the model, comments. */
-const ROWS = [["changed", "#ffd54a"], ["differing", "#ff7a7a"], ["doubtful", "#c9a0ff"], ["commented", "#6cc3de"]];
+const ROWS = [
+  ["changed", "#ffd54a"],
+  ["differing", "#ff7a7a"],
+  ["doubtful", "#c9a0ff"],
+  ["commented", "#6cc3de"],
+];
 
 export class Strip {
   /**

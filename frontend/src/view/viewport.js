@@ -173,7 +173,9 @@ export class Viewport {
 
   /** Picture coordinates [u, v], not rounded, under CSS pixels of the view. */
   pictureAt(cssX, cssY) {
-    const point = this.matrix().inverse().transformPoint(new DOMPoint(cssX * this.ratio, cssY * this.ratio));
+    const point = this.matrix()
+      .inverse()
+      .transformPoint(new DOMPoint(cssX * this.ratio, cssY * this.ratio));
     return [point.x, point.y];
   }
 

@@ -73,5 +73,8 @@ function byStatus(status) {
   if (status === 401 || status === 403) return sessionEnded();
   if (status === 413) return gettext("The upload is too large for the server. Send it in smaller parts.");
   if (status === 502 || status === 503) return gettext("The server is restarting. Wait a moment and send the files again.");
-  return interpolate(gettext("The server could not accept the files (%(status)s). Send them again; if it happens again, tell your administrator."), { status });
+  return interpolate(
+    gettext("The server could not accept the files (%(status)s). Send them again; if it happens again, tell your administrator."),
+    { status },
+  );
 }
