@@ -17,26 +17,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
-from scripts.default_model import synthetic
-from scripts.default_model.recipe import Batches, Recipe
+from scripts.default_model import recipe, synthetic
 from scripts.default_model.synthetic import Anatomy
-from scripts.default_model.train import TIDYING, probabilities, settle
 from scripts.default_model.training_data import LabelledSeries, load_all
-from spineml.learning import loop
+from spineml.learning import fit, loop
+from spineml.learning.dataset_file import DatasetReader
+from spineml.learning.settings import defaults_for
+from spineml.learning.validation import Validation, probabilities
 from spineml.metrics.bootstrap import Interval, PatientBootstrap
-from spineml.metrics.overlap import Confusion, confusion
-from spineml.model import unet
-from spineml.model.architecture import Architecture
+from spineml.metrics.overlap import Confusion, PatientRates, patient_rates
 from spineml.model.model_file import ModelSpec
-from spineml.model.postprocess import Postprocess
-from spineml.model.preprocess import Preprocess
 
 FOLDS, STEPS, SEED = 5, 2500, 2020
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
 CURVE_PATIENTS = (3, 8, 16, 38)
-NOTHING = Confusion(0, 0, 0, 0)
 # The voxels of one patient at each threshold.
 PatientCounts = dict[str, dict[str, list[int]]]
 
@@ -89,44 +86,38 @@ def judged(
     if kept.exists():
         counts: PatientCounts = json.loads(kept.read_text())
         return counts
-    preprocess = Preprocess()
-    model = unet.build(Architecture())
-    plan = loop.TrainingPlan(steps=options.steps, seed=options.seed, evaluate_every=200)
-    batches = Batches(training, anatomies, preprocess, Recipe(), options.seed)
-    loop.run(model, batches, plan, keep_in=folder, hooks=loop.Hooks(on_progress=lambda at: _show(folder.name, at)))
-    settle(model, training, anatomies, preprocess, options.seed)
-    spec = ModelSpec(Architecture(), preprocess, TIDYING)
-    counts = _count(held_out, probabilities(model, spec.preprocess), spec.postprocess)
+    teaching = {one.patient for one in training}
+    frozen = recipe.freeze(
+        [*training, *held_out], folder / "data.h5", lambda one: "train" if one.patient in teaching else "test"
+    )
+    with DatasetReader(frozen) as reader:
+        settings = replace(defaults_for(reader.entries), seed=options.seed)
+        sources = recipe.sources(reader, anatomies, settings.spine_share)
+        job = fit.Job(reader, settings, sources=sources, steps=options.steps)
+        fit.fit(job, keep_in=folder, listener=fit.Listener(on_epoch=lambda epoch: _show(folder.name, epoch.progress)))
+        model, spec = fit.finished(job, keep_in=folder)
+        counts = _counts(reader, model, spec)
     kept.write_text(json.dumps(counts))
     return counts
 
 
-def _count(held_out: Sequence[LabelledSeries], network: Any, post: Postprocess) -> PatientCounts:
-    totals: dict[str, dict[float, Confusion]] = defaultdict(lambda: dict.fromkeys(THRESHOLDS, NOTHING))
-    for one in held_out:
-        spacing = (one.geometry.spacing[1], one.geometry.spacing[2])
-        for hu, mask in zip(one.hu, one.mask, strict=True):
-            probability = network(hu, spacing)
-            for level in THRESHOLDS:
-                found = replace(post, threshold=level).apply(probability, spacing)
-                totals[one.patient][level] += confusion(mask > 0, found > 0)
-    return {
-        patient: {str(level): [c.tp, c.fp, c.fn, c.tn] for level, c in levels.items()}
-        for patient, levels in totals.items()
-    }
+def _counts(reader: DatasetReader, model: keras.Model, spec: ModelSpec) -> PatientCounts:
+    slices = [(entry, z) for entry in reader.in_split("test") for z in range(entry.shape[0])]
+    judge = Validation(reader, probabilities(model, spec.preprocess), spec.postprocess, slices)
+    counts: PatientCounts = defaultdict(dict)
+    for level, patients in judge.counts(*THRESHOLDS).items():
+        for patient, found in patients.items():
+            counts[patient][str(level)] = [found.tp, found.fp, found.fn, found.tn]
+    return dict(counts)
 
 
 @dataclass(frozen=True)
 class SourceScore:
-    """One source, out of fold. Rates are means over patients, each patient's pixels pooled; intervals are 95 %."""
+    """One source, out of fold. The interval of the Dice is 95 %."""
 
     source: str
-    patients: int
-    dice: float
+    rates: PatientRates
     interval: Interval | None
-    worst: float
-    precision: float
-    sensitivity: float
 
 
 def scores(counts: PatientCounts, series: Sequence[LabelledSeries], threshold: float) -> list[SourceScore]:
@@ -142,16 +133,11 @@ def scores(counts: PatientCounts, series: Sequence[LabelledSeries], threshold: f
 
 
 def _score(source: str, found: Sequence[Confusion]) -> SourceScore:
-    dice = [one.dice for one in found]
-    return SourceScore(
-        source,
-        len(found),
-        float(np.mean(dice)),
-        PatientBootstrap(len(dice)).mean_interval(np.array(dice), np.arange(len(dice))),
-        min(dice),
-        float(np.mean([one.precision or 0.0 for one in found])),
-        float(np.mean([one.sensitivity or 0.0 for one in found])),
-    )
+    rates = patient_rates(found)
+    if rates is None:
+        raise ValueError("no patient with spine was held out")
+    dice = np.array([one.dice for one in found])
+    return SourceScore(source, rates, PatientBootstrap(len(dice)).mean_interval(dice, np.arange(len(dice))))
 
 
 def as_table(rows: Sequence[SourceScore]) -> str:
@@ -159,8 +145,8 @@ def as_table(rows: Sequence[SourceScore]) -> str:
     for row in rows:
         interval = f"{row.interval.low:.3f}-{row.interval.high:.3f}" if row.interval else "one patient"
         lines.append(
-            f"| {row.source} | {row.patients} | {row.dice:.3f} | {interval} | {row.worst:.3f} | {row.precision:.3f} "
-            f"| {row.sensitivity:.3f} |"
+            f"| {row.source} | {row.rates.patients} | {row.rates.dice:.3f} | {interval} | {row.rates.worst_dice:.3f} "
+            f"| {row.rates.precision:.3f} | {row.rates.sensitivity:.3f} |"
         )
     return "\n".join(lines)
 
@@ -169,7 +155,7 @@ def threshold_table(counts: PatientCounts, series: Sequence[LabelledSeries]) -> 
     """Dice, precision and sensitivity of all patients against the threshold."""
     lines = ["| threshold | Dice | precision | sensitivity |", "|---|---|---|---|"]
     for level in THRESHOLDS:
-        row = scores(counts, series, level)[-1]
+        row = scores(counts, series, level)[-1].rates
         lines.append(f"| {level} | {row.dice:.3f} | {row.precision:.3f} | {row.sensitivity:.3f} |")
     return "\n".join(lines)
 
@@ -184,7 +170,7 @@ def learning_curve(
     for number in dict.fromkeys(min(number, len(others)) for number in CURVE_PATIENTS):
         training = [one for one in series if one.patient in others[:number]]
         counts = judged(training, held_out, anatomies, options.work / f"patients-{number}", options)
-        row = scores(counts, series, options.threshold)[-1]
+        row = scores(counts, series, options.threshold)[-1].rates
         lines.append(f"| {number} | {row.dice:.3f} | {row.precision:.3f} | {row.sensitivity:.3f} |")
     return "\n".join(lines)
 

@@ -1,9 +1,9 @@
-"""How well a segmentation agrees with labelled series, per source, named by how it averages."""
+"""How well a segmentation agrees with the labelled slices of a data set, per source, named by how it averages."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from scripts.default_model.training_data import LabelledSeries
-from spineml.metrics.overlap import Confusion, confusion
+from spineml.learning.dataset_file import DatasetReader, Entry
+from spineml.metrics.overlap import NOTHING, Confusion, PatientRates, confusion, mean_of, patient_rates
 from spineml.volumes.volume import HounsfieldArray, LabelArray
 
-Segment = Callable[[HounsfieldArray, tuple[float, float]], npt.NDArray[Any]]
+Segment = Callable[[HounsfieldArray, tuple[float, float] | None], npt.NDArray[Any]]
 BASELINE_CANDIDATES_HU = (120, 150, 180, 210, 240, 280)
 COLUMNS = (
     "source",
@@ -29,75 +29,66 @@ COLUMNS = (
     "Dice (mean of images)",
     "slices without spine given a mask",
 )
-NOTHING = Confusion(0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
 class Score:
-    """One source. Rates are means over its patients with spine, each patient's pixels pooled.
+    """One source. ``image_dice`` is the mean over slices where either mask marks anything, as the 2020 paper averages.
 
-    ``image_dice`` is the mean over slices where either mask marks anything, as the 2020 paper averages.
     ``false_slices`` of ``empty_slices`` without any vertebra got a mask, ``false_mm2`` in the mean over all of them.
     """
 
     source: str
-    patients: int
+    rates: PatientRates
     slices: int
-    dice: float
-    worst_dice: float
-    precision: float
-    sensitivity: float
     image_dice: float
     empty_slices: int
     false_slices: int
     false_mm2: float
 
     def as_json(self) -> dict[str, Any]:
-        return {name: round(v, 4) if isinstance(v, float) else v for name, v in vars(self).items()}
+        values = {**vars(self.rates), **{name: value for name, value in vars(self).items() if name != "rates"}}
+        return {name: round(v, 4) if isinstance(v, float) else v for name, v in values.items()}
 
 
-def score(source: str, series: Sequence[LabelledSeries], segment: Segment) -> Score:
-    """Segment every slice of ``series`` and compare it with its mask."""
+def score(source: str, reader: DatasetReader, entries: Iterable[Entry], segment: Segment) -> Score:
+    """Segment every slice of ``entries`` and compare it with its mask."""
     patients: dict[str, Confusion] = defaultdict(lambda: NOTHING)
-    images: list[float] = []
+    images: list[Confusion] = []
     false_areas: list[float] = []
-    for one in series:
-        spacing = (one.geometry.spacing[1], one.geometry.spacing[2])
-        for hu, mask in zip(one.hu, one.mask, strict=True):
-            counts = confusion(mask > 0, segment(hu, spacing) > 0)
-            patients[one.patient] += counts
-            if not counts.both_empty:
-                images.append(counts.dice)
+    for entry in entries:
+        for z in range(entry.shape[0]):
+            hu, mask = reader.read(entry.index, z)
+            counts = confusion(mask > 0, segment(hu, entry.pixel_spacing) > 0)
+            images.append(counts)
+            patients[entry.patient] += counts
             if not mask.any():
-                false_areas.append(counts.fp * one.geometry.pixel_area_mm2)
-    with_spine = [counts for counts in patients.values() if counts.tp + counts.fn]
+                false_areas.append(counts.fp * entry.spacing[1] * entry.spacing[2])
+    nan = float("nan")
     return Score(
         source=source,
-        patients=len(with_spine),
-        slices=sum(len(one.hu) for one in series),
-        dice=_mean([counts.dice for counts in with_spine]),
-        worst_dice=min((counts.dice for counts in with_spine), default=float("nan")),
-        precision=_mean([counts.precision or 0.0 for counts in with_spine]),
-        sensitivity=_mean([counts.sensitivity or 0.0 for counts in with_spine]),
-        image_dice=_mean(images),
+        rates=patient_rates(patients.values()) or PatientRates(0, nan, nan, nan, nan),
+        slices=len(images),
+        image_dice=mean_of(one.dice for one in images if not one.both_empty) or nan,
         empty_slices=len(false_areas),
         false_slices=int(np.count_nonzero(false_areas)),
-        false_mm2=_mean(false_areas) if false_areas else 0.0,
+        false_mm2=mean_of(false_areas) or 0.0,
     )
 
 
-def scores_by_source(series: Sequence[LabelledSeries], segment: Segment) -> list[Score]:
+def scores_by_source(reader: DatasetReader, split: str, segment: Segment) -> list[Score]:
     """One score for each source, a volume of its own counting as a source."""
-    groups: dict[str, list[LabelledSeries]] = defaultdict(list)
-    for one in series:
-        groups[one.source if one.source in {"tcga", "verse"} else one.name].append(one)
-    return [score(name, members, segment) for name, members in groups.items()]
+    groups: dict[str, list[Entry]] = defaultdict(list)
+    for entry in reader.in_split(split):
+        source = entry.groups.get("source", "")
+        groups[source if source in {"tcga", "verse"} else entry.key.partition("-")[2]].append(entry)
+    return [score(name, reader, members, segment) for name, members in groups.items()]
 
 
 def threshold_baseline(level_hu: float) -> Segment:
     """What needs no learning: everything above ``level_hu``, its largest component in the slice, pinholes filled."""
 
-    def segment(hu: HounsfieldArray, spacing: tuple[float, float]) -> LabelArray:
+    def segment(hu: HounsfieldArray, spacing: tuple[float, float] | None) -> LabelArray:
         parts, count = ndimage.label(hu > level_hu)
         if count == 0:
             return np.zeros(hu.shape, np.uint8)
@@ -105,7 +96,7 @@ def threshold_baseline(level_hu: float) -> Segment:
         sizes[0] = 0
         largest = parts == sizes.argmax()
         holes, _ = ndimage.label(ndimage.binary_fill_holes(largest) & ~largest)
-        areas = np.bincount(holes.ravel()) * spacing[0] * spacing[1]
+        areas = np.bincount(holes.ravel()) * (spacing[0] * spacing[1] if spacing else 1.0)
         small = areas <= 12.0
         small[0] = False
         mask: LabelArray = (largest | small[holes]).astype(np.uint8)
@@ -114,10 +105,13 @@ def threshold_baseline(level_hu: float) -> Segment:
     return segment
 
 
-def best_baseline(series: Sequence[LabelledSeries]) -> int:
-    """The level in HU at which the baseline does best on ``series`` (training patients)."""
-    dice = {level: score("baseline", series, threshold_baseline(level)).dice for level in BASELINE_CANDIDATES_HU}
-    return max(dice, key=lambda level: dice[level])
+def best_baseline(reader: DatasetReader, entries: Sequence[Entry]) -> int:
+    """The level in HU at which the baseline does best on ``entries`` (of training patients)."""
+
+    def dice(level: int) -> float:
+        return score("baseline", reader, entries, threshold_baseline(level)).rates.dice
+
+    return max(BASELINE_CANDIDATES_HU, key=dice)
 
 
 def as_table(rows: Mapping[str, Sequence[Score]]) -> str:
@@ -128,13 +122,10 @@ def as_table(rows: Mapping[str, Sequence[Score]]) -> str:
     ]
     for same_source in zip(*rows.values(), strict=True):
         for method, one in zip(rows, same_source, strict=True):
+            rates = one.rates
             lines.append(
-                f"| {one.source} | {method} | {one.patients} | {one.slices} | {one.dice:.3f} | {one.worst_dice:.3f} "
-                f"| {one.precision:.3f} | {one.sensitivity:.3f} | {one.image_dice:.3f} "
+                f"| {one.source} | {method} | {rates.patients} | {one.slices} | {rates.dice:.3f} "
+                f"| {rates.worst_dice:.3f} | {rates.precision:.3f} | {rates.sensitivity:.3f} | {one.image_dice:.3f} "
                 f"| {one.false_slices} of {one.empty_slices} ({one.false_mm2:.0f} mm2) |"
             )
     return "\n".join(lines)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if len(values) else float("nan")

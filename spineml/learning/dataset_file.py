@@ -42,7 +42,7 @@ class Entry:
     """One series of the set. ``spacing`` is (z, y, x) mm, ``areas_px`` the pixels of mask in each slice.
 
     ``patient`` is a key that means nothing outside this file; ``groups`` names what results may differ by, such as
-    institution, scanner maker and region.
+    institution, scanner maker and region. ``full_field`` is False for a crop, beyond whose edge nothing is known.
     """
 
     index: int
@@ -56,6 +56,7 @@ class Entry:
     spacing_known: bool
     areas_px: tuple[int, ...]
     groups: dict[str, str] = field(default_factory=dict)
+    full_field: bool = True
 
     @property
     def pixel_spacing(self) -> tuple[float, float] | None:
@@ -97,6 +98,7 @@ class SeriesFacts:
     spacing: tuple[float, float, float]
     spacing_known: bool = True
     groups: dict[str, str] = field(default_factory=dict)
+    full_field: bool = True
 
 
 class DatasetWriter:

@@ -1,6 +1,7 @@
-"""The training loop: deterministic batches by step, time- or step-bound cosine schedule, resumable.
+"""Training by Keras' own ``fit``: deterministic batches by step, time- or step-bound cosine schedule, resumable.
 
-`run` is the whole method: make a batch, do a step, report, evaluate now and then, keep the best and the last state.
+`run` feeds ``fit`` one batch a step through tf.data. What ``fit`` lacks are its callbacks here: the learning rate by
+step or time, each step's loss, evaluation now and then, the best and the last weights on disk, and an end on request.
 """
 
 from __future__ import annotations
@@ -8,10 +9,10 @@ from __future__ import annotations
 import errno
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -46,7 +47,8 @@ class TrainingPlan:
 
     ``steps`` bounds the run; with ``seconds`` it ends, fully annealed, after that much time at the latest.
     ``evaluate_every`` and ``keep_every`` are in steps; with ``patience`` the run ends after so many evaluations
-    without a better score.
+    without a better score. ``keep`` says which weights a run that came to its end leaves, those with the best score
+    or the last ones; one that was stopped leaves the best so far.
     """
 
     steps: int = 2000
@@ -64,6 +66,7 @@ class TrainingPlan:
     schedule: str = "cosine"
     patience: int = 0
     precision: str = "float32"
+    keep: Literal["best", "last"] = "best"
 
 
 @dataclass(frozen=True)
@@ -95,12 +98,14 @@ class Step:
 
 @dataclass
 class TrainingResult:
-    """Where the run ended; ``best_score`` is the highest evaluation, None without one. ``curve`` is of this process."""
+    """Where the run ended; ``best_score`` is that of the weights it leaves, None without one. ``curve`` is of this
+    process."""
 
     steps: int = 0
     seconds: float = 0.0
     best_score: float | None = None
     best_step: int | None = None
+    last_score: float | None = None
     stopped: bool = False
     curve: list[Progress] = field(default_factory=list)
 
@@ -137,7 +142,7 @@ def run(
             ``(n, h, w, 2)`` (`spineml.learning.losses`). Called from threads ahead of the network.
 
     Returns:
-        The result; ``keep_in`` holds the last state, for resuming, and the best weights (`restore_best`).
+        The result; ``keep_in`` holds the last state, for resuming, and the weights it leaves (`restore_kept`).
 
     Raises:
         TrainingDiverged: the loss became NaN or infinite.
@@ -146,29 +151,74 @@ def run(
     """
     keras.utils.set_random_seed(plan.seed)
     hooks = hooks or Hooks()
-    stepper = _Stepper(model, plan)
-    keeper = _Keeper(keep_in, model, stepper)
+    network = _compiled(model, plan)
+    keeper = _Keeper(keep_in, model, network.optimizer)
     result = keeper.restore()
-    clock = _Clock(plan, result.seconds)
-    recent: list[Step] = []
-    for step, batch in _ahead(batches, result.steps, plan):
-        share = clock.share(step)
-        result.stopped = hooks.should_stop()
-        if share >= 1 or result.stopped or result.without_gain(plan):
-            break
-        rate = learning_rate(share, plan)
-        loss, dice = stepper.step(batch, rate)
-        result.steps, result.seconds = step + 1, clock.seconds
-        recent.append(Step(result.steps, loss, dice, rate, result.seconds))
-        hooks.on_step(recent[-1])
-        if result.steps % plan.evaluate_every == 0:
-            keeper.judge(hooks, result, recent)
-        if result.steps % plan.keep_every == 0:
-            keeper.keep(result)
-    if recent and not result.stopped:
-        keeper.judge(hooks, result, recent)
-    keeper.keep(result)
+    run_of = _Run(plan, hooks, keeper, result)
+    if not run_of.is_over():
+        try:
+            network.fit(_batches(batches, result.steps, plan), shuffle=False, verbose=0, callbacks=[run_of])
+        except tf.errors.ResourceExhaustedError as error:
+            raise DeviceTooSmall from error
+    run_of.end()
     return result
+
+
+def _compiled(model: keras.Model, plan: TrainingPlan) -> keras.Model:
+    """A network of the same layers to train, so that ``model`` itself gets no optimizer and none is kept with it.
+
+    Keras compiles with XLA on one GPU and not on a CPU, where XLA was measured to be slower than oneDNN's kernels.
+    """
+    network = keras.Model(model.inputs, model.outputs, name="training")
+    network.compile(optimizer=_optimiser(plan), loss=losses.BY_NAME[plan.loss], metrics=[losses.soft_dice])
+    network.optimizer.build(network.trainable_variables)
+    return network
+
+
+class _Run(keras.callbacks.Callback):  # type: ignore[misc]
+    """What happens around the steps of one `run`."""
+
+    def __init__(self, plan: TrainingPlan, hooks: Hooks, keeper: _Keeper, result: TrainingResult) -> None:
+        super().__init__()
+        self._plan, self._hooks, self._keeper, self._result = plan, hooks, keeper, result
+        self._clock = _Clock(plan, result.seconds)
+        self._recent: list[Step] = []
+        self._rate = 0.0
+
+    def is_over(self) -> bool:
+        """True when no further step is to be done; asks the listener."""
+        self._result.stopped = self._hooks.should_stop()
+        done = self._clock.share(self._result.steps) >= 1 or self._result.without_gain(self._plan)
+        return done or self._result.stopped
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._rate = learning_rate(min(self._clock.share(self._result.steps), 1.0), self._plan)
+        self.model.optimizer.learning_rate.assign(self._rate)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        loss, dice = (float((logs or {})[name]) for name in ("loss", "soft_dice"))
+        if not math.isfinite(loss):
+            raise TrainingDiverged(
+                message("The loss became {loss}. Try a lower learning rate, or check the masks.", loss=loss)
+            )
+        self.model.reset_metrics()  # Keras reports means since the last reset: those of each batch are wanted
+        result, plan = self._result, self._plan
+        result.steps, result.seconds = result.steps + 1, self._clock.seconds
+        self._recent.append(Step(result.steps, loss, dice, self._rate, result.seconds))
+        self._hooks.on_step(self._recent[-1])
+        if result.steps % plan.evaluate_every == 0:
+            self._keeper.judge(self._hooks, result, self._recent)
+        if result.steps % plan.keep_every == 0:
+            self._keeper.keep(result)
+        self.model.stop_training = self.is_over()
+
+    def end(self) -> None:
+        """Judge what was not judged yet, unless the run was stopped, and keep the last state."""
+        if self._recent and not self._result.stopped:
+            self._keeper.judge(self._hooks, self._result, self._recent)
+        if self._plan.keep == "last" and self._clock.share(self._result.steps) >= 1:
+            self._keeper.leave(self._result, self._result.last_score)
+        self._keeper.keep(self._result)
 
 
 class _Clock:
@@ -186,8 +236,8 @@ class _Clock:
         return max(step / self._plan.steps, by_time)
 
 
-def restore_best(model: keras.Model, keep_in: Path) -> None:
-    """Copy the best weights of the run that kept them into ``model``.
+def restore_kept(model: keras.Model, keep_in: Path) -> None:
+    """Copy the weights that a run left into ``model``.
 
     Raises:
         FileNotFoundError: no run has kept any there.
@@ -196,7 +246,7 @@ def restore_best(model: keras.Model, keep_in: Path) -> None:
         raise FileNotFoundError(f"no trained weights in {keep_in}")
 
 
-def has_best(keep_in: Path) -> bool:
+def has_kept(keep_in: Path) -> bool:
     """True when a run has kept weights there."""
     return tf.train.latest_checkpoint(str(keep_in / "best")) is not None
 
@@ -220,7 +270,7 @@ def learning_rate(share: float, plan: TrainingPlan) -> float:
     return plan.learning_rate * 0.5 * (1 + math.cos(angle))
 
 
-def _ahead(batches: BatchSource, first: int, plan: TrainingPlan) -> Iterator[tuple[int, Batch]]:
+def _batches(batches: BatchSource, first: int, plan: TrainingPlan) -> tf.data.Dataset:
     """The batches in order of their step, made by tf.data's threads beside the network, a few ahead."""
 
     def make(step: Any) -> tuple[FloatArray, FloatArray]:
@@ -228,60 +278,12 @@ def _ahead(batches: BatchSource, first: int, plan: TrainingPlan) -> Iterator[tup
 
     def load(step: Any) -> Any:
         images, targets = tf.numpy_function(make, [step], (tf.float32, tf.float32), stateful=False)
-        return step, images, targets
+        images.set_shape((None, None, None, 1))
+        targets.set_shape((None, None, None, 2))
+        return images, targets
 
     pipeline = tf.data.Dataset.range(first, plan.steps)
-    pipeline = pipeline.map(load, num_parallel_calls=plan.workers, deterministic=True).prefetch(plan.workers)
-    for step, images, targets in pipeline:
-        yield int(step), (images, targets)
-
-
-class _Stepper:
-    """One compiled gradient step; shapes seen before run the graph they were traced with."""
-
-    def __init__(self, model: keras.Model, plan: TrainingPlan) -> None:
-        self.optimizer = _optimiser(plan)
-        self.optimizer.build(model.trainable_variables)
-        self._model, self._loss = model, losses.BY_NAME[plan.loss]
-        self._strategy = tf.distribute.get_strategy()
-        self._replicas = int(self._strategy.num_replicas_in_sync)
-        # XLA pays on a GPU; on a CPU it was measured to be slower than oneDNN's kernels.
-        compiled = bool(tf.config.list_physical_devices("GPU")) and self._replicas == 1
-        self._graph = tf.function(self._compute if self._replicas == 1 else self._on_each, jit_compile=compiled or None)
-
-    def _compute(self, images: Any, targets: Any) -> Any:
-        with tf.GradientTape() as tape:
-            logits = self._model(images, training=True)
-            loss = self._loss(targets, logits)
-            scaled = self.optimizer.scale_loss(loss / self._replicas)  # the optimizer adds up what replicas found
-        gradients = tape.gradient(scaled, self._model.trainable_variables)
-        self.optimizer.apply_gradients(zip(gradients, self._model.trainable_variables, strict=True))
-        return loss, losses.soft_dice(targets, logits)
-
-    def _on_each(self, images: Any, targets: Any) -> Any:
-        found = self._strategy.run(self._compute, args=(images, targets))
-        return tuple(self._strategy.reduce("MEAN", each, axis=None) for each in found)
-
-    def step(self, batch: Batch, rate: float) -> tuple[float, float]:
-        """Loss and Dice of the batch before its step; with several GPUs each takes its share of the batch."""
-        self.optimizer.learning_rate.assign(rate)
-        try:
-            loss, dice = (float(value) for value in self._graph(*(self._shared(array) for array in batch)))
-        except tf.errors.ResourceExhaustedError as error:
-            raise DeviceTooSmall from error
-        if not math.isfinite(loss):
-            raise TrainingDiverged(
-                message("The loss became {loss}. Try a lower learning rate, or check the masks.", loss=loss)
-            )
-        return loss, dice
-
-    def _shared(self, array: Any) -> Any:
-        tensor = tf.convert_to_tensor(array)
-        if self._replicas == 1:
-            return tensor
-        return self._strategy.experimental_distribute_values_from_function(
-            lambda context: tensor[context.replica_id_in_sync_group :: self._replicas]
-        )
+    return pipeline.map(load, num_parallel_calls=plan.workers, deterministic=True).prefetch(plan.workers)
 
 
 def _optimiser(plan: TrainingPlan) -> keras.optimizers.Optimizer:
@@ -302,14 +304,14 @@ def _plain_optimiser(plan: TrainingPlan) -> keras.optimizers.Optimizer:
 
 
 class _Keeper:
-    """State on disk: the last (weights, optimizer, step) for resuming, the best weights for the model file."""
+    """State on disk: the last (weights, optimizer, step) for resuming, and the weights that the run leaves."""
 
-    def __init__(self, folder: Path, model: keras.Model, stepper: _Stepper) -> None:
+    def __init__(self, folder: Path, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._model, self._best = model, _best(folder, model)
         # Steps, seconds, best score and its step; the score is -inf before the first evaluation.
         self._numbers = tf.Variable([0.0, 0.0, -math.inf, 0.0], dtype=tf.float64)
-        state = tf.train.Checkpoint(model=model, optimizer=stepper.optimizer, numbers=self._numbers)
+        state = tf.train.Checkpoint(model=model, optimizer=optimizer, numbers=self._numbers)
         self._manager = tf.train.CheckpointManager(state, str(folder / "last"), max_to_keep=2)
 
     def restore(self) -> TrainingResult:
@@ -324,12 +326,17 @@ class _Keeper:
         """Score the weights, keep them when they are the best, and report; without a score the latest are the best."""
         score = hooks.evaluate(self._model) if hooks.evaluate else None
         if score is None or result.best_score is None or score > result.best_score:
-            result.best_score, result.best_step = score, result.steps
-            _save(self._best, result.steps)
+            self.leave(result, score)
+        result.last_score = score
         progress = _progress(result, score, recent)
         recent.clear()
         result.curve.append(progress)
         hooks.on_progress(progress)
+
+    def leave(self, result: TrainingResult, score: float | None) -> None:
+        """The present weights are those that the run leaves."""
+        result.best_score, result.best_step = score, result.steps
+        _save(self._best, result.steps)
 
     def keep(self, result: TrainingResult) -> None:
         best = -math.inf if result.best_score is None else result.best_score

@@ -20,6 +20,7 @@ OPTIMISERS = ("adamw", "adam", "sgd")
 SCHEDULES = ("cosine", "constant", "steps")
 PRECISIONS = ("float32", "mixed_float16")
 AUGMENTATIONS = ("flip", "rotate", "scale", "elastic", "intensity", "noise", "crop")
+USUAL_AUGMENTATIONS = tuple(name for name in AUGMENTATIONS if name != "elastic")
 
 EXPLANATIONS = {
     "base_filters": message(
@@ -36,17 +37,19 @@ EXPLANATIONS = {
         "Cross-entropy plus Dice is stable. Tversky weights false negatives more, focal loss hard pixels more."
     ),
     "optimiser": message("AdamW needs the least tuning."),
-    "learning_rate": message("Size of the first steps. Use a fifth of it for fine-tuning a trained version."),
+    "learning_rate": message("Size of the first steps. Use two fifths of it for fine-tuning a trained version."),
     "schedule": message("Cosine decreases the steps towards the end, which gives the best last epochs."),
     "batch_size": message(
         "Crops per step. More is more stable and needs more memory; the paper used 32 for 1,000 images."
     ),
     "crop_size": message(
-        "Side of the training crops in pixels. Crops around the spine teach faster than whole fields."
+        "Side of the training crops in pixels. Crops around the spine teach faster than whole slices, which make "
+        "three of ten batches."
     ),
     "epochs": message("Maximum number of passes through the training images."),
     "patience": message(
-        "Stops when the validation Dice has not improved for this many epochs. 0 disables early stopping."
+        "Stops when the validation Dice has not improved for this many epochs, and keeps the best weights. 0 disables "
+        "early stopping and keeps the last weights."
     ),
     "augmentation": message("Random changes of the training images. Those not chosen are not applied."),
     "spine_share": message("Share of the crops taken from slices with spine; the rest is background."),
@@ -55,7 +58,7 @@ EXPLANATIONS = {
     "sample_every": message("How often, in epochs, images of a few validation slices are saved."),
 }
 MAX_BATCH, MAX_EPOCHS, MAX_CROP, MAX_SEED = 256, 2000, 1024, 2**31 - 1
-FINE_TUNE_RATE = 0.2
+FINE_TUNE_RATE = 0.4
 CPU_BATCH, CROP = 8, 256
 # Pixel-steps that have been enough: small sets are gone through more often than large ones.
 WANTED_IMAGES, FEWEST_EPOCHS, MOST_EPOCHS = 6000, 10, 60
@@ -90,9 +93,9 @@ class TrainingSettings:
     batch_size: int = CPU_BATCH
     crop_size: int = CROP
     epochs: int = 20
-    patience: int = 6
-    augmentation: tuple[str, ...] = AUGMENTATIONS
-    spine_share: float = 0.85
+    patience: int = 0
+    augmentation: tuple[str, ...] = USUAL_AUGMENTATIONS
+    spine_share: float = 0.8
     seed: int = 2020
     precision: str = "float32"
     sample_every: int = 5
@@ -214,7 +217,6 @@ def defaults_for(entries: Sequence[Entry], base: ModelSpec | None = None, *, gpu
     largest = max((max(entry.shape[1:]) for entry in training), default=CROP)
     found = TrainingSettings(
         epochs=epochs,
-        patience=max(4, epochs // 4),
         crop_size=CROP if largest >= CROP else 128,
         batch_size=min(32, CPU_BATCH * 2 * gpus) if gpus else CPU_BATCH,
         precision="mixed_float16" if gpus else "float32",

@@ -7,7 +7,6 @@ of `spineml.metrics.overlap` and `spineml.metrics.surface_distance`; how they ar
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from spineml.metrics.overlap import COUNTS, DISTANCES, RATES, Confusion, confusion
+from spineml.metrics.overlap import COUNTS, DISTANCES, NOTHING, RATES, Confusion, confusion, mean_of
 from spineml.metrics.surface_distance import (
     Directed,
     SurfaceCollector,
@@ -37,7 +36,6 @@ MEASURES = (*RATES, *DISTANCES, *DIFFERENCES)
 STEPS = 100
 # Pooled surface distances are counted in bins of this width, so that they need no memory of their own.
 BIN_MM = 0.05
-NOTHING = Confusion(0, 0, 0, 0)
 
 CountArray = npt.NDArray[np.int64]
 Unit = Literal["mm", "px"]
@@ -320,12 +318,6 @@ def measures_of(counts: Confusion, surface: SurfaceDistances, sizes: Sizes) -> d
     for name, pair in sizes.items():
         values[f"{name}_difference"] = None if pair is None else pair[1] - pair[0]
     return values
-
-
-def mean_of(values: Iterable[float | None]) -> float | None:
-    """The mean of what is defined, or None."""
-    defined = [value for value in values if value is not None]
-    return math.fsum(defined) / len(defined) if defined else None
 
 
 def _scaled(pixels: tuple[int, int], unit: float | None) -> tuple[float, float] | None:

@@ -16,6 +16,7 @@ defined in ``spineml.metrics.surface_distance``. An undefined value is None, and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -35,13 +36,17 @@ from spineml.volumes.outline import BoolArray
 from spineml.volumes.volume import Geometry, SliceSource
 
 __all__ = [
+    "NOTHING",
     "Agreement",
     "Comparison",
     "Confusion",
     "ImageAgreement",
+    "PatientRates",
     "SurfaceDistances",
     "compare",
     "confusion",
+    "mean_of",
+    "patient_rates",
     "surface_distances",
 ]
 
@@ -97,6 +102,33 @@ class Confusion:
         return Confusion(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn, self.tn + other.tn)
 
 
+NOTHING = Confusion(0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class PatientRates:
+    """Means over ``patients``, each patient's pixels pooled; ``worst_dice`` is that of the patient with the lowest."""
+
+    patients: int
+    dice: float
+    worst_dice: float
+    precision: float
+    sensitivity: float
+
+
+def patient_rates(pooled: Iterable[Confusion]) -> PatientRates | None:
+    """The rates of patients from the pooled counts of each; those without spine are left out, None without any other.
+
+    A patient with spine of which nothing was found counts with a precision of 0.
+    """
+    found = [one for one in pooled if one.tp + one.fn]
+    if not found:
+        return None
+    rates = [(one.dice, one.precision or 0.0, one.sensitivity or 0.0) for one in found]
+    dice, precision, sensitivity = (math.fsum(column) / len(found) for column in zip(*rates, strict=True))
+    return PatientRates(len(found), dice, min(one.dice for one in found), precision, sensitivity)
+
+
 @dataclass(frozen=True)
 class Agreement:
     """Counts of pixels and distances of surfaces."""
@@ -124,14 +156,14 @@ class Comparison:
     @property
     def pooled(self) -> Agreement:
         """The counts of all slices together, and the distances of the whole volume."""
-        counts = sum((image.confusion for image in self.images), Confusion(0, 0, 0, 0))
+        counts = sum((image.confusion for image in self.images), NOTHING)
         return Agreement(counts, self.surface)
 
     @property
     def means(self) -> dict[str, float | None]:
         """Every measure averaged over the images that mark anything and in which it is defined."""
         rows = [_values(image) for image in self.images if not image.confusion.both_empty]
-        return {name: _mean(row[name] for row in rows) for name in (*RATES, *DISTANCES)}
+        return {name: mean_of(row[name] for row in rows) for name in (*RATES, *DISTANCES)}
 
     @property
     def f1_of_means(self) -> float | None:
@@ -226,9 +258,10 @@ def _harmonic(first: float | None, second: float | None) -> float:
     return 2 * first * second / (first + second) if first and second else 0.0
 
 
-def _mean(values: Iterable[float | None]) -> float | None:
+def mean_of(values: Iterable[float | None]) -> float | None:
+    """The mean of what is defined, or None."""
     defined = [value for value in values if value is not None]
-    return sum(defined) / len(defined) if defined else None
+    return math.fsum(defined) / len(defined) if defined else None
 
 
 def _counts(agreement: Agreement) -> dict[str, int]:

@@ -15,9 +15,8 @@ from enum import StrEnum
 from typing import Any
 
 from spineml.metrics.bootstrap import DRAWS, SEED, PairedDifference, paired_difference
-from spineml.metrics.overlap import Confusion
+from spineml.metrics.overlap import NOTHING, Confusion, mean_of
 
-NOTHING = Confusion(0, 0, 0, 0)
 # Floating point must not refuse a candidate that falls by exactly the margin.
 ROUNDING = 1e-9
 
@@ -139,7 +138,8 @@ def decide(
         refusals.append(Refusal.WORSE)
     if any(group.falls for group in groups):
         refusals.append(Refusal.GROUP_WORSE)
-    return GateResult(tuple(refusals), len(pairs), len(seen), _mean(first), _mean(second), difference, groups, settings)
+    means = mean_of(first), mean_of(second)
+    return GateResult(tuple(refusals), len(pairs), len(seen), *means, difference, groups, settings)
 
 
 def _patient_pairs(
@@ -173,7 +173,3 @@ def _groups(
             means = [sum(column) / len(pairs) for column in zip(*pairs, strict=True)]
             falls = means[1] - means[0] > settings.group_margin + ROUNDING
             yield GroupChange(kind, name, len(pairs), means[0], means[1], falls)
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None

@@ -21,7 +21,7 @@ from spineml.metrics.bootstrap import (
     paired_difference,
     spread,
 )
-from spineml.metrics.overlap import Comparison, Confusion, compare
+from spineml.metrics.overlap import NOTHING, Comparison, Confusion, compare
 from spineml.metrics.volume_and_area import volume_ml
 from spineml.volumes.volume import Geometry, SliceSource
 
@@ -91,7 +91,7 @@ def pair_figures(
 
 def slice_table(compared: Comparison) -> Confusion:
     """How many slices both masks mark (tp), only the second (fp), only the first (fn), and neither (tn)."""
-    table = Confusion(0, 0, 0, 0)
+    table = NOTHING
     for image in compared.images:
         counts = image.confusion
         first, second = counts.tp + counts.fn > 0, counts.tp + counts.fp > 0

@@ -32,7 +32,6 @@ from spineml.metrics.evaluation import (
     BIN_MM,
     DIFFERENCES,
     MEASURES,
-    NOTHING,
     QUANTITIES,
     STEPS,
     ImageRow,
@@ -44,7 +43,7 @@ from spineml.metrics.evaluation import (
     Unit,
     patients_of,
 )
-from spineml.metrics.overlap import COUNTS, DISTANCES, RATES, Confusion
+from spineml.metrics.overlap import COUNTS, DISTANCES, NOTHING, RATES, Confusion
 from spineml.metrics.surface_distance import HAUSDORFF_PERCENTILE
 
 LEVEL_BINS = 10

@@ -24,6 +24,8 @@ def settle(model: keras.Model, images: Iterable[FloatArray]) -> None:
     The variance is that of all pixels together: within the batches and between their means.
     """
     layers = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    if not layers:
+        return
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
         layer.momentum = 0.0  # the running statistics are then those of the batch alone

@@ -14,9 +14,6 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol
 
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # off by default on some CPUs; read once, at the import below
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf

@@ -7,13 +7,10 @@ The network takes ``(batch, height, width, 1)`` float32 in 0..1 and returns *log
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # off by default on some CPUs; read once, at the import below
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import keras
+import tensorflow as tf
 
 from spineml.model.architecture import NORM_EPSILON, STEM_KERNEL, Architecture
 
@@ -55,6 +52,17 @@ def build(
     for level in range(architecture.depth, 0, -1):
         x = blocks.join(x, skips[level - 1], f"decoder_{level}", architecture.filters(level))
     return keras.Model(inputs, blocks.logits(x), name="unet")
+
+
+class _Enlarge(keras.layers.UpSampling2D):  # type: ignore[misc]
+    """Bilinear, and for images whose size the graph does not know, which Keras 3.15 refuses.
+
+    A training mixes crops and whole slices in one graph.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        _, height, width, _ = keras.ops.shape(inputs)
+        return tf.image.resize(inputs, (height * self.size[0], width * self.size[1]), method="bilinear")
 
 
 class _Blocks:
@@ -100,7 +108,7 @@ class _Blocks:
         x = keras.layers.Conv2D(1, 1, bias_initializer=bias, name=HEAD, dtype="float32")(x)
         if stride == 1:
             return keras.layers.Activation("linear", name="logits", dtype="float32")(x)
-        return keras.layers.UpSampling2D(stride, interpolation="bilinear", name="logits", dtype="float32")(x)
+        return _Enlarge(stride, interpolation="bilinear", name="logits", dtype="float32")(x)
 
     def _convolution(self, x: Any, name: str, filters: int, size: int, stride: int) -> Any:
         normalised = self._architecture.normalisation == "batch"

@@ -42,9 +42,12 @@ def test_scores_are_means_of_patients_by_source_and_of_all() -> None:
     from scripts.default_model.cross_validation import THRESHOLDS, as_table, scores
 
     perfect, half = [10, 0, 0, 90], [10, 10, 10, 70]
-    found = {"t1": perfect, "t2": half, "v1": half}
-    counts = {name: {str(level): one for level in THRESHOLDS} for name, one in found.items()}
+    pixels = {"t1": perfect, "t2": half, "v1": half}
+    counts = {name: {str(level): one for level in THRESHOLDS} for name, one in pixels.items()}
     rows = scores(counts, [series("tcga", "t1"), series("tcga", "t2"), series("verse", "v1")], 0.5)
-    assert [(row.source, row.patients, row.dice) for row in rows[:2]] == [("tcga", 2, 0.75), ("verse", 1, 0.5)]
-    assert rows[2].dice == pytest.approx(2 / 3)
+    assert [(row.source, row.rates.patients, row.rates.dice) for row in rows[:2]] == [
+        ("tcga", 2, 0.75),
+        ("verse", 1, 0.5),
+    ]
+    assert rows[2].rates.dice == pytest.approx(2 / 3)
     assert "| verse | 1 | 0.500 | one patient |" in as_table(rows)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from scripts.default_model import recipe, scoring
 from scripts.default_model.training_data import LabelledSeries
 from spineml.checksum import sha256_of
+from spineml.learning.dataset_file import DatasetReader
 from spineml.model import model_file
 from spineml.model.architecture import Architecture
 from spineml.model.fingerprint import Fingerprint, SeriesFacts
@@ -55,15 +57,19 @@ def test_the_shipped_model_knows_what_it_has_seen(real: list[LabelledSeries]) ->
 @needs_real_data
 @pytest.mark.slow
 @pytest.mark.tensorflow
-def test_the_model_it_comes_from_beats_the_baseline_on_patients_it_never_saw(real: list[LabelledSeries]) -> None:
-    from scripts.default_model import scoring
-    from scripts.default_model import train as default_model
+def test_the_model_it_comes_from_beats_the_baseline_on_patients_it_never_saw(
+    tmp_path: Path, real: list[LabelledSeries]
+) -> None:
+    from scripts.default_model import train
 
-    model, spec = model_file.load(PARENT)
     tests = [one for one in real if one.split == "test" and one.source == "tcga"]
-    ours = scoring.score("tcga", tests, default_model.segmenter(model, spec))
-    simple = scoring.score("tcga", tests, scoring.threshold_baseline(120))
-    assert ours.dice > simple.dice + 0.3
+    with DatasetReader(recipe.freeze(tests, tmp_path / "data.h5", lambda one: one.split)) as reader:
+        ours = scoring.score("tcga", reader, reader.entries, train.segmenter(*model_file.load(PARENT)))
+        simple = scoring.score("tcga", reader, reader.entries, scoring.threshold_baseline(120))
+    assert ours.rates.dice > simple.rates.dice + 0.3
+
+
+SMALL = {"base_filters": TINY.base_filters, "depth": TINY.depth, "crop_size": 32, "batch_size": 1}
 
 
 @needs_real_data
@@ -72,30 +78,24 @@ def test_the_model_it_comes_from_beats_the_baseline_on_patients_it_never_saw(rea
 def test_one_command_trains_judges_and_writes_a_model(
     tmp_path: Path, real: list[LabelledSeries], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from scripts.default_model import train as default_model
-    from scripts.default_model.recipe import Recipe
-
-    def small(**changes: Any) -> Recipe:
-        return Recipe(**{"crop_size": 32, "crops": 1, "field_share": 0.0, "field_size": 64, "fields": 1, **changes})
+    from scripts.default_model import train
 
     single = [one for one in real if one.source == "tcga"]
     few = [next(one for one in single if one.split == split) for split in ("train", "validation", "test")]
-    monkeypatch.setattr(default_model, "load_all", lambda root: few)
-    monkeypatch.setattr(default_model.synthetic, "load_anatomies", lambda folder: [])
-    monkeypatch.setattr(default_model, "Recipe", small)
-    monkeypatch.setitem(default_model.ARCHITECTURES, "compact", lambda: TINY)
-    monkeypatch.setattr(default_model, "SETTLING_BATCHES", 2)
+    monkeypatch.setattr(train, "load_all", lambda root: few)
+    monkeypatch.setattr(train.synthetic, "load_anatomies", lambda folder: [])
+    monkeypatch.setattr(train.fit, "SETTLING_BATCHES", 2)
     parent, out, work = tmp_path / "parent.h5", tmp_path / "tiny.h5", tmp_path / "work"
-    command = ["--data", str(REAL_DATA), "--work", str(work), "--steps", "2"]
-    default_model.main([*command, "--out", str(parent)])
+    command = ["--data", str(REAL_DATA), "--steps", "2", "--settings", json.dumps(SMALL)]
+    train.main([*command, "--out", str(parent), "--work", str(work)])
     spec = model_file.inspect(parent)
-    assert spec.training["steps"] == 2
+    assert (spec.training["steps"], spec.postprocess.smallest_part_mm2) == (2, 20)
     assert spec.metrics["test"][0]["source"] == "tcga"
     assert spec.data.pixel_hashes == {few[0].pixel_hash, few[1].pixel_hash}
     assert "Test patients" in capsys.readouterr().out
 
     again = ["--start-from", str(parent), "--work", str(tmp_path / "again")]
-    default_model.main([*command, "--out", str(out), "--all-patients", *again])
+    train.main([*command, "--out", str(out), "--all-patients", *again])
     judged, shipped = model_file.inspect(tmp_path / "again" / "tiny-judged.h5"), model_file.inspect(out)
     assert shipped.parent_sha256 == judged.parent_sha256 == sha256_of(parent)
     assert judged.data.pixel_hashes == spec.data.pixel_hashes
@@ -105,11 +105,6 @@ def test_one_command_trains_judges_and_writes_a_model(
 
 @pytest.mark.tensorflow
 def test_the_threshold_is_the_highest_that_costs_next_to_no_dice() -> None:
-    from scripts.default_model.scoring import Score
-    from scripts.default_model.train import best_threshold
+    from spineml.learning.validation import best_threshold
 
-    def with_dice(dice: float) -> Score:
-        return Score("", 1, 1, dice, dice, 0.9, 0.9, dice, 0, 0, 0.0)
-
-    levels = {0.4: with_dice(0.950), 0.5: with_dice(0.948), 0.6: with_dice(0.940)}
-    assert best_threshold(levels) == 0.5
+    assert best_threshold({0.4: 0.950, 0.5: 0.948, 0.6: 0.940}) == 0.5

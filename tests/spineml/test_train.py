@@ -89,7 +89,7 @@ def test_the_best_weights_are_kept_when_later_ones_are_worse(tmp_path: Path) -> 
     )
     assert (result.best_score, result.best_step) == (0.9, 4)
     best = fresh()
-    train.restore_best(best, tmp_path)
+    train.restore_kept(best, tmp_path)
     again = fresh()
     train.run(again, squares, train.TrainingPlan(steps=6), keep_in=tmp_path / "again")
     assert not all(np.allclose(a, b) for a, b in zip(weights_of(best), weights_of(again), strict=True))
@@ -99,7 +99,7 @@ def test_without_a_run_there_are_no_best_weights(tmp_path: Path) -> None:
     from spineml.learning import loop as train
 
     with pytest.raises(FileNotFoundError, match="no trained weights"):
-        train.restore_best(fresh(), tmp_path)
+        train.restore_kept(fresh(), tmp_path)
 
 
 def test_a_loss_that_is_no_number_stops_with_a_reason(tmp_path: Path) -> None:

@@ -112,15 +112,15 @@ def test_a_loss_that_is_no_number_stops_with_a_reason_and_keeps_the_checkpoint(
 ) -> None:
     import numpy as np
 
-    from spineml.learning.fit import DatasetBatches
+    from spineml.learning.batches import Batches
 
-    original = DatasetBatches.__call__
+    original = Batches.__call__
 
     def broken(batches: Any, step: int) -> Any:
         images, targets = original(batches, step)
         return images * np.float32(np.nan if step == 4 else 1), targets
 
-    monkeypatch.setattr(DatasetBatches, "__call__", broken)
+    monkeypatch.setattr(Batches, "__call__", broken)
     run = work(start(epochs=9))
     assert (run.state, run.error_code) == (RunState.FAILED, "training-diverged")
     assert "learning rate" in run.error_message

@@ -160,7 +160,7 @@ def _masks_of_others(mask: Annotation) -> list[Annotation]:
 
 
 def _dice(mask: Annotation, other: Annotation) -> float:
-    total = overlap.Confusion(0, 0, 0, 0)
+    total = overlap.NOTHING
     with _open(mask.mask) as first, _open(other.mask) as second:
         for z in range(len(first)):
             total += overlap.confusion(first.read(z), second.read(z))

@@ -17,9 +17,10 @@ from django.conf import settings
 from registry.models import ModelVersion
 from registry.services import Origin, version_record
 from spineml.learning.dataset_file import DatasetReader
-from spineml.learning.fit import Epoch, Job, Listener, Sample, fit, write
-from spineml.learning.loop import Step, has_best
+from spineml.learning.fit import Epoch, Job, Listener, fit, write
+from spineml.learning.loop import Step, has_kept
 from spineml.learning.settings import TrainingSettings
+from spineml.learning.validation import Sample
 from spineml.message import message
 from spineml.volumes import render
 from spineplatform.shared import storage
@@ -43,9 +44,9 @@ def run_training(lease: Lease[TrainingRun]) -> None:
     with DatasetReader(storage.local_path(run.dataset.file), expected_sha256=run.dataset.sha256) as reader:
         job = _job(run, reader)
         folder = checkpoint_folder(run)
-        if not (run.keep_best_on_cancel and has_best(folder)):
+        if not (run.keep_best_on_cancel and has_kept(folder)):
             fit(job, keep_in=folder, listener=_Notes(lease).listener())
-        if not (lease.is_cancelled and has_best(folder) and _keep_best(run)):
+        if not (lease.is_cancelled and has_kept(folder) and _keep_best(run)):
             lease.check()
         _record(lease, job, folder, RunState.CANCELLED if lease.is_cancelled else RunState.SUCCEEDED)
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,113 @@
+"""What a training is fed: the batch of each step, most of them crops around the spine, some whole slices.
+
+Small crops centred on the spine teach its outline; now and then whole slices teach what is elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spineml.errors import SpineError
+from spineml.learning.augment import Example, crop, usual
+from spineml.learning.dataset_file import DatasetReader, Entry
+from spineml.learning.settings import TrainingSettings
+from spineml.model.preprocess import Preprocess
+
+FloatArray = npt.NDArray[np.float32]
+Draw = Callable[[np.random.Generator], Example]
+# Share of the batches that are whole slices, and the side that holds a slice of CT at the usual spacing.
+WHOLE_SLICES_SHARE, WHOLE_SIDE = 0.3, 512
+
+
+class NothingToLearn(SpineError):
+    """The training masks of this data set are all empty. Create a data set with approved masks that mark spine."""
+
+    code = "nothing-to-learn"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where examples come from; ``share`` is its weight among all sources, which need not add up to 1."""
+
+    share: float
+    draw: Draw
+
+
+class DatasetSlices:
+    """Draws slices of a data set. Patients come up equally often, whatever the number of their slices.
+
+    Raises:
+        NothingToLearn: no slice of ``entries`` shows spine.
+    """
+
+    def __init__(self, reader: DatasetReader, entries: Sequence[Entry], spine_share: float) -> None:
+        self._reader, self._spine_share = reader, spine_share
+        with_spine = [entry for entry in entries if entry.spine_slices]
+        if not with_spine:
+            raise NothingToLearn
+        self._spine = _by_patient(with_spine)
+        self._all = _by_patient([entry for entry in entries if entry.full_field or entry.spine_slices])
+
+    def __call__(self, rng: np.random.Generator) -> Example:
+        on_spine = rng.random() < self._spine_share
+        patients = self._spine if on_spine else self._all
+        series = patients[rng.integers(len(patients))]
+        entry = series[rng.integers(len(series))]
+        # Beyond the labelled vertebrae of a crop there may be others without a label.
+        slices = entry.spine_slices if on_spine or not entry.full_field else range(entry.shape[0])
+        hu, mask = self._reader.read(entry.index, slices[rng.integers(len(slices))])
+        return Example(hu.astype(np.float32), mask, entry.pixel_spacing or (1.0, 1.0), entry.full_field)
+
+
+def _by_patient(entries: Sequence[Entry]) -> list[list[Entry]]:
+    patients: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        patients[entry.patient].append(entry)
+    return [patients[patient] for patient in sorted(patients)]
+
+
+class Batches:
+    """Draws the batch of a step: the same sources, settings and step always give the same batch.
+
+    Args:
+        whole_share: share of the batches that are whole slices.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        settings: TrainingSettings,
+        preprocess: Preprocess,
+        *,
+        whole_share: float = WHOLE_SLICES_SHARE,
+    ) -> None:
+        self._draws = [source.draw for source in sources]
+        shares = np.array([source.share for source in sources])
+        self._weights = shares / shares.sum()
+        self._settings, self._preprocess, self._whole_share = settings, preprocess, whole_share
+        self._augmentation = usual(settings.augmentation)
+
+    def __call__(self, step: int) -> tuple[FloatArray, FloatArray]:
+        """Images ``(n, side, side, 1)`` in 0..1 and targets ``(n, side, side, 2)`` (`spineml.learning.losses`)."""
+        settings = self._settings
+        rng = np.random.default_rng((settings.seed, step))
+        whole = rng.random() < self._whole_share
+        count, side = whole_slices(settings) if whole else (settings.batch_size, settings.crop_size)
+        pairs = [self._crop(side, rng) for _ in range(count)]
+        images, targets = zip(*pairs, strict=True)
+        return np.stack(images), np.stack(targets)
+
+    def _crop(self, side: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        example = self._draws[rng.choice(len(self._draws), p=self._weights)](rng)
+        return crop(example, side, self._preprocess, self._augmentation, rng)
+
+
+def whole_slices(settings: TrainingSettings) -> tuple[int, int]:
+    """Number and side of the whole slices in a batch: about as many pixels as a batch of crops has."""
+    side = max(settings.crop_size, min(2 * settings.crop_size, WHOLE_SIDE))
+    return max(1, settings.batch_size * settings.crop_size**2 // side**2), side
