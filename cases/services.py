@@ -14,6 +14,7 @@ from accounts.access import Capability, require
 from cases.changes import touch_cases
 from cases.followers import followers
 from cases.models import Annotation, AnnotationSource, Case, Review, ReviewVerdict, Series
+from registry.models import ModelVersion
 from spineml.errors import MaskRejected
 from spineml.masks.change import mask_change
 from spineml.message import Message, message, sentences
@@ -33,12 +34,18 @@ class SameMask(Conflict):
 
 @dataclass(frozen=True)
 class MaskOrigin:
-    """Where a mask comes from: a model (no author) or a person, and the mask it corrects."""
+    """Where a mask comes from: a version of a model (no author) or a person, and the mask it corrects.
+
+    ``confidence`` and ``deviations`` are what the version says of its mask, see `Annotation`.
+    """
 
     source: AnnotationSource
     author: Any = None
     parent: Annotation | None = None
     label: str = ""
+    model_version: ModelVersion | None = None
+    confidence: Sequence[float] = ()
+    deviations: Sequence[dict[str, Any]] = ()
 
 
 def annotation_upload(
@@ -141,6 +148,9 @@ def annotation_record(
         volume_ml=summary.volume_ml,
         areas_px=list(summary.pixels),
         change=change,
+        model_version=origin.model_version,
+        confidence=list(origin.confidence),
+        deviations=list(origin.deviations),
     )
     returned = Review.objects.filter(series=series, verdict=ReviewVerdict.SENT_BACK)
     touch_cases(Case.objects.filter(Exists(returned), pk=series.case_id))  # it may answer what was sent back

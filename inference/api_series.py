@@ -29,7 +29,7 @@ from spineplatform.shared.api import ReceivingView, SentenceField, ValuesField, 
 from spineplatform.shared.api_schema import problems
 from training.evaluations.api import VersionName
 
-MADE_BY = ("author", "prediction__model_version")
+MADE_BY = ("author", "model_version__owner", "prediction")
 
 
 class DeviationOut(serializers.Serializer[Any]):
@@ -41,9 +41,9 @@ class DeviationOut(serializers.Serializer[Any]):
 class PredictionOut(serializers.ModelSerializer[Prediction]):
     """``deviations``: in what the series is far outside of the images that the version learned from."""
 
-    model_version = VersionName()
+    model_version = VersionName(source="annotation.model_version")
     timings = serializers.DictField(child=serializers.FloatField(), help_text="Seconds by step, and how many slices.")
-    deviations = DeviationOut(many=True)
+    deviations = DeviationOut(source="annotation.deviations", many=True)
 
     class Meta:
         model = Prediction

@@ -10,8 +10,8 @@ from django.db.models import QuerySet
 from accounts.access import Capability, institutions_with
 from cases.approved import approved_masks
 from cases.exposures import masks_shown
-from cases.models import Annotation, Series
-from inference.models import ComparisonRun, InferenceRun, Prediction
+from cases.models import Annotation, AnnotationSource, Series
+from inference.models import ComparisonRun, InferenceRun
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,13 @@ class SeriesResults:
 
     @property
     def newest_prediction(self) -> Annotation | None:
-        return next((mask for mask in self.masks if hasattr(mask, "prediction")), None)
+        return next((mask for mask in self.masks if mask.source == AnnotationSource.MODEL), None)
 
 
 def series_results(series: Series, user: Any) -> SeriesResults:
     """What this person may see of a series: comparisons only of masks that they see."""
     seen = series.annotations.seen_by(user)
-    masks = list(seen.select_related("author", "prediction__model_version", "prediction__run"))
+    masks = list(seen.select_related("author", "model_version__owner", "prediction"))
     masks_shown(masks, user)
     runs = series.inference_runs.select_related("model_version", "prediction").order_by("-created_at")[:20]
     comparisons = ComparisonRun.objects.filter(
@@ -52,5 +52,5 @@ def runs_seen(user: Any) -> QuerySet[InferenceRun]:
 
 def trained_on(run: ComparisonRun) -> bool:
     """True when the compared images were among the training data of the version that made the predicted mask."""
-    prediction = Prediction.objects.filter(annotation=run.predicted).select_related("model_version").first()
-    return prediction is not None and prediction.model_version.trained_on(run.reference.series.pixel_hash)
+    version = run.predicted.model_version
+    return version is not None and version.trained_on(run.reference.series.pixel_hash)

@@ -163,17 +163,20 @@ def _record(
         series=run.series,
         path=path,
         stored=stored,
-        origin=MaskOrigin(AnnotationSource.MODEL, label=f"Model {version.name_at(run.institution_id)}"),
+        origin=MaskOrigin(
+            AnnotationSource.MODEL,
+            label=f"Model {version.name_at(run.institution_id)}",
+            model_version=version,
+            confidence=made.confidence,
+            deviations=ood_flags,
+        ),
         summary=made.summary,
     )
     Prediction.objects.create(
         run=run,
         annotation=annotation,
-        model_version=version,
         seconds=made.timings.total,
         timings=made.timings.as_json(),
-        confidence=made.confidence,
-        deviations=ood_flags,
     )
     case_mark_segmented(case=run.series.case)
     return annotation

@@ -245,10 +245,11 @@ def inference_run(*, of: Series | None = None, state: RunState = RunState.QUEUED
 
 
 def prediction(*, of: Series | None = None, pixels: np.ndarray | None = None, **fields: Any) -> Prediction:
-    """What a model made of a series: the run that succeeded, its mask, and the row that binds them."""
+    """What a model made of a series: the run that succeeded, its mask with ``fields``, and the row that binds them."""
     run = inference_run(of=of, state=RunState.SUCCEEDED, model_version=fields.pop("model_version", None))
-    mask = annotation(of=run.series, pixels=pixels, source=AnnotationSource.MODEL, label=f"Model {run.model_version}")
-    return Prediction.objects.create(run=run, annotation=mask, model_version=run.model_version, seconds=1.5, **fields)
+    made = {"source": AnnotationSource.MODEL, "label": f"Model {run.model_version}", "model_version": run.model_version}
+    mask = annotation(of=run.series, pixels=pixels, **made, **fields)
+    return Prediction.objects.create(run=run, annotation=mask, seconds=1.5)
 
 
 def comparison_run(

@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Institution
 from cases.models.cases import InstitutionRowQuerySet, Series
 from cases.models.hidden_names import HidesNames
+from registry.models import ModelVersion
+from spineplatform.shared.message_fields import MessagesJSONField
 
 
 class AnnotationSource(models.TextChoices):
@@ -56,7 +58,13 @@ class Exposure(models.Model):
 
 
 class Annotation(models.Model):
-    """A mask on a series, by a person or a model. Immutable: a correction is a new one with its ``parent``."""
+    """A mask on a series, by a person or a model. Immutable: a correction is a new one with its ``parent``.
+
+    Of a model's mask ``confidence`` holds, for each slice, the Dice that the network expects of it
+    (``spineml.metrics.expected_dice``); it is empty for masks from before it was measured. ``deviations`` tells in what
+    the series is far outside of the images that the version learned from, each with ``code`` and ``message``
+    (``spineml.model.fingerprint``).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     institution = models.ForeignKey(Institution, on_delete=models.PROTECT, related_name="+")
@@ -71,6 +79,9 @@ class Annotation(models.Model):
     volume_ml = models.FloatField(null=True)
     areas_px = models.JSONField()
     change = models.JSONField(null=True)  # to the parent, see spineml.masks.change
+    model_version = models.ForeignKey(ModelVersion, null=True, on_delete=models.PROTECT, related_name="masks")
+    confidence = models.JSONField(default=list)
+    deviations = MessagesJSONField(default=list)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = AnnotationQuerySet.as_manager()
@@ -82,6 +93,10 @@ class Annotation(models.Model):
                 name="cases_annotation_model_or_author",
                 condition=Q(source="model", author__isnull=True)
                 | Q(source__in=["upload", "edit", "drawn"], author__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="cases_annotation_version_of_model",
+                condition=Q(source="model") | Q(model_version__isnull=True),
             ),
             models.CheckConstraint(
                 name="cases_annotation_edit_has_parent", condition=~Q(source="edit") | Q(parent__isnull=False)

@@ -62,7 +62,7 @@ class Event:
 
 def history_of(series: Series, user: Any) -> list[Event]:
     """The events that this person may see. Nothing is ever taken out of it: masks and reviews do not change."""
-    masks = list(series.annotations.seen_by(user).select_related("author", "prediction__model_version"))
+    masks = list(series.annotations.seen_by(user).select_related("author", "model_version__owner"))
     masks_shown(masks, user)
     by_id = {mask.pk: mask for mask in masks}
     reviews = series.reviews.seen_by(user).select_related("reader")

@@ -96,7 +96,7 @@ def _approved(reading: dict[str, Any]) -> str:
 
 def masks_for(series: Series, user: Any) -> list[Annotation]:
     """The masks that this person may see of a series, newest first."""
-    return list(series.annotations.seen_by(user).select_related("author", "prediction"))
+    return list(series.annotations.seen_by(user).select_related("author"))
 
 
 def _series(series: Series) -> dict[str, Any]:
@@ -129,8 +129,8 @@ def mask_facts(mask: Annotation) -> dict[str, Any]:
         "author": mask.author.display_name() if mask.author else "",
         "parent": str(mask.parent_id) if mask.parent_id else None,
         "created_at": mask.created_at.isoformat(),
-        "confidence": mask.prediction.confidence if hasattr(mask, "prediction") else [],
-        "deviations": _deviations(mask),
+        "confidence": mask.confidence,
+        "deviations": [{**one, "message": sentence(one["message"])} for one in mask.deviations],
         "nifti": reverse("cases:mask_download", args=[mask.pk, "mask.nii.gz"]),
     }
 
@@ -143,11 +143,6 @@ def layer_facts(mask: Annotation) -> dict[str, Any]:
         "areas_px": mask.areas_px,
         "slices": _without_last(reverse("api:mask-slices", args=[mask.pk])),
     }
-
-
-def _deviations(mask: Annotation) -> list[dict[str, str]]:
-    found = mask.prediction.deviations if hasattr(mask, "prediction") else []
-    return [{**one, "message": sentence(one["message"])} for one in found]
 
 
 def _last_word(series: Series, user: Any) -> dict[str, Any] | None:

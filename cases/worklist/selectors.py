@@ -90,12 +90,12 @@ def list_version(institution: Any) -> str:
 
 
 def series_of(case: Case, user: Any) -> QuerySet[Series]:
-    """The series of a case with what its page shows: their runs, and of the rest what this person may see.
+    """The series of a case with what its page shows, as far as this person may see it.
 
     ``annotations``, newest first, ``comments``, and ``words``: the last review in a list, empty without any.
     """
-    masks = Annotation.objects.seen_by(user).select_related("author", "prediction__model_version")
+    masks = Annotation.objects.seen_by(user).select_related("author", "model_version__owner")
     comments = Comment.objects.seen_by(user).select_related("author")
     words = Prefetch("reviews", Review.objects.seen_by(user).latest_of_series().select_related("reader"), "words")
-    shown = (Prefetch("annotations", masks), Prefetch("comments", comments), words, "inference_runs")
+    shown = (Prefetch("annotations", masks), Prefetch("comments", comments), words)
     return case.series.prefetch_related(*shown).order_by("number")

@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from cases.models import Annotation, Review, Series
 from registry.models import ModelVersion
-from spineplatform.shared.message_fields import MessagesJSONField
 from spineplatform.shared.runs import Run
 
 
@@ -39,29 +38,20 @@ class InferenceRun(Run):
 
 
 class Prediction(models.Model):
-    """The mask a run made. One run has at most one, whatever happens to its workers.
-
-    ``confidence`` holds, for each slice, the Dice that the network expects of its mask
-    (``spineml.metrics.expected_dice``); it is empty for predictions from before it was measured. ``deviations`` tells
-    in what the series is far outside of the images that the version learned from, each with ``code`` and ``message``
-    (``spineml.model.fingerprint``).
-    """
+    """The mask a run made, and how long that took. One run has at most one, whatever happens to its workers."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     run = models.OneToOneField(InferenceRun, on_delete=models.PROTECT, related_name="prediction")
     annotation = models.OneToOneField(Annotation, on_delete=models.CASCADE, related_name="prediction")
-    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="predictions")
     seconds = models.FloatField()
     timings = models.JSONField(default=dict)
-    confidence = models.JSONField(default=list)
-    deviations = MessagesJSONField(default=list)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         ordering = ["-created_at", "-id"]
 
     def __str__(self) -> str:
-        return f"{self.model_version} in {self.seconds:.1f} s"
+        return f"{self.annotation} in {self.seconds:.1f} s"
 
 
 class ComparisonRun(Run):

@@ -173,7 +173,7 @@ def acceptances(scope: Scope) -> QuerySet[Acceptance]:
     return rows.annotate(dice=dice, maker=maker, month=TruncMonth("review__created_at"))
 
 
-VERSION = "prediction__model_version"
+VERSION = "prediction__annotation__model_version"
 GROUPS = {
     "version": VERSION,
     "institution": "review__institution__name",

@@ -19,7 +19,7 @@ from cases.models import (
     ReviewVerdict,
 )
 from cases.projects.selectors import measurements_for
-from inference.models import Prediction, ReportRun
+from inference.models import ReportRun
 from spineml.message import Message, message, verbatim
 from spineml.reports.case_report import CaseReport, Picture, ReportSection, as_pdf, key_pictures
 from spineml.volumes.canonical_file import SliceFileReader
@@ -148,11 +148,10 @@ class _Told:
 
     def __init__(self, run: ReportRun, mask: Annotation) -> None:
         self.run, self.mask, self.series = run, mask, mask.series
-        self.prediction = Prediction.objects.filter(annotation=mask).select_related("model_version").first()
 
     def section(self, pictures: list[Picture]) -> ReportSection:
         return ReportSection(
-            warnings=[*self._unapproved(), *self.series.warnings, *self._deviations()],
+            warnings=[*self._unapproved(), *self.series.warnings, *(one["message"] for one in self.mask.deviations)],
             pictures=pictures,
             measurements=[_measurement_row(one) for one in self._measurements()],
         )
@@ -162,9 +161,6 @@ class _Told:
         if approved in (None, self.mask.pk):
             return []
         return [message("This is not the approved mask of the series.")]
-
-    def _deviations(self) -> list[str]:
-        return [one["message"] for one in self.prediction.deviations] if self.prediction else []
 
     def facts(self) -> Iterator[tuple[str, str]]:
         series, grid, mask = self.series, self.series.geometry, self.mask
@@ -184,8 +180,8 @@ class _Told:
         return [str(self.series.number), self._maker(), self._volume(), self._slices(), self._signature()]
 
     def _maker(self, *, with_checksum: bool = False) -> str:
-        if self.prediction:
-            version = self.prediction.model_version
+        version = self.mask.model_version
+        if version is not None:
             name = version.name_at(self.series.institution_id)
             if with_checksum:
                 return message("Model {version}, SHA-256 {checksum}", version=name, checksum=version.sha256)

@@ -84,7 +84,7 @@ def demo_run(*, institution: Institution, clinician: User, annotator: User, case
         case=str(series.case_id),
         slices=series.depth,
         seconds=round(prediction.seconds, 2),
-        model_version=str(prediction.model_version),
+        model_version=str(prediction.run.model_version),
         dice=None if dice is None else round(dice, 4),
         dice_on_training_data=trained_on(comparison),
         url=f"/series/{series.pk}/view/",
@@ -120,7 +120,7 @@ def _segment(series: Series, say: Say) -> Prediction:
     if run is None:
         raise DemoFailed("No segmentation was started: no model version is active.")
     _follow(run, say)
-    return Prediction.objects.select_related("model_version", "annotation").get(run=run)
+    return Prediction.objects.select_related("run__model_version", "annotation").get(run=run)
 
 
 def _reference(series: Series, annotator: User, case: DemoCase) -> Annotation:

@@ -205,8 +205,7 @@ def test_looking_at_a_case_changes_nothing_of_it_and_the_models_figure_is_called
     page: Page, person: User
 ) -> None:
     mask = waiting(person)
-    mask.prediction.confidence = [0.9] * mask.series.depth
-    mask.prediction.save()
+    Annotation.objects.filter(pk=mask.pk).update(confidence=[0.9] * mask.series.depth)
     log_in(page, person)
     open_reading(page, mask.series)
     all_loaded(page)

@@ -63,7 +63,7 @@ def addresses(transactional_db: None) -> dict[str, Any]:
         runs[0].get_absolute_url(),
         f"/models/evaluations/compare/?run={runs[0].pk}&run={runs[1].pk}",
         f"/models/{runs[0].version_id}/promote/",
-        f"/models/{prediction.model_version_id}/",
+        f"/models/{prediction.annotation.model_version_id}/",
         "/overview/",
         "/notices/",
         f"/series/{series.pk}/read/",

@@ -56,7 +56,7 @@ def test_a_series_shows_masks_runs_and_comparisons(series: Series, annotator: Us
     by_hand, by_model = body["masks"]
     assert (by_hand["author"], by_hand["prediction"]) == (annotator.username, None)
     assert by_model["author"] is None
-    assert by_model["prediction"]["model_version"]["id"] == str(prediction.model_version_id)
+    assert by_model["prediction"]["model_version"]["id"] == str(prediction.annotation.model_version_id)
     assert by_model["prediction"]["seconds"] == prediction.seconds
     assert [run["mask"] for run in body["runs"]] == [str(prediction.annotation_id)]
     assert [one["id"] for one in body["comparisons"]] == [str(comparison.pk)]
@@ -121,4 +121,4 @@ def test_masks_are_listed_from_new_to_old(series: Series, annotator: User) -> No
     factories.annotation()
     shown = api(annotator).get(f"/api/v1/series/{series.pk}/masks/").json()["results"]
     assert [one["id"] for one in shown] == [str(new.pk), str(old.pk)]
-    assert shown[0]["prediction"]["model_version"]["name"] == str(new.prediction.model_version)
+    assert shown[0]["prediction"]["model_version"]["name"] == str(new.model_version)

@@ -59,7 +59,7 @@ def test_a_worker_writes_the_pdf_and_the_pictures(mask: Annotation, clinician: A
     assert all(storage.local_path(one["file"]).read_bytes().startswith(b"\x89PNG") for one in section["pictures"])
     assert section["warnings"] == ["The mix of intensities is unlike."]
     assert [row[3] for row in section["measurements"]] == ["length 5 mm"]
-    version = mask.prediction.model_version
+    version = mask.model_version
     assert facts(run)["Mask by"] == f"Model {version}, SHA-256 {version.sha256}"
     assert facts(run)["Sign-off"] == "Not signed off"
 

@@ -84,8 +84,8 @@ def test_a_prediction_tells_how_sure_the_network_was_of_each_slice_and_what_is_u
     version.save(update_fields=["spec"])
     run = factories.inference_run(of=factories.series(image=image), model_version=version)
     execute(InferenceRun, run.pk, run_inference)
-    confidence = run.prediction.confidence
+    confidence = run.prediction.annotation.confidence
     assert len(confidence) == 4
     assert all(0 <= value <= 1 for value in confidence)
     assert confidence[2] == 1
-    assert [one["code"] for one in run.prediction.deviations] == ["pixel-spacing"]
+    assert [one["code"] for one in run.prediction.annotation.deviations] == ["pixel-spacing"]

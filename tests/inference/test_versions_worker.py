@@ -61,12 +61,12 @@ def test_a_promoted_version_segments_at_once_and_a_named_one_at_any_time(
 ) -> None:
     first, second = versions
     post(person, f"{first.pk}/promote")
-    assert segmented(person).prediction.model_version == first
+    assert segmented(person).model_version == first
     post(person, f"{second.pk}/promote", reason="No test patients yet.")
-    assert segmented(person).prediction.model_version == second  # the worker was not started anew
-    assert segmented(person, model_version=str(first.pk)).prediction.model_version == first
+    assert segmented(person).model_version == second  # the worker was not started anew
+    assert segmented(person, model_version=str(first.pk)).model_version == first
     post(person, "rollback")
-    assert segmented(person).prediction.model_version == first
+    assert segmented(person).model_version == first
 
 
 def test_a_version_whose_file_was_changed_segments_nothing_until_it_is_restored(

@@ -12,7 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
-BEFORE = [("training", "0008_messages"), ("inference", "0007_messages")]
+BEFORE = [("training", "0008_messages"), ("inference", "0007_messages"), ("cases", "0022_known_files")]
 MOVED = ("modelversion", "activeversion", "versionshare", "versioncounter", "promotion")
 
 
@@ -66,7 +66,10 @@ class Before:
         mask = self.of("cases", "Annotation").create(series=series, source="model", **values, **here)
         done = {"state": "succeeded", "started_at": timezone.now(), "finished_at": timezone.now()}
         run = self.of("inference", "InferenceRun").create(series=series, model_version=self.second, **done, **here)
-        self.of("inference", "Prediction").create(run=run, annotation=mask, model_version=self.second, seconds=2.5)
+        said = {"confidence": [0.9], "deviations": [{"code": "intensities", "message": "odd"}]}
+        self.of("inference", "Prediction").create(
+            run=run, annotation=mask, model_version=self.second, seconds=2.5, **said
+        )
         return mask
 
     def content_types(self) -> dict[str, int]:
@@ -98,7 +101,9 @@ def test_versions_and_what_refers_to_them_are_the_registrys_with_nothing_lost(ol
     assert VersionCounter.objects.get().last == 9
     assert Promotion.objects.get().previous == second.parent
     assert InferenceRun.objects.get().model_version == second
-    assert Annotation.objects.get(pk=before.mask.pk).prediction.seconds == 2.5
+    mask = Annotation.objects.get(pk=before.mask.pk)
+    assert (mask.model_version, mask.confidence, mask.prediction.seconds) == (second, [0.9], 2.5)
+    assert [one["code"] for one in mask.deviations] == ["intensities"]
     ContentType.objects.clear_cache()
     assert {row.model: row.pk for row in ContentType.objects.filter(app_label="registry")} == types
     assert not ContentType.objects.filter(app_label="training", model__in=MOVED).exists()

@@ -89,7 +89,7 @@ def test_a_version_is_deleted_with_its_file_and_its_number_is_never_given_again(
 
 def mask(version: ModelVersion, place: Institution) -> str:
     factories.prediction(of=factories.series(institution=place), model_version=version)
-    return "prediction"
+    return "annotation"
 
 
 def child(version: ModelVersion, place: Institution) -> str:

@@ -21,7 +21,7 @@ from training.models import DatasetItem, EvaluationRun, Split, TrainingRun
 IN_USE = "in-use"
 # The kinds of rows that can refer to a version, by the name of their model.
 DEPENDANTS: dict[str, Promise | str] = {
-    "prediction": _("masks"),
+    "annotation": _("masks"),
     "inferencerun": _("segmentations"),
     "evaluationrun": _("evaluations"),
     "modelversion": _("derived versions"),
