@@ -48,6 +48,11 @@ class MaskOrigin:
     deviations: Sequence[dict[str, Any]] = ()
 
 
+def received(files: Sequence[Any]) -> list[ReceivedFile]:
+    """The files of a request where Django's TemporaryFileUploadHandler has put them."""
+    return [ReceivedFile(Path(file.temporary_file_path()), file.name) for file in files]
+
+
 def annotation_upload(
     *,
     series: Series,

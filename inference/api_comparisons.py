@@ -15,12 +15,12 @@ from rest_framework.views import APIView
 
 from cases.access import mask_get, series_get
 from inference.access import comparison_get
-from inference.api_runs import RunDetailOut
 from inference.downloads import csv_response, difference_response
 from inference.models import ComparisonRun
 from inference.selectors import trained_on
 from inference.services import MasksNotComparable, comparison_start
 from spineplatform.shared.api import FileView, checked
+from spineplatform.shared.api_runs import RunDetailOut
 from spineplatform.shared.api_schema import problems
 
 

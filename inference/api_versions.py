@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inference.models import Prediction
-from inference.selectors_versions import masks_of_version
+from inference.selectors import masks_of_version
 from registry.access import version_get
 from spineplatform.shared.api import ListView
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from inference.selectors_versions import masks_of_version
+from inference.selectors import masks_of_version
 from registry.access import version_get
 
 PER_PAGE = 10

@@ -11,7 +11,8 @@ from accounts.access import Capability, institutions_with
 from cases.approved import approved_masks
 from cases.exposures import masks_shown
 from cases.models import Annotation, AnnotationSource, Series
-from inference.models import ComparisonRun, InferenceRun
+from inference.models import ComparisonRun, InferenceRun, Prediction
+from registry.models import ModelVersion
 
 
 @dataclass(frozen=True)
@@ -54,3 +55,10 @@ def trained_on(run: ComparisonRun) -> bool:
     """True when the compared images were among the training data of the version that made the predicted mask."""
     version = run.predicted.model_version
     return version is not None and version.trained_on(run.reference.series.pixel_hash)
+
+
+def masks_of_version(user: Any, version: ModelVersion) -> QuerySet[Prediction]:
+    """The masks that ``version`` made of cases the user may see, newest first."""
+    places = list(institutions_with(user, Capability.VIEW_CASES).values_list("pk", flat=True))
+    found = Prediction.objects.filter(annotation__model_version=version, annotation__institution__in=places)
+    return found.select_related("annotation__series__case__patient", "run").order_by("-created_at", "-id")

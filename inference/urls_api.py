@@ -8,13 +8,11 @@ from inference.reports import api as reports
 
 urlpatterns = [
     path("series/<uuid:series_id>/", api_series.SeriesView.as_view(), name="series"),
-    path("series/<uuid:series_id>/masks/", api_series.MaskListView.as_view(), name="masks"),
     path("series/<uuid:series_id>/segment/", api_runs.SegmentView.as_view(), name="segment"),
     path("series/<uuid:series_id>/comparisons/", api_comparisons.ComparisonListView.as_view(), name="comparisons"),
     path("cases/<uuid:case_id>/reports/", reports.CaseReportListView.as_view(), name="case-reports"),
     path("series/<uuid:series_id>/reports/", reports.ReportListView.as_view(), name="reports"),
     path("reports/<uuid:run_id>/pdf/", reports.ReportPdfView.as_view(), name="report-pdf"),
-    path("masks/<uuid:mask_id>/", api_series.MaskView.as_view(), name="mask"),
     path("comparisons/<uuid:run_id>/", api_comparisons.ComparisonView.as_view(), name="comparison"),
     path("comparisons/<uuid:run_id>/csv/", api_comparisons.ComparisonCsvView.as_view(), name="comparison-csv"),
     path(
@@ -23,9 +21,6 @@ urlpatterns = [
         name="comparison-slice",
     ),
     path("runs/inference/", api_runs.InferenceRunListView.as_view(), name="inference-runs"),
-    path("runs/<str:kind>/<uuid:run_id>/", api_runs.RunView.as_view(), name="run"),
-    path("runs/<str:kind>/<uuid:run_id>/cancel/", api_runs.RunCancelView.as_view(), name="run-cancel"),
-    path("runs/<str:kind>/<uuid:run_id>/retry/", api_runs.RunRetryView.as_view(), name="run-retry"),
     path("models/<uuid:version_id>/masks/", api_versions.VersionMasksView.as_view(), name="model-masks"),
     *overview,
 ]

@@ -5,6 +5,7 @@ from django.urls import path
 from accounts import api as accounts
 from cases.urls_api import urlpatterns as cases
 from inference.urls_api import urlpatterns as inference
+from spineplatform import api_runs
 from training.urls_api import urlpatterns as training
 
 app_name = "api"
@@ -20,4 +21,7 @@ urlpatterns = [
     *cases,
     *training,
     *inference,
+    path("runs/<str:kind>/<uuid:run_id>/", api_runs.RunView.as_view(), name="run"),
+    path("runs/<str:kind>/<uuid:run_id>/cancel/", api_runs.RunCancelView.as_view(), name="run-cancel"),
+    path("runs/<str:kind>/<uuid:run_id>/retry/", api_runs.RunRetryView.as_view(), name="run-retry"),
 ]

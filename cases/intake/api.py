@@ -18,7 +18,8 @@ from accounts.access import Capability, require_anywhere, resolve_institution
 from cases.access import upload_get
 from cases.intake.uploads import PairOptions, PatientRule, SplitWish, UploadOptions, incoming, upload_create
 from cases.models import Case, FileVerdict, Upload
-from spineplatform.shared.api import MessageOut, ReceivingView, RunOut, SentenceField, ValuesField, checked
+from spineplatform.shared.api import MessageOut, ReceivingView, SentenceField, ValuesField, checked
+from spineplatform.shared.api_runs import RunOut
 from spineplatform.shared.api_schema import problems
 
 LONGEST_SPACING_MM = 100.0

@@ -9,16 +9,15 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import Capability, has_capability, institutions_with, require, require_anywhere
 from cases.access import import_run_get, series_get, upload_get
 from cases.intake.forms import MaskForm, UploadForm
-from cases.intake.uploads import incoming, received, upload_create
+from cases.intake.uploads import incoming, upload_create
 from cases.models import Verdict
-from cases.services import annotation_upload
+from cases.services import annotation_upload, received
 from spineml.errors import SpineError
 from spineplatform.shared.errors import Unavailable, UserError, describe
 from spineplatform.shared.failures import retry_after
@@ -128,7 +127,7 @@ def mask_upload_page(request: HttpRequest, series_id: str) -> HttpResponse:
                     status, after = error.status, retry_after(error)
             else:
                 messages.success(request, _("The mask was added."))
-                return redirect(f"{reverse('inference:view', args=[series.pk])}?mask={annotation.pk}")
+                return redirect(f"{series.get_absolute_url()}?mask={annotation.pk}")
     response = render(request, "cases/mask_upload.html", {"series": series, "form": form}, status=status)
     if after:
         response["Retry-After"] = after

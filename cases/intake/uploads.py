@@ -20,7 +20,6 @@ from accounts.models import Institution
 from cases.intake import known_files
 from cases.models import ImportRun, Upload, UploadFile
 from spineml.message import message
-from spineml.readers.series import ReceivedFile
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import TooLarge, UserError
 from spineplatform.shared.runs import run_enqueue, run_retry
@@ -132,11 +131,6 @@ def incoming(files: Sequence[UploadedFile], paths: Sequence[str] = ()) -> list[I
     """The files of a request, named by their ``paths`` when there is one for each."""
     names = paths if len(paths) == len(files) else [""] * len(files)
     return [IncomingFile.from_request(file, name) for file, name in zip(files, names, strict=True)]
-
-
-def received(files: Sequence[Any]) -> list[ReceivedFile]:
-    """The files of a request where Django's TemporaryFileUploadHandler has put them."""
-    return [ReceivedFile(Path(file.temporary_file_path()), file.name) for file in files]
 
 
 def upload_create(

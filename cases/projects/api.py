@@ -31,7 +31,8 @@ from cases.projects.services import (
     project_create,
 )
 from spineml.message import message
-from spineplatform.shared.api import ListView, RunOut, checked, interval_warning
+from spineplatform.shared.api import ListView, checked, interval_warning
+from spineplatform.shared.api_runs import RunOut
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
 from spineplatform.shared.messages import sentence

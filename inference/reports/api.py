@@ -14,11 +14,11 @@ from rest_framework.response import Response
 
 from cases.access import case_get, mask_get, series_get
 from inference.access import report_get, reports_seen
-from inference.api_runs import RunDetailOut
 from inference.models import ReportRun
 from inference.reports.downloads import pdf_response
 from inference.reports.services import case_report_start, report_start
 from spineplatform.shared.api import FileView, ListView, checked
+from spineplatform.shared.api_runs import RunDetailOut
 from spineplatform.shared.api_schema import problems
 
 

@@ -41,7 +41,6 @@ from spineplatform.shared.errors import UNEXPECTED, NotFound, TooLarge, UserErro
 from spineplatform.shared.failures import as_user_error, retry_after
 from spineplatform.shared.limits import UploadThrottle
 from spineplatform.shared.messages import sentence
-from spineplatform.shared.runs import RunState
 
 # Which pages send along in their forms.
 CSRF_FIELD = "csrfmiddlewaretoken"
@@ -233,30 +232,6 @@ class MessageOut(serializers.Serializer[Any]):
 
     def to_representation(self, told: Any) -> dict[str, Any]:
         return spelled_out(verbatim(told))
-
-
-class RunOut(serializers.Serializer[Any]):
-    """The outline of a run of any kind. ``done`` of ``total`` steps; ``error`` is a sentence for a person.
-
-    ``message_values`` and ``error_values`` are what stands in the gaps of the two sentences.
-    """
-
-    id = serializers.UUIDField()
-    kind = serializers.CharField()
-    state = serializers.ChoiceField(choices=RunState.choices)
-    done = serializers.IntegerField(source="progress_done")
-    total = serializers.IntegerField(source="progress_total")
-    message = SentenceField(source="progress_message")
-    message_values = ValuesField(source="progress_message")
-    error = SentenceField(source="error_message")
-    error_code = serializers.CharField()
-    error_values = ValuesField(source="error_message")
-    attempt = serializers.IntegerField()
-    cancel_requested = serializers.BooleanField()
-    seconds = serializers.FloatField(allow_null=True)
-    created_at = serializers.DateTimeField()
-    started_at = serializers.DateTimeField(allow_null=True)
-    finished_at = serializers.DateTimeField(allow_null=True)
 
 
 class ProblemSerializer(serializers.Serializer[dict[str, Any]]):

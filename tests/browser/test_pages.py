@@ -165,7 +165,7 @@ def test_a_run_that_ends_does_not_take_back_the_link_just_followed(page: Page, a
     def hold(route: Route) -> None:
         held.append(route)
 
-    page.route("**/view/", hold)
+    page.route("**/series/*/", hold)
     page.get_by_role("link", name="Open").click(no_wait_after=True)
     run_cancel(run=run, actor=addresses["user"])
     while not any("cancelled" in text for text in told):

@@ -16,7 +16,7 @@ from django.utils.html import escape
 from cases.models import Verdict
 from spineml.message import Message, message, sentences, shortened
 from spineplatform.shared.answers import problem_body
-from spineplatform.shared.api import RunOut
+from spineplatform.shared.api_runs import RunOut
 from spineplatform.shared.message_fields import MessageField, PeoplesTextToMessage, TextToMessage
 from spineplatform.shared.messages import language_of, sentence
 from spineplatform.shared.runs import RunState

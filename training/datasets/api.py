@@ -15,7 +15,8 @@ from rest_framework.views import APIView
 
 from accounts.access import Capability, institution_get, require_anywhere, resolve_institution
 from cases.models import Annotation, AnnotationSource
-from spineplatform.shared.api import FileView, ListView, RunOut, checked
+from spineplatform.shared.api import FileView, ListView, checked
+from spineplatform.shared.api_runs import RunOut
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.incoming import DayField
 from training.access import dataset_get

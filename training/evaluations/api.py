@@ -16,10 +16,10 @@ from rest_framework.views import APIView
 
 from accounts.access import Capability, require_anywhere
 from registry.access import version_get
-from registry.models import ModelVersion
-from registry.selectors import name_for
+from registry.api import VersionName
 from spineml.message import message
-from spineplatform.shared.api import FileView, ListView, RunOut, checked, checked_query, interval_warning
+from spineplatform.shared.api import FileView, ListView, checked, checked_query, interval_warning
+from spineplatform.shared.api_runs import RunOut
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
 from spineplatform.shared.messages import sentence
@@ -44,21 +44,6 @@ from training.evaluations.services import evaluation_start
 from training.models import Dataset, EvaluationRun, Split
 
 RUNS = OpenApiParameter("run", OpenApiTypes.UUID, many=True, required=True, description="Two or more evaluations.")
-
-
-class VersionName(serializers.ModelSerializer[ModelVersion]):
-    """``owner`` is the institution whose version it is, null for the platform's."""
-
-    name = serializers.SerializerMethodField()
-    owner = serializers.UUIDField(source="owner_id", allow_null=True)
-
-    class Meta:
-        model = ModelVersion
-        fields = ["id", "number", "name", "owner"]
-
-    def get_name(self, version: ModelVersion) -> str:
-        request = self.context.get("request")
-        return name_for(request.user, version) if request else str(version)
 
 
 class DatasetName(serializers.ModelSerializer[Dataset]):

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from accounts.access import Capability, require_anywhere, resolve_institution
 from accounts.models import Institution
 from registry.access import version_get
+from registry.api import VersionName
 from registry.models import Promotion, PromotionKind
 from spineml.message import message
 from spineplatform.shared.api import (
@@ -25,7 +26,7 @@ from spineplatform.shared.api import (
 )
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
-from training.evaluations.api import DatasetName, VersionName
+from training.evaluations.api import DatasetName
 from training.models import Dataset
 from training.promotions.selectors import (
     GateView,

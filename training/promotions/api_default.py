@@ -12,10 +12,10 @@ from rest_framework.views import APIView
 
 from accounts.access import Capability, require_anywhere
 from registry.access import platform_required, version_get
+from registry.api import VersionName
 from registry.selectors import version_active_or_none
 from spineplatform.shared.api import checked
 from spineplatform.shared.api_schema import problems
-from training.evaluations.api import VersionName
 from training.promotions.api import PromotionOut
 from training.promotions.services import default_choose
 

@@ -19,7 +19,8 @@ from cases.exposures import exposures_record
 from cases.models import Series
 from registry.models import ModelVersion
 from spineplatform.shared import storage
-from spineplatform.shared.api import FileView, ListView, RunOut, SentenceField, checked, checked_query
+from spineplatform.shared.api import FileView, ListView, SentenceField, checked, checked_query
+from spineplatform.shared.api_runs import RunOut
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
 from training.access import dataset_get, training_get

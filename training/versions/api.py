@@ -18,6 +18,7 @@ from accounts.access import Capability, require_anywhere, resolve_institution
 from accounts.models import Institution
 from cases.access import case_get
 from registry.access import may_keep, version_get, version_get_file, version_get_kept
+from registry.api import VersionName
 from registry.models import ModelVersion, VersionStatus
 from registry.selectors import as_seen_by, name_for, versions_seen
 from registry.services import version_register
@@ -25,7 +26,6 @@ from spineml.model.model_file import MAX_FILE_BYTES
 from spineplatform.shared.api import FileView, ReceivingView, checked, checked_query
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.messages import sentence
-from training.evaluations.api import VersionName
 from training.promotions.api import InstitutionIn, institution_given
 from training.promotions.flaws import flaw_words
 from training.promotions.services import version_promote
