@@ -37,7 +37,7 @@ EXPLANATIONS = {
         "Cross-entropy plus Dice is stable. Tversky weights false negatives more, focal loss hard pixels more."
     ),
     "optimiser": message("AdamW needs the least tuning."),
-    "learning_rate": message("Size of the first steps. Use two fifths of it for fine-tuning a trained version."),
+    "learning_rate": message("Size of the first steps. Use a fifth of it for fine-tuning a trained version."),
     "schedule": message("Cosine decreases the steps towards the end, which gives the best last epochs."),
     "batch_size": message(
         "Crops per step. More is more stable and needs more memory; the paper used 32 for 1,000 images."
@@ -58,7 +58,7 @@ EXPLANATIONS = {
     "sample_every": message("How often, in epochs, images of a few validation slices are saved."),
 }
 MAX_BATCH, MAX_EPOCHS, MAX_CROP, MAX_SEED = 256, 2000, 1024, 2**31 - 1
-FINE_TUNE_RATE = 0.4
+FINE_TUNE_RATE = 0.2
 CPU_BATCH, CROP = 8, 256
 # Pixel-steps that have been enough: small sets are gone through more often than large ones.
 WANTED_IMAGES, FEWEST_EPOCHS, MOST_EPOCHS = 6000, 10, 60
