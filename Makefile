@@ -11,6 +11,8 @@ MODEL_DATA ?= ../shared/data
 PYTEST_ARGS ?=
 # Side by side, a process for each core (ADR 25); PYTEST_ARGS="-n 0 ..." runs in one process.
 SIDE_BY_SIDE := -n auto --dist worksteal
+QUICK := "not browser and not tensorflow and not worker and not services"
+COVERAGE := --cov --cov-report=term:skip-covered
 CORES := $(shell nproc 2>/dev/null || echo 2)
 # The longest first.
 CHECKS := check-types check-deploy check-migrations check-packages check-lint check-imports check-templates check-files
@@ -25,7 +27,7 @@ PRODUCTION_LIKE := SPINE_PRODUCTION=1 SPINE_DEBUG=0 SPINE_ALLOWED_HOSTS=spine.ex
 	DATABASE_URL=postgres://spine@127.0.0.1:1/spine VALKEY_URL=redis://127.0.0.1:1/0
 
 .DEFAULT_GOAL := help
-.PHONY: messages help demo run worker test test-fast check format frontend default-model bench fuzz gpu clean environment test-environment $(CHECKS)
+.PHONY: messages help demo run worker test test-fast coverage check format frontend default-model bench fuzz gpu clean environment test-environment $(CHECKS)
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -44,7 +46,10 @@ test: test-environment  ## all tests: real PostgreSQL, Valkey, worker and browse
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(PYTEST_ARGS)
 
 test-fast: test-environment  ## under two minutes: no browser, TensorFlow, worker, nor services started over and over
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not browser and not tensorflow and not worker and not services" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m $(QUICK) $(PYTEST_ARGS)
+
+coverage: test-environment  ## which lines the tests of test-fast run, by package; PYTEST_ARGS="tests/cases" for a part
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m $(QUICK) $(COVERAGE) $(PYTEST_ARGS)
 
 check: test-environment  ## lint and format (Python, templates, JavaScript), types, import order, migrations, deployment settings, vendored files: side by side
 	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=$(CORES) $(CHECKS)

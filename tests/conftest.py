@@ -13,14 +13,21 @@ from django.utils import translation
 
 from spineplatform.processes import QUEUES, Processes
 from tests.plugins.services import SERVICES, TestServices
+from tests.waiting import PATIENCE_MS
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-PATIENCE_MS = 20_000  # a busy machine answers late
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 WORKERS = (*(f"worker-{queue}" for queue in QUEUES), "beat")
 PROCESSES = pytest.StashKey[Processes]()
 FLUSH_ATTEMPTS = 5
+
+
+# --- the order --------------------------------------------------------------------------------------------------------
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the order random, but run what needs Celery workers last and together: they start once, not ten times."""
+    items.sort(key=lambda item: "worker" in getattr(item, "fixturenames", ()))
 
 
 # --- PostgreSQL and Valkey ------------------------------------------------------------------------------------------

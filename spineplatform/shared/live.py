@@ -29,6 +29,8 @@ UNAUTHENTICATED, NOT_FOUND = 4401, 4404
 OPEN_AGAIN = 4000
 # An ended session ends its WebSockets within about so long, also where nothing is told.
 SESSION_SECONDS = 5.0
+# For one message to the broker, the connection included: a busy machine is slow, and nobody waits for it here.
+SEND_SECONDS = 20.0
 # Which part of its pause a look that nobody waits for may be put off, to be shared.
 PATIENCE = 0.2
 LOOKS = Once()
@@ -51,7 +53,7 @@ class _Publisher:
 
     async def _send(self, group: str, message: dict[str, Any]) -> None:
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(SEND_SECONDS):
                 await get_channel_layer().group_send(group, message)
         except Exception as error:  # noqa: BLE001 - whatever the broker's client raises: consumers look again
             log.info("live_not_sent group=%s error=%s", group, type(error).__name__)

@@ -6,6 +6,8 @@ from typing import Any
 
 from playwright.sync_api import Page
 
+from tests.waiting import wait_for
+
 
 def goto_and_hear(page: Page, address: str, live: str) -> None:
     """Open ``address`` and wait for the first message of its WebSocket whose path is ``live``."""
@@ -17,6 +19,5 @@ def goto_and_hear(page: Page, address: str, live: str) -> None:
 
     page.on("websocket", follow)
     page.goto(address)
-    while not heard:
-        page.wait_for_timeout(20)
+    wait_for(lambda: heard, f"A message of {live}", page=page)
     page.remove_listener("websocket", follow)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,14 @@ from playwright.sync_api import Locator, Page, expect
 from cases.models import Annotation, Series
 from spineml.volumes.canonical_file import read_mask
 from spineplatform.shared.storage import local_path
-
-LOADED_MS = 30_000
+from tests.waiting import wait_for
 
 
 def open_reading(page: Page, series: Series, query: str = "") -> Locator:
     """Open the reading room and wait for its first slice; returns the viewer's element."""
     page.goto(f"/series/{series.pk}/read/{query}")
     root = page.locator("[data-reading]")
-    expect(root).to_have_attribute("data-masks-shown", "true", timeout=LOADED_MS)
+    expect(root).to_have_attribute("data-masks-shown", "true")
     expect(root).to_have_attribute("data-shown", page.evaluate(READER + ".voxel[2].toString()"))
     return root
 
@@ -38,11 +36,9 @@ def ask(page: Page, expression: str) -> Any:
 
 def all_loaded(page: Page) -> None:
     """Wait for every slice of the CT and of the mask that is worked on: where one is missing, nothing is drawn."""
-    expect(page.locator("[data-part=loaded]")).to_have_text("", timeout=LOADED_MS)
-    end = time.monotonic() + LOADED_MS / 1000
-    while not ask(page, "[...Array(reader.grid.depth).keys()].every((z) => reader.editor.layer.slice(z))"):
-        assert time.monotonic() < end, "the mask did not come"
-        page.wait_for_timeout(20)
+    expect(page.locator("[data-part=loaded]")).to_have_text("")
+    every = "[...Array(reader.grid.depth).keys()].every((z) => reader.editor.layer.slice(z))"
+    wait_for(lambda: ask(page, every), "The mask of every slice", page=page)
 
 
 def move_to(page: Page, x: float, y: float, z: float) -> None:
@@ -98,7 +94,7 @@ def save(page: Page, key: str = "Control+s") -> Annotation:
     root = page.locator("[data-reading]")
     before = root.get_attribute("data-saved")
     page.keyboard.press(key)
-    expect(root).not_to_have_attribute("data-saved", before or "", timeout=LOADED_MS)
+    expect(root).not_to_have_attribute("data-saved", before or "")
     expect(root).to_have_attribute("data-saving", "false")
     return Annotation.objects.get(pk=root.get_attribute("data-saved"))
 

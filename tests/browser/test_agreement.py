@@ -20,7 +20,6 @@ from tests.cases.projects import Group
 from training.datasets.selectors import Choice, masks_chosen
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-WORK_MS = 30_000
 
 
 @pytest.fixture
@@ -75,10 +74,10 @@ def test_two_readers_disagree_and_a_third_settles_it(
     become(page, group.third)
     page.goto(item.get_absolute_url())
     pair = f"{group.first.display_name()} – {group.second.display_name()}"  # noqa: RUF001 - as the page has it
-    expect(page.get_by_role("row", name=pair)).to_be_visible(timeout=WORK_MS)
+    expect(page.get_by_role("row", name=pair)).to_be_visible()
     page.get_by_role("button", name="Union of the readers").click()
     proposal = page.get_by_label("Proposal · Union of the readers")
-    expect(proposal).to_be_visible(timeout=WORK_MS)
+    expect(proposal).to_be_visible()
     proposal.check()
     page.get_by_label("Note").fill("The consensus shows both pedicles.")
     page.get_by_role("button", name="Approve for training").click()
@@ -124,6 +123,7 @@ def test_people_of_a_project_hear_what_there_is_to_read_and_to_settle_and_that_i
     expect(toast).to_contain_text("1 series")
     (other, last) = project_add_series(project=group.project, series=series[1:], actor=lead)
     expect(toast).to_contain_text("3 series")
+    toast.hover()  # it stays as long as somebody reads it
     expect(toast).to_have_count(1)
     expect(toast).to_contain_text(f"Series to read · {lead.display_name()}")
     expect(page.locator("[data-unread-number]")).to_have_text("1")

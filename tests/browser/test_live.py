@@ -51,6 +51,7 @@ def test_a_mention_comes_without_a_reload_and_leads_to_its_slice(page: Page, col
 
     toast = page.locator(".toast-notice")
     expect(toast).to_contain_text("Mentioned you")
+    toast.hover()  # it stays as long as somebody reads it
     expect(toast).to_contain_text("is this the sacrum?")
     expect(link).to_have_accessible_name("Notices 1 new")
     toast.get_by_role("link", name=series.case.title).click()

@@ -45,7 +45,7 @@ def approve_all(page: Page, count: int) -> None:
     """By keyboard, one case after the other."""
     page.get_by_role("link", name="Review next case").or_(page.get_by_role("button", name="Review next case")).click()
     for left in range(count - 1, -1, -1):
-        expect(page.locator("[data-reading]")).to_have_attribute("data-masks-shown", "true", timeout=30_000)
+        expect(page.locator("[data-reading]")).to_have_attribute("data-masks-shown", "true")
         before = urlsplit(page.url).path
         page.keyboard.press("Control+Enter")
         if left:

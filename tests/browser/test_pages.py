@@ -17,6 +17,7 @@ from tests.browser.test_walk import log_in
 from tests.cases import projects
 from tests.inference import reports
 from tests.training import chosen, judged, learnable
+from tests.waiting import wait_for
 from training.datasets.findings import finding
 from training.models import Dataset
 
@@ -168,8 +169,7 @@ def test_a_run_that_ends_does_not_take_back_the_link_just_followed(page: Page, a
     page.route("**/series/*/", hold)
     page.get_by_role("link", name="Open").click(no_wait_after=True)
     run_cancel(run=run, actor=addresses["user"])
-    while not any("cancelled" in text for text in told):
-        page.wait_for_timeout(100)
+    wait_for(lambda: any("cancelled" in text for text in told), "The message", page=page)
     page.wait_for_timeout(500)  # time for a reload
     held[0].continue_()
     page.wait_for_url("**/view/")

@@ -51,7 +51,7 @@ def dab(page: Page, z: int) -> np.ndarray:
 
 
 def draft_is(page: Page, words: str) -> None:
-    expect(page.locator("[data-part=draft]")).to_contain_text(words, timeout=15_000)
+    expect(page.locator("[data-part=draft]")).to_contain_text(words)
 
 
 def notice(page: Page, name: str) -> Any:
@@ -137,7 +137,7 @@ def test_a_save_that_the_network_swallows_is_sent_again(reader: Page, mask: Anno
     reader.keyboard.press("Control+s")
     expect(notice(reader, "network")).to_contain_text("saved in this browser")
     reader.context.set_offline(False)
-    expect(reader.locator("[data-saved]")).to_be_attached(timeout=15_000)
+    expect(reader.locator("[data-saved]")).to_be_attached()
     expect(notice(reader, "network")).to_have_count(0)
     reader.problems.clear()
     saved = mask.corrections.get()
@@ -176,7 +176,7 @@ def test_the_server_may_restart_while_somebody_draws(reader: Page, mask: Annotat
 def test_the_session_may_end_while_somebody_draws(reader: Page, mask: Annotation, user: User) -> None:
     Session.objects.all().delete()
     drawn = dab(reader, 3)
-    expect(notice(reader, "session")).to_contain_text("Your work is not lost", timeout=15_000)
+    expect(notice(reader, "session")).to_contain_text("Your work is not lost")
     reader.keyboard.press("Control+s")
     with reader.context.expect_page() as opened:
         notice(reader, "session").get_by_role("link", name="Log in again").click()
@@ -188,7 +188,7 @@ def test_the_session_may_end_while_somebody_draws(reader: Page, mask: Annotation
     page.close()
     reader.bring_to_front()
     # The draft is sent again by itself, and after it the save that was asked for.
-    expect(reader.locator("[data-saved]")).to_be_attached(timeout=15_000)
+    expect(reader.locator("[data-saved]")).to_be_attached()
     reader.problems.clear()
     assert (labels(mask.corrections.get()) == drawn).all()
 
@@ -200,7 +200,7 @@ def test_nothing_is_written_in_the_name_of_somebody_who_logged_in_later(reader: 
     log_in(page, other)
     page.close()
     dab(reader, 3)
-    expect(notice(reader, "person")).to_contain_text("Another person has logged in", timeout=15_000)
+    expect(notice(reader, "person")).to_contain_text("Another person has logged in")
     assert not Draft.objects.exists()
     reader.problems.clear()
 

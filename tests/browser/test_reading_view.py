@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from tests import factories
 from tests.browser.reading import all_loaded, ask, drag, move_to, on_screen, open_reading, view
 from tests.browser.test_walk import log_in
 from tests.conftest import DESKTOP, watched_page
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 SHAPE = (24, 128, 128)
@@ -99,11 +101,9 @@ def test_the_three_views_show_the_same_voxel(reader: Page, series: Series) -> No
     reader.mouse.click(*on_screen(reader, 33, 24 - 1 - 12, plane="coronal"))
     assert voxel(reader) == [33, 70, 12]
     all_loaded(reader)
-    reader.wait_for_timeout(500)  # the other views follow a few times a second
     volume, _ = spine_phantom(shape=SHAPE, spacing=(3.0, 2.0, 2.0))
-    cuts = ask(reader, "[...reader.views[1].hu]"), ask(reader, "[...reader.views[2].hu]")
-    assert (np.array(cuts[0]).reshape(24, 128) == volume.hu[::-1, :, 33]).all()
-    assert (np.array(cuts[1]).reshape(24, 128) == volume.hu[::-1, 70, :]).all()
+    for number, cut in ((1, volume.hu[::-1, :, 33]), (2, volume.hu[::-1, 70, :])):  # they follow a few times a second
+        wait_for(partial(shows, reader, number, cut), "The cut through the voxel", page=reader)
     words = reader.locator("[data-part=readout]")
     reader.mouse.move(*on_screen(reader, 50, 60))
     expect(words).to_contain_text(f"{volume.hu[12, 60, 50]} HU")
@@ -111,6 +111,10 @@ def test_the_three_views_show_the_same_voxel(reader: Page, series: Series) -> No
     reader.mouse.wheel(0, -100)  # the hand rests while the slices go by under it
     expect(words).to_contain_text(f"{volume.hu[13, 60, 50]} HU")
     expect(words).to_contain_text("x 51, y 61, z 14")
+
+
+def shows(reader: Page, number: int, cut: np.ndarray) -> bool:
+    return ask(reader, f"[...reader.views[{number}].hu]") == cut.ravel().tolist()
 
 
 def test_letters_follow_every_turn_and_a_turned_picture_still_knows_its_pixels(reader: Page, series: Series) -> None:
@@ -222,7 +226,7 @@ def test_a_slice_that_does_not_come_says_so_and_comes_after_a_retry(reader: Page
 
     reader.route("**/series/*/slices/**", refuse)
     reader.goto(f"/series/{series.pk}/read/")
-    expect(reader.locator("[data-part=problem]")).to_contain_text("Check the network", timeout=20_000)
+    expect(reader.locator("[data-part=problem]")).to_contain_text("Check the network")
     reader.unroute("**/series/*/slices/**", refuse)
     reader.locator("[data-part=problem]").get_by_role("button", name="Try again").click()
     expect(reader.locator("[data-reading]")).to_have_attribute("data-masks-shown", "true")

@@ -27,7 +27,7 @@ def masks(page: Page, transactional_db: None) -> list[Annotation]:
 
 def lands_at(page: Page, mask: Annotation) -> None:
     page.wait_for_url(f"**/series/{mask.series.pk}/read/**")
-    expect(page.locator("[data-reading]")).to_have_attribute("data-masks-shown", "true", timeout=30_000)
+    expect(page.locator("[data-reading]")).to_have_attribute("data-masks-shown", "true")
 
 
 def test_approve_by_key_lands_in_the_next_case_and_the_way_back_is_offered(page: Page, masks: list[Annotation]) -> None:
@@ -86,4 +86,4 @@ def test_a_case_is_sent_back_to_a_named_colleague_by_keyboard(page: Page, masks:
     page.keyboard.press("Alt+r")
     page.keyboard.press("Escape")
     expect(page.locator("[data-view=axial] .view-marks")).to_be_focused()
-    expect(signed).to_have_count(0, timeout=20_000)
+    expect(signed).to_have_count(0)

@@ -32,6 +32,7 @@ from spineplatform.shared.live import NOT_FOUND, OPEN_AGAIN, UNAUTHENTICATED
 from spineplatform.shared.runs import RunState
 from tests import factories
 from tests.cases import projects
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -43,10 +44,10 @@ def first_answer(run: ImportRun, user: Any) -> dict[str, Any]:
         address = {"user": user, "url_route": {"kwargs": {"run_id": str(run.pk)}}}
         socket = ApplicationCommunicator(ImportRunConsumer.as_asgi(), {"type": "websocket", **address})
         await socket.send_input({"type": "websocket.connect"})
-        assert (await socket.receive_output(timeout=10))["type"] == "websocket.accept"
-        event = await socket.receive_output(timeout=10)
+        assert (await socket.receive_output(timeout=PATIENCE_SECONDS))["type"] == "websocket.accept"
+        event = await socket.receive_output(timeout=PATIENCE_SECONDS)
         await socket.send_input({"type": "websocket.disconnect", "code": 1000})
-        await socket.wait(timeout=10)
+        await socket.wait(timeout=PATIENCE_SECONDS)
         return dict(event)
 
     return async_to_sync(talk)()
@@ -91,24 +92,24 @@ class Listener:
 
     async def __aenter__(self) -> Listener:
         await self.socket.send_input({"type": "websocket.connect"})
-        assert (await self.socket.receive_output(timeout=10))["type"] == "websocket.accept"
+        assert (await self.socket.receive_output(timeout=PATIENCE_SECONDS))["type"] == "websocket.accept"
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.socket.send_input({"type": "websocket.disconnect", "code": 1000})
-        await self.socket.wait(timeout=10)
+        await self.socket.wait(timeout=PATIENCE_SECONDS)
 
     async def until(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """The first message that is as ``wanted``."""
         while True:
-            message: dict[str, Any] = json.loads((await self.socket.receive_output(timeout=10))["text"])
+            message: dict[str, Any] = json.loads((await self.socket.receive_output(timeout=PATIENCE_SECONDS))["text"])
             if wanted(message):
                 return message
 
     async def until_closed(self) -> int:
         """The code with which it closes; before that only what was on its way already may come, and nothing new."""
         while True:
-            event = await self.socket.receive_output(timeout=10)
+            event = await self.socket.receive_output(timeout=PATIENCE_SECONDS)
             if event["type"] == "websocket.close":
                 return int(event["code"])
             message = json.loads(event["text"])
@@ -348,7 +349,7 @@ def test_a_page_that_opens_while_the_broker_is_away_is_asked_to_open_its_connect
     async def talk() -> list[dict[str, Any]]:
         monkeypatch.setattr(RedisPubSubLoopLayer, "new_channel", away)
         socket = ApplicationCommunicator(NoticeConsumer.as_asgi(), {"type": "websocket", "user": person})
-        return [await socket.receive_output(timeout=10) for _ in range(2)]
+        return [await socket.receive_output(timeout=PATIENCE_SECONDS) for _ in range(2)]
 
     assert async_to_sync(talk)() == [{"type": "websocket.accept"}, {"type": "websocket.close", "code": OPEN_AGAIN}]
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ from spineplatform.shared.runs import RunState, run_cancel
 from tests import factories
 from tests.api_client import api
 from tests.cases.test_import import SMALL, nifti, send, verdicts
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 META = "ObjectType = Image\nNDims = {dimensions}\nDimSize = 8 8 8\nElementSpacing = 1 1 1\nElementType = MET_SHORT\n"
@@ -124,7 +124,7 @@ def test_cancelling_ends_a_reader_that_hangs_at_once(clinician: User, tmp_path: 
 
     thread = threading.Thread(target=work)
     thread.start()
-    wait_until(lambda: states(upload.run) == {RunState.RUNNING})
+    wait_for(lambda: states(upload.run) == {RunState.RUNNING}, "The start of the import")
     run_cancel(run=upload.run, actor=clinician)
     thread.join(30)
     assert not thread.is_alive()
@@ -215,15 +215,8 @@ def test_odd_names_and_texts_are_nobodys_end(clinician: User, tmp_path: Path) ->
 
 
 # --- with the real worker ---------------------------------------------------------------------------------------------
-def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
 def wait_until_ended(upload: Upload) -> Upload:
-    wait_until(lambda: ImportRun.objects.get(pk=upload.run.pk).is_finished)
+    wait_for(lambda: ImportRun.objects.get(pk=upload.run.pk).is_finished, "The end of the import")
     upload.run.refresh_from_db()
     return upload
 
@@ -282,8 +275,8 @@ def test_the_sweeper_sweeps_while_every_import_slot_is_taken(worker: Processes) 
     with imports_held():
         for run in busy:
             current_app.send_task(run.task_name, args=[str(run.pk)])
-        wait_until(lambda: states(*busy) == {RunState.RUNNING})
+        wait_for(lambda: states(*busy) == {RunState.RUNNING}, "The start of all")
         ImportRun.objects.filter(pk=lost.pk).update(lease_expires_at=timezone.now())
-        wait_until(lambda: states(lost) == {RunState.FAILED})
+        wait_for(lambda: states(lost) == {RunState.FAILED}, "The end of the lost one")
         assert states(*busy) == {RunState.RUNNING}
-    wait_until(lambda: states(*busy) == {RunState.FAILED})  # no CT in them
+    wait_for(lambda: states(*busy) == {RunState.FAILED}, "The end of all")  # no CT in them

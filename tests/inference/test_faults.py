@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import OperationalError, close_old_connections, connection, transaction
+from django.db import connection, transaction
 
 from cases.models import Annotation, Series
 from inference.models import InferenceRun, Prediction
@@ -20,24 +19,11 @@ from spineplatform.shared.lease import execute
 from spineplatform.shared.runs import RunState, run_retry
 from tests import factories
 from tests.plugins.services import TestServices
+from tests.waiting import wait_for
 
-PATIENCE_SECONDS = 120
 BROKER_AWAY_SECONDS = 2  # the worker notices it and closes the connection while the run goes on
 
 pytestmark = [pytest.mark.worker, pytest.mark.tensorflow, pytest.mark.slow]
-
-
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    """Wait until ``condition`` holds; the database may be away for a moment."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < end:
-        try:
-            if condition():
-                return
-        except OperationalError:
-            close_old_connections()
-        time.sleep(0.1)
-    pytest.fail(f"{what} did not happen within {PATIENCE_SECONDS} s")
 
 
 def state(run: InferenceRun) -> str:

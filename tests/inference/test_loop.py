@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,11 @@ from spineml.phantom import spine_phantom, write_nifti
 from spineplatform.processes import Processes
 from tests import factories
 from tests.api_client import api
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.worker, pytest.mark.tensorflow, pytest.mark.slow]
 SHAPE, SPACING = (5, 192, 192), (3.0, 1.0, 1.0)
 SPLITS = ("train", "train", "train", "validation", "test")
-PATIENCE_SECONDS = 180
 TINY = {"epochs": 2, "batch_size": 2, "crop_size": 96, "augmentation": ["flip"], "learning_rate": 1e-4, "patience": 0}
 
 
@@ -37,15 +36,15 @@ def people(worker: Processes) -> dict[str, Any]:
 
 def done(client: Any, address: str, *, key: str = "") -> dict[str, Any]:
     """Look until the run at ``address`` (its ``key``, if it is part of something) has succeeded."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < end:
+
+    def ended() -> dict[str, Any] | None:
         body: dict[str, Any] = client.get(address).json()
-        run = body[key] if key else body
-        if run["state"] not in ("queued", "running"):
-            assert run["state"] == "succeeded", run["error"]
-            return body
-        time.sleep(0.2)
-    pytest.fail(f"{address} did not end within {PATIENCE_SECONDS} s")
+        return body if (body[key] if key else body)["state"] not in ("queued", "running") else None
+
+    body = wait_for(ended, f"The end of {address}")
+    run = body[key] if key else body
+    assert run["state"] == "succeeded", run["error"]
+    return body
 
 
 def posted(client: Any, address: str, body: dict[str, Any], status: int, **options: Any) -> dict[str, Any]:

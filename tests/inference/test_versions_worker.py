@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,10 @@ from registry.services import version_register
 from spineplatform.processes import Processes
 from tests import factories
 from tests.api_client import api
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.worker, pytest.mark.tensorflow, pytest.mark.slow]
 KERAS2 = Path(__file__).parents[1] / "spineml" / "keras2" / "ronneberger.h5"
-PATIENCE_SECONDS = 120
 
 
 @pytest.fixture
@@ -42,13 +41,9 @@ def segmented(person: User, **named: str) -> InferenceRun:
 
 
 def ended(run: InferenceRun) -> InferenceRun:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < end:
-        run.refresh_from_db()
-        if run.is_finished:
-            return run
-        time.sleep(0.1)
-    pytest.fail(f"The run did not end within {PATIENCE_SECONDS} s")
+    wait_for(lambda: InferenceRun.objects.get(pk=run.pk).is_finished, "The end of the run")
+    run.refresh_from_db()
+    return run
 
 
 def post(person: User, address: str, **body: Any) -> None:

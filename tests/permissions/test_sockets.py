@@ -16,6 +16,7 @@ from spineplatform.web.websockets import websocket_urlpatterns
 from tests.permissions import world as worlds
 from tests.permissions.sockets import SOCKETS, Socket
 from tests.permissions.world import ANONYMOUS, EVERYBODY, MEMBERS, STRANGER, World
+from tests.waiting import PATIENCE_SECONDS
 
 OF_MEMBERS = {ANONYMOUS: 4401, STRANGER: 4404, **dict.fromkeys(MEMBERS, "snapshot")}
 OF_EVERYBODY = OF_MEMBERS | {STRANGER: "snapshot"}
@@ -38,13 +39,13 @@ async def _listen(socket: Socket, world: World, who: str) -> Any:
     scope = {"type": "websocket", "path": path, "query_string": b"", "headers": [], "subprotocols": [], "user": user}
     communicator = ApplicationCommunicator(URLRouter(websocket_urlpatterns), scope)
     await communicator.send_input({"type": "websocket.connect"})
-    answer = await communicator.receive_output(timeout=5)
+    answer = await communicator.receive_output(timeout=PATIENCE_SECONDS)
     assert answer["type"] == "websocket.accept"
-    answer = await communicator.receive_output(timeout=5)
+    answer = await communicator.receive_output(timeout=PATIENCE_SECONDS)
     if answer["type"] == "websocket.close":
         return answer["code"]
     await communicator.send_input({"type": "websocket.disconnect", "code": 1000})
-    await communicator.wait(timeout=5)
+    await communicator.wait(timeout=PATIENCE_SECONDS)
     message = json.loads(answer["text"])
     is_other_run = "run" in message and message["run"]["id"] != str(world.things[socket.thing].pk)
     return message if is_other_run else message["type"]

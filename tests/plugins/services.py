@@ -29,7 +29,7 @@ from spineplatform.processes import STOP_SIGNALS, interrupt
 
 KEPT_SETTINGS = {"SPINE_VENV", "SPINE_KEEP_TEST_STATE"}
 GIBIBYTE = 1024**3
-# What a process takes with its workers (TensorFlow in three of them), its servers and its browser.
+# What a process takes with its Celery workers, its servers and its browser.
 MEMORY_EACH = 4 * GIBIBYTE
 MOST_PROCESSES = 8
 # What the process that started us found in the environment; its own addresses stand there by now.

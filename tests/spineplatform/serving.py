@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import uvicorn
 
 from spineplatform.web.http_protocol import Connection
+from tests.waiting import wait_for
 
 
 @contextmanager
@@ -25,10 +25,7 @@ def served(application: Any, **options: Any) -> Iterator[tuple[str, int]]:
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
-        until = time.monotonic() + 20
-        while not server.started:
-            assert time.monotonic() < until
-            time.sleep(0.01)
+        wait_for(lambda: server.started, "The start of the server")
         yield address
         server.should_exit = server.force_exit = True
         thread.join(20)

@@ -22,6 +22,7 @@ from spineplatform.shared.errors import Busy
 from spineplatform.web.admission import Admission, SenderGone
 from spineplatform.web.handler import PlatformHandler
 from tests import factories
+from tests.waiting import PATIENCE_SECONDS
 
 
 def never() -> asyncio.Future[Any]:
@@ -116,10 +117,10 @@ def get(path: str = "/", accept: bytes = b"*/*") -> dict[str, Any]:
 async def status_of(app: Any, scope: dict[str, Any]) -> tuple[int, dict[bytes, bytes]]:
     talk = ApplicationCommunicator(app, scope)
     await talk.send_input({"type": "http.request"})
-    start = await talk.receive_output(timeout=20)
-    while (await talk.receive_output(timeout=20)).get("more_body"):
+    start = await talk.receive_output(timeout=PATIENCE_SECONDS)
+    while (await talk.receive_output(timeout=PATIENCE_SECONDS)).get("more_body"):
         pass
-    await talk.wait(timeout=20)
+    await talk.wait(timeout=PATIENCE_SECONDS)
     return start["status"], dict(start["headers"])
 
 

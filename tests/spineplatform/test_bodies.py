@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from spineplatform.web import bodies
 from spineplatform.web.bodies import IN_FLIGHT, MEMORY, allowance
 from spineplatform.web.handler import PlatformHandler
 from tests import factories
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LOG_IN, UPLOAD_PAGE = "/accounts/login/", "/cases/upload/"
@@ -55,12 +55,12 @@ class Talk:
         await self.app.send_input({"type": "http.request", "body": piece, "more_body": more})
 
     async def answer(self) -> tuple[int, bytes]:
-        start = await self.app.receive_output(timeout=20)
+        start = await self.app.receive_output(timeout=PATIENCE_SECONDS)
         body, more = b"", True
         while more:
-            part = await self.app.receive_output(timeout=20)
+            part = await self.app.receive_output(timeout=PATIENCE_SECONDS)
             body, more = body + part.get("body", b""), part.get("more_body", False)
-        await self.app.wait(timeout=20)
+        await self.app.wait(timeout=PATIENCE_SECONDS)
         return start["status"], body
 
 
@@ -224,7 +224,7 @@ async def test_a_person_has_only_so_much_on_its_way(settings: Any) -> None:
     status, body = await second.answer()
     assert (status, json.loads(body)["code"]) == (429, "throttled")
     await first.app.send_input({"type": "http.disconnect"})
-    await first.app.wait(timeout=5)
+    await first.app.wait(timeout=PATIENCE_SECONDS)
     assert IN_FLIGHT.total == 0
 
 
@@ -240,7 +240,7 @@ async def test_an_institution_has_only_so_much_on_its_way(settings: Any) -> None
         await talks[0].app.receive_nothing(timeout=0.3)
     assert (await talks[1].answer())[0] == 429
     await talks[0].app.send_input({"type": "http.disconnect"})
-    await talks[0].app.wait(timeout=5)
+    await talks[0].app.wait(timeout=PATIENCE_SECONDS)
 
 
 async def test_the_disk_keeps_room_for_the_database(settings: Any) -> None:
@@ -272,7 +272,7 @@ async def test_what_had_arrived_is_gone_with_its_sender() -> None:
     await talk.app.receive_nothing(timeout=1)
     assert open_files() > before
     await talk.app.send_input({"type": "http.disconnect"})
-    await talk.app.wait(timeout=5)
+    await talk.app.wait(timeout=PATIENCE_SECONDS)
     assert open_files() == before
     assert IN_FLIGHT.total == 0
 
@@ -344,10 +344,7 @@ def test_a_large_body_waits_on_the_disk_of_the_state_folder(web: str, processes:
     connection.send(bytes(20 * 1024**2))
     opened = Path(f"/proc/{processes.pid('web')}/fd")
     incoming = str(processes.state_dir / "incoming")
-    until = time.monotonic() + 20
-    while not any(target.startswith(incoming) for target in targets(opened)):
-        assert time.monotonic() < until, targets(opened)
-        time.sleep(0.05)
+    wait_for(lambda: any(target.startswith(incoming) for target in targets(opened)), "A file in the state folder")
     connection.close()
 
 

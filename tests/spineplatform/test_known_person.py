@@ -14,6 +14,7 @@ from accounts.models import Role
 from spineplatform.web import websockets
 from spineplatform.web.websockets import Known
 from tests import factories
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,7 +26,7 @@ async def says_who(scope: dict[str, Any], receive: Any, send: Any) -> None:
 async def first_answer(cookie: bytes, **more: Any) -> dict[str, Any]:
     scope = {"type": "websocket", "path": "/ws/notices/", "headers": [(b"cookie", cookie)], **more}
     talk = ApplicationCommunicator(Known(says_who), scope)
-    answer: dict[str, Any] = await talk.receive_output(timeout=10)
+    answer: dict[str, Any] = await talk.receive_output(timeout=PATIENCE_SECONDS)
     return answer
 
 

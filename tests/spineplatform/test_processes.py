@@ -23,6 +23,7 @@ from spineplatform.embedded.daemon import Daemon
 from spineplatform.processes import AlreadyRunning, Processes, alone
 from spineplatform.supervision import HEALTHY_SECONDS, Guard, Pauses, Started
 from tests.plugins.services import TestServices
+from tests.waiting import PATIENCE_SECONDS
 
 
 def fetch(address: str) -> int:
@@ -196,7 +197,7 @@ def process_of(marker: Path) -> int | None:
     return process.pid if process else None
 
 
-def comes_true(condition: Callable[[], bool], seconds: float = 90) -> bool:
+def comes_true(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -14,9 +13,9 @@ from spineplatform.processes import Processes
 from tests import factories
 from tests.api_client import api
 from tests.training import judged
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.worker, pytest.mark.tensorflow, pytest.mark.slow]
-PATIENCE_SECONDS = 120
 
 
 def test_a_version_is_evaluated_by_the_worker_of_the_segmentations(worker: Processes) -> None:
@@ -36,10 +35,6 @@ def test_a_version_is_evaluated_by_the_worker_of_the_segmentations(worker: Proce
 
 
 def finished(client: Any, url: str) -> dict[str, Any]:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < end:
-        body: dict[str, Any] = client.get(url).json()
-        if body["state"] not in ("queued", "running"):
-            return body
-        time.sleep(0.2)
-    pytest.fail(f"The evaluation did not end within {PATIENCE_SECONDS} s")
+    wait_for(lambda: client.get(url).json()["state"] not in ("queued", "running"), "The end of the evaluation")
+    body: dict[str, Any] = client.get(url).json()
+    return body

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -12,10 +11,10 @@ from spineplatform.processes import Processes
 from tests import factories
 from tests.api_client import api
 from tests.training import chosen
+from tests.waiting import wait_for
 from training.models import DatasetRun
 
 pytestmark = [pytest.mark.worker, pytest.mark.slow]
-PATIENCE_SECONDS = 90
 
 
 def test_a_data_set_is_checked_and_frozen_by_the_worker_of_the_imports(worker: Processes) -> None:
@@ -39,7 +38,7 @@ def test_a_killed_worker_leaves_one_frozen_set_and_one_file(worker: Processes) -
         chosen.mask(place, split=split, depth=60)
     url = client.post("/api/v1/datasets/", {"name": "Spine"})["Location"]
     address = client.post(f"{url}freeze/")["Location"]
-    wait_for(client, address, lambda run: run["state"] == "running")
+    wait_for(lambda: client.get(address).json()["state"] in ("running", "succeeded"), "The start of the run")
     worker.kill("worker-import")
     worker.start_worker("import")
     assert finished(client, address)["state"] == "succeeded"
@@ -48,14 +47,6 @@ def test_a_killed_worker_leaves_one_frozen_set_and_one_file(worker: Processes) -
 
 
 def finished(client: Any, url: str) -> dict[str, Any]:
-    return wait_for(client, url, lambda run: run["state"] not in ("queued", "running"))
-
-
-def wait_for(client: Any, url: str, is_there: Any) -> dict[str, Any]:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < end:
-        body: dict[str, Any] = client.get(url).json()
-        if is_there(body) or body["state"] == "succeeded":
-            return body
-        time.sleep(0.05)
-    pytest.fail(f"Nothing came of it within {PATIENCE_SECONDS} s")
+    wait_for(lambda: client.get(url).json()["state"] not in ("queued", "running"), "The end of the run")
+    body: dict[str, Any] = client.get(url).json()
+    return body

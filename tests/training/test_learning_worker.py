@@ -15,8 +15,8 @@ from spineplatform.processes import Processes
 from spineplatform.shared.runs import RunState
 from tests import factories
 from tests.api_client import api
-from tests.inference.test_faults import wait_for
 from tests.training import learnable
+from tests.waiting import wait_for
 from training.models import TrainingRun
 from training.promotions.services import version_promote
 
