@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spineml.masks.read import export, read_mask
+from spineml.masks import export
+from spineml.masks.read import read_mask
 from spineml.readers.series import ReceivedFile
 from spineml.volumes.canonical_file import SliceFileReader, write_mask, write_volume
 from spineml.volumes.volume import (
