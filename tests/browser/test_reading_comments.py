@@ -11,7 +11,6 @@ from cases.comments.services import comment_write
 from cases.models import Annotation, Comment, Notice
 from spineml.phantom import spine_phantom
 from tests import factories
-from tests.browser.listening import goto_and_hear
 from tests.browser.reading import ask, open_reading
 from tests.browser.test_walk import log_in
 
@@ -99,8 +98,8 @@ def test_a_comment_on_the_shown_slice_names_a_colleague_without_a_mouse(
 
 
 def test_a_mention_appears_in_the_list_while_the_page_is_open(reader: Page, mask: Annotation, anna: User) -> None:
-    goto_and_hear(reader, reader.url, live="/ws/notices/")
     expect(comments(reader)).to_have_count(2)
+    reader.wait_for_timeout(1000)  # the socket of the notices opens after the picture
     me = User.objects.get(pk=ask(reader, "reader.reading.user.id"))
     comment_write(series=mask.series, actor=anna, text=f"@{me.username} look", z=7)
     expect(comments(reader)).to_have_count(3)

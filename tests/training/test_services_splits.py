@@ -20,9 +20,9 @@ from tests.training import chosen, judged
 from training.models import Dataset, DatasetItem, PatientSplit, TrainingRun
 from training.splits.selectors import PatientFilter, duplicate_images, patients_seen, split_counts
 from training.splits.services import (
-    ReasonNeeded,
     SplitEvaluated,
     SplitImageTrained,
+    SplitReasonNeeded,
     SplitTrained,
     patient_split_set,
     splits_draw,
@@ -121,7 +121,7 @@ def test_a_split_set_by_hand_keeps_who_and_why(place: Institution, admin: User) 
 
 
 def test_a_reason_is_needed(place: Institution, admin: User) -> None:
-    with pytest.raises(ReasonNeeded):
+    with pytest.raises(SplitReasonNeeded):
         patient_split_set(patient=patient(place), split="test", reason=" ", actor=admin)
 
 
