@@ -120,8 +120,9 @@ def test_a_loss_that_is_no_number_stops_with_a_reason_and_keeps_the_checkpoint(
         images, targets = original(batches, step)
         return images * np.float32(np.nan if step == 4 else 1), targets
 
-    monkeypatch.setattr(Batches, "__call__", broken)
-    run = work(start(epochs=9))
+    with monkeypatch.context() as patched:
+        patched.setattr(Batches, "__call__", broken)
+        run = work(start(epochs=9))
     assert (run.state, run.error_code) == (RunState.FAILED, "training-diverged")
     assert "learning rate" in run.error_message
     assert not ModelVersion.objects.exists()
