@@ -94,7 +94,7 @@ def test_a_worse_candidate_is_refused_with_the_figures_and_nothing_changes(place
 def test_a_group_that_falls_is_named(place: Institution, admin: User) -> None:
     groups = [{"maker": "A"}] * 5 + [{"maker": "B"}]
     _, new = judge(place, (*[value + 0.04 for value in OLD[:5]], 0.76), groups=groups)
-    with pytest.raises(GateRefused, match="maker B"):
+    with pytest.raises(GateRefused, match="manufacturer B"):
         version_promote(version=new, actor=admin, institution=home(admin))
 
 
