@@ -144,7 +144,7 @@ def test_the_list_takes_as_many_queries_for_many_cases_sent_back_as_for_one(
             asked.append(len(queried))
         return asked
 
-    sent_back(cases[0], clinician)
+    sent_back(cases[0], clinician, colleague)
     before = queries()
     for case in cases[1:]:
         sent_back(case, clinician, colleague)

@@ -342,7 +342,7 @@ def test_a_picture_cut_off_in_its_pixels_names_its_file(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", grey(shape=(200, 200)))
     path.write_bytes(path.read_bytes()[:5000])
     intake = scan_paths([path], tmp_path)
-    with pytest.raises(UnreadableFile, match=r"a\.png.*cut off"):
+    with pytest.raises(UnreadableFile, match=r"a\.png.*truncated"):
         pixels_of(intake.series[0])
 
 
