@@ -73,7 +73,7 @@ def test_a_header_with_its_values_in_a_zip_is_that_mask(tmp_path: Path) -> None:
         ({"a.npy": None}, "Besides the PNGs there is a.npy"),
         ({"sheet.odd": b"what is this"}, "Not a mask or a PNG of a slice: sheet.odd"),
         ({"slice_004.jpg": b"\xff\xd8\xff\xe0"}, "slice_004.jpg"),
-        ({"inner.zip": b"PK\3\4"}, "inner.zip is an archive among the files"),
+        ({"inner.zip": b"PK\3\4"}, "inner.zip is an archive among other files"),
         ({"empty.png": b""}, "empty.png is empty"),
     ],
 )

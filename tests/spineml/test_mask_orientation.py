@@ -55,7 +55,7 @@ def test_a_mask_off_the_slanted_grid_is_refused_by_a_sentence_on_the_tilt(tmp_pa
     file = itk_mask(image, labels_of(geometry), tmp_path / name)
 
     said = refused([file], read.MaskWrongGeometry, geometry)
-    assert "tilted by 15.0 degrees" in said
+    assert "gantry tilt of 15.0 degrees" in said
     assert "NumPy or PNG" in said
 
 
