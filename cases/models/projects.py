@@ -202,6 +202,10 @@ class AgreementJob(models.TextChoices):
     MAJORITY = "majority", _("Majority of the readers")
     MAJORITY_WITH_MODEL = "majority-model", _("Majority of the readers and the model")
 
+    def label_for(self, readers: int) -> str:
+        """What it makes of so many readers' masks: more than half of two is both."""
+        return str(_("Intersection of the readers") if self == self.MAJORITY and readers == 2 else self.label)
+
 
 class AgreementRun(Run):
     """Compares the finished masks of a series, or makes one mask of them (``annotation``)."""

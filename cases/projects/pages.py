@@ -140,8 +140,8 @@ def variation_page(request: HttpRequest, project_id: str) -> HttpResponse:
 @login_required
 @require_safe
 def item_page(request: HttpRequest, item_id: str) -> HttpResponse:
-    """Context: ``seen`` (ItemSeen), ``item``, ``project``, ``series``, ``pairs`` (rows of text), ``proposals`` (jobs),
-    ``equal`` (sentences), ``may_manage``, ``may_reopen``."""
+    """Context: ``seen`` (ItemSeen), ``item``, ``project``, ``series``, ``pairs`` (rows of text), ``proposals``
+    (pairs of job and words), ``equal`` (sentences), ``may_manage``, ``may_reopen``."""
     item = item_get(request.user, item_id)
     seen = item_seen(item, request.user)
     context = {
@@ -151,7 +151,7 @@ def item_page(request: HttpRequest, item_id: str) -> HttpResponse:
         "series": item.series,
         "case": item.series.case,
         "pairs": pair_rows(seen.figures, names_of(item, request.user)),
-        "proposals": jobs_offered(item),
+        "proposals": [(job.value, job.label_for(len(seen.readings))) for job in jobs_offered(item)],
         "equal": _equal(seen),
         "may_manage": has_capability(request.user, item.institution_id, Capability.MANAGE_PROJECTS),
         "may_reopen": item.state in SETTLED and may_reopen(item, request.user),
@@ -162,7 +162,8 @@ def item_page(request: HttpRequest, item_id: str) -> HttpResponse:
 
 def _equal(seen: ItemSeen) -> list[str]:
     masks = [(one.reader.display_name(), one.annotation) for one in seen.readings]
-    return equal_masks([*masks, (_("Model"), seen.model_mask)] if seen.model_mask else masks)
+    masks += [(_("Model"), seen.model_mask)] if seen.model_mask else []
+    return equal_masks([*masks, *((str(mask), mask) for mask in seen.proposals)])
 
 
 def _do(request: HttpRequest, item: ReadingItem, deed: Callable[[], Any], done: str = "") -> HttpResponse:

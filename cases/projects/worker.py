@@ -156,9 +156,8 @@ def _propose(lease: Lease[AgreementRun]) -> None:
     with storage.work_folder("proposal") as folder, storage.stored_or_removed() as stored, _open(masks) as sources:
         path = folder / "mask.h5"
         consensus.write_consensus(path, sources, item.series.geometry, _chosen(run, sources))
-        origin = MaskOrigin(
-            AnnotationSource.EDIT, author=run.requested_by, parent=masks[0], label=run.get_job_display()
-        )
+        label = AgreementJob(run.job).label_for(len(masks))
+        origin = MaskOrigin(AnnotationSource.EDIT, author=run.requested_by, parent=masks[0], label=label)
         with lease.finishing() as row:
             row.annotation = annotation_record(series=item.series, path=path, stored=stored, origin=origin)
 

@@ -306,6 +306,28 @@ def test_the_page_offers_what_makes_sense_of_so_many_readers_and_names_equal_and
     assert page.count("· empty") == 2
 
 
+def test_the_majority_of_two_is_called_their_intersection_and_named_where_it_is_the_models_mask(group: Group) -> None:
+    item = projects.item(group.project)
+    pixels = factories.labels(item.series.geometry)
+    model = factories.prediction(of=item.series, pixels=pixels).annotation
+    for z, reader in enumerate((group.first, group.second)):
+        more = pixels.copy()
+        more[z, 0, 0] = 1
+        mask = factories.annotation(of=item.series, author=reader, pixels=more)
+        reading_finish(item=item, annotation=mask, actor=reader)
+    projects.work(item)
+    proposal_make(item=item, job=AgreementJob.MAJORITY, actor=group.third)
+    projects.work(item)
+    made = item.runs.get(job="majority").annotation
+    assert (made.pixel_hash, made.label) == (model.pixel_hash, "Intersection of the readers")
+    client = Client()
+    client.force_login(group.third)
+    page = client.get(item.get_absolute_url()).content.decode()
+    assert "Identical masks: Model, Intersection of the readers." in page
+    assert "Majority of the readers and the model" in page
+    assert "Majority of the readers<" not in page
+
+
 def test_delivering_a_proposal_twice_makes_one_mask(group: Group) -> None:
     item = projects.both_read(group)
     proposal_make(item=item, job=AgreementJob.UNION, actor=group.third)
