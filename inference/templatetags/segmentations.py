@@ -28,6 +28,12 @@ def segmentations_of(series: Iterable[Series]) -> dict[uuid.UUID, list[Inference
     return found
 
 
+@register.filter
+def was_segmented(series: Series, found: Mapping[uuid.UUID, Sequence[InferenceRun]]) -> bool:
+    """Whether a model was ever asked: a mask alone may be a person's."""
+    return bool(found.get(series.pk))
+
+
 @register.inclusion_tag("inference/_segmentations.html", takes_context=True)
 def segmentations(
     context: template.Context, series: Series, found: Mapping[uuid.UUID, Sequence[InferenceRun]]

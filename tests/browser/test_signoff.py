@@ -59,6 +59,16 @@ def test_approving_with_corrections_saves_them_and_signs_the_new_mask(page: Page
     assert (labels(signed.annotation) != before).any()
 
 
+def test_a_hidden_mask_is_not_signed(page: Page, masks: list[Annotation]) -> None:
+    page.keyboard.press("o")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("[data-say]")).to_have_text("The mask is hidden. Show it and review it before signing off.")
+    page.keyboard.press("o")
+    page.keyboard.press("Control+Enter")
+    lands_at(page, masks[1])
+    assert Review.objects.get().annotation == masks[0]
+
+
 def test_sending_back_needs_a_reason_and_then_goes_on(page: Page, masks: list[Annotation]) -> None:
     page.get_by_role("button", name="Send back").click()
     expect(page.get_by_text("Enter a short reason, then choose again.")).to_be_visible()

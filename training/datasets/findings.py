@@ -23,7 +23,10 @@ MISSING: dict[str, str | Promise] = {
     "no-validation-patients": gettext_lazy(
         "There are no validation patients: a training has no early stopping and cannot choose its threshold."
     ),
-    "no-test-patients": gettext_lazy("There are no test patients: the promotion gate needs another data set."),
+    "no-test-patients": gettext_lazy(
+        "There are no test patients: the promotion gate needs at least %(least)s that no version was trained on, in "
+        "this or another data set."
+    ),
     "few-test-patients": gettext_lazy(
         "The promotion gate needs at least %(least)s test patients that no version was trained on; with fewer, a "
         "version can only be activated by an override."

@@ -159,7 +159,7 @@ export class Comments {
       notices.drop("comment");
       if (this.field.value.trim() === text) this.field.value = "";
       this.add([written]);
-      this.reader.say(gettext("Your comment is saved as a draft."));
+      this.reader.say(gettext("Your comment is sent."));
     } catch (problem) {
       if (problem.kind === undefined) throw problem;
       this.failed(problem);

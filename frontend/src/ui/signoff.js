@@ -73,6 +73,10 @@ export class SignOff {
       this.reader.say(gettext("The image or the mask is not loaded yet. Review it before signing off."));
       return false;
     }
+    if (!this.reader.editor.layer.visible) {
+      this.reader.say(gettext("The mask is hidden. Show it and review it before signing off."));
+      return false;
+    }
     return (await this.reader.comments.settled()) && this.mayNow();
   }
 
