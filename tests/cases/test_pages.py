@@ -66,6 +66,18 @@ ADDRESSES: list[Callable[[Case], str]] = [
 ]
 
 
+def test_a_case_page_offers_to_segment_again_only_what_a_model_was_asked_for(
+    clinician: Client, home: Institution
+) -> None:
+    series = factories.series(of=factories.case(institution=home))
+    factories.annotation(
+        of=series, source=AnnotationSource.EDIT, author=factories.user(Role.ANNOTATOR, institution=home)
+    )
+    assert "Segment again" not in clinician.get(series.case.get_absolute_url()).content.decode()
+    factories.inference_run(of=series, state=RunState.SUCCEEDED)
+    assert "Segment again" in clinician.get(series.case.get_absolute_url()).content.decode()
+
+
 @pytest.mark.parametrize("address", ADDRESSES, ids=["page", "API"])
 def test_a_series_takes_as_many_queries_for_many_masks_as_for_some(
     clinician: Client, home: Institution, address: Callable[[Case], str]

@@ -88,7 +88,9 @@ def test_a_damaged_file_never_ends_in_another_error(tmp_path, kind):
 def test_a_text_file_is_of_no_known_kind(tmp_path):
     (tmp_path / "mask.nii.gz").write_text("hello")
 
-    assert "mask.nii.gz is not a supported mask format" in refused([received(tmp_path / "mask.nii.gz")], read.MaskUnreadable)
+    assert "mask.nii.gz is not a supported mask format" in refused(
+        [received(tmp_path / "mask.nii.gz")], read.MaskUnreadable
+    )
 
 
 def test_an_empty_file_is_said_to_be_empty(tmp_path):
