@@ -71,7 +71,7 @@ def test_a_case_page_offers_to_segment_again_only_what_a_model_was_asked_for(
 ) -> None:
     series = factories.series(of=factories.case(institution=home))
     factories.annotation(
-        of=series, source=AnnotationSource.EDIT, author=factories.user(Role.ANNOTATOR, institution=home)
+        of=series, source=AnnotationSource.DRAWN, author=factories.user(Role.ANNOTATOR, institution=home)
     )
     assert "Segment again" not in clinician.get(series.case.get_absolute_url()).content.decode()
     factories.inference_run(of=series, state=RunState.SUCCEEDED)
