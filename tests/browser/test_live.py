@@ -53,7 +53,7 @@ def test_a_mention_comes_without_a_reload_and_leads_to_its_slice(page: Page, col
     expect(toast).to_contain_text("Mentioned you")
     toast.hover()  # it stays as long as somebody reads it
     expect(toast).to_contain_text("is this the sacrum?")
-    expect(link).to_have_accessible_name("Notices 1 new")
+    expect(link).to_have_accessible_name("Notifications 1 new")
     toast.get_by_role("link", name=series.case.title).click()
     page.wait_for_url(f"**/series/{series.pk}/read/")
 
@@ -157,7 +157,7 @@ def open_list(page: Page) -> None:
 
 def assign(colleague: Page, title: str, name: str) -> None:
     colleague.goto("/cases/")
-    colleague.get_by_label(f"Choose {title}").check()
+    colleague.get_by_label(f"Select {title}").check()
     colleague.get_by_label("Assigned reader").select_option(name)
     colleague.get_by_role("button", name="Assign", exact=True).click()
     expect(colleague.get_by_text("1 case was assigned.")).to_be_visible()
@@ -175,7 +175,7 @@ def test_a_list_that_nobody_is_at_follows_its_cases(page: Page, colleague: Page,
 
 
 def choose_second(page: Page) -> None:
-    page.get_by_label("Choose Case B").check()
+    page.get_by_label("Select Case B").check()
     page.mouse.move(0, 0)
 
 
@@ -200,10 +200,10 @@ def test_a_list_that_somebody_is_at_says_that_it_has_changed_and_moves_nothing(
     assert page.get_by_role("row", name="Case B").bounding_box() == before
     assert [one["id"] for one in Axe().run(page).response["violations"]] == []
 
-    is_chosen = page.get_by_label("Choose Case B").is_checked()
+    is_chosen = page.get_by_label("Select Case B").is_checked()
     page.get_by_role("button", name="Show changes").press("Enter")
     expect(page.get_by_role("rowheader")).to_have_text(["Case C", "Case B", "Case A"])
-    expect(page.get_by_label("Choose Case B")).to_be_checked(checked=is_chosen)
+    expect(page.get_by_label("Select Case B")).to_be_checked(checked=is_chosen)
     expect(page.get_by_role("region", name="Cases")).to_be_focused()
     expect(page.get_by_role("status").filter(has_text="The list is up to date.")).to_be_visible()
 

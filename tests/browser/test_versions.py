@@ -69,7 +69,7 @@ def test_a_model_admin_brings_a_file_in_and_takes_a_version_out_of_use(page: Pag
 
     page.goto(ModelVersion.objects.get(number=3).get_absolute_url())
     page.get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("v3 is deleted")).to_be_visible()
+    expect(page.get_by_text("v3 was deleted")).to_be_visible()
     assert set(ModelVersion.objects.values_list("number", "retired")) == {(1, False), (2, True)}
 
 

@@ -146,7 +146,7 @@ def test_17_a_patient_cd_with_its_viewer(client: RestClient) -> None:
 
 def test_26_a_position_without_orientation(client: RestClient) -> None:
     detail = only(client, client.upload(odd("26") / "series.zip"))
-    assert "oriented" in text(detail["series"]["warnings"])
+    assert "orientation" in text(detail["series"]["warnings"])
 
 
 def test_33_an_intercept_that_was_lost(client: RestClient) -> None:
