@@ -111,7 +111,7 @@ def test_a_version_is_taught_takes_over_and_gives_way_in_the_browser(
     train(page)
     judge(page)
     page.get_by_label("Reason for activating this version anyway").fill("One phantom is all there is to judge by.")
-    page.get_by_role("button", name=re.compile("Make v1 active")).click()
+    page.get_by_role("button", name=re.compile("Activate v1 anyway")).click()
     expect(page.get_by_text("v1 is now the active version.")).to_be_visible()
     assert segment(clinician, series[0]) == str(ModelVersion.objects.get(owner__isnull=False).pk)
 

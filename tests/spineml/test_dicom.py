@@ -90,7 +90,7 @@ def test_uneven_spacing_is_said(tmp_path: Path) -> None:
         edit(path, ImagePositionPatient=[0, 0, [0, 4, 8, 13.5, 17, 21.7, 25, 31][z]])
     (plan,) = scan_paths(paths, tmp_path).series
     assert codes(plan) == ["uneven-spacing"]
-    assert "3.30 to 6.00 mm apart" in plan.warnings[0]
+    assert "from 3.30 to 6.00 mm" in plan.warnings[0]
     assert plan.geometry.spacing[0] == pytest.approx(31 / 7)
 
 

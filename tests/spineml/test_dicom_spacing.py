@@ -151,7 +151,7 @@ def test_the_stated_distance_of_rounded_places_is_used_and_the_largest_error_sai
     (plan,) = scan_paths(write_ct(tmp_path / "s", places, SliceThickness="1.25"), tmp_path).series
     assert codes(plan) == ["rounded-places"]
     assert plan.geometry.spacing[0] == pytest.approx(1.25)
-    assert "1.25 mm apart" in plan.warnings[0]
+    assert "spacing of 1.25 mm" in plan.warnings[0]
     assert "up to 0.5 mm" in plan.warnings[0]
 
 

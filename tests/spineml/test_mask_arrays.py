@@ -168,7 +168,7 @@ def test_a_mask_that_lies_elsewhere_is_refused(tmp_path, change, said, kind):
 def test_a_mask_without_orientation_is_refused_where_it_would_be_a_guess(tmp_path):
     nibabel.save(nibabel.Nifti1Image(labels_of(SERIES).transpose(), None), tmp_path / "mask.nii")
 
-    assert "oriented" in refused([received(tmp_path / "mask.nii")], read.MaskWrongGeometry)
+    assert "gives no orientation" in refused([received(tmp_path / "mask.nii")], read.MaskWrongGeometry)
 
 
 @pytest.mark.parametrize("broken", ["singular", "placeholder"])
