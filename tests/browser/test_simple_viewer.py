@@ -207,4 +207,5 @@ def test_a_session_that_ended_leads_to_the_log_in_and_back(clinician: Page, seri
     expect(problem.get_by_role("button", name="Try again")).to_be_hidden()
     link = problem.get_by_role("link", name="Log in again")
     expect(link).to_have_attribute("href", re.compile(f"next=/series/{series.pk}/view/"))
+    clinician.wait_for_load_state("networkidle")  # slices that were asked for before are answered 401 as well
     clinician.problems.clear()  # the browser's own notes about 401
