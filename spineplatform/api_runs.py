@@ -29,13 +29,13 @@ from training.access import dataset_run_get, evaluation_get, training_get
 
 @dataclass(frozen=True)
 class RunRoutes:
-    """Through which door a kind of run is reached, and the right that starting one takes."""
+    """How a run of a kind is fetched for a person, and the right that starting one takes."""
 
     get: Callable[..., Run]
     starts: Capability
 
 
-DOORS = {
+ROUTES = {
     "import": RunRoutes(import_run_get, Capability.UPLOAD_CT),
     "agreement": RunRoutes(agreement_run_get, Capability.CORRECT_MASK),
     "inference": RunRoutes(inference_run_get, Capability.SEGMENT),
@@ -45,15 +45,15 @@ DOORS = {
     "evaluation": RunRoutes(evaluation_get, Capability.MANAGE_MODELS),
     "training": RunRoutes(training_get, Capability.MANAGE_MODELS),
 }
-KIND = OpenApiParameter("kind", str, "path", enum=list(DOORS))
+KIND = OpenApiParameter("kind", str, "path", enum=list(ROUTES))
 
 
-def _door(kind: str) -> RunRoutes:
+def _routes(kind: str) -> RunRoutes:
     try:
-        return DOORS[kind]
+        return ROUTES[kind]
     except KeyError:
         raise NotFound(
-            message("There are no runs of the kind “{kind}”. Known: {known}.", kind=kind, known=", ".join(DOORS))
+            message("There are no runs of the kind “{kind}”. Known: {known}.", kind=kind, known=", ".join(ROUTES))
         ) from None
 
 
@@ -74,7 +74,7 @@ class RunView(APIView):
     @extend_schema(operation_id="run_get", parameters=[KIND], responses=AnyRunOut)
     def get(self, request: Request, kind: str, run_id: str) -> Response:
         """One run. A segmentation also tells its series, model version and mask."""
-        return Response(run_answer(_door(kind).get(request.user, run_id), request))
+        return Response(run_answer(_routes(kind).get(request.user, run_id), request))
 
 
 class RunCancelView(APIView):
@@ -86,8 +86,8 @@ class RunCancelView(APIView):
     )
     def post(self, request: Request, kind: str, run_id: str) -> Response:
         """Stop a run: at once when it waits, else as soon as its worker notices."""
-        door = _door(kind)
-        run = door.get(request.user, run_id, door.starts)
+        routes = _routes(kind)
+        run = routes.get(request.user, run_id, routes.starts)
         run_cancel(run=run, actor=request.user)
         return Response(run_answer(run, request))
 
@@ -101,7 +101,7 @@ class RunRetryView(APIView):
     )
     def post(self, request: Request, kind: str, run_id: str) -> Response:
         """Queue a failed or cancelled run again."""
-        door = _door(kind)
-        run = door.get(request.user, run_id, door.starts)
+        routes = _routes(kind)
+        run = routes.get(request.user, run_id, routes.starts)
         run_retry(run=run, actor=request.user)
         return Response(run_answer(run, request))

@@ -108,19 +108,14 @@ class Case(models.Model):
 
 
 class SeriesQuerySet(InstitutionRowQuerySet["Series"]):
-    def being_read_by(self, user: Any) -> Self:
-        """Series that ``user`` reads in a project and that not all of its readers have finished."""
-        return self._unfinished_of(user, left_at__isnull=True)
-
     def blind_to(self, user: Any) -> Self:
-        """The same of blind projects, also for a reader who has left."""
-        return self._unfinished_of(user).filter(reading_item__project__blind=True)
-
-    def _unfinished_of(self, user: Any, **part: Any) -> Self:
-        """``part`` narrows the person's membership; all of it is asked of one and the same."""
-        part = {"user": user.pk, "role": ProjectRole.READER, **part}
-        read_by = {f"reading_item__project__members__{name}": value for name, value in part.items()}
-        return self.filter(**read_by, reading_item__state__in=BEING_READ)
+        """Series of blind projects that ``user`` reads, or has left, and that not all readers have finished."""
+        return self.filter(
+            reading_item__project__members__user=user.pk,
+            reading_item__project__members__role=ProjectRole.READER,
+            reading_item__project__blind=True,
+            reading_item__state__in=BEING_READ,
+        )
 
 
 class Series(models.Model):

@@ -91,9 +91,7 @@ def _pictures(mask: Annotation) -> list[Picture]:
 
 def _store(report: CaseReport, language: str, folder: Path, stored: list[str]) -> dict[str, Any]:
     def keep(content: bytes, suffix: str) -> str:
-        path = folder / f"file{len(stored)}{suffix}"
-        path.write_bytes(content)
-        stored.append(storage.store(path, storage.unique_name(FOLDER, suffix)))
+        stored.append(storage.store_bytes(content, storage.unique_name(FOLDER, suffix), folder))
         return stored[-1]
 
     def kept(section: ReportSection) -> dict[str, Any]:

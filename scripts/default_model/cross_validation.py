@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -44,15 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     anatomies = synthetic.load_anatomies(options.data / "labelmaps")
     folds = draw_folds(series, options.folds, options.seed)
     if options.learning_curve:
-        _say(learning_curve(series, anatomies, folds, options))
+        print(learning_curve(series, anatomies, folds, options), flush=True)
         return
     counts: PatientCounts = {}
     for fold in range(options.folds):
         training = [one for one in series if folds[one.patient] != fold]
         held_out = [one for one in series if folds[one.patient] == fold]
         counts |= judged(training, held_out, anatomies, options.work / f"fold-{fold}", options)
-    _say(as_table(scores(counts, series, options.threshold)))
-    _say(threshold_table(counts, series))
+    print(as_table(scores(counts, series, options.threshold)), flush=True)
+    print(threshold_table(counts, series), flush=True)
 
 
 def draw_folds(series: Sequence[LabelledSeries], count: int, seed: int) -> dict[str, int]:
@@ -190,12 +189,7 @@ def _options(arguments: Sequence[str] | None) -> Any:
 
 
 def _show(name: str, at: loop.Progress) -> None:
-    _say(f"{name}: step {at.step}, {at.seconds:.0f} s, loss {at.loss:.4f}")
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    print(f"{name}: step {at.step}, {at.seconds:.0f} s, loss {at.loss:.4f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -60,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             judged(reader, options, judged_file)
         if options.all_patients and not options.evaluate_only:
             shipped(series, options, judged_file)
-        _say(report(judged_file, reader))
+        print(report(judged_file, reader), flush=True)
 
 
 def _options(arguments: Sequence[str] | None) -> Any:
@@ -174,12 +173,7 @@ def report(path: Path, reader: DatasetReader) -> str:
 def _show(epoch: fit.Epoch) -> None:
     at: loop.Progress = epoch.progress
     score = "" if at.score is None else f", validation Dice {at.score:.4f}"
-    _say(f"step {at.step}, {at.seconds:.0f} s, loss {at.loss:.4f}{score}")
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    print(f"step {at.step}, {at.seconds:.0f} s, loss {at.loss:.4f}{score}", flush=True)
 
 
 if __name__ == "__main__":

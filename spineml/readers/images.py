@@ -141,16 +141,12 @@ class _Scan:
         return None
 
 
-def read_pages(file: ReceivedFile) -> list[Page]:
+def _pages(file: ReceivedFile, header: PictureHeader) -> list[Page]:
     """The pages of a picture by its header; nothing is decoded.
 
     Raises:
-        FileNotUsed: not a picture, larger than a slice can be, or of a kind that is not read.
+        FileNotUsed: it is damaged, or of a kind that is not read.
     """
-    return _pages(file, read_header(file.path))
-
-
-def _pages(file: ReceivedFile, header: PictureHeader) -> list[Page]:
     try:
         with file.path.open("rb") as stream, _quiet(), _opened(stream, header.format) as image:
             return [_page(file, image, index, size) for index, size in enumerate(header.pages)]

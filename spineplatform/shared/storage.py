@@ -45,6 +45,13 @@ def store(path: Path, name: str) -> str:
         return default_storage.save(name, file)
 
 
+def store_bytes(content: bytes, name: str, folder: Path) -> str:
+    """The same for ``content``, by way of a file in the scratch ``folder``: a full disk leaves no part of it."""
+    path = folder / name.rpartition("/")[2]
+    path.write_bytes(content)
+    return store(path, name)
+
+
 def unique_name(folder: str, suffix: str) -> str:
     """A name that tells nothing: no patient, no file name, no counter."""
     token = uuid.uuid4().hex

@@ -191,9 +191,7 @@ def _store(run: EvaluationRun, outcome: EvaluationOutcome, folder: Path, stored:
     """Put plots and report into the storage; returns their names there for the run's result."""
 
     def keep(content: bytes, suffix: str) -> str:
-        path = folder / f"file{len(stored)}{suffix}"
-        path.write_bytes(content)
-        stored.append(storage.store(path, storage.unique_name(FOLDER, suffix)))
+        stored.append(storage.store_bytes(content, storage.unique_name(FOLDER, suffix), folder))
         return stored[-1]
 
     plots = [

@@ -151,9 +151,8 @@ class _Notes:
 
 
 def _picture(sample: Sample, folder: Path, stored: list[str]) -> str:
-    path = folder / f"{len(stored)}.png"
-    path.write_bytes(render.encode(render.difference(sample.hu, sample.reference, sample.predicted), "png"))
-    stored.append(storage.store(path, storage.unique_name(FOLDER, ".png")))
+    picture = render.encode(render.difference(sample.hu, sample.reference, sample.predicted), "png")
+    stored.append(storage.store_bytes(picture, storage.unique_name(FOLDER, ".png"), folder))
     return stored[-1]
 
 

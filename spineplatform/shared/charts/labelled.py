@@ -112,8 +112,9 @@ class Chart(Figure):
     def points(self) -> Sequence[Mark]:
         if self.kind != "lines":
             return ()
+        share = self.scale.share
         return [
-            Mark(_css(of), percent(self._middle(n)), pixels(self.scale.share(value)), self._words(one.name, n, value))
+            Mark(_css(of), percent(self._middle(n)), pixels(share(value)), self._words(one.name, n, value))
             for of, one in enumerate(self.series)
             for n, value in enumerate(one.values)
             if value is not None
