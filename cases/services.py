@@ -14,11 +14,13 @@ from accounts.access import Capability, require
 from cases.changes import touch_cases
 from cases.followers import followers
 from cases.models import Annotation, AnnotationSource, Case, Review, ReviewVerdict, Series
-from registry.models import ModelVersion
+from registry.models import SPINE_CT, ModelVersion, Task
 from spineml.errors import MaskRejected
 from spineml.masks.change import mask_change
+from spineml.masks.labels import LISTED_VALUES
 from spineml.message import Message, message, sentences
 from spineml.metrics import volume_and_area
+from spineml.metrics.labels import LabelTable
 from spineml.readers.series import SPATIAL_KINDS, PictureOrder, ReceivedFile
 from spineml.readers.slice_names import SourceNames
 from spineml.volumes.canonical_file import SliceFileReader
@@ -32,10 +34,17 @@ class SameMask(Conflict):
     code = "same-mask"
 
 
+class ValuesOutsideTask(MaskRejected):
+    """The mask has values that are no labels of its task. Give each structure a label of the task."""
+
+    code = "values-outside-task"
+
+
 @dataclass(frozen=True)
 class MaskOrigin:
     """Where a mask comes from: a version of a model (no author) or a person, and the mask it corrects.
 
+    Without a ``task`` it is that of the version or of the corrected mask, else the spine.
     ``confidence`` and ``deviations`` are what the version says of its mask, see `Annotation`.
     """
 
@@ -43,9 +52,18 @@ class MaskOrigin:
     author: Any = None
     parent: Annotation | None = None
     label: str = ""
+    task: Task | None = None
     model_version: ModelVersion | None = None
     confidence: Sequence[float] = ()
     deviations: Sequence[dict[str, Any]] = ()
+
+    @property
+    def task_id(self) -> str:
+        """The slug of the task."""
+        if self.task is not None:
+            return self.task.slug
+        before = self.model_version or self.parent
+        return before.task_id if before else SPINE_CT
 
 
 def received(files: Sequence[Any]) -> list[ReceivedFile]:
@@ -128,15 +146,19 @@ def annotation_record(
     path: Path,
     stored: list[str],
     origin: MaskOrigin,
-    summary: volume_and_area.MaskSummary | None = None,
+    sizes: LabelTable | None = None,
 ) -> Annotation:
     """Move the finished mask file at ``path`` into the storage and record it; call inside a transaction.
 
-    ``stored`` belongs to the caller's ``stored_or_removed``. ``summary`` saves a second pass over the slices.
+    ``stored`` belongs to the caller's ``stored_or_removed``. ``sizes`` saves a second pass over the slices.
+
+    Raises:
+        ValuesOutsideTask: it marks something that its task does not have.
     """
     with SliceFileReader(path) as reader:
         pixel_hash = reader.pixel_hash
-        summary = summary or volume_and_area.summary(reader, reader.geometry)
+        sizes = sizes or LabelTable.of(reader, reader.geometry)
+        check_values(sizes, origin.task_id)
         change = _change(origin.parent, reader)
     name = storage.store(path, storage.unique_name("masks", ".h5"))
     stored.append(name)
@@ -149,9 +171,11 @@ def annotation_record(
         label=origin.label,
         mask=name,
         pixel_hash=pixel_hash,
-        voxels=summary.voxels,
-        volume_ml=summary.volume_ml,
-        areas_px=list(summary.pixels),
+        task_id=origin.task_id,
+        voxels=sum(sizes.pixels),
+        volume_ml=volume_and_area.volume_ml(sum(sizes.pixels), series.geometry),
+        areas_px=sizes.pixels,
+        labels=sizes.rows(),
         change=change,
         model_version=origin.model_version,
         confidence=list(origin.confidence),
@@ -161,6 +185,20 @@ def annotation_record(
     touch_cases(Case.objects.filter(Exists(returned), pk=series.case_id))  # it may answer what was sent back
     followers().after_mask(annotation)
     return annotation
+
+
+def check_values(sizes: LabelTable, task_id: str) -> None:
+    """Raise ValuesOutsideTask unless every value of a mask is a label of its task."""
+    task = Task.objects.prefetch_related("labels").get(pk=task_id)
+    outside = sorted(set(sizes.values) - task.values)
+    if outside:
+        raise ValuesOutsideTask(
+            message(
+                "{task} has no label with the value {values}. Give each structure a label of the task.",
+                task=task.name,
+                values=", ".join(str(value) for value in outside[:LISTED_VALUES]),
+            )
+        )
 
 
 def _change(parent: Annotation | None, mask: SliceFileReader) -> dict[str, Any] | None:

@@ -24,8 +24,8 @@ from registry.models import ModelVersion
 from registry.selectors import versions_active
 from spineml.errors import SpineError
 from spineml.message import message
-from spineml.metrics import volume_and_area
 from spineml.metrics.expected_dice import expected_dice
+from spineml.metrics.labels import LabelTable
 from spineml.model.predict import Predictor, Timings
 from spineml.volumes.canonical_file import SliceFileReader, SliceFileWriter
 from spineml.volumes.volume import LabelArray
@@ -118,7 +118,7 @@ class SegmentationOutput:
     """What a segmentation yields besides its mask; ``confidence[z]`` as in ``spineml.metrics.expected_dice``."""
 
     timings: Timings
-    summary: volume_and_area.MaskSummary
+    sizes: LabelTable
     confidence: list[float]
 
 
@@ -135,7 +135,7 @@ def _segment(lease: Lease[InferenceRun], predictor: Predictor, path: Path) -> Se
         )
         lease.check()
     with SliceFileReader(path) as mask:
-        return SegmentationOutput(timings, volume_and_area.summary(mask, mask.geometry), recorder.confidence)
+        return SegmentationOutput(timings, LabelTable.of(mask, mask.geometry), recorder.confidence)
 
 
 class ConfidenceRecorder:
@@ -170,7 +170,7 @@ def _record(
             confidence=made.confidence,
             deviations=ood_flags,
         ),
-        summary=made.summary,
+        sizes=made.sizes,
     )
     Prediction.objects.create(
         run=run,

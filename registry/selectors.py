@@ -71,9 +71,9 @@ def as_seen_by(user: Any, versions: Iterable[ModelVersion]) -> list[ModelVersion
     parents = {one.parent_id for one in found if one.parent_id}
     known = set(ModelVersion.objects.filter(known_to(names), pk__in=parents).values_list("pk", flat=True))
     for one in found:
-        default = defaults.get(one.task)
+        default = defaults.get(one.task_id)
         one.is_default = default == one.pk
-        active = [name for pk, name in names.items() if chosen.get((pk, one.task), default) == one.pk]
+        active = [name for pk, name in names.items() if chosen.get((pk, one.task_id), default) == one.pk]
         one.active_at = tuple(sorted(active)) if names or not one.is_default else (_("the platform"),)
         one.is_foreign = one.owner_id is not None and one.owner_id not in names
         one.seen_parent = one.parent if one.parent_id in known and not one.is_foreign else None
@@ -92,9 +92,9 @@ def active_for(user: Any) -> set[uuid.UUID]:
 def _chosen(places: Iterable[uuid.UUID]) -> tuple[dict[tuple[uuid.UUID, str], uuid.UUID], dict[str, uuid.UUID]]:
     """The active versions by institution and task, and the platform's default by task."""
     rows = ActiveVersion.objects.filter(institution__in=list(places))
-    chosen = {(row.institution_id, row.task): row.version_id for row in rows if row.institution_id}
+    chosen = {(row.institution_id, row.task_id): row.version_id for row in rows if row.institution_id}
     defaults = ActiveVersion.objects.filter(institution__isnull=True)
-    return chosen, {row.task: row.version_id for row in defaults}
+    return chosen, {row.task_id: row.version_id for row in defaults}
 
 
 # --- which one segments -----------------------------------------------------------------------------------------------

@@ -149,7 +149,7 @@ def version_record(
         name = storage.store(copy, storage.unique_name("models", ".h5"))
     stored.append(name)
     version = ModelVersion.objects.create(
-        task=spec.task,
+        task_id=spec.task,
         owner=origin.owner,
         number=_next_number(spec.task, origin),
         file=name,
@@ -185,7 +185,7 @@ def versions_lock() -> None:
 
 def _next_number(task: str, origin: Origin) -> int:
     """Never one that this owner gave before, even if that version was deleted; asked for under `versions_lock`."""
-    counter, _ = VersionCounter.objects.get_or_create(owner=origin.owner, task=task)
+    counter, _ = VersionCounter.objects.get_or_create(owner=origin.owner, task_id=task)
     counter.last = max(counter.last + 1, origin.number or 0)
     counter.save(update_fields=["last"])
     return counter.last
@@ -217,7 +217,7 @@ def version_activate(
         if version.retired:
             raise VersionRetired
         place = institution.pk if institution else None
-        previous = version_active_or_none(place, version.task)
+        previous = version_active_or_none(place, version.task_id)
         if previous == version:
             return None
         ActiveVersion.objects.update_or_create(

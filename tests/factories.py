@@ -8,6 +8,7 @@ import itertools
 import json
 import tempfile
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,11 @@ from cases.models import (
 from cases.services import MaskOrigin, annotation_record
 from cases.worklist.presence import presences_keep
 from inference.models import ComparisonRun, InferenceRun, Prediction
-from registry.models import SPINE_CT, ActiveVersion, ModelVersion
+from registry.models import SPINE_CT, ActiveVersion, ModelVersion, Task, TaskLabel
 from spineml.metrics import overlap
 from spineml.model.architecture import Architecture
 from spineml.model.model_file import SPEC_ATTRIBUTE, ModelSpec, stored_name
+from spineml.tasks.task import Label
 from spineml.volumes import canonical_file
 from spineml.volumes.volume import Geometry, Mask, Volume
 from spineplatform.shared import storage
@@ -198,6 +200,17 @@ def run_values(state: RunState) -> dict[str, Any]:
     return values
 
 
+# --- tasks ------------------------------------------------------------------------------------------------------------
+def task(slug: str = "", *, values: Sequence[int] = (1,), **fields: Any) -> Task:
+    """A task with labels "Structure 1", ... of these values; the platform's unless ``owner`` says otherwise."""
+    slug = slug or f"task-{next(_numbers)}"
+    made = Task.objects.create(**{"slug": slug, "name": slug.capitalize(), **fields})
+    for position, value in enumerate(values):
+        label = Label(value, f"Structure {value}", f"S{value}", f"#{value:02x}80ff")
+        TaskLabel.of(made, position, label).save()
+    return made
+
+
 # --- training ---------------------------------------------------------------------------------------------------------
 def model_version(**fields: Any) -> ModelVersion:
     """The row of a version, the platform's unless ``owner`` says otherwise. Its file is not a model: tests that load
@@ -205,13 +218,14 @@ def model_version(**fields: Any) -> ModelVersion:
     """
     number = next(_numbers)
     content = f"model {number}".encode()
+    slug = fields.pop("task").slug if "task" in fields else SPINE_CT
     values = {
-        "task": SPINE_CT,
+        "task_id": slug,
         "number": number,
         "file": staged(content),
         "size": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
-        "spec": {"task": SPINE_CT, "data": {"pixel_hashes": []}},
+        "spec": {"task": slug, "data": {"pixel_hashes": []}},
         "flaw": "",
     }
     return ModelVersion.objects.create(**{**values, **fields})

@@ -53,6 +53,7 @@ class MaskOut(serializers.ModelSerializer[Annotation]):
         fields = [
             "id",
             "series",
+            "task",
             "source",
             "label",
             "author",

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Institution
 from cases.models.cases import InstitutionRowQuerySet, Series
 from cases.models.hidden_names import HidesNames
-from registry.models import ModelVersion
+from registry.models import SPINE_CT, ModelVersion, Task
 from spineplatform.shared.message_fields import MessagesJSONField
 
 
@@ -60,6 +60,10 @@ class Exposure(models.Model):
 class Annotation(models.Model):
     """A mask on a series, by a person or a model. Immutable: a correction is a new one with its ``parent``.
 
+    Its file holds labels of its ``task``. ``labels`` has a row for each that occurs (`LabelSummary.as_row`);
+    ``voxels``, ``volume_ml`` and ``areas_px`` are of all labels together. Masks from before labels had names are of the
+    spine, and do not know their centroid.
+
     Of a model's mask ``confidence`` holds, for each slice, the Dice that the network expects of it
     (``spineml.metrics.expected_dice``); it is empty for masks from before it was measured. ``deviations`` tells in what
     the series is far outside of the images that the version learned from, each with ``code`` and ``message``
@@ -69,6 +73,7 @@ class Annotation(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     institution = models.ForeignKey(Institution, on_delete=models.PROTECT, related_name="+")
     series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="annotations")
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, db_default=SPINE_CT, related_name="masks")
     source = models.CharField(max_length=16, choices=AnnotationSource)
     author = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     parent = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="corrections")
@@ -78,6 +83,7 @@ class Annotation(models.Model):
     voxels = models.PositiveBigIntegerField()
     volume_ml = models.FloatField(null=True)
     areas_px = models.JSONField()
+    labels = models.JSONField(default=list)
     change = models.JSONField(null=True)  # to the parent, see spineml.masks.change
     model_version = models.ForeignKey(ModelVersion, null=True, on_delete=models.PROTECT, related_name="masks")
     confidence = models.JSONField(default=list)

@@ -32,7 +32,9 @@ from cases.viewer.services import (
     viewer_settings_save,
 )
 from cases.viewer_api import ViewerAPIView
+from registry.structures import task_get
 from spineml.message import message
+from spineml.tasks.task import MAX_SLUG
 from spineplatform.shared.api import ListView, checked, refuse_above
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.errors import NotFound
@@ -67,6 +69,11 @@ class CorrectionIn(serializers.Serializer[Any]):
     slices = SlicesField(child=serializers.CharField(), help_text=LABELS)
     label = serializers.CharField(  # type: ignore[assignment]  # not the serializer's own label
         required=False, default="", allow_blank=True, max_length=120
+    )
+    task = serializers.SlugField(
+        required=False,
+        max_length=MAX_SLUG,
+        help_text="The task of a mask that is drawn from nothing; without it spine-ct. A correction keeps its mask's.",
     )
     alongside = serializers.BooleanField(
         default=False, help_text="Save it as a separate mask although another correction was saved first."
@@ -105,7 +112,9 @@ class CorrectionListView(ViewerAPIView):
         """Save a correction: only the changed slices. The same correction sent again answers 200 with the saved one."""
         series = series_get(request.user, series_id, Capability.CORRECT_MASK)
         given = checked(CorrectionIn, request.data)
-        correction = Correction(**{**given, "base": base_of(request, series, given["base"])})
+        asked = given.pop("task", None)
+        task = task_get(series.institution_id, asked) if asked else None
+        correction = Correction(**{**given, "base": base_of(request, series, given["base"]), "task": task})
         mask, is_new = annotation_correct(series=series, actor=request.user, correction=correction)
         body = CorrectionOut(mask, context={"request": request}).data
         answer = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK

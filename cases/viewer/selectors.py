@@ -22,6 +22,8 @@ from cases.models import (
     ViewerSettings,
 )
 from cases.projects.selectors import measurements_for
+from registry.models import Task
+from registry.structures import task_facts, tasks_usable
 from spineml.csv_text import csv_text
 from spineplatform.shared.messages import sentence
 
@@ -45,6 +47,7 @@ def reading_of(series: Series, user: Any) -> dict[str, Any]:
         "may_review": may_sign,
         "signed_in": project,
         "review": _last_word(series, user),
+        "tasks": task_facts(tasks_usable(series.institution_id)),
         "masks": [mask_facts(mask) for mask in masks],
         "draft": _draft(series, user),
         "measurements": [measurement_facts(one) for one in measurements_for(series, user)],
@@ -56,9 +59,11 @@ def reading_of(series: Series, user: Any) -> dict[str, Any]:
 
 def plain_of(series: Series, masks: Iterable[Annotation]) -> dict[str, Any]:
     """The data of the simple viewer (frontend/src/simple.js): grid, masks, address of the CT, slice to open on."""
+    shown = list(masks)
     plain = {
         "series": _series(series),
-        "masks": [layer_facts(mask) for mask in masks],
+        "tasks": task_facts(Task.objects.filter(masks__in=shown).distinct().prefetch_related("labels")),
+        "masks": [layer_facts(mask) for mask in shown],
         "addresses": {"slices": _slices_address(series)},
     }
     return {**plain, "first_slice": first_slice(plain)}
@@ -140,6 +145,8 @@ def layer_facts(mask: Annotation) -> dict[str, Any]:
     return {
         "id": str(mask.pk),
         "label": str(mask),
+        "task": mask.task_id,
+        "labels": mask.labels,
         "areas_px": mask.areas_px,
         "slices": _without_last(reverse("api:mask-slices", args=[mask.pk])),
     }

@@ -19,9 +19,11 @@ from cases.changes import touch_cases
 from cases.models import Annotation, AnnotationSource, Case, CaseState, Draft, Measurement, Series, ViewerSettings
 from cases.models.viewer import MeasurementKind
 from cases.services import MaskOrigin, annotation_record
+from registry.models import Task
 from spineml.masks import measurements as point_measures
 from spineml.masks.edit import SliceDamaged, Slices, check_slices, inflate_slice, write_edited
 from spineml.message import message
+from spineml.metrics.labels import LabelTable
 from spineml.volumes.canonical_file import SliceFileReader
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import Conflict, Forbidden, UserError
@@ -63,12 +65,15 @@ class DuplicateId(Conflict):
 class Correction:
     """Changed slices over ``base`` (None: drawn from nothing), each a base64 of a zlib stream of labels.
 
+    ``task`` counts only for a mask that is drawn from nothing; without one it is the spine.
+
     ``alongside`` keeps a correction although somebody else's of the same mask was saved first.
     """
 
     base: Annotation | None
     slices: Mapping[int, str]
     label: str = ""
+    task: Task | None = None
     alongside: bool = False
 
 
@@ -89,14 +94,14 @@ def annotation_correct(*, series: Series, actor: Any, correction: Correction) ->
         raise NothingChanged
     with storage.work_folder("correction") as folder, storage.stored_or_removed() as stored, transaction.atomic():
         path = folder / "mask.h5"
-        pixel_hash, summary = _write(path, series, changed, correction.base)
+        pixel_hash, sizes = _write(path, series, changed, correction.base)
         Series.objects.select_for_update(no_key=True).get(pk=series.pk)  # two who save at once take turns
         saved = _already_saved(series, actor, correction, pixel_hash)
         if saved is not None:
             return saved, False
         _check_unchanged(correction, pixel_hash, actor)
         annotation = annotation_record(
-            series=series, path=path, stored=stored, origin=_origin(actor, correction), summary=summary
+            series=series, path=path, stored=stored, origin=_origin(actor, correction), sizes=sizes
         )
         Draft.objects.filter(series=series, author=actor).delete()
         uncorrected = Case.objects.filter(pk=series.case_id).exclude(state=CaseState.CORRECTED)
@@ -123,11 +128,11 @@ def _unpacked(series: Series, slices: Mapping[int, str]) -> Slices:
     return changed
 
 
-def _write(path: Path, series: Series, changed: Slices, base: Annotation | None) -> tuple[str, Any]:
+def _write(path: Path, series: Series, changed: Slices, base: Annotation | None) -> tuple[str, LabelTable]:
     with ExitStack() as stack:
         reader = stack.enter_context(SliceFileReader(storage.local_path(base.mask))) if base else None
-        areas: Sequence[int] = base.areas_px if base else ()
-        return write_edited(path, series.geometry, changed, base=reader, base_areas=areas)
+        rows: Sequence[Any] = base.labels if base else ()
+        return write_edited(path, series.geometry, changed, base=reader, base_rows=rows)
 
 
 def _already_saved(series: Series, actor: Any, correction: Correction, pixel_hash: str) -> Annotation | None:
@@ -149,7 +154,8 @@ def _check_unchanged(correction: Correction, pixel_hash: str, actor: Any) -> Non
 
 def _origin(actor: Any, correction: Correction) -> MaskOrigin:
     source = AnnotationSource.EDIT if correction.base else AnnotationSource.DRAWN
-    return MaskOrigin(source, author=actor, parent=correction.base, label=correction.label[:120])
+    task = None if correction.base else correction.task
+    return MaskOrigin(source, author=actor, parent=correction.base, label=correction.label[:120], task=task)
 
 
 # --- drafts -----------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Institution
+from registry.models.structures import Task
 from registry.models.versions import PLATFORMS, SPINE_CT, ModelVersion
 
 
@@ -19,7 +20,7 @@ class ActiveVersion(models.Model):
     """
 
     institution = models.ForeignKey(Institution, null=True, on_delete=models.CASCADE, related_name="active_versions")
-    task = models.CharField(max_length=32, default=SPINE_CT)
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, db_default=SPINE_CT, db_column="task", related_name="+")
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="choices")
     since = models.DateTimeField(default=timezone.now)
 
@@ -57,7 +58,7 @@ class VersionCounter(models.Model):
     """The last number that an owner (None: the platform) gave to a version. It only grows."""
 
     owner = models.ForeignKey(Institution, null=True, on_delete=models.CASCADE, related_name="+")
-    task = models.CharField(max_length=32)
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, db_column="task", related_name="+")
     last = models.PositiveIntegerField(default=0)
 
     class Meta:

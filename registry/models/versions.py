@@ -14,6 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Institution
+from registry.models.structures import Task
 
 SPINE_CT = "spine-ct"
 # Of rows without an institution.
@@ -37,7 +38,9 @@ class ModelVersion(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    task = models.CharField(max_length=32, default=SPINE_CT)
+    task = models.ForeignKey(
+        Task, on_delete=models.PROTECT, db_default=SPINE_CT, db_column="task", related_name="versions"
+    )
     owner = models.ForeignKey(Institution, null=True, on_delete=models.PROTECT, related_name="model_versions")
     number = models.PositiveIntegerField()
     retired = models.BooleanField(default=False)
@@ -62,7 +65,7 @@ class ModelVersion(models.Model):
     class Meta:
         # The name from before this app was made: triggers of the database know it.
         db_table = "training_modelversion"
-        ordering = ["task", "-number"]
+        ordering = ["task_id", "-number"]
         constraints = [
             models.UniqueConstraint(fields=["task", "owner", "number"], name="training_version_number_of_owner"),
             models.UniqueConstraint(fields=["task", "number"], condition=PLATFORMS, name="training_version_number"),

@@ -6,13 +6,14 @@ import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from spineml.errors import MaskRejected
 from spineml.message import message
-from spineml.metrics.volume_and_area import MaskSummary, volume_ml
+from spineml.metrics.labels import LabelTable
 from spineml.volumes.canonical_file import SliceFileReader, SliceFileWriter
 from spineml.volumes.volume import Geometry
 
@@ -57,28 +58,30 @@ def check_slices(changed: Slices, geometry: Geometry) -> None:
 
 
 def write_edited(
-    path: Path, geometry: Geometry, changed: Slices, *, base: SliceFileReader | None, base_areas: Sequence[int]
-) -> tuple[str, MaskSummary]:
+    path: Path, geometry: Geometry, changed: Slices, *, base: SliceFileReader | None, base_rows: Sequence[Any]
+) -> tuple[str, LabelTable]:
     """Write the mask at ``path``: ``changed`` slices over those of ``base``, or over nothing.
 
     Unchanged slices are copied as they are stored; only what a slice's hash needs is unpacked, once for each
     different stream, so that the many empty slices of a mask cost nothing.
 
     Args:
-        base_areas: marked pixels of each slice of ``base``; ignored without one.
+        base_rows: the sizes of the labels of ``base`` (`LabelTable.rows`); ignored without one.
 
     Returns:
-        The pixel hash, and the size of the mask.
+        The pixel hash, and the sizes of the labels.
     """
     depth, height, width = geometry.shape
-    areas = list(base_areas) if base is not None else [0] * depth
+    sizes = _sizes_of(base, base_rows, geometry)
     digests: dict[bytes, bytes] = {}
     empty = np.zeros((height, width), np.uint8)
     with SliceFileWriter(path, geometry, "mask") as writer:
         for z in range(depth):
             if z in changed:
+                if base is not None:
+                    sizes.take(z, base.read(z))
+                sizes.put(z, changed[z])
                 writer.write(z, changed[z])
-                areas[z] = int(np.count_nonzero(changed[z]))
             elif base is not None:
                 chunk = base.read_deflated(z)
                 if chunk not in digests:
@@ -86,9 +89,11 @@ def write_edited(
                 writer.copy(z, chunk, digests[chunk])
             else:
                 writer.write(z, empty)
-    return writer.pixel_hash, _summary(areas, geometry)
+    return writer.pixel_hash, sizes
 
 
-def _summary(areas: list[int], geometry: Geometry) -> MaskSummary:
-    pixel_area = geometry.pixel_area_mm2 if geometry.spacing_known else None
-    return MaskSummary(tuple(areas), pixel_area, volume_ml(sum(areas), geometry))
+def _sizes_of(base: SliceFileReader | None, rows: Sequence[Any], geometry: Geometry) -> LabelTable:
+    """Those that are known; of masks from before places were kept they are measured again."""
+    if base is None:
+        return LabelTable(geometry)
+    return LabelTable.from_rows(rows, geometry) or LabelTable.of(base, geometry)

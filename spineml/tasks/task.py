@@ -20,6 +20,7 @@ MAX_VALUE = 255
 MAX_NAME = 64
 MAX_SHORT = 8
 MAX_CODE = 16
+MAX_SLUG = 32
 SLUG = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 COLOUR = re.compile(r"#[0-9a-f]{6}")
 
@@ -131,10 +132,12 @@ class Task:
     modality: str = "CT"
 
     def __post_init__(self) -> None:
-        if not SLUG.fullmatch(self.slug) or len(self.slug) > MAX_NAME:
+        if not SLUG.fullmatch(self.slug) or len(self.slug) > MAX_SLUG:
             raise TaskRejected(
                 message(
-                    "The identifier “{slug}” is not valid. Use lower-case letters, digits and hyphens.", slug=self.slug
+                    "The identifier “{slug}” is not valid. Use at most {most} lower-case letters, digits and hyphens.",
+                    slug=self.slug,
+                    most=MAX_SLUG,
                 )
             )
         if not self.labels:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from spineml.masks.edit import SliceDamaged, check_slices, inflate_slice, write_edited
-from spineml.metrics import volume_and_area
+from spineml.metrics.labels import LabelTable
 from spineml.volumes.canonical_file import SliceFileReader, read_mask, write_mask
 from spineml.volumes.volume import Geometry, Mask
 
@@ -26,8 +27,10 @@ def base(tmp_path: Path) -> Path:
     return tmp_path / "base.h5"
 
 
-def areas(path: Path) -> list[int]:
-    return [int(np.count_nonzero(one)) for one in read_mask(path).labels]
+def rows(path: Path) -> list[dict[str, Any]]:
+    """The sizes of the labels of a mask, as they are kept with it."""
+    with SliceFileReader(path) as reader:
+        return LabelTable.of(reader, GRID).rows()
 
 
 def test_only_the_changed_slices_differ_and_the_hash_is_that_of_the_same_mask_written_anew(
@@ -35,19 +38,33 @@ def test_only_the_changed_slices_differ_and_the_hash_is_that_of_the_same_mask_wr
 ) -> None:
     changed = {2: np.ones((5, 4), np.uint8), 5: np.eye(5, 4, dtype=np.uint8)}
     with SliceFileReader(base) as reader:
-        pixel_hash, summary = write_edited(tmp_path / "edited.h5", GRID, changed, base=reader, base_areas=areas(base))
+        pixel_hash, sizes = write_edited(tmp_path / "edited.h5", GRID, changed, base=reader, base_rows=rows(base))
     expected = read_mask(base).labels.copy()
     for z, pixels in changed.items():
         expected[z] = pixels
     edited = read_mask(tmp_path / "edited.h5")
     assert (edited.labels == expected).all()
     assert pixel_hash == write_mask(tmp_path / "anew.h5", Mask(expected, GRID))
-    assert summary == volume_and_area.summary(list(expected), GRID)
+    assert sizes.rows() == rows(tmp_path / "edited.h5")
+
+
+def test_labels_are_measured_by_what_changed_also_where_places_were_not_kept(tmp_path: Path) -> None:
+    labels = np.zeros(GRID.shape, np.uint8)
+    labels[1:3, 1:3, 1:3] = 20
+    labels[4, 2:, 2:] = 21
+    write_mask(tmp_path / "named.h5", Mask(labels, GRID))
+    known = rows(tmp_path / "named.h5")
+    changed = {1: np.zeros((5, 4), np.uint8), 4: np.full((5, 4), 22, np.uint8)}
+    for before in (known, [{**row, "centroid": None} for row in known]):
+        with SliceFileReader(tmp_path / "named.h5") as reader:
+            _, sizes = write_edited(tmp_path / "edited.h5", GRID, changed, base=reader, base_rows=before)
+        assert sizes.values == [20, 22]
+        assert sizes.rows() == rows(tmp_path / "edited.h5")
 
 
 def test_a_mask_drawn_from_nothing_is_empty_elsewhere(tmp_path: Path) -> None:
     one = np.eye(5, 4, dtype=np.uint8)
-    write_edited(tmp_path / "new.h5", GRID, {3: one}, base=None, base_areas=())
+    write_edited(tmp_path / "new.h5", GRID, {3: one}, base=None, base_rows=())
     labels = read_mask(tmp_path / "new.h5").labels
     assert (labels[3] == one).all()
     assert labels.sum() == one.sum()

@@ -38,7 +38,7 @@ def test_the_database_allows_one_default_for_each_task() -> None:
     other = factories.model_version()
     with pytest.raises(IntegrityError, match="training_one_default_version"), transaction.atomic():
         ActiveVersion.objects.create(version=other)
-    elsewhere = factories.active_version(task="knee")
+    elsewhere = factories.active_version(task=factories.task("knee"))
     assert ActiveVersion.objects.count() == 2
     with refused("training_version_is_its_file"), connection.cursor() as cursor:
         cursor.execute("UPDATE training_modelversion SET task = 'spine-ct' WHERE id = %s", [elsewhere.pk])

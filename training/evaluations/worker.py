@@ -233,7 +233,7 @@ def _report(run: EvaluationRun, outcome: EvaluationOutcome) -> Report:
 
 
 def _facts(run: EvaluationRun) -> Iterator[tuple[str, str]]:
-    yield message("Version"), f"{run.version} ({run.version.task}), SHA-256 {run.version.sha256}"
+    yield message("Version"), f"{run.version} ({run.version.task_id}), SHA-256 {run.version.sha256}"
     yield message("Data set"), f"“{run.dataset.name}”, SHA-256 {run.dataset.sha256}"
     yield message("Split"), SPLITS[Split(run.split)]
     yield message("Institution"), run.institution.name

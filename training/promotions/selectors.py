@@ -71,7 +71,7 @@ def gate_view(version: ModelVersion, institution: Institution, dataset: Dataset 
     """Judge ``version`` against the one that is active at ``institution`` on the test patients of ``dataset``, or of
     the newest one there that has some.
     """
-    active = version_active_or_none(institution.pk, version.task)
+    active = version_active_or_none(institution.pk, version.task_id)
     dataset = dataset or datasets_with_test_patients(institution).first()
     runs: list[EvaluationRun | None] = [None, None]
     if dataset is not None:

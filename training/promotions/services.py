@@ -156,13 +156,13 @@ def default_choose(*, version: ModelVersion, actor: Any, reason: str) -> Promoti
         versions_lock()
         version.refresh_from_db()
         _check_usable(version, None, was_active=False)
-        active = version_active_or_none(None, version.task)
+        active = version_active_or_none(None, version.task_id)
         if active == version:
             return None
         kind = PromotionKind.OVERRIDE if active else PromotionKind.FIRST
         reason = reason.strip()
         promotion = version_activate(version=version, institution=None, actor=actor, kind=kind, reason=reason)
-        following = following_default(version.task)
+        following = following_default(version.task_id)
         notify_model_admins(NoticeKind.MODEL_DEFAULT, version, following, actor=actor, text=reason)
         return promotion
 

@@ -24,4 +24,4 @@ def version_file(request: HttpRequest, version: ModelVersion) -> HttpResponseBas
     """The HDF5 file of a version the caller was let through to."""
     audit.record(actor=request.user, action="model.downloaded", object_id=version.pk, institution_id=version.owner_id)
     path = storage.local_path(version.file)
-    return file_download(request, path, name=f"{version.task}-{version.file_name}.h5", content_type=HDF5)
+    return file_download(request, path, name=f"{version.task_id}-{version.file_name}.h5", content_type=HDF5)

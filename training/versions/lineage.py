@@ -22,7 +22,7 @@ def lineage_graph(user: Any, versions: Iterable[ModelVersion], judged: Mapping[u
 
     A figure on patients that a version was trained on is left out, for a box has no room for the mark.
     """
-    seen = {one.pk: one for one in versions if one.task == SPINE_CT}
+    seen = {one.pk: one for one in versions if one.task_id == SPINE_CT}
     parents = parents_of_all()
     return Graph.of(
         _("Versions and the version each was derived from"),

@@ -149,7 +149,7 @@ def version_page(request: HttpRequest, version_id: str) -> HttpResponse:
     about it) with ``dependants`` and ``shares``.
     """
     version = version_get(request.user, version_id)
-    family = versions_seen(request.user).filter(task=version.task).defer("spec", "parent__spec")
+    family = versions_seen(request.user).filter(task=version.task_id).defer("spec", "parent__spec")
     kept = may_keep(request.user, version)
     context = {
         "version": version,

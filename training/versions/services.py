@@ -93,7 +93,7 @@ def version_delete(*, version: ModelVersion, actor: Any) -> None:
                 ),
                 depends={one.code: one.count for one in found},
             )
-        _record(actor, "deleted", locked, task=locked.task, sha256=locked.sha256)
+        _record(actor, "deleted", locked, task=locked.task_id, sha256=locked.sha256)
         name = str(locked.file)
         try:
             locked.delete()

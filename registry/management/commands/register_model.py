@@ -29,6 +29,6 @@ class Command(BaseCommand):
                 version = version_register(path=path, activate=activate)
         except (ModelFileRejected, FileNotFoundError) as error:
             raise CommandError(str(error)) from error
-        default = version_active_or_none(None, version.task) == version
+        default = version_active_or_none(None, version.task_id) == version
         state = "the default" if default else "retired" if version.retired else "a candidate"
-        self.stdout.write(f"{version.task} {version} is {state} ({version.sha256[:12]})")
+        self.stdout.write(f"{version.task_id} {version} is {state} ({version.sha256[:12]})")
