@@ -16,10 +16,12 @@ from django.utils import timezone
 
 from accounts.access import Capability, require, resolve_institution
 from accounts.models import Institution
-from registry.models import SPINE_CT, ActiveVersion, ModelVersion, Promotion, PromotionKind, VersionCounter
+from registry.models import SPINE_CT, ActiveVersion, ModelVersion, Promotion, PromotionKind, Task, VersionCounter
 from registry.selectors import version_active_or_none
+from registry.structures import tasks_usable
 from spineml.checksum import sha256_of
 from spineml.errors import ModelFileRejected
+from spineml.masks.labels import LISTED_VALUES
 from spineml.message import message
 from spineml.model import model_file
 from spineml.model.model_file import ModelSpec
@@ -139,6 +141,7 @@ def version_record(
     """
     judgement = judgement or Judgement.of_own(path)
     spec, sha256 = judgement.spec, judgement.sha256
+    _check_task(spec, origin.owner)
     versions_lock()
     version = _known_file(spec.task, sha256, origin.owner)
     if version is not None:
@@ -169,6 +172,29 @@ def version_record(
         number=version.number,
     )
     return version
+
+
+def _check_task(spec: ModelSpec, owner: Institution | None) -> None:
+    """Raise ModelFileRejected unless the model is for a task that its owner has, and marks labels of it."""
+    tasks = tasks_usable(owner.pk) if owner else Task.objects.filter(owner__isnull=True).prefetch_related("labels")
+    task = tasks.filter(pk=spec.task).first()
+    if task is None:
+        raise ModelFileRejected(
+            message(
+                "The model is for the task “{task}”, which does not exist here. Make the task first, or choose another "
+                "model.",
+                task=spec.task,
+            )
+        )
+    unknown = sorted(set(spec.values[1:]) - task.values)
+    if unknown:
+        raise ModelFileRejected(
+            message(
+                "The model marks the values {values}, which are no labels of the task {task}.",
+                values=", ".join(str(value) for value in unknown[:LISTED_VALUES]),
+                task=task.name,
+            )
+        )
 
 
 def _known_file(task: str, sha256: str, owner: Institution | None) -> ModelVersion | None:

@@ -11,7 +11,7 @@ Upsampling = Literal["transposed", "nearest"]
 STEM_KERNEL = 5
 # Of batch normalisation.
 NORM_EPSILON = 1e-3
-MAX_BASE_FILTERS, MAX_DEPTH, MAX_CONVOLUTIONS = 128, 6, 4
+MAX_BASE_FILTERS, MAX_DEPTH, MAX_CONVOLUTIONS, MAX_CLASSES = 128, 6, 4, 256
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class Architecture:
     resolution and its logits are upsampled bilinearly (a quarter of the operations; Dice ceiling about 0.987).
     ``upsampling`` is a transposed convolution, or "nearest": pixels are doubled, then a convolution of 2x2 with ReLU
     follows, as many U-Nets written for Keras 2 do. ``head_filters`` above 0 put one more convolution before the logits.
+    ``classes`` is 1 for one structure (one logit, a sigmoid), or the background and K structures (K + 1 logits, a
+    softmax, the background first).
 
     Raises:
         ValueError: a parameter is outside what this version can build.
@@ -35,16 +37,20 @@ class Architecture:
     dropout: float = 0.0
     upsampling: Upsampling = "transposed"
     head_filters: int = 0
+    classes: int = 1
 
     def __post_init__(self) -> None:
-        whole = (self.base_filters, self.depth, self.stem_stride, self.convolutions, self.head_filters)
+        whole = (self.base_filters, self.depth, self.stem_stride, self.convolutions, self.head_filters, self.classes)
         if any(isinstance(value, bool) or not isinstance(value, int) for value in whole):
-            raise ValueError(f"filters, depth, stride and convolutions are whole numbers. Received instead: {whole}")
+            raise ValueError(
+                f"filters, depth, stride, convolutions and classes are whole numbers. Received instead: {whole}"
+            )
         _check_range("base_filters", self.base_filters, 1, MAX_BASE_FILTERS)
         _check_range("depth", self.depth, 1, MAX_DEPTH)
         _check_range("stem_stride", self.stem_stride, 1, 2)
         _check_range("convolutions", self.convolutions, 1, MAX_CONVOLUTIONS)
         _check_range("head_filters", self.head_filters, 0, MAX_BASE_FILTERS)
+        _check_range("classes", self.classes, 1, MAX_CLASSES)
         _check_range("dropout", self.dropout, 0.0, 0.9)
         if self.normalisation not in ("batch", "none"):
             raise ValueError(f"normalisation is 'batch' or 'none'. Received instead: {self.normalisation!r}")
@@ -97,8 +103,8 @@ class Architecture:
         if self.head_filters:
             yield from self._convolution("head", 3, channels, self.head_filters)
             channels = self.head_filters
-        yield "logits_head/kernel", (1, 1, channels, 1)
-        yield "logits_head/bias", (1,)
+        yield "logits_head/kernel", (1, 1, channels, self.classes)
+        yield "logits_head/bias", (self.classes,)
 
     def _block(self, name: str, channels: int, filters: int) -> Iterator[tuple[str, tuple[int, ...]]]:
         for index in range(1, self.convolutions + 1):

@@ -32,6 +32,7 @@ from spineml.model.architecture import Architecture
 from spineml.model.postprocess import Postprocess
 from spineml.model.preprocess import Preprocess
 from spineml.readers.hdf5_limits import check_form, finite_json, plain_data_sets, text_attribute
+from spineml.tasks.task import MAX_SLUG, MAX_VALUE, SLUG
 
 if TYPE_CHECKING:
     import keras
@@ -56,7 +57,11 @@ class TrainingRecord:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Everything that is needed to rebuild, apply and judge a model besides its weights."""
+    """Everything that is needed to rebuild, apply and judge a model besides its weights.
+
+    ``classes`` names what the network tells apart, the background first, and ``values`` are the labels of ``task`` that
+    masks have for them.
+    """
 
     architecture: Architecture
     preprocess: Preprocess = field(default_factory=Preprocess)
@@ -64,6 +69,7 @@ class ModelSpec:
     name: str = ""
     task: str = TASK
     classes: tuple[str, ...] = ("background", "spine")
+    values: tuple[int, ...] = (0, 1)
     parent_sha256: str | None = None
     data: TrainingRecord = TrainingRecord()
     training: dict[str, Any] = field(default_factory=dict)
@@ -87,6 +93,7 @@ class ModelSpec:
             "preprocess": self.preprocess.as_json(),
             "postprocess": self.postprocess.as_json(),
             "classes": list(self.classes),
+            "values": list(self.values),
             "parent_sha256": self.parent_sha256,
             "data": {
                 "sources": list(self.data.sources),
@@ -114,6 +121,7 @@ class ModelSpec:
             name=str(values["name"]),
             task=str(values["task"]),
             classes=tuple(str(name) for name in values["classes"]),
+            values=tuple(int(value) for value in values.get("values", (0, 1))),  # of files from before labels had names
             parent_sha256=values["parent_sha256"],
             data=record,
             training=dict(values["training"]),
@@ -296,11 +304,32 @@ def _read_spec(file: h5py.File) -> ModelSpec:
         raise ModelFileRejected(
             message("The file's spec cannot be used ({reason}). Save the model again.", reason=_short(error))
         ) from error
-    if spec.task != TASK:
-        raise ModelFileRejected(
-            message("The model is for “{found}”; this platform runs “{task}”.", found=spec.task[:40], task=TASK)
-        )
+    check_classes(spec)
     return spec
+
+
+def check_classes(spec: ModelSpec) -> None:
+    """Raise ModelFileRejected unless the spec gives each class of its network a name and a label value of its own."""
+    if not SLUG.fullmatch(spec.task) or len(spec.task) > MAX_SLUG:
+        raise ModelFileRejected(message("“{task}” is not the identifier of a task.", task=spec.task[:40]))
+    outputs = max(2, spec.architecture.classes)
+    if len(spec.classes) != outputs or len(spec.values) != outputs:
+        raise ModelFileRejected(
+            message(
+                "The network tells {outputs} classes apart, the background included; its spec names {names} and gives "
+                "{values} of them a value. Save the model again.",
+                outputs=outputs,
+                names=len(spec.classes),
+                values=len(spec.values),
+            )
+        )
+    if spec.values[0] != 0 or not all(1 <= value <= MAX_VALUE for value in spec.values[1:]):
+        raise ModelFileRejected(
+            message("A model's first class is the background with the value 0; the values of others are 1 to 255.")
+        )
+    twice = next((value for value in spec.values if spec.values.count(value) > 1), None)
+    if twice is not None:
+        raise ModelFileRejected(message("Two classes of the model have the value {value}.", value=twice))
 
 
 def _short(error: Exception) -> str:

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from spineml.model import model_file
 from spineml.model.preprocess import Placement
 from spineml.model.runtime import Canvas, open_network
@@ -72,13 +74,33 @@ class Predictor:
         self._network.warm_up(self.spec.preprocess.canvases)
 
     def predict_slice(self, hu: HounsfieldArray, spacing: Spacing | None) -> LabelArray:
-        """The mask, uint8 0 or 1, of one slice of int16 HU, both ``(y, x)``; ``spacing`` is (y, x) mm or None."""
-        return self.spec.postprocess.apply(self.predict_probability(hu, spacing), spacing)
+        """The mask, uint8 label values, of one slice of int16 HU, both ``(y, x)``; ``spacing`` is (y, x) mm or None."""
+        return self.predict(hu, spacing)[1]
 
     def predict_probability(self, hu: HounsfieldArray, spacing: Spacing | None) -> Canvas:
-        """The probability of spine at each pixel of one slice, float32 ``(y, x)``."""
+        """The probability of each pixel of one slice, see `predict`."""
+        return self.predict(hu, spacing)[0]
+
+    def predict(self, hu: HounsfieldArray, spacing: Spacing | None) -> tuple[Canvas, LabelArray]:
+        """Probability and mask of one slice, float32 and uint8 ``(y, x)``.
+
+        Of a network for several structures the probability is that of the marked one where the mask has one, and that
+        of any structure elsewhere.
+        """
         canvas, placement = self.spec.preprocess.prepare(hu, spacing)
-        return self.spec.preprocess.restore(self._network.submit(canvas).result(), placement)
+        return self.restore(self._network.submit(canvas).result(), placement, spacing)
+
+    def restore(self, answer: Canvas, placement: Placement, spacing: Spacing | None) -> tuple[Canvas, LabelArray]:
+        """Probability and mask, see `predict`, from the network's answer for a canvas."""
+        spec = self.spec
+        if answer.ndim == 2:
+            probability = spec.preprocess.restore(answer, placement)
+            mask = spec.postprocess.apply(probability, spacing)
+            return probability, mask if spec.values[1] == 1 else mask * np.uint8(spec.values[1])
+        probability, share = (spec.preprocess.restore(answer[..., channel], placement) for channel in (0, 1))
+        classes = spec.preprocess.restore_labels(answer[..., 2].astype(np.uint8), placement)
+        mask = np.array(spec.values, np.uint8)[classes] * spec.postprocess.apply(probability, spacing)
+        return np.where(mask > 0, probability * share, probability), mask
 
     def segment(
         self,
@@ -108,7 +130,7 @@ class Predictor:
         return run.timings
 
     def submit(self, canvas: Canvas) -> Future[Canvas]:
-        """Queue one prepared canvas; on a CPU the answer is there on return."""
+        """Queue one prepared canvas; on a CPU the answer (`spineml.model.runtime.Network`) is there on return."""
         return self._network.submit(canvas)
 
     @property
@@ -189,9 +211,7 @@ class _Run:
         canvas = answer.result()
         self.timings.network += time.perf_counter() - waiting
         start = time.thread_time()
-        spec = self._predictor.spec
-        probability = spec.preprocess.restore(canvas, placement)
-        mask = spec.postprocess.apply(probability, self._spacing)
+        probability, mask = self._predictor.restore(canvas, placement, self._spacing)
         middle = time.thread_time()
         self._on_probability(z, probability)
         self._sink(z, mask)

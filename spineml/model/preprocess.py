@@ -121,6 +121,14 @@ class Preprocess:
         picture = Image.fromarray(values).resize(placement.original[::-1], Image.Resampling.BILINEAR)
         return np.array(picture)
 
+    def restore_labels(self, canvas: npt.NDArray[np.uint8], placement: Placement) -> npt.NDArray[np.uint8]:
+        """The same for numbers that are no quantities: uint8 ``(y, x)``, each from the nearest pixel."""
+        rows, columns = _region(placement)
+        labels = np.ascontiguousarray(canvas[rows, columns])
+        if placement.scaled == placement.original:
+            return labels
+        return np.array(Image.fromarray(labels).resize(placement.original[::-1], Image.Resampling.NEAREST))
+
 
 def _region(placement: Placement) -> tuple[slice, slice]:
     (top, left), (height, width) = placement.offset, placement.scaled

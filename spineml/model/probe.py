@@ -89,7 +89,10 @@ def _level(name: str, depth: int) -> int:
 
 # --- the network ------------------------------------------------------------------------------------------------------
 def logits_of(architecture: Architecture, weights: Weights, canvas: Values) -> Values:
-    """The network's logits for a canvas 0..1 ``(H, W)``, of the same shape; the answer of `unet.build`."""
+    """The network's logits for a canvas 0..1 ``(H, W)``, of the same shape; the answer of `unet.build`.
+
+    Of a network with several classes they are those of any structure: ``log sum exp`` of all, less the background's.
+    """
     height, width = canvas.shape
     stride = architecture.stride
     padded = np.pad(canvas, ((0, -height % stride), (0, -width % stride)))
@@ -120,7 +123,7 @@ class _Network:
         if shape.head_filters:
             x = self._convolution(x, "head", 1)
         logits = _convolved(x, self._weights["logits_head/kernel"], 1) + self._weights["logits_head/bias"]
-        return _enlarged(logits[:, :, 0], shape.stem_stride)
+        return _enlarged(_of_any(logits), shape.stem_stride)
 
     def _block(self, x: Values, name: str) -> Values:
         for index in range(1, self._architecture.convolutions + 1):
@@ -147,6 +150,16 @@ class _Network:
             for column in range(2):
                 found[row::2, column::2] = x @ kernel[row, column].T
         return found + bias
+
+
+def _of_any(logits: Values) -> Values:
+    """``(y, x)`` from ``(y, x, classes)``."""
+    if logits.shape[2] == 1:
+        return logits[:, :, 0]
+    highest = logits[:, :, 1:].max(axis=2)
+    summed = np.exp(logits[:, :, 1:] - highest[:, :, None]).sum(axis=2)
+    found: Values = highest + np.log(summed) - logits[:, :, 0]
+    return found
 
 
 def _convolved(x: Values, kernel: Values, stride: int) -> Values:

@@ -29,12 +29,16 @@ GPU_BATCH_SIZES = (1, 4, 8)
 
 
 class Network(Protocol):
-    """Canvases ``(height, width)`` float32 0..1 in, probabilities of the same shape out. Thread-safe."""
+    """Canvases ``(height, width)`` float32 0..1 in, answers of the same height and width out. Thread-safe.
+
+    With one class the answer is the probability ``(height, width)``. With more it is ``(height, width, 3)``: the
+    probability of any structure, the share of the likeliest one in it, and the number of that one's class.
+    """
 
     in_flight: int
 
     def submit(self, canvas: Canvas) -> Future[Canvas]:
-        """The probabilities, now or soon; ``in_flight`` requests at a time keep the device busy."""
+        """The answer, now or soon; ``in_flight`` requests at a time keep the device busy."""
 
     def warm_up(self, sizes: Sequence[int]) -> None:
         """Make the first real request for a square canvas of one of ``sizes`` as fast as the next."""
@@ -78,8 +82,7 @@ class CpuNetwork:
         return future
 
     def _call(self, canvas: Canvas) -> Canvas:
-        probability: Canvas = self._function(tf.constant(canvas[np.newaxis, ..., np.newaxis])).numpy()[0, ..., 0]
-        return probability
+        return _plain(self._function(tf.constant(canvas[np.newaxis, ..., np.newaxis])).numpy())[0]
 
     def warm_up(self, sizes: Sequence[int]) -> None:
         for size in sizes:
@@ -90,7 +93,7 @@ class CpuNetwork:
 
 
 class GpuNetwork:
-    """float16 compute with a float32 sigmoid, compiled by XLA for a few batch sizes."""
+    """float16 compute with a float32 answer, compiled by XLA for a few batch sizes."""
 
     in_flight = GPU_BATCH_SIZES[-1]
 
@@ -100,7 +103,8 @@ class GpuNetwork:
         model = unet.build(spec.architecture, dtype_policy="mixed_float16")
         for name, variable in unet.named_weights(model).items():
             variable.assign(weights[name])
-        self._compiled = tf.function(lambda images: tf.sigmoid(model(images, training=False)), jit_compile=True)
+        answer = tf.sigmoid if spec.architecture.classes == 1 else class_answer
+        self._compiled = tf.function(lambda images: answer(model(images, training=False)), jit_compile=True)
         self._batcher = MicroBatcher(self._call, GPU_BATCH_SIZES)
 
     def submit(self, canvas: Canvas) -> Future[Canvas]:
@@ -108,7 +112,7 @@ class GpuNetwork:
 
     def _call(self, images: Canvas) -> Canvas:
         try:
-            answer: Canvas = self._compiled(tf.constant(images[..., np.newaxis])).numpy()[..., 0]
+            answer = _plain(self._compiled(tf.constant(images[..., np.newaxis])).numpy())
         except tf.errors.ResourceExhaustedError as error:
             raise OutOfMemory(f"a batch of {len(images)} does not fit into the GPU's memory") from error
         return answer
@@ -155,15 +159,71 @@ def _freeze(spec: ModelSpec, weights: Weights) -> tf.compat.v1.GraphDef:
         variable.assign(weights[name])
     head = keras.Model(model.input, model.get_layer(unet.HEAD).output)
 
-    def probabilities(image: Any) -> Any:
+    def answer(image: Any) -> Any:
         # The same as the model's last layer, which cannot be traced for a height and width still unknown.
-        return tf.sigmoid(tf.image.resize(head(image, training=False), tf.shape(image)[1:3], "bilinear"))
+        logits = head(image, training=False)
+        if spec.architecture.classes > 1:
+            return class_answer_in_box(logits, tf.shape(image)[1:3])
+        return tf.sigmoid(tf.image.resize(logits, tf.shape(image)[1:3], "bilinear"))
 
     signature = tf.TensorSpec((1, None, None, 1), tf.float32, name="image")
-    frozen = convert_variables_to_constants_v2(tf.function(probabilities).get_concrete_function(signature))
+    frozen = convert_variables_to_constants_v2(tf.function(answer).get_concrete_function(signature))
     graph = frozen.graph.as_graph_def()
     keras.backend.clear_session()
     return graph
+
+
+# --- several classes --------------------------------------------------------------------------------------------------
+# Where any structure is less likely than this nobody asks which one it is.
+HARDLY = 0.05
+
+
+def _plain(answer: npt.NDArray[np.float32]) -> Canvas:
+    """``(n, height, width)`` of one class, ``(n, height, width, 3)`` of several."""
+    return answer[..., 0] if answer.shape[-1] == 1 else answer
+
+
+def class_answer(logits: Any) -> Any:
+    """What `Network` gives for several classes, from logits ``(n, height, width, classes)``."""
+    structures = logits[..., 1:]
+    any_structure = tf.reduce_logsumexp(structures, axis=-1)
+    likeliest = tf.reduce_max(structures, axis=-1)
+    number = tf.cast(tf.argmax(structures, axis=-1), tf.float32) + 1
+    return tf.stack([tf.sigmoid(any_structure - logits[..., 0]), tf.exp(likeliest - any_structure), number], axis=-1)
+
+
+def class_answer_in_box(logits: Any, size: Any) -> Any:
+    """The same for one image, enlarged bilinearly to ``size`` (height, width).
+
+    Which structure it is is asked only in the box that holds all of them: enlarging 26 classes everywhere would take as
+    long as a third of the network. Outside of it the class is 0.
+    """
+    structures = logits[..., 1:]
+    any_structure = tf.reduce_logsumexp(structures, axis=-1, keepdims=True) - logits[..., :1]
+    probability = tf.sigmoid(tf.image.resize(any_structure, size, "bilinear"))
+    times = size // tf.shape(logits)[1:3]
+    marked = tf.sigmoid(any_structure[0, ..., 0]) > HARDLY
+    rows, height = _extent(tf.reduce_any(marked, axis=1))
+    columns, width = _extent(tf.reduce_any(marked, axis=0))
+    part = structures[:, rows : rows + height, columns : columns + width]
+    large = tf.image.resize(part, tf.stack([height, width]) * times, "bilinear")
+    likeliest = tf.reduce_max(large, axis=-1, keepdims=True)
+    share = tf.exp(likeliest - tf.reduce_logsumexp(large, axis=-1, keepdims=True))
+    number = tf.cast(tf.argmax(large, axis=-1), tf.float32)[..., tf.newaxis] + 1
+    before = tf.stack([rows, columns]) * times
+    after = size - before - tf.stack([height, width]) * times
+    edges = tf.stack([[0, 0], [before[0], after[0]], [before[1], after[1]], [0, 0]])
+    return tf.concat([probability, tf.pad(tf.concat([share, number], axis=-1), edges)], axis=-1)
+
+
+def _extent(marked: Any) -> tuple[Any, Any]:
+    """First index and length of what holds every True of a vector, and two more on each side; never nothing."""
+    places = tf.cast(tf.where(marked)[:, 0], tf.int32)
+    count = tf.shape(marked)[0]
+    found = tf.size(places) > 0
+    first = tf.where(found, tf.maximum(tf.reduce_min(places) - 2, 0), 0)
+    last = tf.where(found, tf.minimum(tf.reduce_max(places) + 2, count - 1), 0)
+    return first, last - first + 1
 
 
 def _imported(graph: tf.compat.v1.GraphDef) -> Any:

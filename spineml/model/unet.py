@@ -1,12 +1,13 @@
 """The U-Net: Ronneberger et al. 2015 as used by Kim et al. 2020, and a compact variant of it for two CPU cores.
 
 The network takes ``(batch, height, width, 1)`` float32 in 0..1 and returns *logits* of the same height and width,
-``(batch, height, width, 1)`` float32; a probability is ``sigmoid(logit)``. Height and width must be divisible by
-``Architecture.stride``.
+``(batch, height, width, classes)`` float32. With one class a probability is ``sigmoid(logit)``; with more it is the
+``softmax`` over them, the background first. Height and width must be divisible by ``Architecture.stride``.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -104,8 +105,9 @@ class _Blocks:
         stride = self._architecture.stem_stride
         if self._architecture.head_filters:
             x = self._convolution(x, "head", self._architecture.head_filters, 3, 1)
-        bias = keras.initializers.Constant(FIRST_OUTPUT_BIAS)
-        x = keras.layers.Conv2D(1, 1, bias_initializer=bias, name=HEAD, dtype="float32")(x)
+        classes = self._architecture.classes
+        bias = keras.initializers.Constant(FIRST_OUTPUT_BIAS) if classes == 1 else first_biases
+        x = keras.layers.Conv2D(classes, 1, bias_initializer=bias, name=HEAD, dtype="float32")(x)
         if stride == 1:
             return keras.layers.Activation("linear", name="logits", dtype="float32")(x)
         return _Enlarge(stride, interpolation="bilinear", name="logits", dtype="float32")(x)
@@ -127,6 +129,12 @@ class _Blocks:
                 momentum=NORM_MOMENTUM, epsilon=NORM_EPSILON, name=f"{name}_norm", dtype=self._dtype
             )(x)
         return keras.layers.ReLU(name=f"{name}_relu", dtype=self._dtype)(x)
+
+
+def first_biases(shape: tuple[int, ...], dtype: str | None = None) -> Any:
+    """As with one structure the background starts far more likely than all structures together: `FIRST_OUTPUT_BIAS`."""
+    classes = shape[0]
+    return keras.ops.convert_to_tensor([math.log(classes - 1) - FIRST_OUTPUT_BIAS, *[0.0] * (classes - 1)], dtype)
 
 
 def named_weights(model: keras.Model) -> dict[str, Any]:

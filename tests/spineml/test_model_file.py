@@ -131,7 +131,7 @@ def many_objects(file: h5py.File) -> None:
     [
         (without_spec, "no spec"),
         (spec_with(format=99), "format 99"),
-        (spec_with(task="liver-ct"), "liver-ct"),
+        (spec_with(task="Liver CT"), "Liver CT"),
         (spec_with(architecture={"base_filters": 10**9}), "base_filters"),
         (spec_with(architecture={"base_filters": 4, "depth": 2}), "shape"),  # another network than the weights'
         (spec_with(preprocess={"window_width": 0}), "missing"),

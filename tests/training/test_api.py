@@ -111,3 +111,20 @@ def test_the_file_is_given_back_as_it_is_and_that_is_recorded(admin: User, tmp_p
 
 def test_an_unknown_version_is_not_found(admin: User) -> None:
     assert problem(api(admin).get(f"{MODELS}00000000-0000-4000-8000-000000000000/")) == (404, "not-found")
+
+
+def test_a_model_is_of_a_task_of_its_institution_and_marks_labels_of_it(admin: User, tmp_path: Path) -> None:
+    place = admin.memberships.get().institution
+    factories.task("knee-ct", owner=place, values=(1, 2))
+    factories.task("brain-ct", owner=factories.institution())
+    named = {"classes": ("background", "Femur"), "task": "knee-ct"}
+
+    taken = send(admin, factories.model_file(tmp_path / "knee.h5", values=(0, 2), **named))
+    other = send(admin, factories.model_file(tmp_path / "other.h5", values=(0, 3), **named))
+    foreign = send(admin, factories.model_file(tmp_path / "brain.h5", task="brain-ct"))
+
+    assert taken.status_code == 201, taken.json()
+    assert taken.json()["task"] == "knee-ct"
+    assert problem(other) == (400, "model-file-rejected")
+    assert "values 3" in other.json()["detail"]
+    assert problem(foreign) == (400, "model-file-rejected")
