@@ -82,7 +82,8 @@ class CpuNetwork:
         return future
 
     def _call(self, canvas: Canvas) -> Canvas:
-        return _plain(self._function(tf.constant(canvas[np.newaxis, ..., np.newaxis])).numpy())[0]
+        answer: Canvas = _plain(self._function(tf.constant(canvas[np.newaxis, ..., np.newaxis])).numpy())[0]
+        return answer
 
     def warm_up(self, sizes: Sequence[int]) -> None:
         for size in sizes:
