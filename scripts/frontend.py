@@ -22,7 +22,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 SOURCE = PROJECT / "frontend"
 BUILT = PROJECT / "static" / "viewer"
 MANIFEST = BUILT / "MANIFEST.sha256"
-BUNDLES = ("reading.js", "simple.js")
+BUNDLES = ("reading.js", "simple.js", "volumework.js")
 STAMP = SOURCE / "node_modules" / ".installed-from"
 
 

@@ -20,6 +20,7 @@ import { LOOK, showLayout, windowOf } from "./ui/look.js";
 import { Notices } from "./ui/notices.js";
 import { Measuring } from "./ui/measuring.js";
 import { Panels } from "./ui/panels.js";
+import { Regions } from "./ui/regions.js";
 import { Saving } from "./ui/saving.js";
 import { SignOff } from "./ui/signoff.js";
 import { Toolbox } from "./ui/toolbox.js";
@@ -47,6 +48,7 @@ export class Reader {
     this.loader = new Loader((source, problem) => this.arrived(source, problem));
     this.editor = new Editor((zs) => this.masksChanged(zs, { keep: true }));
     this.toolbox = new Toolbox(this);
+    this.regions = new Regions(this);
     this.measuring = new Measuring(this, reading.measurements, reading);
     this.makeLayers();
     this.direction = 1;
@@ -152,7 +154,8 @@ export class Reader {
   mayCorrectNow() {
     if (!this.reading.may_correct) this.say(gettext("Your role does not allow you to correct masks."));
     else if (!this.saving.isMine) this.say(gettext("This series is being corrected in another window."));
-    return this.reading.may_correct && this.saving.isMine;
+    else if (this.regions.isBusy) this.say(gettext("The whole mask is being worked on: wait, or press Esc to cancel."));
+    return this.reading.may_correct && this.saving.isMine && !this.regions.isBusy;
   }
 
   /** Slices `zs` of the worked-on mask look different; `keep` them in the draft when a step was finished. */

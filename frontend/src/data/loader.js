@@ -80,6 +80,29 @@ export class Loader {
     this.running.delete(key);
   }
 
+  /**
+   * Fetch those of the slices `zs` of `source` that are not there, beside what else is wanted.
+   * @param {{signal: AbortSignal, tell: (part: number) => void}} options `tell` hears how many are there, from 0 to 1
+   * @throws {SliceProblem} when one of them cannot be had
+   */
+  async all(source, zs, { signal, tell }) {
+    const missing = zs.filter((z) => !source.has(z));
+    const blocks = [...new Set(missing.map((z) => Math.floor(z / BLOCK) * BLOCK))];
+    let there = 0;
+    const next = async () => {
+      while (blocks.length) {
+        signal.throwIfAborted();
+        const first = blocks.shift();
+        const count = Math.min(BLOCK, source.depth - first);
+        await this.attempt({ source, first, count, priority: "high", controller: { signal } });
+        there += missing.filter((z) => z >= first && z < first + count).length;
+        tell(there / missing.length);
+        this.onArrived(source, null);
+      }
+    };
+    await Promise.all(Array.from({ length: MOST_AT_ONCE }, next));
+  }
+
   isRunning(wish) {
     return [...this.running.values()].some((job) => covers(job, wish));
   }

@@ -6,6 +6,8 @@ export class Editor {
   constructor(onChange) {
     this.onChange = onChange;
     this.layer = null;
+    /** Counts the changes: whatever saw another number saw another mask. */
+    this.revision = 0;
     this.forget();
   }
 
@@ -15,6 +17,7 @@ export class Editor {
   }
 
   forget() {
+    this.revision += 1;
     this.done = [];
     this.undone = [];
     this.open = null;
@@ -66,6 +69,21 @@ export class Editor {
     this.tell(step);
   }
 
+  /**
+   * A finished step that was worked out elsewhere.
+   * @param {{plane: Plane, k: number, drawn?: boolean}} at see `begin`
+   * @param {{z: number, runs: Int32Array}[]} slices what changes (core/runs.js); every one of these slices must be there
+   */
+  apply(at, slices) {
+    this.finish();
+    if (!slices.length) return;
+    const step = { at, slices };
+    for (const { z, runs } of slices) redoRuns(this.layer.writable(z), runs);
+    this.done.push(step);
+    this.undone = [];
+    this.tell(step);
+  }
+
   /** Take back what the open step has written so far. */
   cancel() {
     if (!this.open) return;
@@ -97,6 +115,7 @@ export class Editor {
   }
 
   tell(step) {
+    this.revision += 1;
     const zs = step.slices.map(({ z }) => z);
     for (const z of zs) this.layer.recount(z);
     this.onChange(zs);

@@ -93,13 +93,14 @@ function commandsOf(reader) {
     "next-view": () => reader.turnTo(reader.views[(reader.views.indexOf(reader.active) + 1) % reader.views.length]),
     previous: () => reader.scroll(reader.active, -1),
     next: () => reader.scroll(reader.active, 1),
+    ...reader.regions.commands,
     ...reader.signoff.commands,
     ...reader.comments.commands,
     retry: () => reader.retry(),
     help: () => reader.root.querySelector("[data-part=help]").showModal(),
     use: () => (toolbox.corners.length > 2 ? toolbox.closePolygon() : toolbox.useAtCrosshair()),
     "use-from-last": () => toolbox.useAtCrosshair({ fromLast: true }),
-    escape: () => toolbox.cancel() || toolbox.take("navigate"),
+    escape: () => reader.regions.cancel() || toolbox.cancel() || toolbox.take("navigate"),
   };
 }
 
@@ -193,6 +194,17 @@ function withAlt(event, reader, commands) {
   if (event.code === "KeyC") return commands.pair;
   if (event.code === "KeyR") return commands.reason;
   if (event.code === "KeyU") return commands["copy-next"];
+  const ofRegions = regionKey(event.code, reader, commands);
+  if (ofRegions) return ofRegions;
   const layer = reader.layers[Number(/^Digit([1-9])$/.exec(event.code)?.[1]) - 1];
   return layer ? () => reader.setVisible(layer, !layer.visible) : null;
+}
+
+/** Alt with a key, for work on the whole mask. */
+function regionKey(code, { regions }, commands) {
+  // biome-ignore format: a table of keys
+  const names = { KeyL: "keep-largest", KeyI: "remove-small", KeyM: "smooth", BracketRight: "expand", BracketLeft: "shrink" };
+  const tools = { KeyX: "cut-through", KeyP: "relabel-through", KeyA: "rename-region", KeyK: "split" };
+  if (names[code]) return commands[names[code]];
+  return tools[code] ? () => regions.take(tools[code]) : null;
 }

@@ -3,8 +3,8 @@ import { number } from "../../../static/js/format.js";
 import { gettext } from "../../../static/js/i18n.js";
 import { angle, cobb, heightRatio, length, regionStatistics, sameSense } from "../core/measure.js";
 
-/** How many points each kind has. */
-export const POINTS = { length: 2, angle: 3, cobb: 4, rectangle: 2, ellipse: 2, "height-ratio": 4 };
+/** How many points each kind has, and the cut of a region: two of its line, and one beside it. */
+export const POINTS = { length: 2, angle: 3, cobb: 4, rectangle: 2, ellipse: 2, "height-ratio": 4, split: 3 };
 
 export class Measuring {
   constructor(reader, saved, { user, series }) {

@@ -173,6 +173,12 @@ export class Panels {
       polygon: gettext("Click corner by corner; Enter or a click on the first corner fills it."),
       scissors: gettext("Click corner by corner; Enter or a click on the first corner cuts it out."),
       grow: gettext("Click a region to mark its connected pixels of similar HU on this slice of this view."),
+      "cut-through": gettext("Click corner by corner; Enter or a click on the first corner erases what is inside it on all slices."),
+      "relabel-through": gettext(
+        "Click corner by corner; Enter or a click on the first corner: what is inside it becomes the active structure, on all slices.",
+      ),
+      "rename-region": gettext("Click a region: all of it that is connected in 3D becomes the active structure."),
+      split: gettext("Set two points of a line through the region, then click the side that becomes the active structure."),
       cobb: gettext("Set two points along the upper end plate, then two along the lower one."),
       "height-ratio": gettext("Set top and bottom of the anterior wall, then of the posterior wall."),
       angle: gettext("Set a point, the corner, and the last point."),
@@ -198,6 +204,7 @@ export class Panels {
     this.part("changed").textContent = changed
       ? interpolate(ngettext("%(n)s slice changed", "%(n)s slices changed", changed), { n: changed })
       : "";
+    reader.regions.show();
     this.showArea();
     this.part("volume").textContent = volumeWords(reader);
     if (!changed) this.showDraft("");

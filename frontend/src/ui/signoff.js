@@ -69,6 +69,7 @@ export class SignOff {
   /** Only what was on the screen is signed, and nothing that is written beside it gets lost. */
   async isReady() {
     if (!this.mayNow()) return false;
+    if (this.reader.regions.isBusy) return this.reader.mayCorrectNow(); // says so
     if (!this.reader.isShown) {
       this.reader.say(gettext("The image or the mask is not loaded yet. Review it before signing off."));
       return false;

@@ -2,10 +2,12 @@
 import { gettext, interpolate } from "../../../static/js/i18n.js";
 import { number } from "../../../static/js/format.js";
 import { POINTS } from "./measuring.js";
+import { THROUGH } from "./regions.js";
 import { fillPolygon, growFrom, stroke } from "../edit/tools.js";
 
 const BRUSHES = ["brush", "eraser"];
-const POLYGONS = ["polygon", "scissors"];
+const POLYGONS = ["polygon", "scissors", ...THROUGH];
+const CORRECTING = [...BRUSHES, ...POLYGONS, "grow", "rename-region", "split"];
 const CLOSE_PX = 10;
 const CLICK_PX = 4;
 
@@ -26,11 +28,11 @@ export class Toolbox {
   }
 
   get corrects() {
-    return [...BRUSHES, ...POLYGONS, "grow"].includes(this.name);
+    return CORRECTING.includes(this.name);
   }
 
   get erases() {
-    return this.name === "eraser" || this.name === "scissors";
+    return ["eraser", "scissors", "cut-through"].includes(this.name);
   }
 
   get brush() {
@@ -75,6 +77,7 @@ export class Toolbox {
     if (this.isBrush) this.reader.strokeDone();
     else if (POLYGONS.includes(this.name)) this.addCorner(view, at);
     else if (this.name === "grow") this.growAt(view, at);
+    else if (this.name === "rename-region") this.reader.regions.renameAt(view, at);
     else if (POINTS[this.name] === 2 && moved && this.points.length === 1) this.addPoint(view, at);
   }
 
@@ -154,6 +157,7 @@ export class Toolbox {
     if (this.isBrush) this.dab(view, [u, v], fromLast);
     else if (POLYGONS.includes(this.name)) this.addCorner(view, [u, v]);
     else if (this.name === "grow") this.growAt(view, [u, v]);
+    else if (this.name === "rename-region") this.reader.regions.renameAt(view, [u, v]);
     else if (POINTS[this.name]) this.addPoint(view, [u, v]);
   }
 
@@ -195,6 +199,10 @@ export class Toolbox {
     const { corners, polygonView: view } = this;
     [this.corners, this.taken] = [[], []];
     if (corners.length < 3 || !this.reader.mayCorrectNow()) return view?.refreshMarks();
+    if (THROUGH.includes(this.name)) {
+      view.refreshMarks();
+      return this.reader.regions.cutThrough(view, corners, this.name);
+    }
     const { editor, volume } = this.reader;
     const complete = fillPolygon({ editor, volume, plane: view.plane, k: view.k, corners, brush: this.brush });
     if (!complete) this.reader.say(gettext("A slice of the mask is still loading. Try again in a moment."));
@@ -223,7 +231,8 @@ export class Toolbox {
     const { points } = this;
     this.points = [];
     this.reader.panels.showState();
-    this.reader.measuring.finish(this.name, view, points);
+    if (this.name === "split") this.reader.regions.split(view, points);
+    else this.reader.measuring.finish(this.name, view, points);
   }
 }
 

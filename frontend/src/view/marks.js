@@ -109,6 +109,31 @@ export function drawPolygon(context, view, corners) {
   for (const [x, y] of points) context.fillRect(x - 2 * view.ratio, y - 2 * view.ratio, 4 * view.ratio, 4 * view.ratio);
 }
 
+/** The line along which a region is split, which goes on beyond its two points, and the point on the side that changes. */
+export function drawSplit(context, view, [a, b = a, side = null]) {
+  const { ratio, marks } = view;
+  const [[ax, ay], [bx, by]] = [a, b].map((point) => toCanvas(view, point));
+  const far = (marks.width + marks.height) / Math.max(1, Math.hypot(bx - ax, by - ay));
+  context.strokeStyle = "#8ff0b0";
+  context.fillStyle = context.strokeStyle;
+  context.lineWidth = 1.5 * ratio;
+  line(context, [
+    [ax, ay],
+    [bx, by],
+  ]);
+  context.setLineDash([4 * ratio, 4 * ratio]);
+  line(context, [
+    [ax - (bx - ax) * far, ay - (by - ay) * far],
+    [bx + (bx - ax) * far, by + (by - ay) * far],
+  ]);
+  context.setLineDash([]);
+  if (!side) return;
+  const [x, y] = toCanvas(view, side);
+  context.beginPath();
+  context.arc(x, y, 4 * ratio, 0, 2 * Math.PI);
+  context.fill();
+}
+
 /** A finished or growing measurement; `points` are [u, v] of this view, `words` its value. */
 export function drawMeasurement(context, view, { kind, points, words, chosen }) {
   const { ratio } = view;

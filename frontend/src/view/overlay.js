@@ -12,7 +12,9 @@ export function drawOverlay(reader, view, context) {
   const hover = isHere ? toolbox.hovered.at : null;
   const upToHand = (points) => (hover ? [...points, hover] : points);
   if (toolbox.points.length && toolbox.measureView === view && toolbox.measureSlice === view.k) {
-    marks.drawMeasurement(context, view, { kind: toolbox.name, points: upToHand(toolbox.points) });
+    const points = upToHand(toolbox.points);
+    if (toolbox.name === "split") marks.drawSplit(context, view, points);
+    else marks.drawMeasurement(context, view, { kind: toolbox.name, points });
   }
   if (toolbox.corners.length && toolbox.polygonView === view && toolbox.polygonSlice === view.k) {
     marks.drawPolygon(context, view, upToHand(toolbox.corners));
