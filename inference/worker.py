@@ -7,11 +7,8 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 from django.conf import settings
 from django.db import DatabaseError
 
@@ -24,11 +21,9 @@ from registry.models import ModelVersion
 from registry.selectors import versions_active
 from spineml.errors import SpineError
 from spineml.message import message
-from spineml.metrics.expected_dice import expected_dice
-from spineml.metrics.labels import LabelTable
-from spineml.model.predict import Predictor, Timings
-from spineml.volumes.canonical_file import SliceFileReader, SliceFileWriter
-from spineml.volumes.volume import LabelArray
+from spineml.model.predict import Predictor
+from spineml.model.segmentation import Segmentation, segment_to_file
+from spineml.volumes.canonical_file import SliceFileReader
 from spineplatform.shared import storage
 from spineplatform.shared.lease import Lease
 
@@ -113,50 +108,22 @@ def run_inference(lease: Lease[InferenceRun]) -> None:
             _record(run, path, stored, made, ood_flags)
 
 
-@dataclass(frozen=True)
-class SegmentationOutput:
-    """What a segmentation yields besides its mask; ``confidence[z]`` as in ``spineml.metrics.expected_dice``."""
-
-    timings: Timings
-    sizes: LabelTable
-    confidence: list[float]
-
-
-def _segment(lease: Lease[InferenceRun], predictor: Predictor, path: Path) -> SegmentationOutput:
-    volume = storage.local_path(lease.run.series.volume)
-    with SliceFileReader(volume) as source, SliceFileWriter(path, source.geometry, "mask") as sink:
-        recorder = ConfidenceRecorder(sink)
-        timings = predictor.segment(
-            source,
-            recorder.write,
-            on_probability=recorder.record,
-            on_slice=lambda done, total: lease.report(done, total, message("Segmenting")),
-            should_stop=lambda: lease.should_stop,
-        )
-        lease.check()
-    with SliceFileReader(path) as mask:
-        return SegmentationOutput(timings, LabelTable.of(mask, mask.geometry), recorder.confidence)
-
-
-class ConfidenceRecorder:
-    """Writes the mask to its file and records the expected Dice of each slice. Called by one thread."""
-
-    def __init__(self, sink: SliceFileWriter) -> None:
-        self._sink = sink
-        self._probability: npt.NDArray[np.float32] | None = None
-        self.confidence: list[float] = []
-
-    def record(self, z: int, probability: npt.NDArray[np.float32]) -> None:
-        self._probability = probability
-
-    def write(self, z: int, mask: LabelArray) -> None:
-        if self._probability is not None:
-            self.confidence.append(round(expected_dice(self._probability, mask), 3))
-        self._sink.write(z, mask)
+def _segment(lease: Lease[InferenceRun], predictor: Predictor, path: Path) -> Segmentation:
+    with SliceFileReader(storage.local_path(lease.run.series.volume)) as source:
+        try:
+            return segment_to_file(
+                predictor,
+                source,
+                path,
+                on_slice=lambda done, total: lease.report(done, total, message("Segmenting")),
+                should_stop=lambda: lease.should_stop,
+            )
+        finally:
+            lease.check()  # says why it was stopped
 
 
 def _record(
-    run: InferenceRun, path: Path, stored: list[str], made: SegmentationOutput, ood_flags: list[dict[str, str]]
+    run: InferenceRun, path: Path, stored: list[str], made: Segmentation, ood_flags: list[dict[str, str]]
 ) -> Annotation:
     version = run.model_version
     annotation = annotation_record(

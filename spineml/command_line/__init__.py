@@ -1,0 +1,1 @@
+"""``python -m spineml``: what the platform does with one CT, in a shell or a notebook."""
