@@ -19,7 +19,7 @@ from spineml.readers.series import FileOutcome, IntakeOptions, SeriesMeta
 from spineml.volumes.volume import Geometry
 
 REASONS_SHOWN = 10
-Progress = Callable[[int, int, str], object]
+Progress = Callable[[int, int, str], None]
 
 
 class NotRead(SpineError):
