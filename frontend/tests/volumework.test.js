@@ -8,7 +8,7 @@ import { boxOf, pieceOf, widened } from "../src/core/pieces.js";
 import { reachOf } from "../src/core/balls.js";
 import { boxOfPrism, pixelsOn } from "../src/core/cuts.js";
 import { polygon } from "../src/core/shapes.js";
-import { undoRuns, redoRuns } from "../src/core/runs.js";
+import { diffRuns, firstOf, lastOf, redoRuns, sameSlice, undoRuns } from "../src/core/runs.js";
 import { workOn } from "../src/core/volumework.js";
 
 const SPACINGS = [
@@ -322,4 +322,25 @@ test("a label that is nowhere has no box", () => {
     boxOf((z) => slices[z], [0, 1, 2], 9, 5),
     null,
   );
+});
+
+test("slices are compared and searched as by plain loops, wherever they lie in memory", () => {
+  const random = randomOf(4);
+  for (let round = 0; round < 400; round += 1) {
+    const [offset, length] = [Math.floor(random() * 5), Math.floor(random() * 40)];
+    const make = () => new Uint8Array(new ArrayBuffer(64), offset, length);
+    const [first, second] = [make(), make()];
+    for (const slice of [first, second]) slice.set(Array.from(slice, () => (random() < 0.15 ? 1 + Math.floor(random() * 3) : 0)));
+    if (random() < 0.3) second.set(first);
+    assert.equal(sameSlice(first, second), first.join() === second.join());
+    for (const value of [0, 1, 2, 3]) {
+      assert.equal(firstOf(first, value), [...first].indexOf(value));
+      assert.equal(lastOf(first, value), [...first].lastIndexOf(value));
+    }
+    const changed = first.slice();
+    redoRuns(changed, diffRuns(first, second));
+    assert.deepEqual([...changed], [...second]);
+    undoRuns(changed, diffRuns(first, second));
+    assert.deepEqual([...changed], [...first]);
+  }
 });

@@ -73,6 +73,11 @@ AIMS = (
     Aim("viewer_stroke_growth", "the same against 30 slices, times", most=1.2),
     Aim("viewer_save_ms", "save of three slices of a mask of 300, ms", most=300),
     Aim("viewer_save_kb", "what it sends, kB", most=100),
+    Aim(
+        "viewer_whole_mask_ms",
+        "largest part, smoothing, expanding or shrinking by 2 mm of a mask of 300, the slowest, ms",
+        most=300,
+    ),
     Aim("viewer_bundle_mb", "the viewer's script, gzip, MB", most=1.5),
 )
 

@@ -46,6 +46,17 @@ new PerformanceObserver((list) => {
   if (list.getEntriesByName("slice").length) afterFrame(() => { bench.first ??= performance.now(); });
 }).observe({ type: "measure", buffered: true });
 """
+# Keys of the work on a whole mask: parts by size, then surfaces by the 2 mm that the fields start with.
+WHOLE_MASK = {"Alt+l": "keep_largest", "Alt+m": "smooth", "Alt+]": "expand", "Alt+[": "shrink"}
+WHOLE_MASK_ROUNDS = 5
+WATCH_TASKS = """
+Object.assign(bench, { whole: {}, tasks: [] });
+new PerformanceObserver((list) => {
+  const during = (task) => performance.getEntriesByName("whole mask").some(
+    (work) => task.startTime < work.startTime + work.duration && task.startTime + task.duration > work.startTime);
+  bench.tasks.push(...list.getEntries().filter(during).map(({ duration }) => duration));
+}).observe({ type: "longtask" });
+"""
 
 
 class NothingToMeasureWith(Exception):
@@ -156,7 +167,7 @@ def measure(address: str, username: str, password: str, series: dict[str, str]) 
     """
     with chromium() as browser:
         visit = Visit(browser, address, logged_in(browser, address, username, password), series)
-        figures = first_slices(visit) | next_slices(visit) | strokes(visit) | saves(visit)
+        figures = first_slices(visit) | next_slices(visit) | strokes(visit) | saves(visit) | whole_mask(visit)
     return {name: round(value, 2) for name, value in (figures | bundle()).items()}
 
 
@@ -280,6 +291,34 @@ def saves(visit: Visit) -> dict[str, float]:
     return {
         "viewer_save_ms": statistics.median(duration for duration, _ in found),
         "viewer_save_kb": max(size for _, size in found) / 1000,
+    }
+
+
+def whole_mask(visit: Visit) -> dict[str, float]:
+    """Work on a whole mask of 300 slices, from its start until it can be undone; how long the page stood still."""
+    with visit.reading(300, loaded=True, script=WATCH_TASKS) as page:
+        for key in WHOLE_MASK:
+            for number in range(WHOLE_MASK_ROUNDS):
+                page.keyboard.press(key)
+                page.wait_for_function(
+                    "(count) => performance.getEntriesByName('whole mask').length === count", arg=number + 1
+                )
+                page.keyboard.press("z")
+                page.wait_for_timeout(500)
+            page.evaluate(
+                """(key) => {
+                  bench.whole[key] = performance.getEntriesByName("whole mask").map(({ duration }) => duration);
+                  performance.clearMeasures();
+                }""",
+                key,
+            )
+        found = page.evaluate("window.bench.whole")
+        still = page.evaluate("window.bench.tasks")
+    medians = {name: statistics.median(found[key]) for key, name in WHOLE_MASK.items()}
+    return {
+        **{f"viewer_{name}_ms": value for name, value in medians.items()},
+        "viewer_whole_mask_ms": max(medians.values()),
+        "viewer_whole_mask_still_ms": max(still, default=0.0),
     }
 
 

@@ -1,5 +1,5 @@
 // A piece of a mask, cut out for work on the whole volume, and what that work has changed, as runs of the slices.
-import { diffRuns } from "./runs.js";
+import { diffRuns, firstOf, lastOf } from "./runs.js";
 
 /**
  * The rows and slices [y0, y1, z0, z1] (with their ends) in which `value` is; null where it is on none of the slices `zs`.
@@ -9,9 +9,9 @@ export function boxOf(sliceAt, zs, value, width) {
   let box = null;
   for (const z of zs) {
     const slice = sliceAt(z);
-    const start = slice.indexOf(value);
+    const start = firstOf(slice, value);
     if (start < 0) continue;
-    const [y0, y1] = [start, slice.lastIndexOf(value)].map((i) => Math.floor(i / width));
+    const [y0, y1] = [start, lastOf(slice, value)].map((i) => Math.floor(i / width));
     box ??= [y0, y1, z, z];
     box = [Math.min(box[0], y0), Math.max(box[1], y1), Math.min(box[2], z), Math.max(box[3], z)];
   }
