@@ -27,7 +27,7 @@ from spineml.learning.dataset_file import DatasetReader
 from spineml.learning.settings import defaults_for
 from spineml.learning.validation import Validation, probabilities
 from spineml.metrics.bootstrap import Interval, PatientBootstrap
-from spineml.metrics.overlap import Confusion, PatientRates, patient_rates
+from spineml.metrics.confusion import Confusion, PatientRates, patient_rates
 from spineml.model.model_file import ModelSpec
 
 FOLDS, STEPS, SEED = 5, 2500, 2020

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from spineml.learning.dataset_file import DatasetReader, Entry
-from spineml.metrics.overlap import NOTHING, Confusion, PatientRates, confusion, mean_of, patient_rates
+from spineml.metrics.confusion import NOTHING, Confusion, PatientRates, confusion, mean_of, patient_rates
 from spineml.volumes.volume import HounsfieldArray, LabelArray
 
 Segment = Callable[[HounsfieldArray, tuple[float, float] | None], npt.NDArray[Any]]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spineml.learning.dataset_file import DatasetReader, Entry
-from spineml.metrics.overlap import NOTHING, Confusion, PatientRates, confusion, patient_rates
+from spineml.metrics.confusion import NOTHING, Confusion, PatientRates, confusion, patient_rates
 from spineml.model.postprocess import Postprocess
 from spineml.model.preprocess import Preprocess
 from spineml.volumes.volume import HounsfieldArray, LabelArray

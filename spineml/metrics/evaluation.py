@@ -15,8 +15,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from spineml.metrics.overlap import COUNTS, DISTANCES, NOTHING, RATES, Confusion, confusion, mean_of
+from spineml.metrics.confusion import COUNTS, NOTHING, RATES, Confusion, confusion, mean_of
 from spineml.metrics.surface_distance import (
+    DISTANCES,
     Directed,
     SurfaceCollector,
     SurfaceDistances,
@@ -227,8 +228,8 @@ class SeriesCollector:
             raise ValueError(f"the series has {depth} slices, and one more was given")
         truth, guess = reference > 0, predicted > 0
         counts = confusion(truth, guess)
-        outlines = [outline_points(mask) @ self._in_plane for mask in (truth, guess)]
-        self._last = directed_between(outlines[0], outlines[1])
+        outlines = [outline_points(mask) for mask in (truth, guess)]
+        self._last = directed_between(outlines[0], outlines[1], self._in_plane)
         level = z / (depth - 1) if depth > 1 else 0.5
         self._images.append(ImageRow(z, counts, summarised(self._last), level))
         self._surfaces[0].push(truth)

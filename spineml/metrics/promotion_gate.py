@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from spineml.metrics.bootstrap import DRAWS, SEED, PairedDifference, paired_difference
-from spineml.metrics.overlap import NOTHING, Confusion, mean_of
+from spineml.metrics.confusion import NOTHING, Confusion, mean_of
 
 # Floating point must not refuse a candidate that falls by exactly the margin.
 ROUNDING = 1e-9

@@ -21,7 +21,8 @@ from spineml.metrics.bootstrap import (
     paired_difference,
     spread,
 )
-from spineml.metrics.overlap import NOTHING, Comparison, Confusion, compare
+from spineml.metrics.confusion import NOTHING, Confusion
+from spineml.metrics.overlap import Comparison, compare
 from spineml.metrics.volume_and_area import volume_ml
 from spineml.volumes.volume import Geometry, SliceSource
 

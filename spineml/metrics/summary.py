@@ -28,6 +28,7 @@ from spineml.metrics.bootstrap import (
     interval_as_json,
     spread,
 )
+from spineml.metrics.confusion import COUNTS, NOTHING, RATES, Confusion
 from spineml.metrics.evaluation import (
     BIN_MM,
     DIFFERENCES,
@@ -43,8 +44,7 @@ from spineml.metrics.evaluation import (
     Unit,
     patients_of,
 )
-from spineml.metrics.overlap import COUNTS, DISTANCES, NOTHING, RATES, Confusion
-from spineml.metrics.surface_distance import HAUSDORFF_PERCENTILE
+from spineml.metrics.surface_distance import DISTANCES, HAUSDORFF_PERCENTILE
 
 LEVEL_BINS = 10
 WORST = 10

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from spineml.csv_text import csv_text
 from spineml.message import Message, message, verbatim
 from spineml.metrics.bootstrap import Interval, Spread
+from spineml.metrics.confusion import COUNTS
 from spineml.metrics.evaluation import MEASURES, QUANTITIES, SeriesRow, Unit, patients_of
-from spineml.metrics.overlap import COUNTS, DISTANCES
 from spineml.metrics.summary import PAPER, Pooled, Summary
+from spineml.metrics.surface_distance import DISTANCES
 
 DECIMALS = 6
 DASH = "\u2013"

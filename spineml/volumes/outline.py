@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,11 +15,13 @@ def outline(mask: BoolArray) -> BoolArray:
     return mask & ~inner(mask)
 
 
-def inner(mask: BoolArray) -> BoolArray:
-    """Erosion of ``(y, x)`` by the cross; the image's border pixels are never inner."""
-    inner = np.zeros_like(mask)
-    if min(mask.shape) < 3:
-        return inner
-    centre = mask[1:-1, 1:-1]
-    inner[1:-1, 1:-1] = centre & mask[:-2, 1:-1] & mask[2:, 1:-1] & mask[1:-1, :-2] & mask[1:-1, 2:]
-    return inner
+def inner(labels: npt.NDArray[Any]) -> BoolArray:
+    """Where all four neighbours in a ``(y, x)`` mask or label map have the same value; never at the image's border."""
+    found = np.zeros(labels.shape, bool)
+    if min(labels.shape) < 3:
+        return found
+    centre, inside = labels[1:-1, 1:-1], found[1:-1, 1:-1]
+    np.equal(centre, labels[:-2, 1:-1], out=inside)
+    for neighbour in (labels[2:, 1:-1], labels[1:-1, :-2], labels[1:-1, 2:]):
+        inside &= centre == neighbour
+    return found

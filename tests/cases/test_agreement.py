@@ -27,7 +27,7 @@ from cases.projects.presentation import volumes_plot
 from cases.projects.reading_services import item_decide, proposal_make, reading_finish
 from cases.projects.selectors import items_listed, projects_seen
 from cases.projects.worker import run_agreement
-from spineml.metrics.overlap import confusion
+from spineml.metrics.confusion import confusion
 from spineml.volumes.canonical_file import read_mask
 from spineplatform.shared import storage
 from spineplatform.shared.errors import UserError

@@ -7,7 +7,7 @@ from django.test import Client
 
 from accounts.models import Role
 from cases.models import AnnotationSource, Series
-from spineml.metrics.overlap import RATES
+from spineml.metrics.confusion import RATES
 from spineplatform.shared.models import AuditEvent
 from tests import factories
 

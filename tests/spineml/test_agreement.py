@@ -7,7 +7,7 @@ import pytest
 import SimpleITK
 
 from spineml.metrics import reader_agreement
-from spineml.metrics.overlap import Confusion
+from spineml.metrics.confusion import Confusion
 from spineml.metrics.reader_agreement import MODEL, PairFigures, SeriesFigures
 from spineml.volumes.volume import Geometry
 from tests.spineml.test_consensus import Slices

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from spineml.metrics.overlap import Confusion
+from spineml.metrics.confusion import Confusion
 from spineml.metrics.promotion_gate import GateResult, GateSettings, Refusal, SeriesScore, decide
 
 SETTINGS = GateSettings(draws=2000)

@@ -11,7 +11,9 @@ import SimpleITK
 from scipy import ndimage
 from skimage.metrics import hausdorff_distance
 
-from spineml.metrics.overlap import Comparison, Confusion, compare, confusion, surface_distances
+from spineml.metrics.confusion import Confusion, confusion
+from spineml.metrics.overlap import Comparison, compare
+from spineml.metrics.surface_distance import surface_distances
 from spineml.volumes.canonical_file import SliceFileReader, write_mask
 from spineml.volumes.volume import Geometry, Mask, with_unknown_spacing
 

@@ -16,7 +16,7 @@ from spineml.checksum import sha256_of
 from spineml.learning.dataset_file import DatasetWriter, SeriesFacts
 from spineml.masks.label_checks import Checked, LabelCheck, Suspicion
 from spineml.message import message
-from spineml.metrics import overlap
+from spineml.metrics.confusion import NOTHING, confusion
 from spineml.model import fingerprint
 from spineml.volumes.canonical_file import SliceFileReader
 from spineml.volumes.volume import HounsfieldArray, LabelArray
@@ -160,10 +160,10 @@ def _masks_of_others(mask: Annotation) -> list[Annotation]:
 
 
 def _dice(mask: Annotation, other: Annotation) -> float:
-    total = overlap.NOTHING
+    total = NOTHING
     with _open(mask.mask) as first, _open(other.mask) as second:
         for z in range(len(first)):
-            total += overlap.confusion(first.read(z), second.read(z))
+            total += confusion(first.read(z) > 0, second.read(z) > 0)
     return total.dice
 
 

@@ -13,8 +13,8 @@ from accounts.access import Capability, institutions_with
 from cases.models import Series
 from registry.models import ModelVersion
 from registry.selectors import known_to, places_of
+from spineml.metrics.confusion import COUNTS, Confusion
 from spineml.metrics.evaluation import Identity, SeriesRow
-from spineml.metrics.overlap import COUNTS, Confusion
 from spineml.metrics.promotion_gate import SeriesScore
 from spineml.metrics.version_comparison import VersionComparison, compare_versions
 from spineplatform.shared.errors import UserError
