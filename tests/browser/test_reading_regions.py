@@ -165,3 +165,32 @@ def test_slices_that_are_not_there_are_loaded_first_and_a_cancelled_wait_changes
     said(page, f"{count - 1} parts removed")
     all_loaded(page)
     assert (held(page) == (parts == np.bincount(parts[parts > 0]).argmax())).all()
+
+
+def test_work_that_is_stopped_or_cannot_start_changes_nothing_and_can_be_tried_again(
+    reader: Page, mask: Annotation
+) -> None:
+    before = labels(mask)
+    all_loaded(reader)
+    waiting: list[Route] = []
+
+    def hold(route: Route) -> None:
+        waiting.append(route)
+
+    reader.route("**/volumework.js", hold)
+    reader.keyboard.press("Alt+m")
+    expect(reader.get_by_text("Working on the whole mask…")).to_be_visible()
+    reader.keyboard.press("Control+s")
+    said(reader, "The whole mask is being worked on")
+    reader.keyboard.press("Escape")
+    said(reader, "Cancelled. Nothing was changed.")
+    expect(reader.get_by_text("Working on the whole mask…")).to_be_hidden()
+    reader.unroute("**/volumework.js")
+    reader.route("**/volumework.js", lambda route: route.abort(), times=1)
+    reader.keyboard.press("Alt+m")
+    said(reader, "could not be loaded. Nothing was changed.")
+    assert (held(reader) == before).all()
+    reader.keyboard.press("Alt+m")
+    finished(reader)
+    said(reader, "changed on")
+    assert (held(reader) != before).any()

@@ -4,6 +4,9 @@ import { boxOf, pieceOf, widened } from "../core/pieces.js";
 /** The mask is not what it was when the work began; nothing of its result was written. */
 export class MaskChanged extends Error {}
 
+/** The worker's script could not be fetched. */
+export class WorkerMissing extends Error {}
+
 export class WholeMask {
   /** @param {{editor: Editor, loader: Loader, grid: Grid, address: string}} parts `address`: of the worker's script */
   constructor({ editor, loader, grid, address }) {
@@ -32,6 +35,7 @@ export class WholeMask {
    * @returns {Promise<{slices: object[], voxels: number, parts?: number}|null>} what changed; null: the label is nowhere
    * @throws {SliceProblem} a slice cannot be loaded
    * @throws {MaskChanged}
+   * @throws {WorkerMissing}
    * @throws {DOMException} AbortError: it was cancelled
    */
   async run(name, task, tell) {
@@ -57,6 +61,7 @@ export class WholeMask {
     if (!found) return null;
     const wide = widened(found, around, grid);
     await this.load(layer, slicesOf(wide), { tell, signal });
+    tell("working", 0);
     const done = await this.inWorker({ name, piece: pieceOf(sliceAt, wide, grid), options }, { tell, signal });
     if (editor.layer !== layer || editor.revision !== revision) throw new MaskChanged();
     editor.apply(at, done.slices);
@@ -81,7 +86,7 @@ export class WholeMask {
       };
       signal.throwIfAborted();
       signal.addEventListener("abort", () => stop(signal.reason));
-      worker.onerror = (event) => stop(new Error(event.message || "The worker could not be loaded."));
+      worker.onerror = (event) => stop(event.message ? new Error(event.message) : new WorkerMissing());
       worker.onmessage = ({ data: { part, done } }) => {
         if (done) resolve(done);
         else tell("working", part);

@@ -5,7 +5,7 @@ import { gettext, interpolate, ngettext } from "../../../static/js/i18n.js";
 import { reachOf } from "../core/balls.js";
 import { boxOfPrism, pixelsOn } from "../core/cuts.js";
 import { MARK } from "../edit/tools.js";
-import { MaskChanged, WholeMask } from "../edit/wholemask.js";
+import { MaskChanged, WholeMask, WorkerMissing } from "../edit/wholemask.js";
 import { problemWords } from "./words.js";
 
 const SHOW_AFTER_MS = 150;
@@ -213,6 +213,9 @@ export class Regions {
   wordsAgainst(problem) {
     if (problem.name === "AbortError") return gettext("Cancelled. Nothing was changed.");
     if (problem instanceof MaskChanged) return gettext("The mask was changed meanwhile, so nothing was written. Try again.");
+    if (problem instanceof WorkerMissing) {
+      return gettext("The part of the viewer that does this could not be loaded. Nothing was changed. Check the network, then try again.");
+    }
     if (!problem.kind) {
       console.error(problem);
       return gettext("This could not be done. Nothing was changed. Reload the page and try again.");
