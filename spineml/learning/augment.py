@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,13 +22,15 @@ ELASTIC_SHARE = 0.15
 class Example:
     """One slice to crop from: ``hu`` float32 and ``mask`` uint8 0/1 ``(y, x)``, ``spacing`` (y, x) mm.
 
-    ``full_field`` is False for crops: what lies beyond their edge is unknown and must not count.
+    ``full_field`` is False for crops: what lies beyond their edge is unknown and must not count. With ``mirrored``
+    (`spineml.tasks.classes.Classes`) the mask holds the numbers of classes, and these are what they become in a mirror.
     """
 
     hu: FloatArray
     mask: npt.NDArray[np.uint8]
     spacing: tuple[float, float]
     full_field: bool = True
+    mirrored: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,18 +84,19 @@ def crop(
     """One augmented training pair.
 
     Returns:
-        The image ``(size, size, 1)`` in 0..1 as the network sees it, and the target ``(size, size, 2)``: mask and
-        validity (`spineml.learning.losses`).
+        The image ``(size, size, 1)`` in 0..1 as the network sees it, and the target ``(size, size, 2)``: mask (soft
+        edges for one structure, else the number of the class) and validity (`spineml.learning.losses`).
     """
     matrix = _matrix(example, size, plan, rng)
     hu = _sample(example.hu, matrix, size, AIR_HU)
-    mask = _sample(example.mask.astype(np.float32), matrix, size, 0.0)
+    mask = _mask(example, matrix, size)
     valid = np.ones((size, size), np.float32)
     if not example.full_field:
         valid = _sample(np.ones(example.hu.shape, np.float32), matrix, size, 0.0)
         valid = (valid > 0.99).astype(np.float32)
     if plan.elastic_share and rng.random() < plan.elastic_share:
-        hu, mask, valid = _bend([hu, mask, valid], plan.elastic_mm, rng)
+        orders = (1, 0 if example.mirrored else 1, 1)
+        hu, mask, valid = _bend([hu, mask, valid], orders, plan.elastic_mm, rng)
     if rng.random() < plan.partial_field_share:
         _cut_field(hu, mask, rng)
     grey = _to_grey(_scanner(hu, plan, rng), preprocess, plan, rng)
@@ -121,14 +124,22 @@ def _spacing(example: Example, plan: Augmentation, rng: np.random.Generator) -> 
     return float(np.clip(np.mean(example.spacing), *plan.spacing_mm))
 
 
-def _bend(arrays: list[FloatArray], shift: float, rng: np.random.Generator) -> list[FloatArray]:
-    """Move every pixel by a smooth random field, about ``shift`` pixels wide (Simard et al. 2003)."""
+def _bend(
+    arrays: Sequence[FloatArray], orders: Sequence[int], shift: float, rng: np.random.Generator
+) -> list[FloatArray]:
+    """Move every pixel by a smooth random field, about ``shift`` pixels wide (Simard et al. 2003).
+
+    ``orders`` says for each array whether it is interpolated (1) or takes the nearest value (0).
+    """
     size = arrays[0].shape[0]
     coarse = rng.standard_normal((2, 5, 5)) * shift
     fields = [ndimage.zoom(each, size / 5, order=1, grid_mode=True, mode="nearest") for each in coarse]
     rows, columns = np.indices(arrays[0].shape, dtype=np.float32)
     places = np.stack([rows + fields[0], columns + fields[1]])
-    return [ndimage.map_coordinates(each, places, order=1, mode="nearest") for each in arrays]
+    return [
+        ndimage.map_coordinates(each, places, order=order, mode="nearest")
+        for each, order in zip(arrays, orders, strict=True)
+    ]
 
 
 def _centre(example: Example, size: int, plan: Augmentation, rng: np.random.Generator) -> npt.NDArray[np.float64]:
@@ -143,12 +154,30 @@ def _centre(example: Example, size: int, plan: Augmentation, rng: np.random.Gene
     return np.array([rng.uniform(0.2, 0.8) * width, rng.uniform(0.2, 0.8) * height])
 
 
-def _sample(image: FloatArray, matrix: npt.NDArray[np.float64], size: int, fill: float) -> FloatArray:
+def _mask(example: Example, matrix: npt.NDArray[np.float64], size: int) -> FloatArray:
+    """The crop's mask: soft edges for one structure, the nearest pixel's class for several.
+
+    In a mirror image, whose ``matrix`` turns the other way round, left and right change places: the left kidney of a
+    body that is mirrored looks and lies like a right one. Turned by any angle it stays what it is.
+    """
+    if not example.mirrored:
+        return _sample(example.mask.astype(np.float32), matrix, size, 0.0)
+    classes = np.array(example.mirrored, np.uint8)[example.mask] if np.linalg.det(matrix[:, :2]) < 0 else example.mask
+    return _sample(classes, matrix, size, 0, Image.Resampling.NEAREST).astype(np.float32)
+
+
+def _sample(
+    image: npt.NDArray[Any],
+    matrix: npt.NDArray[np.float64],
+    size: int,
+    fill: float,
+    resampling: Image.Resampling = Image.Resampling.BILINEAR,
+) -> npt.NDArray[Any]:
     picture = Image.fromarray(image).transform(
         (size, size),
         Image.Transform.AFFINE,
         tuple(float(value) for value in matrix.ravel()),
-        Image.Resampling.BILINEAR,
+        resampling,
         fillcolor=fill,
     )
     return np.array(picture)

@@ -17,6 +17,7 @@ from spineml.learning.augment import Example, crop, usual
 from spineml.learning.dataset_file import DatasetReader, Entry
 from spineml.learning.settings import TrainingSettings
 from spineml.model.preprocess import Preprocess
+from spineml.tasks.classes import Classes
 
 FloatArray = npt.NDArray[np.float32]
 Draw = Callable[[np.random.Generator], Example]
@@ -42,27 +43,52 @@ class Source:
 class DatasetSlices:
     """Draws slices of a data set. Patients come up equally often, whatever the number of their slices.
 
+    Where the task has several labels, those come up equally often among the slices with any, and for each of them the
+    patients who have it: a level that few patients show is not drowned by the others.
+
     Raises:
         NothingToLearn: no slice of ``entries`` shows spine.
     """
 
     def __init__(self, reader: DatasetReader, entries: Sequence[Entry], spine_share: float) -> None:
         self._reader, self._spine_share = reader, spine_share
+        self._classes = Classes(reader.task)
         with_spine = [entry for entry in entries if entry.spine_slices]
         if not with_spine:
             raise NothingToLearn
         self._spine = _by_patient(with_spine)
         self._all = _by_patient([entry for entry in entries if entry.full_field or entry.spine_slices])
+        present = sorted({value for entry in with_spine for value in entry.label_slices})
+        self._of_label = {
+            value: _by_patient([entry for entry in with_spine if value in entry.label_slices]) for value in present
+        }
 
     def __call__(self, rng: np.random.Generator) -> Example:
         on_spine = rng.random() < self._spine_share
-        patients = self._spine if on_spine else self._all
-        series = patients[rng.integers(len(patients))]
-        entry = series[rng.integers(len(series))]
+        entry, slices = self._with_label(rng) if on_spine and self._of_label else self._any(on_spine, rng)
+        hu, mask = self._reader.read(entry.index, slices[int(rng.integers(len(slices)))])
+        spacing = entry.pixel_spacing or (1.0, 1.0)
+        if self._classes.is_single:
+            return Example(hu.astype(np.float32), (mask > 0).view(np.uint8), spacing, entry.full_field)
+        classes = self._classes.encode(mask)
+        return Example(hu.astype(np.float32), classes, spacing, entry.full_field, self._classes.mirrored)
+
+    def _any(self, on_spine: bool, rng: np.random.Generator) -> tuple[Entry, Sequence[int]]:
+        """A series and the slices to choose from."""
+        entry = _one_of(self._spine if on_spine else self._all, rng)
         # Beyond the labelled vertebrae of a crop there may be others without a label.
-        slices = entry.spine_slices if on_spine or not entry.full_field else range(entry.shape[0])
-        hu, mask = self._reader.read(entry.index, slices[rng.integers(len(slices))])
-        return Example(hu.astype(np.float32), mask, entry.pixel_spacing or (1.0, 1.0), entry.full_field)
+        return entry, entry.spine_slices if on_spine or not entry.full_field else range(entry.shape[0])
+
+    def _with_label(self, rng: np.random.Generator) -> tuple[Entry, Sequence[int]]:
+        value = sorted(self._of_label)[rng.integers(len(self._of_label))]
+        entry = _one_of(self._of_label[value], rng)
+        first, last = entry.label_slices[value]
+        return entry, [z for z in range(first, last + 1) if entry.areas_px[z]]
+
+
+def _one_of(patients: Sequence[Sequence[Entry]], rng: np.random.Generator) -> Entry:
+    series = patients[int(rng.integers(len(patients)))]
+    return series[int(rng.integers(len(series)))]
 
 
 def _by_patient(entries: Sequence[Entry]) -> list[list[Entry]]:

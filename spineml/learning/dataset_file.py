@@ -3,6 +3,9 @@
 Each series is a group ``series/<n>`` with ``hu`` (int16) and ``mask`` (uint8), both ``(z, y, x)`` with one compressed
 chunk per slice, so that training reads single slices and memory does not grow with the set. The file's attribute
 ``spine_dataset`` holds all facts as JSON, so that opening it reads a few kilobytes.
+
+Masks are label maps of one task, whose slug, name and labels are among the facts; a file from before tasks has none and
+is of ``spine-ct``.
 """
 
 from __future__ import annotations
@@ -22,6 +25,9 @@ from spineml.checksum import sha256_of
 from spineml.errors import SpineError
 from spineml.message import message
 from spineml.readers.hdf5_limits import OLDEST_FORM, form_of
+from spineml.tasks.classes import Classes
+from spineml.tasks.shipped import SPINE_CT
+from spineml.tasks.task import Task, TaskRejected
 from spineml.volumes.volume import HounsfieldArray, LabelArray
 
 ATTRIBUTE = "spine_dataset"
@@ -43,6 +49,7 @@ class Entry:
 
     ``patient`` is a key that means nothing outside this file; ``groups`` names what results may differ by, such as
     institution, scanner maker and region. ``full_field`` is False for a crop, beyond whose edge nothing is known.
+    ``label_slices`` has the first and the last slice of each label value that occurs, where the task has several.
     """
 
     index: int
@@ -57,6 +64,7 @@ class Entry:
     areas_px: tuple[int, ...]
     groups: dict[str, str] = field(default_factory=dict)
     full_field: bool = True
+    label_slices: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def pixel_spacing(self) -> tuple[float, float] | None:
@@ -70,7 +78,7 @@ class Entry:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Entry:
-        """Raises KeyError, TypeError or ValueError when the values are not an entry of this version."""
+        """Raises KeyError, TypeError, ValueError or AttributeError when the values are no entry of this version."""
         depth, height, width = (int(size) for size in values["shape"])
         z_mm, y_mm, x_mm = (float(length) for length in values["spacing"])
         if values["split"] not in SPLITS:
@@ -81,6 +89,10 @@ class Entry:
                 "shape": (depth, height, width),
                 "spacing": (z_mm, y_mm, x_mm),
                 "areas_px": tuple(int(area) for area in values["areas_px"]),
+                "label_slices": {
+                    int(value): (int(first), int(last))
+                    for value, (first, last) in values.get("label_slices", {}).items()
+                },
             }
         )
 
@@ -102,34 +114,52 @@ class SeriesFacts:
 
 
 class DatasetWriter:
-    """Writes series one by one. Use as a context manager: facts are written when it is left without an error."""
+    """Writes series one by one. Use as a context manager: facts are written when it is left without an error.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        task: of all masks.
+    """
+
+    def __init__(self, path: Path, task: Task = SPINE_CT) -> None:
         self._file = h5py.File(path, "w")
+        self._classes = Classes(task)
         self.entries: list[Entry] = []
         self.facts: dict[str, Any] = {}
 
     def add(self, facts: SeriesFacts, slices: Iterable[tuple[HounsfieldArray, LabelArray]]) -> Entry:
         """Store one series; ``slices`` yields ``(hu, mask)`` of ``(y, x)`` in z order, one at a time in memory.
 
+        Masks have the label values of the task; for ``spine-ct`` whatever is above 0 is spine.
+
         Raises:
             ValueError: slices are missing, too many, or of another shape.
+            ValuesOutsideTask: a mask has a value that is no label of the task.
         """
         index = len(self.entries)
         group = self._file.create_group(f"series/{index}")
         stored = {name: _create(group, name, facts.shape, dtype) for name, dtype in (("hu", "i2"), ("mask", "u1"))}
         areas: list[int] = []
+        extents: dict[int, tuple[int, int]] = {}
         for z, (hu, mask) in enumerate(slices):
             if z >= facts.shape[0] or hu.shape != facts.shape[1:] or mask.shape != facts.shape[1:]:
                 raise ValueError(f"slice {z} of {facts.key} does not belong to a series of shape {facts.shape}")
             stored["hu"][z] = hu
-            stored["mask"][z] = mask > 0
+            stored["mask"][z] = self._checked(mask)
             areas.append(int(np.count_nonzero(mask)))
+            if areas[-1] and not self._classes.is_single:
+                for value in np.flatnonzero(np.bincount(mask.ravel()))[1:].tolist():
+                    extents[value] = (extents.get(value, (z, z))[0], z)
         if len(areas) != facts.shape[0]:
             raise ValueError(f"{facts.key} has {facts.shape[0]} slices. Received instead: {len(areas)}")
-        entry = Entry(index=index, areas_px=tuple(areas), **vars(facts))
+        entry = Entry(index=index, areas_px=tuple(areas), label_slices=extents, **vars(facts))
         self.entries.append(entry)
         return entry
+
+    def _checked(self, mask: LabelArray) -> LabelArray:
+        if self._classes.task.slug == SPINE_CT.slug:
+            return (mask > 0).view(np.uint8)
+        self._classes.encode(mask)
+        return mask
 
     def __enter__(self) -> Self:
         return self
@@ -138,14 +168,15 @@ class DatasetWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            facts = {"format": FORMAT, "entries": [asdict(entry) for entry in self.entries], **self.facts}
+            task, entries = self._classes.task.to_json(), [asdict(entry) for entry in self.entries]
+            facts = {"format": FORMAT, "task": task, "entries": entries, **self.facts}
             # A data set, for an attribute may hold 64 KB only.
             self._file.create_dataset(ATTRIBUTE, data=np.frombuffer(json.dumps(facts).encode(), np.uint8))
         self._file.close()
 
 
 class DatasetReader:
-    """Reads slices in any order, from any thread.
+    """Reads slices in any order, from any thread; ``task`` is that of all masks.
 
     Args:
         expected_sha256: refuse a file that is not the one that was frozen.
@@ -170,9 +201,10 @@ class DatasetReader:
             raise DatasetFileRejected from error
         try:
             self.facts = self._read_facts()
+            self.task = Task.from_json(self.facts["task"]) if "task" in self.facts else SPINE_CT
             self.entries: tuple[Entry, ...] = tuple(Entry.from_json(one) for one in self.facts["entries"])
             self._series = [self._arrays(entry) for entry in self.entries]
-        except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (OSError, KeyError, TypeError, ValueError, AttributeError, RuntimeError, TaskRejected) as error:
             self._file.close()
             raise DatasetFileRejected from error
 
@@ -197,7 +229,7 @@ class DatasetReader:
         return hu, mask
 
     def read(self, index: int, z: int) -> tuple[HounsfieldArray, LabelArray]:
-        """Slice ``z`` of the entry ``index``: HU int16 and mask uint8 0 or 1, both ``(y, x)``."""
+        """Slice ``z`` of the entry ``index``: HU int16 and mask uint8 in label values, both ``(y, x)``."""
         hu, mask = self._series[index]
         with self._lock:
             return hu[z], mask[z]

@@ -10,6 +10,7 @@ called again with the same folder it goes on from its last checkpoint; the same 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -23,10 +24,11 @@ from spineml.learning import loop
 from spineml.learning.batches import Batches, DatasetSlices, Source, whole_slices
 from spineml.learning.dataset_file import DatasetReader
 from spineml.learning.settings import TrainingSettings
-from spineml.learning.validation import Sample, Validation, probabilities
+from spineml.learning.validation import WHILE_TRAINING, Judged, Sample, Validation, probabilities
 from spineml.model import batch_norm_statistics, model_file, unet
 from spineml.model.model_file import ModelSpec, TrainingRecord, Weights
 from spineml.model.postprocess import Postprocess
+from spineml.tasks.classes import Classes
 
 SETTLING_BATCHES = 120
 # Chosen on the validation patients of the shipped model: 12 left specks, 30 took tips of spinous processes.
@@ -75,14 +77,17 @@ class Job:
 
     @cached_property
     def start(self) -> tuple[ModelSpec, Weights | None]:
-        """What the training begins with, changed to the settings; without weights from scratch.
+        """What the training begins with, changed to the settings and the task; without weights from scratch.
+
+        A base that tells other structures apart gives all its weights but those of the last layer, which starts anew.
 
         Raises:
             ModelFileRejected: the base cannot be used, or was changed after it was registered.
         """
         settings = self.settings
         if self.base is None:
-            return ModelSpec(settings.architecture, settings.preprocess(), self.postprocess or TIDYING), None
+            fresh = ModelSpec(settings.architecture, settings.preprocess(), self.postprocess or TIDYING)
+            return self._for_task(fresh), None
         model_file.check_hash(self.base, self.base_sha256)
         spec, weights = model_file.read(self.base)
         changed = replace(
@@ -91,15 +96,35 @@ class Job:
             preprocess=settings.preprocess(spec.preprocess),
             postprocess=self.postprocess or spec.postprocess,
         )
-        return changed, weights
+        classes = Classes(self.reader.task)
+        if (spec.task, spec.values) == (classes.task.slug, classes.values):
+            return changed, weights
+        kept = {name: values for name, values in weights.items() if not name.startswith(f"{unet.HEAD}/")}
+        return self._for_task(changed), kept
+
+    @property
+    def is_transfer(self) -> bool:
+        """True when the base tells other structures apart than the data set has."""
+        weights = self.start[1]
+        return weights is not None and f"{unet.HEAD}/kernel" not in weights
+
+    def _for_task(self, spec: ModelSpec) -> ModelSpec:
+        classes = Classes(self.reader.task)
+        return replace(
+            spec,
+            architecture=replace(spec.architecture, classes=classes.outputs),
+            task=classes.task.slug,
+            classes=classes.names,
+            values=classes.values,
+        )
 
     def network(self) -> keras.Model:
-        """Fresh weights, or those of the base."""
+        """Fresh weights, or those of the base as far as it has them."""
         keras.utils.set_random_seed(self.settings.seed)
         spec, weights = self.start
         model = unet.build(spec.architecture, dtype_policy=self.settings.precision)
-        if weights is not None:
-            for name, variable in unet.named_weights(model).items():
+        for name, variable in unet.named_weights(model).items():
+            if weights is not None and name in weights:
                 variable.assign(weights[name])
         return model
 
@@ -195,8 +220,8 @@ def finished(job: Job, *, keep_in: Path) -> tuple[keras.Model, ModelSpec]:
 
 
 def _spec(job: Job, validation: Validation) -> ModelSpec:
-    threshold, rates = validation.best_threshold()
-    judged = [{"source": "validation", "slices": len(validation.slices), **asdict(rates)}] if rates else []
+    judged = validation.best()
+    threshold = judged.threshold if judged else WHILE_TRAINING
     start, _ = job.start
     from_base = start.data
     entries = [*job.reader.in_split("train"), *job.reader.in_split("validation")]
@@ -211,12 +236,30 @@ def _spec(job: Job, validation: Validation) -> ModelSpec:
             patients=len(new) + from_base.patients,
             pixel_hashes=from_base.pixel_hashes | own,
         ),
-        training={"settings": job.settings.as_json(), **job.notes},
-        metrics={"validation": judged} if judged else {},
+        training={**_of_labels(job), "settings": job.settings.as_json(), **job.notes},
+        metrics={"validation": [_row(judged, len(validation.slices))]} if judged else {},
         software=model_file.software_versions(),
         card={},
         fingerprint=dict(job.reader.facts.get("fingerprint", {})),
     )
+
+
+def _row(judged: Judged, slices: int) -> dict[str, Any]:
+    """The figures of the validation patients; for several labels the means of the labels, all as one, and each."""
+    row = {"source": "validation", "slices": slices, **asdict(judged.rates)}
+    if judged.together is None:
+        return row
+    return row | {"mean_of": "labels", "together": asdict(judged.together), "labels": list(judged.labels)}
+
+
+def _of_labels(job: Job) -> dict[str, Any]:
+    """What a training for several labels adds to its record: in how many training series each of them was seen, and
+    what the base gave."""
+    found: dict[str, Any] = {"transferred": "all but the last layer"} if job.is_transfer else {}
+    counts = Counter(value for entry in job.reader.in_split("train") for value in entry.label_slices)
+    if counts:
+        found["series_of_label"] = {str(value): counts[value] for value in sorted(counts)}
+    return found
 
 
 def _plan(job: Job) -> loop.TrainingPlan:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spineml.errors import SpineError
-from spineml.learning import losses
+from spineml.learning import class_losses, losses
 from spineml.message import message
 
 import tensorflow as tf  # isort: skip
@@ -170,7 +170,8 @@ def _compiled(model: keras.Model, plan: TrainingPlan) -> keras.Model:
     Keras compiles with XLA on one GPU and not on a CPU, where XLA was measured to be slower than oneDNN's kernels.
     """
     network = keras.Model(model.inputs, model.outputs, name="training")
-    network.compile(optimizer=_optimiser(plan), loss=losses.BY_NAME[plan.loss], metrics=[losses.soft_dice])
+    known = losses if model.output_shape[-1] == 1 else class_losses
+    network.compile(optimizer=_optimiser(plan), loss=known.BY_NAME[plan.loss], metrics=[known.soft_dice])
     network.optimizer.build(network.trainable_variables)
     return network
 

@@ -161,6 +161,21 @@ class Task:
                 return label
         raise KeyError(value)
 
+    def to_json(self) -> dict[str, Any]:
+        """As plain data; `from_json` reads it."""
+        return asdict(self) | {"labels": [label.to_json() for label in self.labels]}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Task:
+        """What `to_json` wrote.
+
+        Raises:
+            TaskRejected: see the class.
+            KeyError, TypeError: it is not the description of a task.
+        """
+        labels = tuple(Label.from_json(one) for one in stored["labels"])
+        return cls(str(stored["slug"]), str(stored["name"]), labels, str(stored["modality"]))
+
 
 @dataclass(frozen=True)
 class Merge:

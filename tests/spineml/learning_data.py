@@ -8,8 +8,19 @@ import numpy as np
 
 from spineml.learning.dataset_file import DatasetWriter, SeriesFacts
 from spineml.learning.settings import TrainingSettings
+from spineml.tasks.task import Label, Task
 
 SIZE, DEPTH = 64, 3
+KIDNEYS = Task(
+    "kidneys-ct",
+    "Kidneys",
+    (
+        Label(5, "Left kidney", "LK", "#b9e83d"),
+        Label(3, "Right kidney", "RK", "#00e2ff"),
+        Label(9, "Stone", "Stone", "#fb9fff"),
+    ),
+)
+LEFT_KIDNEY, RIGHT_KIDNEY, STONE = 5, 3, 9
 # Quick to learn and to run; every change to the images that costs time is left out.
 SETTINGS = {
     "base_filters": 2,
@@ -36,18 +47,43 @@ def write_dataset(
     with DatasetWriter(path) as writer:
         for number, split in enumerate(splits):
             hu, mask = squares(number, spine=spine)
-            facts = SeriesFacts(
-                key=f"series-{number}",
-                patient=f"patient-{number}",
-                split=split,
-                pixel_hash=f"{number:064x}",
-                annotation=f"mask-{number}",
-                shape=hu.shape,
-                spacing=(3.0, 0.8, 0.8),
-                groups={"institution": "Home"},
-            )
-            writer.add(facts, zip(hu, mask, strict=True))
+            writer.add(facts_of(number, split, hu.shape), zip(hu, mask, strict=True))
     return path
+
+
+def write_kidneys(path: Path, splits: tuple[str, ...] = ("train", "train", "validation", "test")) -> Path:
+    """As `write_dataset`, of two kidneys: the brighter one at the left edge is the right one."""
+    with DatasetWriter(path, KIDNEYS) as writer:
+        for number, split in enumerate(splits):
+            hu, mask = kidneys(number)
+            writer.add(facts_of(number, split, hu.shape), zip(hu, mask, strict=True))
+    return path
+
+
+def facts_of(number: int, split: str, shape: tuple[int, ...]) -> SeriesFacts:
+    depth, height, width = shape
+    return SeriesFacts(
+        key=f"series-{number}",
+        patient=f"patient-{number}",
+        split=split,
+        pixel_hash=f"{number:064x}",
+        annotation=f"mask-{number}",
+        shape=(depth, height, width),
+        spacing=(3.0, 0.8, 0.8),
+        groups={"institution": "Home"},
+    )
+
+
+def kidneys(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """HU int16 and label map uint8 ``(3, 64, 64)``; there is never a stone."""
+    rng = np.random.default_rng(seed)
+    mask = np.zeros((DEPTH, SIZE, SIZE), np.uint8)
+    for z in range(DEPTH):
+        y = rng.integers(8, 40, 2)
+        mask[z, y[0] : y[0] + 16, 6:22] = RIGHT_KIDNEY
+        mask[z, y[1] : y[1] + 16, 42:58] = LEFT_KIDNEY
+    hu = rng.normal(0, 30, mask.shape) + 1100.0 * (mask == RIGHT_KIDNEY) + 500.0 * (mask == LEFT_KIDNEY)
+    return hu.astype(np.int16), mask
 
 
 def squares(seed: int, *, spine: bool = True) -> tuple[np.ndarray, np.ndarray]:
