@@ -6,7 +6,18 @@ from typing import Any
 
 from accounts.access import Capability, Id, row_found, row_get
 from cases.exposures import masks_shown
-from cases.models import Annotation, Case, Comment, ImportRun, Measurement, ReaderGroup, SavedFilter, Series, Upload
+from cases.models import (
+    Annotation,
+    Case,
+    Comment,
+    ImportRun,
+    Measurement,
+    PendingMask,
+    ReaderGroup,
+    SavedFilter,
+    Series,
+    Upload,
+)
 
 
 def case_get(user: Any, case_id: Id, capability: Capability = Capability.VIEW_CASES) -> Case:
@@ -22,6 +33,14 @@ def mask_get(user: Any, annotation_id: Id, capability: Capability = Capability.V
     mask = row_get(rows, user, annotation_id, capability)
     masks_shown([mask], user)
     return mask
+
+
+def pending_mask_get(user: Any, pending_id: Id) -> PendingMask:
+    """One's own uploaded label map that waits for its mapping: those of others are not there."""
+    rows = PendingMask.objects.filter(author=user.pk).select_related(
+        "series__case__patient", "series__institution", "task"
+    )
+    return row_get(rows, user, pending_id, Capability.UPLOAD_MASK)
 
 
 def comment_get(user: Any, comment_id: Id, capability: Capability = Capability.VIEW_CASES) -> Comment:

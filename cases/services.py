@@ -16,6 +16,7 @@ from cases.followers import followers
 from cases.models import Annotation, AnnotationSource, Case, Review, ReviewVerdict, Series
 from registry.models import SPINE_CT, ModelVersion, Task
 from spineml.errors import MaskRejected
+from spineml.isolation.client import Job
 from spineml.masks.change import mask_change
 from spineml.masks.labels import LISTED_VALUES
 from spineml.message import Message, message, sentences
@@ -93,23 +94,15 @@ def annotation_upload(
         Forbidden, NotFound: ``actor`` may not upload masks there.
     """
     require(actor, series.institution_id, Capability.UPLOAD_MASK)
-    names = SourceNames.of_meta(series.meta)
     with isolated.request_job() as job, storage.stored_or_removed() as stored:
-        arguments = {
-            "files": [[job.folder.add(file.path), file.name] for file in files],
-            "geometry": series.geometry.as_json(),
-            "every_label": every_label,
-            "spatial": series.source_kind in SPATIAL_KINDS,
-            "names": {"parts": names.parts, "check": names.check},
-            "order": order,
-        }
+        arguments = {**series_arguments(job, series, files, order), "every_label": every_label}
         read = isolated.read_refusing(job, "mask", arguments, MaskRejected)
         path, pixel_hash = job.folder.take(read["mask"]), read["pixel_hash"]
         with transaction.atomic():
             Series.objects.select_for_update(no_key=True).get(pk=series.pk)  # the same mask sent twice at once
             same = series.annotations.filter(author=actor, pixel_hash=pixel_hash).first()
             if same is not None:
-                raise SameMask(_same(same, label), annotation=str(same.pk))
+                raise SameMask(said_same(same, label), annotation=str(same.pk))
             annotation = annotation_record(
                 series=series,
                 path=path,
@@ -126,7 +119,19 @@ def annotation_upload(
     return annotation
 
 
-def _same(mask: Annotation, label: str) -> Message:
+def series_arguments(job: Job, series: Series, files: Sequence[ReceivedFile], order: PictureOrder) -> dict[str, Any]:
+    """What a reader of a mask has to know: the files, and the grid and the names of the series."""
+    names = SourceNames.of_meta(series.meta)
+    return {
+        "files": [[job.folder.add(file.path), file.name] for file in files],
+        "geometry": series.geometry.as_json(),
+        "spatial": series.source_kind in SPATIAL_KINDS,
+        "names": {"parts": names.parts, "check": names.check},
+        "order": order,
+    }
+
+
+def said_same(mask: Annotation, label: str) -> Message:
     """Which one it is, and that another label is not taken over."""
     said = [
         message(

@@ -15,5 +15,6 @@ urlpatterns = [
     path("import-runs/<uuid:run_id>/retry/", intake.import_run_action, {"action": "retry"}, name="import_retry"),
     path("series/<uuid:series_id>/", pages.series_page, name="series"),
     path("series/<uuid:series_id>/masks/upload/", intake.mask_upload_page, name="mask_upload"),
+    path("masks/pending/<uuid:pending_id>/", intake.mask_mapping_page, name="mask_mapping"),
     path("masks/<uuid:annotation_id>/download/<str:kind>", imaging.mask_download_page, name="mask_download"),
 ]

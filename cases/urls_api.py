@@ -3,7 +3,7 @@
 from django.urls import path
 
 from cases.comments import api as comments
-from cases.imaging import api_masks, api_slices
+from cases.imaging import api_masks, api_pending_masks, api_slices
 from cases.intake import api as intake
 from cases.projects.urls_api import urlpatterns as agreement
 from cases.review import api as review
@@ -27,6 +27,15 @@ urlpatterns = [
     path("measurements/<uuid:measurement_id>/", reading.MeasurementView.as_view(), name="measurement"),
     path("me/viewer-settings/", reading.ViewerSettingsView.as_view(), name="viewer-settings"),
     path("series/<uuid:series_id>/masks/", api_masks.MaskListView.as_view(), name="masks"),
+    path(
+        "series/<uuid:series_id>/pending-masks/", api_pending_masks.PendingMaskListView.as_view(), name="pending-masks"
+    ),
+    path("pending-masks/<uuid:pending_id>/", api_pending_masks.PendingMaskView.as_view(), name="pending-mask"),
+    path(
+        "pending-masks/<uuid:pending_id>/pictures/<int:value>/",
+        api_pending_masks.PendingMaskPictureView.as_view(),
+        name="pending-mask-picture",
+    ),
     path("masks/<uuid:mask_id>/", api_masks.MaskView.as_view(), name="mask"),
     path("masks/<uuid:mask_id>/slices/", api_slices.MaskSlicesView.as_view(), name="mask-slices"),
     path("masks/<uuid:mask_id>/slices/<int:z>/", api_masks.MaskSliceView.as_view(), name="mask-slice"),

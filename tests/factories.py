@@ -27,6 +27,7 @@ from cases.models import (
     ImportRun,
     Measurement,
     Patient,
+    PendingMask,
     Presence,
     Series,
     Upload,
@@ -40,6 +41,7 @@ from registry.models import SPINE_CT, ActiveVersion, ModelVersion, Task, TaskLab
 from spineml.metrics import overlap
 from spineml.model.architecture import Architecture
 from spineml.model.model_file import SPEC_ATTRIBUTE, ModelSpec, stored_name
+from spineml.tasks.mapping import FoundValue
 from spineml.tasks.task import Label
 from spineml.volumes import canonical_file
 from spineml.volumes.volume import Geometry, Mask, Volume
@@ -149,6 +151,20 @@ def annotation(*, of: Series | None = None, pixels: np.ndarray | None = None, **
         path = Path(folder) / "mask.h5"
         canonical_file.write_mask(path, Mask(labels(of.geometry) if pixels is None else pixels, of.geometry))
         return annotation_record(series=of, path=path, stored=[], origin=MaskOrigin(**values))
+
+
+def pending_mask(*, of: Series | None = None, author: User | None = None) -> PendingMask:
+    """A label map of ``vertebrae-ct`` with the one value 40, which waits for its mapping."""
+    of = of or series()
+    author = author or user(Role.ANNOTATOR, institution=of.institution)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "map.h5"
+        canonical_file.write_mask(path, Mask(labels(of.geometry), of.geometry))
+        file = storage.store(path, storage.unique_name("pending", ".h5"))
+    found = [FoundValue(40, int(labels(of.geometry).sum())).to_json()]
+    return PendingMask.objects.create(
+        institution=of.institution, series=of, author=author, task_id="vertebrae-ct", file=file, found=found
+    )
 
 
 def measurement(*, of: Series | None = None, **fields: Any) -> Measurement:

@@ -20,15 +20,21 @@ from accounts.access import Capability
 from cases.access import mask_get, series_get
 from cases.approved import approved_masks
 from cases.exposures import masks_shown
+from cases.imaging.api_mapping import MappingField
 from cases.imaging.api_slices import SLICE_ANSWERS
 from cases.imaging.downloads import FILES, KINDS, PICTURES, download
 from cases.imaging.slices import slice_response
+from cases.label_maps import SentMask, label_map_upload
 from cases.models import Annotation
 from cases.services import annotation_upload, received
 from registry.api import VersionName
+from registry.models import SPINE_CT
+from registry.structures import task_get
+from spineml.tasks.task import MAX_SLUG
 from spineml.volumes.render import WINDOWS
 from spineplatform.shared.api import FileView, ReceivingView, SentenceField, ValuesField, checked
 from spineplatform.shared.api_schema import problems
+from spineplatform.shared.errors import UserError
 
 # What the answer of a mask needs.
 MADE_BY = ("author", "model_version__owner", "prediction")
@@ -116,16 +122,18 @@ class MaskDetailOut(MaskOut):
         return PredictionOut(mask, context=self.context).data if hasattr(mask, "prediction") else None
 
 
-class MaskIn(serializers.Serializer[Any]):
+class MaskFilesIn(serializers.Serializer[Any]):
     files = serializers.ListField(
         child=serializers.FileField(allow_empty_file=True),
         allow_empty=False,
         help_text="One NIfTI, NRRD, MHA or NPY, or one PNG for each slice, repeating the field; or a zip of these.",
     )
+    task = serializers.SlugField(
+        required=False, max_length=MAX_SLUG, help_text="Whose labels the mask has; without it spine-ct."
+    )
     label = serializers.CharField(  # type: ignore[assignment]  # not the serializer's own label
         required=False, default="", allow_blank=True, max_length=120
     )
-    every_label = serializers.BooleanField(default=False, help_text="Every value above 0 is spine (label maps).")
     order = serializers.ChoiceField(
         choices=[("from-feet", "from-feet"), ("from-head", "from-head")],
         required=False,
@@ -133,6 +141,15 @@ class MaskIn(serializers.Serializer[Any]):
         allow_blank=True,
         help_text="Of PNGs: whether the first by number is the lowest slice or the highest. PNGs that are named like "
         "the DICOM files need none; others begin at the lowest, unless the DICOM files begin at the highest.",
+    )
+
+
+class MaskIn(MaskFilesIn):
+    every_label = serializers.BooleanField(default=False, help_text="Every value above 0 is spine (label maps).")
+    mapping = MappingField(
+        required=False,
+        help_text='Which label of the task each value of the file is: {"20": 20, "255": null}; null is background. '
+        "Without it the names in the file decide, or the values where they are those of the task.",
     )
 
 
@@ -153,17 +170,52 @@ class MaskListView(ReceivingView):
         request={"multipart/form-data": MaskIn},
         responses={
             201: MaskDetailOut,
-            **problems(s400="The mask does not fit; see the code.", s409="The series already has this mask."),
+            **problems(
+                s400="The mask does not fit; see the code. “values-without-label”: send the mapping of the values in "
+                "“found” to the address of the label map “pending”, which is kept for a day.",
+                s409="The series already has this mask.",
+            ),
         },
     )
     def post(self, request: Request, series_id: str) -> Response:
         """Upload a mask on the grid of the series."""
         series = series_get(request.user, series_id, Capability.UPLOAD_MASK)
         given = checked(MaskIn, request.data)
-        files = received(given.pop("files"))
-        mask = annotation_upload(series=series, actor=request.user, files=files, **given)
-        body = MaskDetailOut(mask, context={"request": request}).data
-        return Response(body, status=status.HTTP_201_CREATED, headers={"Location": body["url"]})
+        task = task_get(series.institution_id, given["task"]) if "task" in given else None
+        if "mapping" in given or (task and task.slug != SPINE_CT):
+            if given["every_label"]:
+                raise EveryLabelIsOfSpine
+            task = task or task_get(series.institution_id, SPINE_CT)
+            mapping = given.get("mapping")
+            mask = label_map_upload(
+                series=series, actor=request.user, task=task, sent=sent_mask(given), mapping=mapping
+            )
+        else:
+            sent = sent_mask(given)
+            mask = annotation_upload(
+                series=series,
+                actor=request.user,
+                files=sent.files,
+                label=sent.label,
+                every_label=given["every_label"],
+                order=sent.order,
+            )
+        return mask_created(mask, request)
+
+
+def sent_mask(given: dict[str, Any]) -> SentMask:
+    return SentMask(received(given["files"]), given["label"], given["order"])
+
+
+def mask_created(mask: Annotation, request: Request) -> Response:
+    body = MaskDetailOut(mask, context={"request": request}).data
+    return Response(body, status=status.HTTP_201_CREATED, headers={"Location": body["url"]})
+
+
+class EveryLabelIsOfSpine(UserError):
+    """“every_label” makes spine of all values. Leave it out where the values are labels of a task."""
+
+    code = "every-label-is-spine"
 
 
 class MaskView(APIView):

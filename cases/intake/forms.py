@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -11,6 +12,12 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import InstitutionForm
 from cases.intake.uploads import PairOptions, PatientRule, SplitWish, UploadOptions
+from cases.models import Series
+from registry.models import SPINE_CT, Task
+from registry.structures import tasks_usable
+
+# What a person chooses for a value that is no structure.
+BACKGROUND = "0"
 
 
 class ManyFilesInput(forms.ClearableFileInput):
@@ -130,11 +137,12 @@ class MaskForm(forms.Form):
         label=_("Mask"),
         help_text=_("NIfTI, NRRD, MHA, NPY, or one PNG per slice named like its DICOM file; or a zip of these."),
     )
+    task = forms.ModelChoiceField(Task.objects.none(), label=_("Structures in the mask"), empty_label=None)
     label = forms.CharField(label=_("Name of the mask"), max_length=120, required=False)
     every_label = forms.BooleanField(
         label=_("Treat all non-zero labels as spine"),
         required=False,
-        help_text=_("For label maps with one value per vertebra."),
+        help_text=_("For label maps with one value per vertebra whose names are not wanted."),
     )
     order = forms.ChoiceField(
         label=_("PNGs named differently from the DICOM files"),
@@ -145,3 +153,39 @@ class MaskForm(forms.Form):
             ("from-head", _("Start at the highest slice")),
         ],
     )
+
+    def __init__(self, *given: Any, series: Series, **named: Any) -> None:
+        super().__init__(*given, **named)
+        task: Any = self.fields["task"]
+        task.queryset = tasks_usable(series.institution_id)
+        task.initial = SPINE_CT
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        if given.get("every_label") and (task := given.get("task")) and task.slug != SPINE_CT:
+            self.add_error("every_label", _("Choose this only for the spine as a whole."))
+        return given
+
+
+class MappingForm(forms.Form):
+    """A label of the task for each value of a label map; `mapping` is what was chosen."""
+
+    def __init__(self, *given: Any, task: Task, found: Sequence[dict[str, Any]], **named: Any) -> None:
+        super().__init__(*given, **named)
+        labels = [(str(label.value), f"{label.name} ({label.value})") for label in task.definition.labels]
+        choices = [("", _("Choose…")), (BACKGROUND, _("Background")), *labels]
+        for one in found:
+            background = one["by"] == "remembered" and one["label"] is None
+            self.fields[f"value_{one['value']}"] = forms.ChoiceField(
+                choices=choices,
+                initial=BACKGROUND if background else one["label"] or "",
+                error_messages={"required": _("Choose a label or background.")},
+                label=_("Label of value %(value)s") % {"value": one["value"]},
+            )
+        self._values = [one["value"] for one in found]
+
+    @property
+    def mapping(self) -> dict[int, int | None]:
+        """As `cases.label_maps` wants it."""
+        chosen = {value: self.cleaned_data[f"value_{value}"] for value in self._values}
+        return {value: None if label == BACKGROUND else int(label) for value, label in chosen.items()}

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.access import Capability, has_capability, institutions_with, require, require_anywhere
-from cases.access import import_run_get, series_get, upload_get
-from cases.intake.forms import MaskForm, UploadForm
+from cases.access import import_run_get, pending_mask_get, series_get, upload_get
+from cases.intake.forms import MappingForm, MaskForm, UploadForm
 from cases.intake.uploads import incoming, upload_create
-from cases.models import Verdict
+from cases.label_maps import (
+    MappingNeeded,
+    SentMask,
+    found_facts,
+    label_map_upload,
+    pending_mask_complete,
+    pending_mask_discard,
+)
+from cases.models import Annotation, Series, Verdict
 from cases.services import annotation_upload, received
-from spineml.errors import SpineError
+from registry.models import SPINE_CT
+from spineml.errors import MaskRejected, SpineError
+from spineml.masks.labels import MaskTooManyValues
 from spineplatform.shared.errors import Unavailable, UserError, describe
 from spineplatform.shared.failures import retry_after
 from spineplatform.shared.http import receives_files, run_action
@@ -107,28 +120,86 @@ def mask_upload_page(request: HttpRequest, series_id: str) -> HttpResponse:
     """Context: ``series``, ``form`` (MaskForm)."""
     series = series_get(request.user, series_id)
     require(request.user, series.institution_id, Capability.UPLOAD_MASK)
-    form = MaskForm(request.POST or None, request.FILES or None)
+    form = MaskForm(request.POST or None, request.FILES or None, series=series)
     status, after = 200, ""
     if request.method == "POST":
         status = 400
         if form.is_valid():
             try:
-                annotation = annotation_upload(
-                    series=series,
-                    actor=request.user,
-                    files=received(form.cleaned_data["files"]),
-                    label=form.cleaned_data["label"],
-                    every_label=form.cleaned_data["every_label"],
-                    order=form.cleaned_data["order"],
-                )
+                return _mask_taken(request, series, form.cleaned_data)
+            except MappingNeeded as error:
+                return redirect("cases:mask_mapping", error.fields["pending"])
             except (UserError, SpineError) as error:
                 form.add_error("files", sentence(describe(error)[1]))
+                if isinstance(error, MaskRejected) and error.code == MaskTooManyValues.code:
+                    form.add_error("task", _("Choose the structures of the label map, so that each keeps its name."))
                 if isinstance(error, Unavailable):
                     status, after = error.status, retry_after(error)
-            else:
-                messages.success(request, _("The mask was added."))
-                return redirect(f"{series.get_absolute_url()}?mask={annotation.pk}")
     response = render(request, "cases/mask_upload.html", {"series": series, "form": form}, status=status)
     if after:
         response["Retry-After"] = after
     return response
+
+
+def _mask_taken(request: HttpRequest, series: Series, given: dict[str, Any]) -> HttpResponse:
+    files, task = received(given["files"]), given["task"]
+    if task.slug == SPINE_CT:
+        mask = annotation_upload(
+            series=series,
+            actor=request.user,
+            files=files,
+            label=given["label"],
+            every_label=given["every_label"],
+            order=given["order"],
+        )
+    else:
+        sent = SentMask(files, given["label"], given["order"])
+        mask = label_map_upload(series=series, actor=request.user, task=task, sent=sent, by_numbers=False)
+    return _to_mask(request, mask)
+
+
+def _to_mask(request: HttpRequest, mask: Annotation) -> HttpResponse:
+    messages.success(request, _("The mask was added."))
+    return redirect(f"{mask.series.get_absolute_url()}?mask={mask.pk}")
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def mask_mapping_page(request: HttpRequest, pending_id: str) -> HttpResponse:
+    """Context: ``pending``, ``form`` (MappingForm) and ``rows`` (what was found, with its field and picture)."""
+    pending = pending_mask_get(request.user, pending_id)
+    if request.method == "POST" and "discard" in request.POST:
+        pending_mask_discard(pending)
+        return redirect("cases:mask_upload", pending.series_id)
+    found = found_facts(pending)
+    form = MappingForm(request.POST or None, task=pending.task, found=found)
+    problem = ""
+    if request.method == "POST" and form.is_valid():
+        try:
+            return _to_mask(request, pending_mask_complete(pending=pending, actor=request.user, mapping=form.mapping))
+        except (UserError, SpineError) as error:
+            problem = sentence(describe(error)[1])
+    rows = [
+        {
+            **one,
+            "field": form[f"value_{one['value']}"],
+            "picture": reverse("api:pending-mask-picture", args=[pending.pk, one["value"]]),
+            "reason": REASONS.get(one["by"], ""),
+        }
+        for one in found
+    ]
+    context = {"pending": pending, "series": pending.series, "form": form, "rows": rows, "problem": problem}
+    status = 400 if request.method == "POST" else 200
+    return render(request, "cases/mask_mapping.html", context, status=status)
+
+
+# Why a label is proposed.
+REASONS = {
+    "code": gettext_lazy("by its code"),
+    "name": gettext_lazy("by its name"),
+    "value": gettext_lazy("same number"),
+    "verse": gettext_lazy("numbered as in VerSe"),
+    "totalsegmentator": gettext_lazy("numbered as in TotalSegmentator 2"),
+    "totalsegmentator-v1": gettext_lazy("numbered as in TotalSegmentator 1 and MONAI"),
+    "remembered": gettext_lazy("as chosen here before"),
+}

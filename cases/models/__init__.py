@@ -2,6 +2,7 @@
 
 from cases.models.cases import SIGNED, WAITING, Case, CaseState, InstitutionRowQuerySet, Patient, Series
 from cases.models.comments import Comment, Notice, NoticeKind
+from cases.models.label_maps import PendingMask, RememberedLabel
 from cases.models.masks import Annotation, AnnotationSource, Exposure
 from cases.models.presence import Presence
 from cases.models.projects import AgreementRun, Decision, ProjectMember, Reading, ReadingItem, ReadingProject
@@ -31,12 +32,14 @@ __all__ = [
     "Notice",
     "NoticeKind",
     "Patient",
+    "PendingMask",
     "Presence",
     "ProjectMember",
     "ReaderGroup",
     "Reading",
     "ReadingItem",
     "ReadingProject",
+    "RememberedLabel",
     "Review",
     "ReviewVerdict",
     "SavedFilter",

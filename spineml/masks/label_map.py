@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -16,8 +17,10 @@ import numpy.typing as npt
 
 from spineml.masks.labels import MaskBuilder, MaskEmpty, MaskFull, MaskTooManyValues, MaskUnreadable, check_whole
 from spineml.message import message
+from spineml.metrics.labels import LabelTable
 from spineml.tasks.mapping import FoundValue
 from spineml.tasks.task import MAX_NAME, Code, TaskRejected, clean
+from spineml.volumes.canonical_file import SliceFileReader, SliceFileWriter
 from spineml.volumes.volume import Geometry, LabelArray, Mask
 
 MOST_VALUES: Final = 255
@@ -48,6 +51,31 @@ class LabelMap:
         if not labels.any():
             raise MaskEmpty
         return Mask(labels, self.geometry)
+
+
+def write_mapped(slots: SliceFileReader, values: Sequence[int], path: Path) -> tuple[str, LabelTable]:
+    """Write the mask of a label map at ``path``, slice by slice.
+
+    Args:
+        slots: the label map with 1 + a place for each voxel (`LabelMap.slots`), as a canonical file.
+        values: the label of the task (0: background) at each place.
+
+    Returns:
+        The pixel hash, and the sizes of the labels.
+
+    Raises:
+        MaskEmpty: all of it becomes background.
+    """
+    table = np.array([0, *values], np.uint8)
+    sizes = LabelTable(slots.geometry)
+    with SliceFileWriter(path, slots.geometry, "mask") as writer:
+        for z in range(len(slots)):
+            labels = table[slots.read(z)]
+            sizes.put(z, labels)
+            writer.write(z, labels)
+    if not sizes.values:
+        raise MaskEmpty
+    return writer.pixel_hash, sizes
 
 
 class LabelMapBuilder(MaskBuilder):

@@ -14,7 +14,7 @@ from pydicom.uid import UID, AllTransferSyntaxes
 
 from spineml.checksum import sha256_of
 from spineml.isolation.plain import record_of
-from spineml.masks.read import read_mask
+from spineml.masks.read import read_label_map, read_mask
 from spineml.model import keras2_file, model_file
 from spineml.model.preprocess import Preprocess
 from spineml.model.probe import probe
@@ -23,7 +23,7 @@ from spineml.readers.dicom.header import can_decode
 from spineml.readers.series import ReceivedFile
 from spineml.readers.slice_names import SourceNames
 from spineml.volumes.canonical_file import write_mask
-from spineml.volumes.volume import Geometry
+from spineml.volumes.volume import Geometry, Mask
 
 # Decoders that are otherwise found and loaded when they are first needed.
 DECODABLE = [syntax for syntax in AllTransferSyntaxes if can_decode(UID(syntax))]
@@ -39,17 +39,33 @@ def mask(arguments: Mapping[str, Any], _reply: Reply) -> dict[str, Any]:
     Raises:
         MaskRejected: with what does not fit.
     """
-    files = [ReceivedFile(Path(path), name) for path, name in arguments["files"]]
-    geometry = Geometry.from_json(arguments["geometry"])
-    read = read_mask(
-        files,
-        geometry,
-        every_label=arguments["every_label"],
-        spatial=arguments["spatial"],
-        names=record_of(SourceNames, arguments["names"]),
-        order=arguments["order"],
-    )
+    read = read_mask(**_of_series(arguments), every_label=arguments["every_label"])
     return {"mask": "mask.h5", "pixel_hash": write_mask(OUT / "mask.h5", read)}
+
+
+def label_map(arguments: Mapping[str, Any], _reply: Reply) -> dict[str, Any]:
+    """Read a label map into the canonical file ``map.h5``, whose labels are 1 + the place of each value in ``found``.
+
+    Args:
+        arguments: ``files`` ([path, name] each), ``geometry``, and the rest as `read_label_map` has it.
+
+    Raises:
+        MaskRejected: with what does not fit.
+    """
+    read = read_label_map(**_of_series(arguments))
+    write_mask(OUT / "map.h5", Mask(read.slots, read.geometry))
+    return {"map": "map.h5", "found": [one.to_json() for one in read.found]}
+
+
+def _of_series(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What both ways of reading a mask have in common."""
+    return {
+        "files": [ReceivedFile(Path(path), name) for path, name in arguments["files"]],
+        "geometry": Geometry.from_json(arguments["geometry"]),
+        "spatial": arguments["spatial"],
+        "names": record_of(SourceNames, arguments["names"]),
+        "order": arguments["order"],
+    }
 
 
 def model(arguments: Mapping[str, Any], _reply: Reply) -> dict[str, Any]:
@@ -77,4 +93,4 @@ def model(arguments: Mapping[str, Any], _reply: Reply) -> dict[str, Any]:
     }
 
 
-READERS = {"upload": read_upload, "mask": mask, "model": model}
+READERS = {"upload": read_upload, "mask": mask, "label_map": label_map, "model": model}

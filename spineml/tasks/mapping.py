@@ -6,9 +6,9 @@ whose numbers MONAI's whole-body bundle uses as well (18 to 41 L5 up to C1, 92 s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
 
 from spineml.errors import MaskRejected
 from spineml.message import message
@@ -16,7 +16,7 @@ from spineml.tasks.level_names import key_of
 from spineml.tasks.shipped import COCCYX, LEVELS, SACRUM, verse_value
 from spineml.tasks.task import Code, Label, Task
 
-By = Literal["", "code", "name", "value", "verse", "totalsegmentator", "totalsegmentator-v1"]
+By = Literal["", "code", "name", "value", "verse", "totalsegmentator", "totalsegmentator-v1", "remembered"]
 _UPWARDS: Final = [level for level in reversed(LEVELS) if level not in {"T13", "L6"}]
 VERSE: Final = {verse_value(level): level for level in LEVELS} | {SACRUM: "sacrum", COCCYX: "coccyx"}
 TOTALSEGMENTATOR: Final = dict(enumerate(_UPWARDS, 27)) | {25: "sacrum"}
@@ -52,6 +52,15 @@ class FoundValue:
     code: Code | None = None
     colour: str = ""
 
+    def to_json(self) -> dict[str, Any]:
+        """As plain data; `from_json` reads it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> FoundValue:
+        """What `to_json` wrote."""
+        return cls(**{**stored, "code": Code(**stored["code"]) if stored["code"] else None})
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -71,16 +80,41 @@ def propose(found: Sequence[FoundValue], task: Task) -> list[Proposal]:
     return [_proposal(one, task, named, numbering) for one in found]
 
 
-def apply(found: Iterable[FoundValue], task: Task, mapping: Mapping[int, int | None]) -> dict[int, int]:
+def sure_mapping(found: Sequence[FoundValue], task: Task, *, by_numbers: bool = True) -> dict[int, int | None] | None:
+    """The mapping where nobody needs to be asked; None where somebody does.
+
+    That is where each value has a label by its code or name, or where the file names nothing and all values are those
+    of the task itself: as this platform exports label maps.
+
+    Args:
+        by_numbers: whether the latter is enough.
+    """
+    proposals = propose(found, task)
+    numbers = {"value", "verse"} if by_numbers else set()
+    mapping: dict[int, int | None] = {}
+    for one in proposals:
+        same = one.label is not None and one.label.value == one.found.value
+        if one.label is None or not (one.by in {"code", "name"} or (one.by in numbers and same)):
+            return None
+        mapping[one.found.value] = one.label.value
+    return mapping
+
+
+def apply(found: Sequence[FoundValue], task: Task, mapping: Mapping[int, int | None]) -> dict[int, int]:
     """The values of the task for those of the file; None in ``mapping`` says that a value is background.
 
     Raises:
-        MappingRejected: a label that the task does not have.
+        MappingRejected: a label that the task does not have, or a value that the file does not have.
         ValuesWithoutLabel: a value that is not in ``mapping``.
     """
     for value in mapping.values():
         if value is not None and value not in task.values:
             raise MappingRejected(message("{task} has no label with value {value}.", task=task.name, value=str(value)))
+    unknown = sorted(set(mapping) - {one.value for one in found})
+    if unknown:
+        raise MappingRejected(
+            message("The mask does not have the value {value}, which the mapping names.", value=str(unknown[0]))
+        )
     missing = [one for one in found if one.value not in mapping]
     if missing:
         raise ValuesWithoutLabel(

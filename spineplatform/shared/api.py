@@ -268,6 +268,10 @@ class ProblemSerializer(serializers.Serializer[dict[str, Any]]):
     )
     flaw = serializers.CharField(required=False, help_text="What is wrong with the output of the version.")
     field = serializers.CharField(required=False, help_text="The setting that was refused.")
+    pending = serializers.UUIDField(required=False, help_text="The label map that waits for its mapping.")
+    found = serializers.ListField(
+        child=serializers.DictField(), required=False, help_text="The values in it, as pending_mask_get has them."
+    )
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

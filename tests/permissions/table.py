@@ -129,6 +129,23 @@ def no_mask(world: World) -> dict[str, Any]:
     return {"files": [file(b"not a mask", "mask.png")]}
 
 
+def pending_mask(world: World) -> dict[str, Any]:
+    return {"pending_id": world.pending.pk}
+
+
+def pending_mask_value(world: World) -> dict[str, Any]:
+    return {**pending_mask(world), "value": 40}
+
+
+def mapping(world: World) -> dict[str, Any]:
+    return {"mapping": {"40": 20}}
+
+
+def own_pending(status: int) -> Expected:
+    """The annotator's own; a clinician's role does not include it, and others are not told that there is anything."""
+    return {**dict.fromkeys((*MEMBERS, STRANGER), 404), ANONYMOUS: 401, ANNOTATOR: status}
+
+
 def no_model(world: World) -> dict[str, Any]:
     return {"file": file(b"not HDF5", "model.h5")}
 
@@ -180,6 +197,13 @@ API = [
     Row("GET", "api:series", members(200), series),
     Row("GET", "api:series-slice", members(200), series_slice),
     Row("GET", "api:masks", members(200), series),
+    # 400: let through, and told that this is no mask.
+    Row("POST", "api:pending-masks", members(400, ANNOTATOR, MODEL_ADMIN), series, data=no_mask, form=True),
+    # The annotator's own label map that waits for its mapping: nobody else's.
+    Row("GET", "api:pending-mask", own_pending(200), pending_mask),
+    Row("POST", "api:pending-mask", own_pending(201), pending_mask, data=mapping),
+    Row("DELETE", "api:pending-mask", own_pending(204), pending_mask),
+    Row("GET", "api:pending-mask-picture", own_pending(200), pending_mask_value),
     # 400: let through, and told that this is no mask.
     Row("POST", "api:masks", members(400, ANNOTATOR, MODEL_ADMIN), series, data=no_mask, form=True),
     Row("POST", "api:segment", members(202, CLINICIAN, ANNOTATOR, MODEL_ADMIN), series),

@@ -86,6 +86,7 @@ def make() -> World:
         "case": case,
         "series": series,
         "mask": mask,
+        "pending": factories.pending_mask(of=series, author=people["annotator"]),
         "predicted": prediction.annotation,
         "comparison": comparison,
         "waiting_comparison": factories.comparison_run(
