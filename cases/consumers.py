@@ -8,6 +8,7 @@ from typing import Any
 
 from accounts.access import Capability, require_anywhere
 from cases.access import import_run_get, mask_get
+from cases.checks.selectors import suspicions_by_mask
 from cases.comments.selectors import new_mask_facts, notice_facts, notices_of, unread_count
 from cases.models.presence import KEPT_EVERY_SECONDS
 from cases.notifications import case_group, list_group, person_group
@@ -66,7 +67,8 @@ class PresenceConsumer(LiveConsumer):
     """``{"type": "snapshot", "others": ["Kim"], "comments": {series: 2}}``: who else has the case open, and how many
     comments there are to read. This connection counts as one, too.
 
-    A mask that somebody else or a model saved meanwhile comes as ``{"type": "mask", "series": id, "mask": {...}}``.
+    A mask that somebody else or a model saved meanwhile comes as ``{"type": "mask", "series": id, "mask": {...}}``;
+    what is suspected of a mask, whoever made it, as ``{"type": "suspected", "series": id, "suspicions": {mask: []}}``.
     """
 
     refresh_seconds = KEPT_EVERY_SECONDS
@@ -101,6 +103,15 @@ class PresenceConsumer(LiveConsumer):
         told = await self.ask(self._mask, event["mask"])
         if told is not None:
             await self.send_json({"type": "mask", **told})
+
+    async def mask_suspected(self, event: dict[str, Any]) -> None:
+        told = await self.ask(self._suspected, event["mask"])
+        if told is not None:
+            await self.send_json({"type": "suspected", **told})
+
+    def _suspected(self, mask_id: str) -> dict[str, Any]:
+        mask = mask_get(self.user, mask_id)
+        return {"series": str(mask.series_id), "suspicions": suspicions_by_mask([mask.pk], self.user)}
 
     def _mask(self, mask_id: str) -> dict[str, Any] | None:
         """None for one's own; the door keeps back what a blind reading hides."""

@@ -41,6 +41,11 @@ def notify_mask(annotation: Annotation) -> None:
     _on_commit(case_group(annotation.series.case_id), {"type": "mask.made", "mask": str(annotation.pk)})
 
 
+def notify_suspected(annotation: Annotation) -> None:
+    """Whoever has the case open is told that something is suspected of the mask, or no longer."""
+    _on_commit(case_group(annotation.series.case_id), {"type": "mask.suspected", "mask": str(annotation.pk)})
+
+
 def notify_comment(comment: Comment) -> None:
     """Whoever has the case open is told of the comment."""
     _on_commit(case_group(comment.series.case_id), {"type": "comment.made", "comment": str(comment.pk)})

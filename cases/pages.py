@@ -22,7 +22,7 @@ from cases.worklist.selectors import series_of
 @require_safe
 def detail_page(request: HttpRequest, case_id: str) -> HttpResponse:
     """Context: ``case``, ``series_list`` (each with ``annotations``), ``assignment``, ``assign_to`` (choices; None:
-    the person may not assign), ``may_segment``, ``may_upload_mask``.
+    the person may not assign), ``may_segment``, ``may_confirm``, ``may_upload_mask``.
     """
     case = case_get(request.user, case_id)
     log_case_view(case, request.user)
@@ -34,6 +34,7 @@ def detail_page(request: HttpRequest, case_id: str) -> HttpResponse:
         "assignment": Assignment.objects.filter(case=case).select_related("assignee", "group").first(),
         "assign_to": reader_choices(readers_at([case.institution_id])) if may_assign else None,
         "may_segment": has_capability(request.user, case.institution_id, Capability.SEGMENT),
+        "may_confirm": has_capability(request.user, case.institution_id, Capability.CORRECT_MASK),
         "may_upload_mask": has_capability(request.user, case.institution_id, Capability.UPLOAD_MASK),
     }
     return render(request, "cases/detail.html", context)

@@ -19,3 +19,12 @@ def agree(run_id: str) -> None:
     from spineplatform.shared.lease import execute
 
     execute(AgreementRun, run_id, run_agreement)
+
+
+@shared_task(name="cases.tasks.check_mask")
+def check_mask(run_id: str) -> None:
+    from cases.checks.worker import run_mask_check
+    from cases.models import MaskCheckRun
+    from spineplatform.shared.lease import execute
+
+    execute(MaskCheckRun, run_id, run_mask_check)

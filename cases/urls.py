@@ -1,6 +1,7 @@
 from django.urls import path
 
 from cases import pages
+from cases.checks import pages as checks
 from cases.imaging import pages as imaging
 from cases.intake import pages as intake
 from cases.worklist import pages as worklist
@@ -16,5 +17,6 @@ urlpatterns = [
     path("series/<uuid:series_id>/", pages.series_page, name="series"),
     path("series/<uuid:series_id>/masks/upload/", intake.mask_upload_page, name="mask_upload"),
     path("masks/pending/<uuid:pending_id>/", intake.mask_mapping_page, name="mask_mapping"),
+    path("masks/<uuid:annotation_id>/confirm/", checks.mask_confirm_page, name="mask_confirm"),
     path("masks/<uuid:annotation_id>/download/<str:kind>", imaging.mask_download_page, name="mask_download"),
 ]

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from cases.checks import api as checks
 from cases.comments import api as comments
 from cases.imaging import api_masks, api_pending_masks, api_slices
 from cases.intake import api as intake
@@ -37,6 +38,8 @@ urlpatterns = [
         name="pending-mask-picture",
     ),
     path("masks/<uuid:mask_id>/", api_masks.MaskView.as_view(), name="mask"),
+    path("masks/<uuid:mask_id>/check/", checks.MaskCheckView.as_view(), name="mask-check"),
+    path("masks/<uuid:mask_id>/confirmation/", checks.MaskConfirmView.as_view(), name="mask-confirm"),
     path("masks/<uuid:mask_id>/slices/", api_slices.MaskSlicesView.as_view(), name="mask-slices"),
     path("masks/<uuid:mask_id>/slices/<int:z>/", api_masks.MaskSliceView.as_view(), name="mask-slice"),
     path("masks/<uuid:mask_id>/download/<str:kind>/", api_masks.MaskDownloadView.as_view(), name="mask-download"),

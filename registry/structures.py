@@ -12,6 +12,7 @@ from accounts.access import Capability, institutions_with
 from registry.models import Task, TaskRelation
 from spineml.message import message
 from spineml.tasks import task as definitions
+from spineml.tasks.bones import bone_values
 from spineplatform.shared.errors import UserError
 
 
@@ -57,6 +58,11 @@ def task_facts(tasks: Iterable[Task]) -> dict[str, dict[str, Any]]:
         }
         for task in tasks
     }
+
+
+def bone_of(slug: str) -> frozenset[int]:
+    """The values of a task's labels that lie on bone (`spineml.tasks.bones`)."""
+    return bone_values(Task.objects.prefetch_related("labels").get(pk=slug).definition)
 
 
 def merge_between(source: str, target: str) -> definitions.Merge | None:

@@ -3,6 +3,7 @@
     import ──▶ segmentation, if the upload asked for it ──▶ a model's mask
            └─▶ splits of the patients, if images came with their masks
     mask ──▶ whoever has the case open sees it
+         ├─▶ a person's: does it fit its images? what is suspected holds it back from its signature
          └─▶ a model's: figures of agreement, where readers have read the series
     approval ──▶ how far the approved mask is from the model's
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 
+from cases.checks.services import mask_check_start
 from cases.models import Annotation, AnnotationSource, ImportRun, Patient, Review, Series
 from cases.notifications import notify_mask
 from cases.projects.reading_services import figures_outdated
@@ -36,10 +38,14 @@ class Pipeline:
         return splits_give(institution=run.institution, actor=run.upload.created_by, wanted=splits)
 
     def after_mask(self, mask: Annotation) -> None:
-        """Show it where the case is open; another mask by a model asks for other figures of agreement."""
+        """Show it where the case is open, and check what a person made; another mask by a model asks for other figures
+        of agreement.
+        """
         notify_mask(mask)
         if mask.source == AnnotationSource.MODEL:
             figures_outdated(series_id=mask.series_id)
+        else:
+            mask_check_start(mask)
 
     def after_approval(self, review: Review) -> None:
         """Keep what a reader made of a model's mask."""

@@ -1,6 +1,7 @@
 """Cases and what belongs to them: series, masks, reviews, readings, comments, and who is to read what."""
 
 from cases.models.cases import SIGNED, WAITING, Case, CaseState, InstitutionRowQuerySet, Patient, Series
+from cases.models.checks import MaskCheckRun, MaskSuspicion
 from cases.models.comments import Comment, Notice, NoticeKind
 from cases.models.label_maps import PendingMask, RememberedLabel
 from cases.models.masks import Annotation, AnnotationSource, Exposure
@@ -27,6 +28,8 @@ __all__ = [
     "FileVerdict",
     "ImportRun",
     "InstitutionRowQuerySet",
+    "MaskCheckRun",
+    "MaskSuspicion",
     "Measurement",
     "MeasurementKind",
     "Notice",

@@ -176,3 +176,8 @@ class Series(models.Model):
     @property
     def width(self) -> int:
         return int(self.geometry_json["shape"][2])
+
+    @property
+    def holds_hu(self) -> bool:
+        """False for windowed pictures, whose values are only like HU."""
+        return "windowed" not in str(self.meta.get("intensity", ""))

@@ -118,5 +118,10 @@ class Annotation(models.Model):
         super().save(*args, **kwargs)
 
     @property
+    def held(self) -> bool:
+        """Whether something is suspected of it, and nobody has said that it is right."""
+        return any(one.confirmed_at is None for one in self.suspicions.all())
+
+    @property
     def slices_with_mask(self) -> int:
         return sum(1 for area in self.areas_px if area)

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.access import Capability, require
+from cases.checks.services import require_unsuspected
 from cases.models import (
     AgreementRun,
     Annotation,
@@ -84,6 +85,7 @@ def reading_finish(*, item: ReadingItem, annotation: Annotation, actor: Any) -> 
     Raises:
         NotYourMask: the mask is of another series, or of another person.
         ReadingClosed: it is too late to change it.
+        MaskSuspected: something is suspected of the mask, and nobody has said that it is right.
         Forbidden, NotFound: ``actor`` is no reader of the project.
     """
     require(actor, item.institution_id, Capability.CORRECT_MASK)
@@ -96,6 +98,7 @@ def reading_finish(*, item: ReadingItem, annotation: Annotation, actor: Any) -> 
             raise NotYourMask
         if row.state in SETTLED or (row.state not in BEING_READ and row.project.blind):
             raise ReadingClosed
+        require_unsuspected(annotation)
         reading, _ = Reading.objects.update_or_create(
             item=row, reader=actor, defaults={"annotation": annotation, "finished_at": timezone.now()}
         )
@@ -147,6 +150,7 @@ def proposal_make(*, item: ReadingItem, job: AgreementJob, actor: Any) -> Agreem
 
     Raises:
         NotAllRead, AlreadyDecided: it is not the time for it.
+        MaskSuspected: something is suspected of the mask, and nobody has said that it is right.
         TooFewForStaple: STAPLE of two readers.
         Forbidden, NotFound: ``actor`` is no adjudicator of the project.
     """
@@ -198,6 +202,7 @@ def item_decide(*, item: ReadingItem, annotation: Annotation, actor: Any, note: 
     with transaction.atomic():
         row = item_locked(item)
         _check_open(row)
+        require_unsuspected(annotation)
         decision = decision_record(item=row, annotation=annotation, kind=kind, signer=actor, note=note)
         _record(actor, "reading.adjudicated", item, annotation=str(annotation.pk), kind=str(kind))
     item.refresh_from_db()

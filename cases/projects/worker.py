@@ -117,13 +117,15 @@ def _from_model(mask: Annotation) -> bool:
 def _agree(item: ReadingItem, pairs: list[PairFigures]) -> None:
     """Settle the series by the first reader's mask where all readers agree as much as the project asks.
 
-    One that was reopened is settled by an adjudicator.
+    One that was reopened is settled by an adjudicator, and so is one whose mask is held back by a suspicion.
     """
     wanted = item.project.agreed_dice
     lowest = min(pair.dice for pair in pairs if not pair.with_model)
     if wanted is None or item.state != ItemState.ALL_READ or lowest < wanted or review_reopened(item):
         return
     first = ordered_readings(item)[0]
+    if first.annotation.held:
+        return
     note = message(
         "The readers' masks agree with a Dice of {lowest} (required: {wanted}).",
         lowest=f"{lowest:.3f}",

@@ -54,7 +54,14 @@ class ReviewListView(ViewerAPIView, ListView):
     @extend_schema(
         operation_id="review_sign",
         request=ReviewIn,
-        responses={200: ReviewOut, 201: ReviewOut, **problems(s400="An approval needs a mask, a refusal a reason.")},
+        responses={
+            200: ReviewOut,
+            201: ReviewOut,
+            **problems(
+                s400="An approval needs a mask, a refusal a reason.",
+                s409="The mask is suspected (“annotation” is its id), or the series is signed off in a project.",
+            ),
+        },
     )
     def post(self, request: Request, series_id: str) -> Response:
         """Approve a mask, reject it or send it back. The same word sent again answers 200 with the one that is kept."""

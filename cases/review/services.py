@@ -11,6 +11,7 @@ from django.db.models import Q
 from accounts.access import Capability, require
 from accounts.models import User
 from cases.changes import touch_cases
+from cases.checks.services import require_unsuspected
 from cases.comments.services import notify, people_mentioned
 from cases.models import Annotation, Case, CaseState, NoticeKind, ReadingItem, Review, ReviewVerdict, Series
 from cases.signatures import review_record
@@ -61,6 +62,7 @@ def review_sign(*, series: Series, actor: Any, review: NewReview) -> tuple[Revie
 
     Raises:
         MaskNeeded, ReasonNeeded: the review is not complete.
+        MaskSuspected: something is suspected of the mask to approve, and nobody has said that it is right.
         SignedInProject: the series is in a project, settled or not: whoever signs besides would undo its decision.
         NotFound: the mask is not one that this reader sees on this series.
         Forbidden: ``actor`` may not sign there.
@@ -76,6 +78,8 @@ def review_sign(*, series: Series, actor: Any, review: NewReview) -> tuple[Revie
         latest = series.reviews.first()
         if latest is not None and _says_the_same(latest, actor, review):
             return latest, False
+        if review.verdict == ReviewVerdict.APPROVED and review.annotation is not None:
+            require_unsuspected(review.annotation)
         signed = review_record(
             series=series,
             reader=actor,

@@ -9,6 +9,7 @@ from typing import Any
 from django.urls import reverse
 
 from accounts.access import Capability, has_capability
+from cases.checks.selectors import suspicions_by_mask
 from cases.comments.selectors import comment_facts, comments_of
 from cases.exposures import masks_shown
 from cases.models import (
@@ -49,6 +50,7 @@ def reading_of(series: Series, user: Any) -> dict[str, Any]:
         "review": _last_word(series, user),
         "tasks": task_facts(tasks_usable(series.institution_id)),
         "masks": [mask_facts(mask) for mask in masks],
+        "suspicions": suspicions_by_mask([mask.pk for mask in masks], user),
         "draft": _draft(series, user),
         "measurements": [measurement_facts(one) for one in measurements_for(series, user)],
         "comments": [comment_facts(one) for one in comments_of(series, user)[:MOST_COMMENTS]],
@@ -206,6 +208,7 @@ def _addresses(series: Series) -> dict[str, str]:
         "draft": reverse("api:draft", args=[series.pk]),
         "measurements": reverse("api:measurements", args=[series.pk]),
         "measurements_csv": reverse("viewer:measurements_csv", args=[series.pk]),
+        "masks": reverse("api:mask", args=[NO_ID]).replace(f"{NO_ID}/", ""),
         "measurement": reverse("api:measurement", args=[NO_ID]).replace(f"{NO_ID}/", ""),
         "reviews": reverse("api:reviews", args=[series.pk]),
         "comments": reverse("api:comments", args=[series.pk]),

@@ -10,17 +10,18 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.access import Capability, institutions_with, roles_with
 from accounts.models import User
-from cases.models import WAITING, Annotation, ReaderGroup, Review, Series
+from cases.models import WAITING, Annotation, MaskSuspicion, ReaderGroup, Review, Series
 from cases.models.worklist import given_to
 
 
 def series_waiting(user: Any) -> QuerySet[Series]:
-    """Series to sign: with a mask about which nobody has said anything since.
+    """Series to sign: with a mask about which nobody has said anything since, and that is not held back by a suspicion.
 
     Neither what is assigned to somebody else, nor what is in a reading project, which signs it.
     """
     later_word = Review.objects.filter(series=OuterRef("series"), created_at__gte=OuterRef("created_at"))
-    unsigned_mask = Annotation.objects.filter(~Exists(later_word), series=OuterRef("pk"))
+    held = MaskSuspicion.objects.holding().filter(annotation=OuterRef("pk"))
+    unsigned_mask = Annotation.objects.filter(~Exists(later_word), ~Exists(held), series=OuterRef("pk"))
     not_anothers = Q(case__assignment__isnull=True) | given_to(user, "case__")
     homes = list(institutions_with(user, Capability.REVIEW))
     mine = Series.objects.filter(not_anothers, case__institution__in=homes, case__state__in=WAITING)

@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 
 from accounts.access import Capability, institutions_with
 from accounts.models import Institution
-from cases.models import Annotation, Case, Comment, Presence, Review, Series
+from cases.models import Annotation, Case, Comment, MaskSuspicion, Presence, Review, Series
 from cases.worklist.filters import SENT_BACK, CaseFilter, behind, cursor_of
 from cases.worklist.presence import others_prefetched
 from cases.worklist.sent_back import sent_back_prefetched
@@ -92,9 +92,12 @@ def list_version(institution: Any) -> str:
 def series_of(case: Case, user: Any) -> QuerySet[Series]:
     """The series of a case with what its page shows, as far as this person may see it.
 
-    ``annotations``, newest first, ``comments``, and ``words``: the last review in a list, empty without any.
+    ``annotations``, newest first, with ``suspicions``; ``comments``, and ``words``: the last review in a list, empty
+    without any.
     """
+    suspected = Prefetch("suspicions", MaskSuspicion.objects.names_for(user).select_related("confirmed_by"))
     masks = Annotation.objects.seen_by(user).select_related("author", "model_version__owner")
+    masks = masks.prefetch_related(suspected)
     comments = Comment.objects.seen_by(user).select_related("author")
     words = Prefetch("reviews", Review.objects.seen_by(user).latest_of_series().select_related("reader"), "words")
     shown = (Prefetch("annotations", masks), Prefetch("comments", comments), words)

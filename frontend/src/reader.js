@@ -23,6 +23,7 @@ import { Panels } from "./ui/panels.js";
 import { Regions } from "./ui/regions.js";
 import { Saving } from "./ui/saving.js";
 import { SignOff } from "./ui/signoff.js";
+import { Suspicions } from "./ui/suspicions.js";
 import { Toolbox } from "./ui/toolbox.js";
 import { drawOverlay } from "./view/overlay.js";
 import { Strip } from "./view/strip.js";
@@ -54,6 +55,7 @@ export class Reader {
     this.direction = 1;
     this.voxel = null;
     this.comparing = new Comparing(this);
+    this.suspicions = new Suspicions(this);
   }
 
   start() {
@@ -88,6 +90,7 @@ export class Reader {
     this.measuring.start();
     this.panels.start();
     this.signoff.start();
+    this.suspicions.start();
     this.comments.start();
     // Keys work at once, and the next Tab leads to what stands beside the picture.
     if (document.activeElement === document.body) this.active.marks.focus({ preventScroll: true });
@@ -148,6 +151,7 @@ export class Reader {
       this.layers.find((one) => one.id === layer.facts.parent && one !== layer) ?? this.layers.find((one) => one !== layer) ?? null;
     if (this.voxel) this.wish();
     this.refreshAll();
+    this.suspicions.show();
     return true;
   }
 
@@ -177,6 +181,7 @@ export class Reader {
     this.showDraft("");
     this.say(before.id ? gettext("Saved as a new mask. The previous mask is kept.") : gettext("Saved as a new mask."));
     this.root.dataset.saved = layer.id;
+    this.suspicions.show();
     this.refreshAll();
     this.root.dispatchEvent(new CustomEvent("reading:saved", { bubbles: true, detail: { mask: layer.facts } }));
   }

@@ -6,18 +6,21 @@ a series is a coarse picture of at most 64 x 128 x 128 blocks, so memory does no
 - *empty*: no voxel is marked. *off-grid*: mask and CT do not lie on the same grid.
 - *parts*: more connected parts (26 neighbours) than a drawn spine has; specks of the brush, mostly.
 - *outside-body*: marked where there is neither skin nor anything below it.
+- *too-large*: most of the body is marked, or of bone more in a slice than any vertebra with its processes covers.
 - *off-bone*: hardly any bone below the mask. *shifted*: the mask would lie on clearly more bone if it were moved.
 - *flipped*: it would lie on clearly more bone if it were mirrored (an export that turned an axis around).
 
 "Bone" is a weight that rises from 0 at 100 HU to 1 at 300 HU; for pictures whose values are no HU the brightest tenth
 of the body takes the place of bone. Shifts are read off the cross-correlation of mask and bone (Lewis, Fast Normalized
-Cross-Correlation, 1995, without the normalisation: the mask is the same at every place).
+Cross-Correlation, 1995, without the normalisation: the mask is the same at every place). Labels that are no bone are
+left out of these checks.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,14 +43,18 @@ NEIGHBOURS = np.ones((3, 3), bool)
 class CheckSettings:
     """From where on something is worth a look. Lengths in mm (pixels where the spacing is not known).
 
-    ``most_parts`` is for a whole series, ``most_parts_slice`` for one of a single slice. ``better`` is the factor by
-    which the share on bone must grow by moving or mirroring, ``gain`` the difference, ``nearest`` the shortest shift
-    and ``farthest`` the longest that is looked for.
+    ``most_parts`` is for a whole series, ``most_parts_slice`` for one of a single slice. ``most_body`` is the largest
+    share of the body in the marked slices, ``most_bone_mm2`` the largest mean area of bone labels in an axial slice:
+    twice that of a lumbar vertebra with its processes. ``better`` is the factor by which the share on bone must grow by
+    moving or mirroring, ``gain`` the difference, ``nearest`` the shortest shift and ``farthest`` the longest that is
+    looked for.
     """
 
     most_parts: int = 60
     most_parts_slice: int = 12
     most_outside: float = 0.01
+    most_body: float = 0.75
+    most_bone_mm2: float = 5000.0
     least_bone: float = 0.15
     better: float = 1.35
     gain: float = 0.1
@@ -78,12 +85,22 @@ class LabelCheck:
     Args:
         grid: of the CT.
         hounsfield: False where the values come from a picture and are no HU.
+        bone: the values that lie on bone (`spineml.tasks.bones`); None: whatever is marked does.
     """
 
-    def __init__(self, grid: Geometry, *, hounsfield: bool = True, settings: CheckSettings = CheckSettings()) -> None:
+    def __init__(
+        self,
+        grid: Geometry,
+        *,
+        hounsfield: bool = True,
+        settings: CheckSettings = CheckSettings(),
+        bone: Collection[int] | None = None,
+    ) -> None:
         self._grid, self._hounsfield, self._settings = grid, hounsfield, settings
+        self._of_bone = None if bone is None else np.isin(np.arange(256), list(bone))
         self._hashes: list[bytes | None] = []
-        self._marked = self._outside = 0
+        self._marked = self._outside = self._body = 0
+        self._bone_slices = self._bone_pixels = 0
         self._worst_outside = (0, 0)
         self._parts = PartCounter()
         self._step = tuple(-(-size // most) for size, most in zip(grid.shape, COARSE, strict=True))
@@ -100,10 +117,19 @@ class LabelCheck:
         self._parts.add(marked)
         if pixels and body is not None:
             self._marked += pixels
-            self._mask[z // self._step[0]] += self._blocks(marked.astype(np.float32))
+            self._body += int(np.count_nonzero(body))
+            self._add_bone(z, marked if self._of_bone is None else self._of_bone[labels])
             outside = int(np.count_nonzero(marked & ~body))
             self._outside += outside
             self._worst_outside = max(self._worst_outside, (outside, z))
+
+    def _add_bone(self, z: int, marked: BoolArray) -> None:
+        """What is marked as bone in a slice."""
+        pixels = int(np.count_nonzero(marked))
+        if pixels:
+            self._bone_slices += 1
+            self._bone_pixels += pixels
+            self._mask[z // self._step[0]] += self._blocks(marked.astype(np.float32))
 
     def _blocks(self, values: FloatArray) -> FloatArray:
         """Sums over the blocks of the coarse picture."""
@@ -116,7 +142,7 @@ class LabelCheck:
     def finish(self) -> Checked:
         if not self._marked:
             return Checked((Suspicion("empty"),), tuple(self._hashes))
-        found = [self._too_many_parts(), self._outside_body(), *self._misplaced()]
+        found = [self._too_many_parts(), self._outside_body(), self._too_large(), *self._misplaced()]
         return Checked(tuple(one for one in found if one is not None), tuple(self._hashes))
 
     def _too_many_parts(self) -> Suspicion | None:
@@ -131,8 +157,21 @@ class LabelCheck:
             return None
         return Suspicion("outside-body", {"share": round(share, 3)}, self._worst_outside[1])
 
+    def _too_large(self) -> Suspicion | None:
+        share = self._marked / max(self._body, 1)
+        if self._body and share > self._settings.most_body:
+            return Suspicion("too-large", {"share": round(share, 3)})
+        if not self._grid.spacing_known or not self._bone_slices:
+            return None
+        area = self._bone_pixels * self._grid.pixel_area_mm2 / self._bone_slices
+        if area <= self._settings.most_bone_mm2:
+            return None
+        return Suspicion("too-large", {"share": round(share, 3), "area": round(area / 100, 1)})
+
     # --- where the bone is ------------------------------------------------------------------------------------------
     def _misplaced(self) -> list[Suspicion | None]:
+        if not self._bone_slices:
+            return []
         block = float(np.prod(self._step))
         bone, mask = self._bone / block, self._mask
         here = float((bone * mask).sum() / mask.sum())

@@ -53,8 +53,10 @@ function shortened(text) {
 function followPresence(element) {
   const words = element.querySelector("[data-presence-words]");
   const socket = new LiveSocket(element.dataset.presence, {
-    onMessage({ type, others, comments, series, mask }) {
+    onMessage({ type, others, comments, series, mask, suspicions }) {
       if (type === "mask") return series === element.dataset.series ? showNotice(mask) : undefined;
+      // For the reading room (frontend/src/ui/suspicions.js).
+      if (type === "suspected") return document.dispatchEvent(new CustomEvent("spine:suspected", { detail: { series, suspicions } }));
       tellComments(comments);
       element.hidden = others.length === 0;
       if (others.length) words.textContent = interpolate(gettext("Also opened by: %(names)s"), { names: others.join(", ") });

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.permissions.table import ADMIN, CLINICIAN, Row, case, known, members, own, page, series
+from tests.permissions.table import (
+    ADMIN,
+    ANNOTATOR,
+    CLINICIAN,
+    Row,
+    case,
+    known,
+    mask,
+    members,
+    own,
+    page,
+    series,
+)
 from tests.permissions.world import World
 
 
 def approval(world: World) -> dict[str, Any]:
     return {"verdict": "approved", "annotation": str(world.mask.pk)}
+
+
+def mask_page(world: World) -> dict[str, Any]:
+    return {"annotation_id": world.mask.pk}
 
 
 def to_clinician(world: World) -> dict[str, Any]:
@@ -20,6 +36,10 @@ REVIEW = [
     Row("GET", "api:reviews", members(200), series),
     Row("POST", "api:reviews", members(201, CLINICIAN), series, approval),
     Row("GET", "api:history", members(200), series),
+    Row("GET", "api:mask-check", members(200), mask),
+    # 409: let through, and told that nothing is suspected of the mask.
+    Row("POST", "api:mask-confirm", members(409, CLINICIAN, ANNOTATOR), mask),
+    Row("POST", "cases:mask_confirm", page(members(302, CLINICIAN, ANNOTATOR)), mask_page, form=True),
     Row("GET", "viewer:history", page(members(200)), series),
     Row("POST", "api:case-open", members(204, CLINICIAN), case),
     Row("GET", "api:queue-next", own(200, CLINICIAN)),

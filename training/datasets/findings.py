@@ -44,6 +44,7 @@ TITLES: dict[str, str | Promise] = {
     "off-grid": gettext_lazy("Not on the CT grid"),
     "parts": gettext_lazy("Many components"),
     "outside-body": gettext_lazy("Outside the body"),
+    "too-large": gettext_lazy("Far too large"),
     "off-bone": gettext_lazy("Not on bone"),
     "shifted": gettext_lazy("Shifted"),
     "flipped": gettext_lazy("Flipped"),
@@ -65,6 +66,7 @@ SENTENCES: dict[str, str | Promise] = {
     "off-grid": gettext_lazy("The mask is not on the grid of its CT. Upload it again."),
     "parts": gettext_lazy("The mask has %(parts)s connected components, more than %(most)s: probably brush specks."),
     "outside-body": gettext_lazy("%(share)s of the mask is outside the body."),
+    "too-large": gettext_lazy("The mask is far too large: it fills %(share)s of the body in the marked slices."),
     "off-bone": gettext_lazy("Only %(share)s of the mask is on bone."),
     "shifted": gettext_lazy(
         "%(share)s of the mask is on bone; shifted by %(distance)s %(unit)s it would be %(then)s. It is probably "

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from cases.intake.pseudonyms import keyed_hash
 from cases.models import Annotation, AnnotationSource, ReadingItem, Review, ReviewVerdict, Series
+from registry.structures import bone_of
 from spineml.checksum import sha256_of
 from spineml.learning.dataset_file import DatasetWriter, SeriesFacts
 from spineml.masks.label_checks import Checked, LabelCheck, Suspicion
@@ -110,7 +111,7 @@ class Checker:
             if grid.shape != labels.geometry.shape or not grid.same_grid(labels.geometry):
                 self._done += len(volume)
                 return Checked((Suspicion("off-grid"),), ())
-            look = LabelCheck(grid, hounsfield=holds_hu(mask.series))
+            look = LabelCheck(grid, hounsfield=mask.series.holds_hu, bone=bone_of(mask.task_id))
             self._take(mask, self._read(volume, labels, look))
             return look.finish()
 
@@ -126,11 +127,6 @@ class Checker:
 def _pass_over(mask: Annotation, slices: Iterator[Slice]) -> None:
     for _ in slices:
         pass
-
-
-def holds_hu(series: Series) -> bool:
-    """False for windowed pictures, whose values are only like HU."""
-    return "windowed" not in str(series.meta.get("intensity", ""))
 
 
 def _approved_of(masks: Sequence[Annotation]) -> set[uuid.UUID]:

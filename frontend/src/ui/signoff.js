@@ -100,6 +100,7 @@ export class SignOff {
 
   failed(problem) {
     if (problem.kind === "session") this.reader.saving.sessionEnded();
+    else if (problem.body?.code === "mask-suspected") this.reader.suspicions.look(problem.body.annotation);
     else
       this.reader.notices.show("sign", {
         text: problem.body.detail ?? gettext("The sign-off could not be sent. Try again once the connection is back."),
