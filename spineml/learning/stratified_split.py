@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import astuple, dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 SPLITS = ("train", "validation", "test")
@@ -30,12 +31,21 @@ class Shares:
 
 
 def draw(
-    strata: Mapping[K, str], *, seed: int, shares: Shares = Shares(), placed: Mapping[K, tuple[str, str]] | None = None
+    strata: Mapping[K, str],
+    *,
+    seed: int,
+    shares: Shares = Shares(),
+    placed: Mapping[K, tuple[str, str]] | None = None,
+    labels: Mapping[K, Collection[str]] | None = None,
 ) -> dict[K, str]:
     """Give each patient of ``strata`` (key to stratum) a split.
 
     One by one in random order, stratum by stratum, a patient goes where most is missing: of its stratum and of all.
     ``placed`` (key to stratum and split) are patients that have their split; the draw makes up for them.
+
+    ``labels`` names the labels that the masks of a patient have, of ``placed`` ones too. Then whoever has the rarest
+    label comes first, and what is missing of each of the patient's labels counts like a stratum, so that a label of few
+    patients is in every split as far as they go (Sechidis et al., On the Stratification of Multi-Label Data, 2011).
     """
     rng = random.Random(seed)  # noqa: S311 - a draw that can be repeated, no secret
     targets = dict(zip(SPLITS, astuple(shares), strict=True))
@@ -43,24 +53,43 @@ def draw(
     for stratum, split in (placed or {}).values():
         tallies[stratum][split] += 1
     everyone = sum(tallies.values(), Counter())
+    tallied = _Labels(labels or {}, {key: split for key, (_, split) in (placed or {}).items()})
     drawn: dict[K, str] = {}
     for stratum in sorted(set(strata.values())):
         keys = sorted((key for key, value in strata.items() if value == stratum), key=str)
         rng.shuffle(keys)
-        for key in keys:
-            split = _most_missing(targets, tallies[stratum], everyone, rng)
+        for key in sorted(keys, key=tallied.rarest):
+            split = _most_missing(targets, [tallies[stratum], everyone, *tallied.of(key)], rng)
             drawn[key] = split
-            tallies[stratum][split] += 1
-            everyone[split] += 1
+            for tally in (tallies[stratum], everyone, *tallied.of(key)):
+                tally[split] += 1
     return drawn
 
 
-def _most_missing(targets: Mapping[str, float], here: Counter[str], all_: Counter[str], rng: random.Random) -> str:
+class _Labels(Generic[K]):
+    """The patients of each label by their splits."""
+
+    def __init__(self, labels: Mapping[K, Collection[str]], placed: Mapping[K, str]) -> None:
+        self._labels = labels
+        self._patients = Counter(label for found in labels.values() for label in set(found))
+        self._tallies: dict[str, Counter[str]] = defaultdict(Counter)
+        for key, split in placed.items():
+            for tally in self.of(key):
+                tally[split] += 1
+
+    def rarest(self, key: K) -> float:
+        """How many patients have the rarest label of ``key``."""
+        return min((self._patients[label] for label in self._labels.get(key, ())), default=math.inf)
+
+    def of(self, key: K) -> list[Counter[str]]:
+        return [self._tallies[label] for label in sorted(set(self._labels.get(key, ())))]
+
+
+def _most_missing(targets: Mapping[str, float], tallies: Sequence[Counter[str]], rng: random.Random) -> str:
     """Whichever split is furthest below its share once one more patient is there; chance decides between equals."""
 
     def missing(split: str) -> float:
-        share = targets[split]
-        return share * (here.total() + 1) - here[split] + share * (all_.total() + 1) - all_[split]
+        return sum(targets[split] * (tally.total() + 1) - tally[split] for tally in tallies)
 
     wanted = [split for split in SPLITS if targets[split] > 0]
     most = max(missing(split) for split in wanted)

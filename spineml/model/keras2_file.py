@@ -4,9 +4,11 @@ The layer list (``model_config``) is read as data (`spineml.model.keras2_graph`)
 by its shapes. The weights are then written to a file of this platform whose network gives the same output. Nothing in
 the file is ever executed.
 
-What Keras does not record must be said by whoever imports it: the window the images were prepared with. And a file of
-weights alone does not say what is between them: ReLU, a sigmoid at the end, and skips joined (skip, way up) are taken
-for granted.
+What Keras does not record must be said by whoever imports it: the window the images were prepared with, and the task.
+And a file of weights alone does not say what is between them: ReLU, a sigmoid at the end (a softmax where there are
+several outputs), and skips joined (skip, way up) are taken for granted.
+
+The outputs of a softmax are taken to be the background and the labels of the task by ascending value.
 """
 
 from __future__ import annotations
@@ -30,6 +32,9 @@ from spineml.model.keras2_graph import GraphStep, Plan, plan_of
 from spineml.model.model_file import ModelSpec
 from spineml.model.preprocess import MAX_CANVAS, Preprocess
 from spineml.readers.hdf5_limits import finite_json, plain_data_sets, text_attribute, text_list_attribute
+from spineml.tasks.classes import Classes
+from spineml.tasks.shipped import SPINE_CT
+from spineml.tasks.task import Task
 
 MODEL_CONFIG, LAYER_NAMES, WEIGHTS_GROUP = "model_config", "layer_names", "model_weights"
 MAX_CONFIG_CHARACTERS = 4 * 1024**2
@@ -51,17 +56,20 @@ def is_foreign(path: Path) -> bool:
         return not ours and any(name in file.attrs for name in (MODEL_CONFIG, LAYER_NAMES))
 
 
-def convert(path: Path, target: Path, *, preprocess: Preprocess | None = None) -> ModelSpec:
+def convert(path: Path, target: Path, *, preprocess: Preprocess | None = None, task: Task = SPINE_CT) -> ModelSpec:
     """Write the network of the Keras 2 file at ``path`` to ``target`` as a file of this platform; the same file gives
     the same bytes.
 
     Raises:
-        ModelFileRejected: the file is damaged, or not a U-Net of this family; the message says what is in the way.
+        ModelFileRejected: the file is damaged, not a U-Net of this family, or has not as many outputs as ``task`` has
+            labels; the message says what is in the way.
     """
     with model_file.opened(path) as file:
         layers = _layers(file)
         plan = _plan(file, layers)
         architecture = _architecture(plan, layers)
+        classes = Classes(task)
+        _check_outputs(architecture, classes)
         weights = dict(_weights(plan.steps, layers, architecture))
         version = _keras_version(file)
     weights = {name: weights[name] for name in architecture.weight_shapes()}
@@ -70,11 +78,29 @@ def convert(path: Path, target: Path, *, preprocess: Preprocess | None = None) -
         architecture,
         _for_side(preprocess or Preprocess(), plan.side, architecture),
         name=f"Keras {version}",
+        task=task.slug,
+        classes=classes.names,
+        values=classes.values,
         training={"imported": {"sha256": sha256_of(path), "keras": version}},
         software=model_file.software_versions(),
     )
     model_file.write(weights, spec, target)
     return spec
+
+
+def _check_outputs(architecture: Architecture, classes: Classes) -> None:
+    """Raise ModelFileRejected unless the network tells as many structures apart as there are classes."""
+    outputs, labels = max(2, architecture.classes), len(classes.labels)
+    if outputs != labels + 1:
+        raise ModelFileRejected(
+            message(
+                "The network tells {structures} structures apart from the background; labels of “{task}”: {labels}. "
+                "Choose the task that it was trained for.",
+                structures=outputs - 1,
+                task=classes.task.name,
+                labels=labels,
+            )
+        )
 
 
 def _for_side(preprocess: Preprocess, side: int | None, architecture: Architecture) -> Preprocess:
@@ -170,6 +196,7 @@ def _architecture(plan: Plan, layers: Layers) -> Architecture:
     convolutions = ups[0] // (len(ups) + 1)
     before, after = kernels[ups[0]][2:]
     extra = len(kernels) - ups[-1] - convolutions - 2
+    _check_head(plan.steps[-1], int(kernels[-1][3]))
     try:
         return Architecture(
             base_filters=int(kernels[0][3]),
@@ -180,11 +207,26 @@ def _architecture(plan: Plan, layers: Layers) -> Architecture:
             dropout=plan.dropout,
             upsampling="nearest" if before > after else "transposed",
             head_filters=int(kernels[-2][3]) if extra == 1 else 0,
+            classes=int(kernels[-1][3]),
         )
     except ValueError as error:
         raise ModelFileRejected(
             message("The weights are not those of a U-Net that this platform knows: {reason}.", reason=error)
         ) from error
+
+
+def _check_head(last: GraphStep, outputs: int) -> None:
+    """Raise ModelFileRejected when the end of the network does not go with its outputs; "linear" says nothing."""
+    if last.activation == "sigmoid" and outputs > 1:
+        raise ModelFileRejected(
+            message(
+                "The network ends in {outputs} sigmoids, whose structures may overlap. Only one sigmoid, or a softmax "
+                "over the background and the structures, can be imported.",
+                outputs=outputs,
+            )
+        )
+    if last.activation == "softmax" and outputs == 1:
+        raise ModelFileRejected(message("The network ends in softmax over one output, which is always 1."))
 
 
 def _weights(

@@ -3,7 +3,7 @@
 Layers outside a short list are refused by name, so that nothing is guessed; nothing is ever built or called from the
 file. Ronneberger et al. 2015, as Keras users write it: levels of 3x3 convolutions with ReLU (with batch normalisation
 between them or not), max-pooling, dropout anywhere, up by ``Conv2DTranspose`` or by ``UpSampling2D`` and a 2x2
-convolution, skips joined in either order, and a sigmoid at the end.
+convolution, skips joined in either order, and at the end a sigmoid for one structure or a softmax for several.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ KNOWN = (
     "BatchNormalization",
     "Activation",
     "ReLU",
+    "Softmax",
     *DROPOUTS,
 )
 MAX_LAYERS = 500
+HEADS = ("sigmoid", "softmax")
 CHANNELS_LAST = ("channels_last", None)
 
 
@@ -243,6 +245,10 @@ class _Walk:
         layer.must(max_value=None, negative_slope=(0, None), threshold=(0, None))
         self.steps[-1] = replace(self._unfinished(layer), activation="relu")
 
+    def _softmax(self, layer: _Layer, here: str) -> None:
+        layer.must(axis=(3, -1))
+        self.steps[-1] = replace(self._unfinished(layer), activation="softmax")
+
     def _unfinished(self, layer: _Layer) -> GraphStep:
         """The convolution just before, whose values nothing has bent yet."""
         if not self.steps or self.steps[-1].activation != "linear" or self.tokens[-1] not in ("conv", "out"):
@@ -262,8 +268,10 @@ class _Walk:
                         "“{layer}” is followed by {found} instead of ReLU", layer=step.layer, found=step.activation[:40]
                     )
                 )
-        if last.activation != "sigmoid" or last.norm:
-            raise _not_a_unet(message("it ends in {found} instead of a sigmoid", found=last.activation[:40]))
+        if last.activation not in HEADS or last.norm:
+            raise _not_a_unet(
+                message("it ends in {found} instead of a sigmoid or a softmax", found=last.activation[:40])
+            )
 
 
 def _shape(tokens: Sequence[str]) -> int | None:

@@ -22,6 +22,9 @@ from spineml.errors import ModelFileRejected
 from spineml.model import keras2_file, model_file
 from spineml.model.architecture import Architecture
 from spineml.model.preprocess import Preprocess
+from spineml.tasks.shipped import SPINE_CT
+from spineml.tasks.task import Task
+from tests.spineml.learning_data import KIDNEYS
 
 HERE = Path(__file__).parent / "keras2"
 PAPER_SMALL = Architecture(
@@ -87,6 +90,72 @@ def test_an_imported_network_segments(tmp_path: Path) -> None:
         image, theirs = answers["image"][0, ..., 0], answers["ronneberger"][0, ..., 0]
     with Predictor(tmp_path / "ours.h5") as predictor:
         assert np.abs(predictor.submit(image).result() - theirs).max() < 5e-6
+
+
+LAST = "model_weights/conv2d_23/conv2d_23"
+
+
+def with_outputs(path: Path, outputs: int, activation: str = "softmax") -> Path:
+    """The last layer with so many outputs: the background's logit is 0, each structure's that of the original."""
+    with h5py.File(path, "r+") as file:
+        for name in ("kernel:0", "bias:0"):
+            values = file[f"{LAST}/{name}"][()]
+            del file[f"{LAST}/{name}"]
+            file[f"{LAST}/{name}"] = np.concatenate([0 * values, *[values] * (outputs - 1)], axis=-1)
+        if "model_config" in file.attrs:
+            layer("conv2d_23", filters=outputs, activation=activation)(file)
+    return path
+
+
+@pytest.mark.tensorflow
+def test_a_softmax_over_background_and_structure_answers_as_the_original_did(theirs: Path, tmp_path: Path) -> None:
+    spec = keras2_file.convert(with_outputs(theirs, 2), tmp_path / "ours.h5")
+    assert (spec.architecture.classes, spec.values) == (2, (0, 1))
+    with h5py.File(HERE / "answers.h5") as answers:
+        image, expected = answers["image"][()], answers["ronneberger"][()]
+    model, _ = model_file.load(tmp_path / "ours.h5")
+    raised = np.exp(np.asarray(model(image, training=False)))
+    assert np.abs(raised[..., 1:] / raised.sum(axis=-1, keepdims=True) - expected).max() < 5e-6
+
+
+def test_a_softmax_over_several_structures_takes_the_labels_of_its_task_by_their_values(
+    theirs: Path, tmp_path: Path
+) -> None:
+    spec = keras2_file.convert(with_outputs(theirs, 4), tmp_path / "ours.h5", task=KIDNEYS)
+    assert (spec.task, spec.values, spec.architecture.classes) == ("kidneys-ct", (0, 3, 5, 9), 4)
+    assert spec.classes == ("background", "Right kidney", "Left kidney", "Stone")
+    assert model_file.inspect(tmp_path / "ours.h5") == spec
+
+
+def test_weights_alone_with_several_outputs_are_taken_for_a_softmax(weights_alone: Path, tmp_path: Path) -> None:
+    with h5py.File(weights_alone, "r+") as file:
+        for name in ("kernel:0", "bias:0"):
+            place = f"conv2d_23/conv2d_23/{name}"
+            values = np.repeat(file[place][()], 4, axis=-1)
+            del file[place]
+            file[place] = values
+    assert keras2_file.convert(weights_alone, tmp_path / "ours.h5", task=KIDNEYS).architecture.classes == 4
+
+
+@pytest.mark.parametrize(
+    ("outputs", "activation", "task", "reason"),
+    [
+        (3, "softmax", SPINE_CT, "tells 2 structures apart .* “Spine”: 1. Choose the task"),
+        (3, "softmax", KIDNEYS, "tells 2 structures apart .* “Kidneys”: 3. Choose the task"),
+        (4, "sigmoid", KIDNEYS, "ends in 4 sigmoids"),
+        (4, "linear", KIDNEYS, "ends in linear instead of a sigmoid or a softmax"),
+    ],
+)
+def test_outputs_that_do_not_fit_the_task_are_refused(
+    theirs: Path, tmp_path: Path, outputs: int, activation: str, task: Task, reason: str
+) -> None:
+    with pytest.raises(ModelFileRejected, match=reason):
+        keras2_file.convert(with_outputs(theirs, outputs, activation), tmp_path / "ours.h5", task=task)
+
+
+def test_one_structure_is_not_the_label_of_a_task_with_several(theirs: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelFileRejected, match="tells 1 structures"):
+        keras2_file.convert(theirs, tmp_path / "ours.h5", task=KIDNEYS)
 
 
 def test_importing_needs_no_tensorflow(theirs: Path, tmp_path: Path) -> None:

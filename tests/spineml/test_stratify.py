@@ -42,6 +42,23 @@ def test_a_split_without_a_share_gets_nobody() -> None:
     assert set(drawn.values()) == {"train", "test"}
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_label_of_few_patients_is_in_every_split(seed: int) -> None:
+    labels = {number: ["L1", "L2", *(["T13"] if number % 8 == 0 else []), "L2"] for number in range(40)}
+    drawn = draw(dict.fromkeys(labels, "one"), seed=seed, labels=labels)
+    tally = Counter(split for number, split in drawn.items() if "T13" in labels[number])
+    assert tally == {"train": 3, "validation": 1, "test": 1}
+    assert Counter(drawn.values()) == {"train": 28, "validation": 6, "test": 6}
+
+
+def test_labels_of_patients_who_were_placed_before_count() -> None:
+    placed = {"old": ("one", "test")}
+    labels = {"old": ["T13"], "new": ["T13"], **{str(number): ["L1"] for number in range(6)}}
+    strata = dict.fromkeys([key for key in labels if key != "old"], "one")
+    drawn = [draw(strata, seed=seed, placed=placed, labels=labels)["new"] for seed in range(10)]
+    assert set(drawn) == {"train"}
+
+
 @pytest.mark.parametrize("shares", [(0.5, 0.5, 0.5), (1.2, -0.2, 0.0)])
 def test_shares_that_are_none_are_refused(shares: tuple[float, float, float]) -> None:
     with pytest.raises(ValueError, match="add up to 1"):
