@@ -14,13 +14,16 @@ a series is a coarse picture of at most 64 x 128 x 128 blocks, so memory does no
 of the body takes the place of bone. Shifts are read off the cross-correlation of mask and bone (Lewis, Fast Normalized
 Cross-Correlation, 1995, without the normalisation: the mask is the same at every place). Labels that are no bone are
 left out of these checks.
+
+Where a task has several labels, each is looked at by itself as well (`spineml.masks.each_label`), and a finding names
+them: *label-parts*, *label-outside-body*, *label-off-bone* where nothing of the kind is said of the whole, and
+*label-order* for levels of the spine in another order than a spine has them.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +31,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft, ndimage
 
+from spineml.masks.each_label import EachLabel, Found
+from spineml.masks.parts import PartCounter
+from spineml.tasks.task import Label
 from spineml.volumes.volume import Geometry, HounsfieldArray, LabelArray
 
 FloatArray = npt.NDArray[np.float32]
@@ -37,21 +43,23 @@ BONE_FROM_HU, BONE_TO_HU = 100.0, 300.0
 BODY_HU = -300
 AXES = ("head-feet", "front-back", "left-right")
 NEIGHBOURS = np.ones((3, 3), bool)
+MOST_NAMED = 12
 
 
 @dataclass(frozen=True)
 class CheckSettings:
     """From where on something is worth a look. Lengths in mm (pixels where the spacing is not known).
 
-    ``most_parts`` is for a whole series, ``most_parts_slice`` for one of a single slice. ``most_body`` is the largest
-    share of the body in the marked slices, ``most_bone_mm2`` the largest mean area of bone labels in an axial slice:
-    twice that of a lumbar vertebra with its processes. ``better`` is the factor by which the share on bone must grow by
-    moving or mirroring, ``gain`` the difference, ``nearest`` the shortest shift and ``farthest`` the longest that is
-    looked for.
+    ``most_parts`` is for a whole series, ``most_parts_slice`` for one of a single slice, ``most_parts_label`` for each
+    of several labels. ``most_body`` is the largest share of the body in the marked slices, ``most_bone_mm2`` the
+    largest mean area of bone labels in an axial slice: twice that of a lumbar vertebra with its processes. ``better``
+    is the factor by which the share on bone must grow by moving or mirroring, ``gain`` the difference, ``nearest`` the
+    shortest shift and ``farthest`` the longest that is looked for.
     """
 
     most_parts: int = 60
     most_parts_slice: int = 12
+    most_parts_label: int = 12
     most_outside: float = 0.01
     most_body: float = 0.75
     most_bone_mm2: float = 5000.0
@@ -86,6 +94,7 @@ class LabelCheck:
         grid: of the CT.
         hounsfield: False where the values come from a picture and are no HU.
         bone: the values that lie on bone (`spineml.tasks.bones`); None: whatever is marked does.
+        labels: of the task, for findings of each where there are several.
     """
 
     def __init__(
@@ -95,9 +104,11 @@ class LabelCheck:
         hounsfield: bool = True,
         settings: CheckSettings = CheckSettings(),
         bone: Collection[int] | None = None,
+        labels: Sequence[Label] = (),
     ) -> None:
         self._grid, self._hounsfield, self._settings = grid, hounsfield, settings
         self._of_bone = None if bone is None else np.isin(np.arange(256), list(bone))
+        self._each = EachLabel(labels, bone or (), grid) if len(labels) > 1 else None
         self._hashes: list[bytes | None] = []
         self._marked = self._outside = self._body = 0
         self._bone_slices = self._bone_pixels = 0
@@ -113,7 +124,8 @@ class LabelCheck:
         marked = labels > 0
         pixels = int(np.count_nonzero(marked))
         body = body_of(hu) if pixels or not self._hounsfield else None
-        self._bone[z // self._step[0]] += self._blocks(bone_weight(hu, body, hounsfield=self._hounsfield))
+        weight = bone_weight(hu, body, hounsfield=self._hounsfield)
+        self._bone[z // self._step[0]] += self._blocks(weight)
         self._parts.add(marked)
         if pixels and body is not None:
             self._marked += pixels
@@ -122,6 +134,8 @@ class LabelCheck:
             outside = int(np.count_nonzero(marked & ~body))
             self._outside += outside
             self._worst_outside = max(self._worst_outside, (outside, z))
+        if self._each is not None:
+            self._each.add(z, labels, body, weight)
 
     def _add_bone(self, z: int, marked: BoolArray) -> None:
         """What is marked as bone in a slice."""
@@ -143,7 +157,21 @@ class LabelCheck:
         if not self._marked:
             return Checked((Suspicion("empty"),), tuple(self._hashes))
         found = [self._too_many_parts(), self._outside_body(), self._too_large(), *self._misplaced()]
-        return Checked(tuple(one for one in found if one is not None), tuple(self._hashes))
+        whole = [one for one in found if one is not None]
+        return Checked((*whole, *self._of_labels({one.code for one in whole})), tuple(self._hashes))
+
+    def _of_labels(self, said: set[str]) -> Iterator[Suspicion]:
+        """What shows in single labels, unless it was said of all of them."""
+        if self._each is None:
+            return
+        settings, each = self._settings, self._each
+        if "parts" not in said:
+            yield from _of("label-parts", each.in_parts(settings.most_parts_label))
+        if "outside-body" not in said:
+            yield from _of("label-outside-body", each.outside_body(settings.most_outside))
+        if not said & {"off-bone", "shifted", "flipped"}:
+            yield from _of("label-off-bone", each.off_bone(settings.least_bone))
+        yield from _of("label-order", each.out_of_order())
 
     def _too_many_parts(self) -> Suspicion | None:
         single = self._grid.shape[0] == 1
@@ -211,6 +239,14 @@ class LabelCheck:
         return Suspicion("shifted", values, z)
 
 
+def _of(code: str, labels: Found) -> Iterator[Suspicion]:
+    """One finding that names all the labels it is about, with a slice to open for the first of them."""
+    if labels:
+        names = [label.name for label, _ in labels]
+        named = ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
+        yield Suspicion(code, {"labels": named}, labels[0][1])
+
+
 def _two(value: float) -> float:
     return round(value, 2)
 
@@ -247,54 +283,3 @@ def body_of(hu: HounsfieldArray) -> BoolArray:
     largest = ndimage.binary_dilation(parts == int(areas.argmax()), NEIGHBOURS)
     body: BoolArray = ndimage.binary_fill_holes(largest)
     return np.repeat(np.repeat(body, 2, axis=0), 2, axis=1)[: hu.shape[0], : hu.shape[1]]
-
-
-class PartCounter:
-    """Counts the connected parts (26 neighbours) of a mask that comes slice by slice; keeps two slices."""
-
-    def __init__(self) -> None:
-        self._parents: list[int] = [0]
-        self._below: npt.NDArray[np.intp] | None = None
-
-    def add(self, marked: BoolArray) -> None:
-        """The next slice ``(y, x)``."""
-        labels, count = ndimage.label(marked, NEIGHBOURS)
-        first = len(self._parents)
-        self._parents += range(first, first + count)
-        here = np.where(labels > 0, labels + (first - 1), 0)
-        if self._below is not None and count:
-            box = _box(marked)
-            self._join(here[box], self._below[box])
-        self._below = here
-
-    def _join(self, here: npt.NDArray[np.intp], below: npt.NDArray[np.intp]) -> None:
-        """Parts that touch the slice below, also by a corner, are one."""
-        for down in (-1, 0, 1):
-            for across in (-1, 0, 1):
-                moved = _moved(below, down, across)
-                both = (here > 0) & (moved > 0)
-                for pair in set(zip(here[both].tolist(), moved[both].tolist(), strict=True)):
-                    self._parents[self._root(pair[0])] = self._root(pair[1])
-
-    def _root(self, part: int) -> int:
-        while self._parents[part] != part:
-            self._parents[part] = self._parents[self._parents[part]]
-            part = self._parents[part]
-        return part
-
-    @property
-    def count(self) -> int:
-        return len(Counter(self._root(part) for part in range(1, len(self._parents))))
-
-
-def _box(marked: BoolArray) -> tuple[slice, slice]:
-    """What holds all that is marked, and one pixel more to each side."""
-    rows, columns = np.flatnonzero(marked.any(axis=1)), np.flatnonzero(marked.any(axis=0))
-    return tuple(slice(max(0, int(at[0]) - 1), int(at[-1]) + 2) for at in (rows, columns))  # type: ignore[return-value]
-
-
-def _moved(array: npt.NDArray[np.intp], down: int, across: int) -> npt.NDArray[np.intp]:
-    """``array`` moved by one pixel at most; what comes in from outside is 0."""
-    padded = np.pad(array, 1)
-    height, width = array.shape
-    return padded[1 - down : 1 - down + height, 1 - across : 1 - across + width]

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spineml.masks.label_checks import Checked, CheckSettings, LabelCheck, PartCounter, Suspicion, body_of
+from spineml.masks.label_checks import Checked, CheckSettings, LabelCheck, Suspicion, body_of
+from spineml.masks.parts import PartCounter
 from spineml.phantom import spine_phantom
 from spineml.volumes.canonical_file import SliceFileReader, write_volume
 from spineml.volumes.volume import Geometry, HounsfieldArray, LabelArray

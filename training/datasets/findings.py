@@ -48,6 +48,10 @@ TITLES: dict[str, str | Promise] = {
     "off-bone": gettext_lazy("Not on bone"),
     "shifted": gettext_lazy("Shifted"),
     "flipped": gettext_lazy("Flipped"),
+    "label-parts": gettext_lazy("Label with many components"),
+    "label-outside-body": gettext_lazy("Label outside the body"),
+    "label-off-bone": gettext_lazy("Label not on bone"),
+    "label-order": gettext_lazy("Levels out of order"),
     "disagreement": gettext_lazy("Readers disagree"),
     "not-approved": gettext_lazy("Not approved"),
     "same-image": gettext_lazy("Duplicate image"),
@@ -74,6 +78,16 @@ SENTENCES: dict[str, str | Promise] = {
     ),
     "flipped": gettext_lazy(
         "%(share)s of the mask is on bone; flipped (%(axis)s) it would be %(then)s. It is probably flipped."
+    ),
+    "label-parts": gettext_lazy(
+        "These labels have many connected components, probably brush specks: %(labels)s. Keep the largest part of each."
+    ),
+    "label-outside-body": gettext_lazy("Part of these labels is outside the body: %(labels)s. Erase what is there."),
+    "label-off-bone": gettext_lazy(
+        "These labels are hardly on bone, although most of the mask is: %(labels)s. Check where they were drawn."
+    ),
+    "label-order": gettext_lazy(
+        "These levels are not in the order of a spine: %(labels)s. Check their names, and whether the mask is flipped."
     ),
     "disagreement": gettext_lazy("The Dice with the mask of %(reader)s on the same series is only %(dice)s."),
     "not-approved": gettext_lazy("The latest review of the series does not approve this mask for training."),
