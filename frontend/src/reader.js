@@ -5,6 +5,7 @@ import { Grid, Plane } from "./core/grid.js";
 import { doubtfulSlices } from "./core/jump.js";
 import { readingOrder } from "./core/order.js";
 import { middleOf } from "./core/regions.js";
+import { BACKGROUND, Structures } from "./core/structures.js";
 import { Api } from "./data/api.js";
 import { Layer } from "./data/layer.js";
 import { Loader } from "./data/loader.js";
@@ -23,10 +24,11 @@ import { Panels } from "./ui/panels.js";
 import { Regions } from "./ui/regions.js";
 import { Saving } from "./ui/saving.js";
 import { SignOff } from "./ui/signoff.js";
+import { StructureList } from "./ui/structurelist.js";
 import { Suspicions } from "./ui/suspicions.js";
 import { Toolbox } from "./ui/toolbox.js";
 import { drawOverlay } from "./view/overlay.js";
-import { Strip } from "./view/strip.js";
+import { Strip, stripAreas } from "./view/strip.js";
 import { Viewport } from "./view/viewport.js";
 import { greyTable } from "./view/paint.js";
 
@@ -80,6 +82,7 @@ export class Reader {
     this.comparing.start(scene);
     this.strip = new Strip(this.root.querySelector("[data-strip]"), { read: () => this.stripFacts(), onPick: (k) => this.scrollTo(k) });
     this.panels = new Panels(this);
+    this.structureList = new StructureList(this);
     this.saving = new Saving(this);
     this.signoff = new SignOff(this);
     this.comments = new Comments(this);
@@ -98,13 +101,20 @@ export class Reader {
 
   // --- masks -------------------------------------------------------------------------------------------------------
   makeLayers() {
-    this.layers = this.reading.masks.map((facts, i) => new Layer(facts, this.grid, lookOf(this.look, i)));
+    this.tasks = new Map(Object.entries(this.reading.tasks).map(([slug, task]) => [slug, new Structures(task)]));
+    this.layers = this.reading.masks.map((facts, i) => new Layer(facts, this.grid, lookOf(this.look, i), this.tasks.get(facts.task)));
     if (!this.layers.length) this.layers = [this.emptyLayer()];
   }
 
   emptyLayer() {
+    const [task] = this.tasks.keys();
     const facts = { id: null, label: gettext("New mask"), areas_px: new Array(this.grid.depth).fill(0), author: this.reading.user.name };
-    return new Layer(facts, this.grid, lookOf(this.look, this.layers?.length ?? 0));
+    return new Layer({ ...facts, task }, this.grid, lookOf(this.look, this.layers?.length ?? 0), this.tasks.get(task));
+  }
+
+  /** The structures of the mask that is worked on. */
+  get structures() {
+    return this.editor.layer.structures;
   }
 
   layerOf(id) {
@@ -160,6 +170,19 @@ export class Reader {
     else if (!this.saving.isMine) this.say(gettext("This series is being corrected in another window."));
     else if (this.regions.isBusy) this.say(gettext("The whole mask is being worked on: wait, or press Esc to cancel."));
     return this.reading.may_correct && this.saving.isMine && !this.regions.isBusy;
+  }
+
+  /** Whether a tool may draw now (or erase): the structure that it writes must be seen and not locked. */
+  mayDrawNow({ erase = false } = {}) {
+    if (!this.mayCorrectNow()) return false;
+    const { structures } = this;
+    const one = structures.activeOne;
+    if (!structures.isProtected(one.value) || (erase && structures.over !== BACKGROUND)) return true;
+    const words = one.visible
+      ? gettext("%(structure)s is locked. Unlock it, or choose another structure.")
+      : gettext("%(structure)s is hidden. Show it, or choose another structure.");
+    this.say(interpolate(words, { structure: one.name }));
+    return false;
   }
 
   /** Slices `zs` of the worked-on mask look different; `keep` them in the draft when a step was finished. */
@@ -416,7 +439,7 @@ export class Reader {
 
   stripFacts() {
     const { plane, k } = this.active;
-    const areas = this.layers.filter((layer) => layer.visible).map((layer) => ({ values: layer.areasOn(plane), colour: layer.colour }));
+    const areas = this.layers.filter((layer) => layer.visible).map((layer) => stripAreas(layer, plane));
     const place = { areas, k: this.voxel?.[plane.axis] ?? k, count: plane.count };
     // The marks are of axial slices.
     if (plane.name !== "axial") return { ...place, changed: [], differing: [], doubtful: [], commented: [] };

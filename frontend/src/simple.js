@@ -1,6 +1,7 @@
 // The viewer of pages that show a result (templates/viewer_base.html): one axial view, with one mask over it or two compared.
 import { Grid, Plane } from "./core/grid.js";
 import { readingOrder } from "./core/order.js";
+import { Structures } from "./core/structures.js";
 import { Layer } from "./data/layer.js";
 import { Loader } from "./data/loader.js";
 import { Volume } from "./data/volume.js";
@@ -10,9 +11,9 @@ import { listenToKeys } from "./ui/keys.js";
 import { lookOf } from "./ui/layerlook.js";
 import { LOOK, usePreset, windowBy, windowOf } from "./ui/look.js";
 import { SimplePanels } from "./ui/simplepanels.js";
-import { drawLetters, drawScale } from "./view/marks.js";
+import { drawLetters, drawNames, drawScale } from "./view/marks.js";
 import { DIFFERENCE, greyTable } from "./view/paint.js";
-import { Strip } from "./view/strip.js";
+import { Strip, stripAreas } from "./view/strip.js";
 import { Viewport } from "./view/viewport.js";
 
 const NEEDED = ["ResizeObserver", "DOMMatrix"];
@@ -29,7 +30,8 @@ export class SimpleViewer {
     this.window = { ...windowOf(this.look.preset), invert: false };
     this.table = greyTable(this.window);
     this.volume = new Volume(this.grid, config.addresses.slices, { mostBytes: MOST_BYTES });
-    this.layers = config.masks.map((facts, i) => new Layer(facts, this.grid, lookOf(LOOK, i)));
+    const structures = new Map(Object.entries(config.tasks).map(([slug, task]) => [slug, new Structures(task)]));
+    this.layers = config.masks.map((facts, i) => new Layer(facts, this.grid, lookOf(LOOK, i), structures.get(facts.task)));
     this.editor = { layer: this.layers[0] };
     this.loader = new Loader(() => this.arrived());
     this.active = new Viewport(root.querySelector("[data-view]"), new Plane("axial", this.grid), this.scene());
@@ -130,6 +132,7 @@ export class SimpleViewer {
     if (!this.voxel) return;
     drawLetters(context, view);
     drawScale(context, view);
+    drawNames(context, view, view.names());
     this.panels.painted(view);
   }
 
@@ -147,8 +150,10 @@ export class SimpleViewer {
     if (!this.layers.length || this.grid.depth < 2) return;
     const canvas = this.root.querySelector("[data-strip]");
     canvas.closest("[data-part=strip-box]").hidden = false;
-    const colours = this.isComparing ? [DIFFERENCE.onlyA, DIFFERENCE.onlyB] : this.layers.map((layer) => layer.colour);
-    const areas = this.layers.map((layer, i) => ({ values: layer.areas, colour: colours[i] }));
+    const { plane } = this.active;
+    const areas = this.isComparing
+      ? this.layers.map((layer, i) => ({ values: layer.areas, colour: [DIFFERENCE.onlyA, DIFFERENCE.onlyB][i] }))
+      : this.layers.map((layer) => stripAreas(layer, plane));
     this.strip = new Strip(canvas, { read: () => ({ areas, k: this.z, count: this.grid.depth }), onPick: (z) => this.goTo(z) });
   }
 

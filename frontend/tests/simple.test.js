@@ -20,7 +20,7 @@ test("slices are read two ahead for each one behind, and none twice", () => {
 
 test("what two masks have in common and not is counted, and two empty ones have no Dice", () => {
   const [a, b] = [Uint8Array.from([1, 1, 0, 0, 1]), Uint8Array.from([1, 0, 1, 0, 1])];
-  assert.deepEqual(overlap(a, b), { agreed: 2, onlyA: 1, onlyB: 1 });
+  assert.deepEqual(overlap(a, b), { agreed: 2, onlyA: 1, onlyB: 1, relabelled: 0 });
   assert.equal(dice(overlap(a, b)), 4 / 6);
   assert.equal(dice(overlap(new Uint8Array(3), new Uint8Array(3))), null);
 });
@@ -40,7 +40,7 @@ function painted(outline) {
   const square = (from) => Uint8Array.from({ length }, (_, i) => Number(i % 12 >= from && i % 12 < from + 8 && i >= 24 && i < 120));
   const out = new Uint32Array(length);
   paintGrey(out, new Int16Array(length).fill(-1000), greyTable({ center: 400, width: 1800 }));
-  paintDifference(out, [square(0), square(4)], { width, height, opacity: 1, outline }, [new Uint8Array(length), new Uint8Array(length)]);
+  paintDifference(out, [square(0), square(4)], { width, height, opacity: 1, outline }, new Uint8Array(length));
   return out;
 }
 

@@ -23,12 +23,13 @@ export function flood(seed, width, height, open, visit) {
 }
 
 /**
- * Fill what the mask encloses: background that no path of background joins to the border.
- * @param {Uint8Array} mask changed in place @returns {number} how many pixels were filled
+ * Fill what the structure `value` encloses: what no path beside it joins to the border.
+ * @param {Uint8Array} mask changed in place @param {(label: number) => boolean} fills which labels give way to it
+ * @returns {number} how many pixels were filled
  */
-export function fillHoles(mask, width, height, value = 1) {
+export function fillHoles(mask, width, height, value = 1, fills = (label) => label === 0) {
   const outside = new Uint8Array(mask.length);
-  const open = (i) => !mask[i] && !outside[i];
+  const open = (i) => mask[i] !== value && !outside[i];
   const mark = (i) => {
     outside[i] = 1;
   };
@@ -36,7 +37,7 @@ export function fillHoles(mask, width, height, value = 1) {
   for (let y = 0; y < height; y += 1) for (const x of [0, width - 1]) flood(y * width + x, width, height, open, mark);
   let filled = 0;
   for (let i = 0; i < mask.length; i += 1) {
-    if (mask[i] || outside[i]) continue;
+    if (mask[i] === value || outside[i] || !fills(mask[i])) continue;
     mask[i] = value;
     filled += 1;
   }
@@ -72,6 +73,32 @@ function meanAround(hu, seed, width, height) {
     }
   }
   return sum / count;
+}
+
+/**
+ * Where to write the name of each label: the pixel of the label nearest to the middle of its pixels, of every second row and
+ * column.
+ * @param {Uint8Array} labels @returns {Map<number, [number, number]>} [column, row] by label
+ */
+export function anchorsOf(labels, width, height) {
+  const [count, sumX, sumY] = [0, 1, 2].map(() => new Float64Array(256));
+  const nearest = new Float64Array(256).fill(Infinity);
+  const at = new Map();
+  const visit = (act) => {
+    for (let y = 0; y < height; y += 2) for (let x = 0, i = y * width; x < width; x += 2, i += 2) if (labels[i]) act(labels[i], x, y);
+  };
+  visit((label, x, y) => {
+    count[label] += 1;
+    sumX[label] += x;
+    sumY[label] += y;
+  });
+  visit((label, x, y) => {
+    const away = (x - sumX[label] / count[label]) ** 2 + (y - sumY[label] / count[label]) ** 2;
+    if (away >= nearest[label]) return;
+    nearest[label] = away;
+    at.set(label, [x, y]);
+  });
+  return at;
 }
 
 /** Mean column and row of the marked pixels, rounded; null when there is no slice or nothing is marked. */

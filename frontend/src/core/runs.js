@@ -67,25 +67,39 @@ export function sameSlice(first, second) {
   return true;
 }
 
-/**
- * How many pixels of each column and of each row are marked.
- * @param {Uint8Array} slice @param {number} width @returns {{columns: Uint32Array, rows: Uint32Array}}
- */
-export function countLines(slice, width) {
-  const columns = new Uint32Array(width);
-  const rows = new Uint32Array(slice.length / width);
-  for (let y = 0, i = 0; y < rows.length; y += 1) {
-    for (let x = 0; x < width; x += 1, i += 1) {
-      if (!slice[i]) continue;
-      columns[x] += 1;
-      rows[y] += 1;
-    }
-  }
-  return { columns, rows };
+/** Whether the same pixels are marked, whatever their labels. */
+export function sameMarks(first, second) {
+  for (let i = 0; i < first.length; i += 1) if (!first[i] !== !second[i]) return false;
+  return true;
 }
 
-export function countMarked(slice) {
-  let count = 0;
-  for (let i = 0; i < slice.length; i += 1) if (slice[i]) count += 1;
-  return count;
+/**
+ * How many pixels of each column and of each row have each label.
+ * @param {Uint8Array} slice @param {number} width
+ * @returns {Map<number, {columns: Uint32Array, rows: Uint32Array}>} by label, those that are there
+ */
+export function countLines(slice, width) {
+  const found = new Map();
+  const height = slice.length / width;
+  const linesOf = (label) => {
+    if (!found.has(label)) found.set(label, { columns: new Uint32Array(width), rows: new Uint32Array(height) });
+    return found.get(label);
+  };
+  let [label, lines] = [0, null];
+  for (let y = 0, i = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1, i += 1) {
+      if (!slice[i]) continue;
+      if (slice[i] !== label) [label, lines] = [slice[i], linesOf(slice[i])];
+      lines.columns[x] += 1;
+      lines.rows[y] += 1;
+    }
+  }
+  return found;
+}
+
+/** How many pixels have each label. @returns {Uint32Array} by label, 0 to 255 */
+export function countLabels(slice) {
+  const counts = new Uint32Array(256);
+  for (let i = 0; i < slice.length; i += 1) counts[slice[i]] += 1;
+  return counts;
 }

@@ -1,14 +1,19 @@
 // A mask on the screen: the slices of a saved mask, and over them those that were changed here and are not saved yet.
-import { countLines, countMarked, sameSlice } from "../core/runs.js";
+import { countLabels, countLines, sameSlice } from "../core/runs.js";
+import { Structures } from "../core/structures.js";
 import { Source } from "./loader.js";
 import { copyRow } from "./volume.js";
 
 export class Layer {
-  /** @param {object} facts see cases/viewer/selectors.py `mask_facts`; null id: nothing is saved yet */
-  constructor(facts, grid, look) {
-    Object.assign(this, { facts, grid, outline: false, opacity: 0.45, visible: false, ...look });
+  /**
+   * @param {object} facts see cases/viewer/selectors.py `mask_facts`; null id: nothing is saved yet
+   * @param {Structures} structures what its labels mean; the masks of one task share them
+   */
+  constructor(facts, grid, look, structures = new Structures()) {
+    Object.assign(this, { facts, grid, structures, outline: false, opacity: 0.45, visible: false, ...look });
     this.nothing = new Uint8Array(grid.sliceLength);
     this.areas = [...facts.areas_px];
+    this.byLabel = areasByLabel(facts, grid.depth);
     this.stored = new Map();
     this.edits = new Map();
     this.lines = new Map();
@@ -61,29 +66,54 @@ export class Layer {
 
   recount(z) {
     const slice = this.slice(z);
-    this.areas[z] = slice ? countMarked(slice) : this.facts.areas_px[z];
+    if (slice) this.count(z, countLabels(slice));
+    else this.countAsSaved(z);
     this.lines.delete(z);
     this.along = {};
   }
 
+  count(z, counts) {
+    this.areas[z] = this.grid.sliceLength - counts[0];
+    for (let value = 1; value < counts.length; value += 1) {
+      if (counts[value] && !this.byLabel.has(value)) this.byLabel.set(value, new Array(this.grid.depth).fill(0));
+      if (this.byLabel.has(value)) this.byLabel.get(value)[z] = counts[value];
+    }
+  }
+
+  countAsSaved(z) {
+    this.areas[z] = this.facts.areas_px[z];
+    const saved = areasByLabel(this.facts, this.grid.depth);
+    for (const [value, areas] of this.byLabel) areas[z] = saved.get(value)?.[z] ?? 0;
+  }
+
   /** Marked pixels on every slice of `plane`; in other planes than the axial one of the axial slices that are there. */
   areasOn(plane) {
-    if (plane.name === "axial") return this.areas;
-    this.along[plane.name] ??= this.countedOn(plane);
-    return this.along[plane.name];
+    return plane.name === "axial" ? this.areas : this.countedOn(plane).all;
+  }
+
+  /** The same of each structure: an array for each label that is or was there. @returns {Map<number, number[]>} */
+  labelAreasOn(plane) {
+    return plane.name === "axial" ? this.byLabel : this.countedOn(plane).byLabel;
+  }
+
+  /** Pixels of one structure on every axial slice. */
+  areasOf(value) {
+    return this.structures.isSingle ? this.areas : (this.byLabel.get(value) ?? []);
   }
 
   countedOn(plane) {
-    const counts = new Array(plane.count).fill(0);
+    this.along[plane.name] ??= this.countAlong(plane);
+    return this.along[plane.name];
+  }
+
+  countAlong(plane) {
+    const found = { all: new Array(plane.count).fill(0), byLabel: new Map() };
     for (let z = 0; z < this.grid.depth; z += 1) {
       if (this.slice(z) === null || !this.areas[z]) continue;
       if (!this.lines.has(z)) this.lines.set(z, countLines(this.slice(z), this.grid.width));
-      const { columns, rows } = this.lines.get(z);
-      (plane.name === "sagittal" ? columns : rows).forEach((count, k) => {
-        counts[k] += count;
-      });
+      for (const [value, lines] of this.lines.get(z)) addLines(found, value, plane.name === "sagittal" ? lines.columns : lines.rows);
     }
-    return counts;
+    return found;
   }
 
   isChanged(z) {
@@ -105,7 +135,7 @@ export class Layer {
 
   /** The changes were saved as the mask `facts`, which this layer shows from now on; returns the one it showed before. */
   becomeSaved(facts, sent) {
-    const before = new Layer(this.facts, this.grid, { colour: this.colour });
+    const before = new Layer(this.facts, this.grid, { colour: this.colour }, this.structures);
     before.stored = new Map(this.stored);
     for (const [z, labels] of sent) this.stored.set(z, labels);
     // Slices that were not changed are the same in both masks: the old address serves what is in the browser's cache.
@@ -135,4 +165,31 @@ export class Layer {
     }
     return complete;
   }
+}
+
+/** Pixels on every axial slice, by label, as the saved mask has them; empty for a mask from before labels were counted. */
+function areasByLabel({ labels = [] }, depth) {
+  return new Map(
+    labels.map(({ value, first, areas }) => {
+      const all = new Array(depth).fill(0);
+      areas?.forEach((area, i) => {
+        all[first + i] = area;
+      });
+      return [value, all];
+    }),
+  );
+}
+
+function addLines({ all, byLabel }, value, counts) {
+  if (!byLabel.has(value)) byLabel.set(value, new Array(all.length).fill(0));
+  const own = byLabel.get(value);
+  counts.forEach((count, k) => {
+    all[k] += count;
+    own[k] += count;
+  });
+}
+
+/** Whether a label of one mask is the same structure in the other, and there are several: else only marked or not counts. */
+export function namesAlike(one, other) {
+  return !one.structures.isSingle && one.structures.slug === other.structures.slug;
 }

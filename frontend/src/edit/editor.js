@@ -37,7 +37,8 @@ export class Editor {
 
   /**
    * Start a step; what is written until `finish` belongs to it.
-   * @param {{plane: Plane, k: number, drawn?: boolean}} at where the person works; `drawn`: by hand, on slice `k` itself
+   * @param {{plane: Plane, k: number, value?: number, drawn?: boolean}} at where the person works and the structure they draw;
+   *   `drawn`: by hand, on slice `k` itself
    */
   begin(at) {
     this.finish();
@@ -91,9 +92,10 @@ export class Editor {
     this.open = null;
   }
 
-  /** Slices of `plane` on which a person drew and has not undone it, in order. */
-  drawnOn(plane) {
-    const ks = this.done.filter(({ at }) => at.plane === plane && at.drawn !== false).map(({ at }) => at.k);
+  /** Slices of `plane` on which a person drew the structure `value` and has not undone it, in order. */
+  drawnOn(plane, value) {
+    const isDrawn = ({ at }) => at.plane === plane && at.drawn !== false && (at.value ?? value) === value;
+    const ks = this.done.filter(isDrawn).map(({ at }) => at.k);
     return [...new Set(ks)].sort((a, b) => a - b);
   }
 

@@ -9,6 +9,7 @@ import { setMaskLook } from "./layerlook.js";
 import { setLayout, setWindow, toggleCine, toggleLarge, usePreset, windowBy } from "./look.js";
 
 const LARGEST_RADIUS = 60;
+const PRESETS = ["bone", "soft", "lung", "full"];
 
 /** @param {import("../reader.js").Reader} reader */
 export function listenToControls(reader) {
@@ -45,7 +46,10 @@ function lookChanged(reader, input) {
 function commandsOf(reader) {
   const { editor, toolbox } = reader;
   /** Go on only when this person may correct now; `act` gets where they work: the slice of the active view. */
-  const correcting = (act) => () => reader.mayCorrectNow() && act({ editor, plane: reader.active.plane, k: reader.active.k });
+  const here = () => ({ editor, plane: reader.active.plane, k: reader.active.k });
+  const correcting = (act) => () => reader.mayCorrectNow() && act(here());
+  /** The same for what writes the active structure. */
+  const drawing = (act) => () => reader.mayDrawNow() && act(here());
   const still = () => reader.say(gettext("A slice that this needs is still loading. Try again in a moment."));
   const copyFrom = (step) =>
     correcting((place) => {
@@ -60,7 +64,7 @@ function commandsOf(reader) {
     redo: () => toolbox.putBack() || redo(),
     save: () => reader.saving.save(),
     discard: correcting(() => window.confirm(gettext("Discard all changes since the last save?")) && reader.saving.discard()),
-    "fill-holes": correcting((place) => {
+    "fill-holes": drawing((place) => {
       const filled = fillHolesOf(place);
       if (filled === null) still();
       else reader.say(interpolate(gettext("%(n)s pixels filled."), { n: filled }));
@@ -68,7 +72,7 @@ function commandsOf(reader) {
     "copy-previous": copyFrom(-1),
     "copy-next": copyFrom(1),
     clear: correcting((place) => clearSlice(place) || still()),
-    interpolate: correcting((place) => interpolateAround(reader, place).then((done) => done || still())),
+    interpolate: drawing((place) => interpolateAround(reader, place).then((done) => done || still())),
     overlay: () => reader.toggleOverlay(),
     outline: () => setMaskLook(reader, { outline: !reader.look.outline }),
     compare: () => reader.comparing.toggle("difference"),
@@ -79,6 +83,10 @@ function commandsOf(reader) {
     "previous-doubt": () => goToDoubt(reader, -1),
     largest: () =>
       reader.scrollTo(editor.layer.areasOn(reader.active.plane).reduce((best, area, k, all) => (area > all[best] ? k : best), 0)),
+    "pick-structure": () => reader.structureList.pick(),
+    "show-structures": () => reader.structureList.showAll(),
+    "show-active-only": () => reader.structureList.showActiveOnly(),
+    names: () => reader.setLook({ names: !reader.look.names }),
     ball: () => reader.setLook({ ball: !reader.look.ball }),
     threshold: () => reader.setLook({ threshold: !reader.look.threshold }),
     crosshair: () => reader.setLook({ crosshair: !reader.look.crosshair }),
@@ -138,6 +146,11 @@ function keysOf(reader, commands) {
   const { toolbox } = reader;
   const take = (name) => () => toolbox.take(name);
   const by = (steps) => () => reader.scroll(reader.active, steps);
+  const preset = (name) => () => usePreset(reader, name);
+  /** The `n`-th structure; where the mask has only one, the `n`-th window. */
+  const nth = (n) => () => {
+    if (!reader.structureList.activateNth(n) && PRESETS[n - 1]) usePreset(reader, PRESETS[n - 1]);
+  };
   const resize = (factor) => () => reader.setLook({ radius: Math.min(LARGEST_RADIUS, Math.max(0.1, reader.look.radius * factor)) });
   // biome-ignore format: a table of keys
   return {
@@ -145,7 +158,8 @@ function keysOf(reader, commands) {
     Home: () => reader.scrollTo(0), End: () => reader.scrollTo(reader.active.plane.count - 1),
     "Shift+ArrowUp": () => windowBy(reader, 0, -10), "Shift+ArrowDown": () => windowBy(reader, 0, 10),
     "Shift+ArrowLeft": () => windowBy(reader, -10, 0), "Shift+ArrowRight": () => windowBy(reader, 10, 0),
-    1: () => usePreset(reader, "bone"), 2: () => usePreset(reader, "soft"), 3: () => usePreset(reader, "lung"), 4: () => usePreset(reader, "full"),
+    1: nth(1), 2: nth(2), 3: nth(3), 4: nth(4), 5: nth(5), 6: nth(6), 7: nth(7), 8: nth(8), 9: nth(9), 0: commands["pick-structure"],
+    "Shift+1": preset("bone"), "Shift+2": preset("soft"), "Shift+3": preset("lung"), "Shift+4": preset("full"),
     b: take("brush"), e: take("eraser"), p: take("polygon"), x: take("scissors"), g: take("grow"), w: take("navigate"),
     a: take("length"), s: take("angle"), q: take("cobb"), r: take("rectangle"), y: take("ellipse"), v: take("height-ratio"),
     "[": resize(1 / 1.2), "]": resize(1.2), d: commands.ball, t: commands.threshold, h: commands["fill-holes"],

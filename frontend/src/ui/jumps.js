@@ -1,7 +1,8 @@
 // To the next slice where two masks differ, or of which the model was not sure.
 import { gettext } from "../../../static/js/i18n.js";
 import { doubtfulSlices, nextWhere } from "../core/jump.js";
-import { sameSlice } from "../core/runs.js";
+import { namesAlike } from "../data/layer.js";
+import { sameMarks, sameSlice } from "../core/runs.js";
 
 /** @param {import("../reader.js").Reader} reader */
 export async function goToDisagreement(reader, direction) {
@@ -15,7 +16,7 @@ async function disagree(reader, a, b, z) {
   if (a.areas[z] !== b.areas[z]) return true;
   if (!a.areas[z]) return false;
   await reader.ensure([a, b], z);
-  return !sameSlice(a.slice(z), b.slice(z));
+  return a.structures.slug === b.structures.slug ? !sameSlice(a.slice(z), b.slice(z)) : !sameMarks(a.slice(z), b.slice(z));
 }
 
 export async function goToDoubt(reader, direction) {
@@ -37,5 +38,8 @@ export function confidenceOf({ editor, layers }) {
 /** For the strip: slices where the compared masks differ, as far as their areas tell. */
 export function differingSlices({ comparing, other, editor }) {
   if (!comparing.isOn || !other) return [];
-  return editor.layer.areas.flatMap((area, z) => (area === other.areas[z] ? [] : [z]));
+  const { layer } = editor;
+  const named = namesAlike(layer, other) ? layer.structures.list.map(({ value }) => [layer.areasOf(value), other.areasOf(value)]) : [];
+  const pairs = [[layer.areas, other.areas], ...named];
+  return layer.areas.flatMap((_, z) => (pairs.every(([one, two]) => (one[z] ?? 0) === (two[z] ?? 0)) ? [] : [z]));
 }

@@ -10,6 +10,12 @@ export function letterOf({ key, code }) {
   return place && (key.length === 1 || key === "Process") ? place[1].toLowerCase() : key;
 }
 
+/** "1" or "Shift+1" for a key of the row of digits, whatever character the keyboard has there; else undefined. */
+export function digitOf({ shiftKey, code }) {
+  const digit = /^Digit([0-9])$/.exec(code)?.[1];
+  return digit && (shiftKey ? `Shift+${digit}` : digit);
+}
+
 /** Keys for the whole page, except where somebody types or a control uses the key itself. */
 export function listenToKeys(keymap) {
   document.addEventListener("keydown", (event) => {
@@ -21,7 +27,9 @@ export function listenToKeys(keymap) {
     const moves = /^(Arrow|Page|Home|End)/.test(event.key);
     if (moves && target.closest("input[type=range], input[type=radio], .menu, [role=tablist]")) return;
     const key = event.shiftKey && moves ? `Shift+${event.key}` : letterOf(event);
-    const command = keymap[key];
+    // A character that has a meaning of its own keeps it, as the quote above 2 of a German keyboard.
+    const named = /^[0-9]$/.test(key) ? undefined : keymap[key];
+    const command = named ?? keymap[digitOf(event)] ?? keymap[key];
     if (!command) return;
     event.preventDefault();
     command();

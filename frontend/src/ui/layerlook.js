@@ -36,5 +36,7 @@ export function setMaskLook(reader, changes) {
   Object.assign(reader.look, changes);
   for (const name of Object.keys(changes)) reader.look[KEPT[name]] = [];
   for (const layer of reader.layers) Object.assign(layer, changes);
+  const asTheirMask = Object.fromEntries(Object.keys(changes).map((name) => [name, null]));
+  for (const structures of reader.tasks.values()) for (const one of structures.list) Object.assign(one, asTheirMask);
   reader.lookChanged();
 }

@@ -22,6 +22,7 @@ export const LOOK = {
   high: 3000,
   tolerance: 120,
   crosshair: true,
+  names: true,
   colours: [],
   opacities: [],
   outlines: [],

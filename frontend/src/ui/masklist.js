@@ -1,6 +1,7 @@
 // The list of masks beside the picture: which one is corrected, which are seen, and how each looks.
 import { gettext, interpolate } from "../../../static/js/i18n.js";
 import { besideShown } from "../core/approved.js";
+import { namesAlike } from "../data/layer.js";
 import { setLayerLook } from "./layerlook.js";
 import { localTime } from "./words.js";
 
@@ -58,6 +59,7 @@ function maskRow(reader, layer, index) {
     words: interpolate(gettext("Outline of %(mask)s"), mask),
   };
   setUp(part("outline"), outline);
+  part("colour").hidden = !layer.structures.isSingle; // else each structure has a colour of its own
   colourField(reader, layer, part("colour"), interpolate(gettext("Colour of %(mask)s"), mask));
   opacityField(reader, layer, part("opacity"), interpolate(gettext("Opacity of %(mask)s"), mask));
   part("look").hidden = !layer.visible;
@@ -116,4 +118,5 @@ function showOthers({ root, layers, editor, other }) {
   const options = others.map((layer) => new Option(titleOf(layer), layers.indexOf(layer), false, layer === other));
   root.querySelector("[data-part=other]").replaceChildren(...options);
   root.querySelector("[data-part=comparing]").hidden = !others.length;
+  root.querySelector("[data-part=relabelled]").hidden = !other || !namesAlike(other, editor.layer);
 }

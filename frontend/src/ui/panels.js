@@ -36,6 +36,7 @@ export class Panels {
     this.showLook();
     this.showTool();
     showMasks(this.reader);
+    this.reader.structureList.show();
     this.showState();
     this.showMeasurements();
     this.showLoading();
@@ -156,6 +157,7 @@ export class Panels {
       ball: look.ball,
       threshold: look.threshold,
       crosshair: look.crosshair,
+      names: look.names,
     };
     for (const [name, on] of Object.entries(states)) press(this.root.querySelectorAll(`[data-do=${name}]`), () => on);
     for (const input of this.root.querySelectorAll("[data-look]")) {
@@ -207,6 +209,8 @@ export class Panels {
     reader.regions.show();
     this.showArea();
     this.part("volume").textContent = volumeWords(reader);
+    reader.structureList.showSizes();
+    reader.structureList.showTask();
     if (!changed) this.showDraft("");
   }
 

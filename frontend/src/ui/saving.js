@@ -160,7 +160,7 @@ export class Saving {
     const slices = {};
     for (const [z, labels] of sent) slices[z] = toBase64(await deflate(labels));
     const { api, addresses } = this.reader;
-    const answer = await api.send("POST", addresses.corrections, { base: layer.id, slices, alongside });
+    const answer = await api.send("POST", addresses.corrections, { ...ofTask(layer), base: layer.id, slices, alongside });
     performance.measure("save", { start: started, end: performance.now(), detail: { bytes: api.bytesSent } });
     return answer;
   }
@@ -205,4 +205,9 @@ export class Saving {
     if (this.wanted) return this.save(this.wanted);
     return this.drafts.send();
   }
+}
+
+/** A mask that is drawn from nothing says of which task it is; a correction is of its mask's. */
+function ofTask({ id, facts }) {
+  return id === null && facts.task ? { task: facts.task } : {};
 }

@@ -2,6 +2,7 @@
 import { number } from "../../../static/js/format.js";
 import { gettext, interpolate } from "../../../static/js/i18n.js";
 import { side } from "../core/grid.js";
+import { namesAlike } from "../data/layer.js";
 import { dice, overlap } from "../core/overlap.js";
 import { areaOf, areaWords, problemWords, sliceWords, windowWords, wordsAt } from "./words.js";
 
@@ -95,8 +96,10 @@ export class SimplePanels {
       box.textContent = areaWords(viewer);
       return;
     }
-    const found = viewer.masksAreThere ? overlap(...viewer.layers.map((layer) => layer.slice(viewer.z))) : null;
-    const kinds = { "area-agreed": "agreed", "area-missed": "onlyA", "area-extra": "onlyB" };
+    const named = namesAlike(...viewer.layers);
+    const found = viewer.masksAreThere ? overlap(...viewer.layers.map((layer) => layer.slice(viewer.z)), named) : null;
+    const kinds = { "area-agreed": "agreed", "area-missed": "onlyA", "area-extra": "onlyB", "area-relabelled": "relabelled" };
+    this.part("relabelled").hidden = !named;
     for (const [name, kind] of Object.entries(kinds)) this.part(name).textContent = found ? areaOf(viewer.active.plane, found[kind]) : "–";
     const alike = found && dice(found);
     if (found) box.textContent = alike === null ? gettext("both empty") : number(alike, 3);

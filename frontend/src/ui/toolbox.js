@@ -59,7 +59,7 @@ export class Toolbox {
   mayCorrectIn(view) {
     const isTwin = view === this.reader.comparing.twin;
     if (isTwin) this.reader.say(gettext("This pane shows the compared mask. Draw in the pane beside it."));
-    return !isTwin && this.reader.mayCorrectNow();
+    return !isTwin && this.reader.mayDrawNow({ erase: this.erases });
   }
 
   move(view, at, event) {
@@ -153,7 +153,7 @@ export class Toolbox {
   useAtCrosshair({ fromLast = false } = {}) {
     const view = this.reader.active;
     const [u, v] = view.plane.fromVoxel(...this.reader.voxel);
-    if (this.corrects && !this.reader.mayCorrectNow()) return;
+    if (this.corrects && !this.reader.mayDrawNow({ erase: this.erases })) return;
     if (this.isBrush) this.dab(view, [u, v], fromLast);
     else if (POLYGONS.includes(this.name)) this.addCorner(view, [u, v]);
     else if (this.name === "grow") this.growAt(view, [u, v]);
@@ -173,7 +173,7 @@ export class Toolbox {
 
   // --- brush -------------------------------------------------------------------------------------------------------
   startStroke(view, at, event) {
-    this.reader.editor.begin({ plane: view.plane, k: view.k });
+    this.reader.editor.begin({ plane: view.plane, k: view.k, value: this.reader.structures.active });
     this.draw(at, event);
   }
 
@@ -198,7 +198,7 @@ export class Toolbox {
   closePolygon() {
     const { corners, polygonView: view } = this;
     [this.corners, this.taken] = [[], []];
-    if (corners.length < 3 || !this.reader.mayCorrectNow()) return view?.refreshMarks();
+    if (corners.length < 3 || !this.reader.mayDrawNow({ erase: this.erases })) return view?.refreshMarks();
     if (THROUGH.includes(this.name)) {
       view.refreshMarks();
       return this.reader.regions.cutThrough(view, corners, this.name);

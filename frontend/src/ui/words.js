@@ -4,15 +4,26 @@ import { gettext, interpolate } from "../../../static/js/i18n.js";
 import { side } from "../core/grid.js";
 import { isThere } from "../edit/pictures.js";
 
-/** "120 HU · x 13, y 31, z 5 · L 12.3 P 40.1 S 300.0 mm" for a voxel; columns, rows and slices count from 1. */
-export function wordsAt({ volume, grid }, [x, y, z]) {
+/**
+ * "120 HU · x 13, y 31, z 5 · L 12.3 P 40.1 S 300.0 mm · L1 vertebra" for a voxel; columns, rows and slices count from 1. A
+ * structure is named where the mask has several.
+ */
+export function wordsAt({ volume, grid, editor }, [x, y, z]) {
   const hu = volume.at(x, y, z);
   const words = [hu === null ? "…" : `${number(hu)} HU`, `x ${x + 1}, y ${y + 1}, z ${z + 1}`];
   if (grid.spacingKnown) {
     const place = grid.toLps(x, y, z).map((value, axis) => `${side(axis, value)} ${number(Math.abs(value), 1)}`);
     words.push(`${place.join("  ")} mm`);
   }
+  const structure = structureAt(editor.layer, y * grid.width + x, z);
+  if (structure) words.push(structure.name);
   return words.join("  ·  ");
+}
+
+function structureAt(layer, i, z) {
+  if (!layer || layer.structures.isSingle) return null;
+  const one = layer.structures.of(layer.slice(z)?.[i]);
+  return one?.visible ? one : null;
 }
 
 /** `pixels` of a picture of `plane` as an area. */

@@ -56,6 +56,15 @@ function outlined(context, text, x, y, ratio, colour) {
   context.fillText(text, x, y);
 }
 
+/** Short names of the structures at the places [u, v] where they lie. @param {{text: string, at: [number, number]}[]} names */
+export function drawNames(context, view, names) {
+  const { ratio } = view;
+  context.font = `600 ${12 * ratio}px system-ui, sans-serif`;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  for (const { text, at } of names) outlined(context, text, ...toCanvas(view, at), ratio, "#fff");
+}
+
 /** Lines through the voxel, with a gap around it. */
 export function drawCrosshair(context, view, voxel) {
   const [u, v] = view.plane.fromVoxel(...voxel);

@@ -6,6 +6,7 @@ export function drawOverlay(reader, view, context) {
   const { toolbox } = reader;
   marks.drawLetters(context, view);
   marks.drawScale(context, view);
+  if (reader.look.names) marks.drawNames(context, view, view.names());
   if (reader.look.crosshair) marks.drawCrosshair(context, view, reader.voxel);
   for (const one of reader.measuring.on(view)) marks.drawMeasurement(context, view, one);
   const isHere = toolbox.hovered && [view, view.partner].includes(toolbox.hovered.view);

@@ -1,4 +1,5 @@
 // From HU and masks to the colours of one picture.
+import { OUTLINED, UNSEEN, paintOf } from "../core/structures.js";
 
 const VALUES = 65_536;
 
@@ -23,52 +24,61 @@ export function paintGrey(out, hu, table) {
   for (let i = 0; i < hu.length; i += 1) out[i] = table[hu[i] & 0xffff];
 }
 
-/** Lay a colour over every marked pixel. */
-export function blend(out, marks, [red, green, blue], opacity) {
-  const keep = 1 - opacity;
-  const [r, g, b] = [red * opacity, green * opacity, blue * opacity];
-  for (let i = 0; i < marks.length; i += 1) {
-    if (!marks[i]) continue;
-    const under = out[i];
-    const low = ((under & 255) * keep + r) | 0;
-    const middle = (((under >> 8) & 255) * keep + g) | 0;
-    const high = (((under >> 16) & 255) * keep + b) | 0;
-    out[i] = ((255 << 24) | (high << 16) | (middle << 8) | low) >>> 0;
-  }
-}
-
-/** Only the pixels of `marks` beside one that is not marked. */
-export function edgesOf(marks, width, height, out) {
+/**
+ * Lay the colours of labels over the picture.
+ * @param {Uint8Array} labels @param {object} paint tables by label, see core/structures.js `paintOf`
+ */
+export function paintLabels(out, labels, { width, height }, { how, keep, red, green, blue }) {
   for (let y = 0, i = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1, i += 1) {
-      const inner =
-        marks[i] &&
-        x > 0 &&
-        x < width - 1 &&
-        y > 0 &&
-        y < height - 1 &&
-        marks[i - 1] &&
-        marks[i + 1] &&
-        marks[i - width] &&
-        marks[i + width];
-      out[i] = marks[i] && !inner ? 1 : 0;
+      const label = labels[i];
+      const shown = how[label];
+      if (shown === UNSEEN || (shown === OUTLINED && isInner(labels, i, x, y, width, height))) continue;
+      const under = out[i];
+      const rest = keep[label];
+      const low = ((under & 255) * rest + red[label]) | 0;
+      const middle = (((under >> 8) & 255) * rest + green[label]) | 0;
+      const high = (((under >> 16) & 255) * rest + blue[label]) | 0;
+      out[i] = ((255 << 24) | (high << 16) | (middle << 8) | low) >>> 0;
     }
   }
-  return out;
 }
 
-/** As in the pictures that are downloaded (spineml/volumes/render.py): told apart with every kind of colour vision. */
-export const DIFFERENCE = { agreed: [60, 200, 120], onlyA: [60, 110, 240], onlyB: [213, 94, 0] };
+/** Whether the four neighbours of a pixel have its label. */
+function isInner(labels, i, x, y, width, height) {
+  const label = labels[i];
+  return (
+    x > 0 &&
+    x < width - 1 &&
+    y > 0 &&
+    y < height - 1 &&
+    labels[i - 1] === label &&
+    labels[i + 1] === label &&
+    labels[i - width] === label &&
+    labels[i + width] === label
+  );
+}
 
-/** Where two masks agree and where only one of them is, as three sets of marks painted one after the other. */
-export function paintDifference(out, [first, second], { width, height, opacity, outline = false }, [scratch, edges]) {
-  const kinds = [
-    [DIFFERENCE.agreed, (a, b) => a && b],
-    [DIFFERENCE.onlyA, (a, b) => a && !b],
-    [DIFFERENCE.onlyB, (a, b) => !a && b],
-  ];
-  for (const [colour, belongs] of kinds) {
-    for (let i = 0; i < scratch.length; i += 1) scratch[i] = belongs(first[i], second[i]) ? 1 : 0;
-    blend(out, outline ? edgesOf(scratch, width, height, edges) : scratch, colour, outline ? 1 : opacity);
+/**
+ * As in the pictures that are downloaded (spineml/volumes/render.py): told apart with every kind of colour vision.
+ * `relabelled`: marked in both, as another structure.
+ */
+export const DIFFERENCE = { agreed: [60, 200, 120], onlyA: [60, 110, 240], onlyB: [213, 94, 0], relabelled: [240, 228, 66] };
+const KINDS = [null, ...Object.values(DIFFERENCE)];
+const [AGREED, ONLY_A, ONLY_B, RELABELLED] = [1, 2, 3, 4];
+
+/**
+ * Where two masks agree, where only one of them is, and where they name it differently.
+ * @param {boolean} named whether a label of one is the same structure in the other; else only marked or not counts
+ * @param {Uint8Array} kinds scratch
+ */
+export function paintDifference(out, [first, second], { width, height, opacity, outline = false, named = false }, kinds) {
+  for (let i = 0; i < kinds.length; i += 1) {
+    const [a, b] = [first[i], second[i]];
+    if (!a) kinds[i] = b ? ONLY_B : 0;
+    else if (!b) kinds[i] = ONLY_A;
+    else kinds[i] = named && a !== b ? RELABELLED : AGREED;
   }
+  const paint = paintOf((kind) => KINDS[kind] && { colour: KINDS[kind], opacity, outline });
+  paintLabels(out, kinds, { width, height }, paint);
 }

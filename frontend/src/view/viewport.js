@@ -1,5 +1,7 @@
 // One view of the series: a plane, the slice it shows, how it is turned, zoomed and moved, and what lies over it.
-import { blend, edgesOf, paintDifference, paintGrey } from "./paint.js";
+import { anchorsOf } from "../core/regions.js";
+import { namesAlike } from "../data/layer.js";
+import { paintDifference, paintGrey, paintLabels } from "./paint.js";
 
 const MOST_ZOOM = 30;
 const PIXELATED_FROM = 4;
@@ -37,7 +39,8 @@ export class Viewport {
     this.data = this.bufferContext.createImageData(plane.width, plane.height);
     this.pixels = new Uint32Array(this.data.data.buffer);
     this.hu = new Int16Array(plane.width * plane.height);
-    this.labels = [0, 1, 2, 3].map(() => new Uint8Array(this.hu.length));
+    this.labels = [0, 1, 2].map(() => new Uint8Array(this.hu.length));
+    this.named = null;
   }
 
   get k() {
@@ -103,7 +106,10 @@ export class Viewport {
   paint() {
     if (!this.isShown) return;
     if (this.stale.hu) this.complete = this.scene.volume.cut(this.plane, this.k, this.hu, EMPTY_HU);
-    if (this.stale.pixels || this.stale.hu) this.paintPixels();
+    if (this.stale.pixels || this.stale.hu) {
+      this.paintPixels();
+      this.named = null;
+    }
     this.stale = { hu: false, pixels: false };
     const { context, canvas } = this;
     context.setTransform(1, 0, 0, 1, 0, 0);
@@ -127,7 +133,9 @@ export class Viewport {
       const there = pair.map((layer, index) => layer.cut(plane, this.k, this.labels[index]));
       const { width, height } = plane;
       const { opacity, outline } = this.scene;
-      if (there.every(Boolean)) paintDifference(pixels, this.labels.slice(0, 2), { width, height, opacity, outline }, this.labels.slice(2));
+      const [first, second, kinds] = this.labels;
+      const named = namesAlike(...pair);
+      if (there.every(Boolean)) paintDifference(pixels, [first, second], { width, height, opacity, outline, named }, kinds);
     } else {
       for (const layer of this.scene.layers(this)) this.paintLayer(layer);
     }
@@ -135,10 +143,25 @@ export class Viewport {
   }
 
   paintLayer(layer) {
-    const { plane, labels } = this;
-    layer.cut(plane, this.k, labels[0]);
-    const marks = layer.outline ? edgesOf(labels[0], plane.width, plane.height, labels[1]) : labels[0];
-    blend(this.pixels, marks, layer.colour, layer.outline ? 1 : layer.opacity);
+    const [labels] = this.labels;
+    layer.cut(this.plane, this.k, labels);
+    paintLabels(this.pixels, labels, this.plane, layer.structures.paint(layer));
+  }
+
+  /** The short names of the structures in this picture, of the masks that have several; [] in a difference. */
+  names() {
+    this.named ??= this.scene.difference() ? [] : this.scene.layers(this).flatMap((layer) => this.namesOf(layer));
+    return this.named;
+  }
+
+  namesOf(layer) {
+    const { structures } = layer;
+    if (structures.isSingle) return [];
+    const { width, height } = this.plane;
+    const [labels] = this.labels;
+    layer.cut(this.plane, this.k, labels);
+    const shown = [...anchorsOf(labels, width, height)].map(([value, at]) => ({ one: structures.of(value), at }));
+    return shown.filter(({ one }) => one?.visible).map(({ one, at }) => ({ text: one.short, at }));
   }
 
   paintMarks() {
