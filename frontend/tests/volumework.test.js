@@ -8,7 +8,7 @@ import { boxOf, pieceOf, widened } from "../src/core/pieces.js";
 import { reachOf } from "../src/core/balls.js";
 import { boxOfPrism, pixelsOn } from "../src/core/cuts.js";
 import { polygon } from "../src/core/shapes.js";
-import { diffRuns, firstOf, lastOf, redoRuns, sameSlice, undoRuns } from "../src/core/runs.js";
+import { countLabels, diffRuns, firstOf, lastOf, redoRuns, sameSlice, undoRuns } from "../src/core/runs.js";
 import { workOn } from "../src/core/volumework.js";
 
 const SPACINGS = [
@@ -337,6 +337,8 @@ test("slices are compared and searched as by plain loops, wherever they lie in m
       assert.equal(firstOf(first, value), [...first].indexOf(value));
       assert.equal(lastOf(first, value), [...first].lastIndexOf(value));
     }
+    const counts = countLabels(first);
+    for (const value of [0, 1, 2, 3]) assert.equal(counts[value], first.filter((label) => label === value).length);
     const changed = first.slice();
     redoRuns(changed, diffRuns(first, second));
     assert.deepEqual([...changed], [...second]);

@@ -55,7 +55,7 @@ export class WholeMask {
     const { layer, revision } = editor;
     const started = performance.now();
     const sliceAt = (z) => layer.slice(z);
-    const zs = box ? slicesOf(box) : markedSlices(layer);
+    const zs = box ? slicesOf(box) : markedSlices(layer, options.value);
     await this.load(layer, zs, { tell, signal });
     const found = box ?? boxOf(sliceAt, zs, options.value, grid.width);
     if (!found) return null;
@@ -96,9 +96,9 @@ export class WholeMask {
   }
 }
 
-/** Slices with any mark; they need not be there. */
-function markedSlices(layer) {
-  return layer.areas.flatMap((area, z) => (area ? [z] : []));
+/** Slices with label `value`; they need not be there. */
+function markedSlices(layer, value) {
+  return layer.areasOf(value).flatMap((area, z) => (area ? [z] : []));
 }
 
 function slicesOf([, , z0, z1]) {

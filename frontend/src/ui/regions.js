@@ -4,7 +4,6 @@ import { number } from "../../../static/js/format.js";
 import { gettext, interpolate, ngettext } from "../../../static/js/i18n.js";
 import { reachOf } from "../core/balls.js";
 import { boxOfPrism, pixelsOn } from "../core/cuts.js";
-import { MARK } from "../edit/tools.js";
 import { MaskChanged, WholeMask, WorkerMissing } from "../edit/wholemask.js";
 import { problemWords } from "./words.js";
 
@@ -40,13 +39,12 @@ export class Regions {
     sizes.querySelector("[value=mm3]").remove();
   }
 
-  /** What is written: the label, and for each label whether it may be overwritten (1) or not (0). */
-  get target() {
-    return { value: MARK, free: new Uint8Array(256).fill(1) };
+  get structures() {
+    return this.reader.structures;
   }
 
   get commands() {
-    const own = (act) => () => this.ready() && act();
+    const own = (act) => () => this.reader.mayDrawNow() && act();
     return {
       "keep-largest": own(() => this.onStructure("keep-largest")),
       "remove-small": own(() => this.removeSmall()),
@@ -56,14 +54,9 @@ export class Regions {
     };
   }
 
-  /** Whether the structure in hand may be written now; says why not. */
-  ready() {
-    return this.reader.mayCorrectNow();
-  }
-
   // --- one structure -------------------------------------------------------------------------------------------------
   onStructure(name, options = {}, more = {}) {
-    const { value, free } = this.target;
+    const { value, open: free } = this.structures.drawing();
     return this.run(name, { options: { value, free, ...options }, ...more });
   }
 
@@ -101,9 +94,9 @@ export class Regions {
   // --- tools ---------------------------------------------------------------------------------------------------------
   /** Everything inside the polygon, through the whole depth, is erased or becomes the structure in hand. */
   cutThrough(view, corners, tool) {
-    const { value, free } = this.target;
+    const { value, open: free } = tool === "relabel-through" ? this.structures.drawing() : this.structures.erasing();
     const { plane } = view;
-    const options = { corners, to: tool === "relabel-through" ? value : 0, free, plane: plane.name };
+    const options = { corners, to: value, free, plane: plane.name };
     return this.run("cut", { options, box: boxOfPrism(corners, plane, this.reader.grid) }, view);
   }
 
@@ -115,7 +108,7 @@ export class Regions {
     if (value === null) return this.reader.say(gettext("This slice is still loading. Try again in a moment."));
     if (!value) return this.reader.say(gettext("There is no structure here. Click inside of the region."));
     if (!this.mayChange(value)) return undefined;
-    return this.run("rename", { options: { value, to: this.target.value, seed } }, view);
+    return this.run("rename", { options: { value, to: this.structures.active, seed } }, view);
   }
 
   /** `points`: two of the line, and one on the side that becomes the structure in hand. */
@@ -129,7 +122,7 @@ export class Regions {
     if (!value) return this.reader.say(gettext("The line crosses no other structure. Draw it through the region to split."));
     if (!this.mayChange(value)) return undefined;
     const seeds = voxels.filter((voxel) => this.labelAt(voxel) === value);
-    return this.run("split", { options: { value, to: this.target.value, seeds, a, b, side, plane: view.plane.name } }, view);
+    return this.run("split", { options: { value, to: this.structures.active, seeds, a, b, side, plane: view.plane.name } }, view);
   }
 
   labelAt([x, y, z]) {
@@ -142,16 +135,22 @@ export class Regions {
     for (const voxel of voxels) {
       const label = this.labelAt(voxel);
       if (label === null) return null;
-      if (label && label !== this.target.value) counts.set(label, (counts.get(label) ?? 0) + 1);
+      if (label && label !== this.structures.active) counts.set(label, (counts.get(label) ?? 0) + 1);
     }
     return [...counts].reduce((best, one) => (one[1] > best[1] ? one : best), [0, 0])[0];
   }
 
   mayChange(value) {
-    const isOther = value !== this.target.value;
+    const { structures } = this;
+    const isOther = value !== structures.active;
     if (!isOther)
       this.reader.say(gettext("This region is the active structure already. Choose the structure that it should become first."));
-    return isOther;
+    const isKept = structures.isProtected(value);
+    if (isOther && isKept) {
+      const words = gettext("%(structure)s is locked or hidden, so it is not changed. Unlock and show it first.");
+      this.reader.say(interpolate(words, { structure: structures.of(value)?.name ?? value }));
+    }
+    return isOther && !isKept;
   }
 
   // --- running -------------------------------------------------------------------------------------------------------
@@ -166,7 +165,7 @@ export class Regions {
     const timer = setTimeout(() => this.showProgress(progress), SHOW_AFTER_MS);
     try {
       const done = await this.whole.run(name, { ...task, at: { plane, k, drawn: false } }, tell);
-      reader.say(this.wordsFor(name, done));
+      reader.say(this.withStructure(name, this.wordsFor(name, done)));
     } catch (problem) {
       reader.say(this.wordsAgainst(problem));
     } finally {
@@ -190,6 +189,12 @@ export class Regions {
     bar.setAttribute("aria-label", gettext("Progress"));
     notice.querySelector("p").after(bar);
     return notice;
+  }
+
+  /** Of several structures, which one it was. */
+  withStructure(name, words) {
+    if (!this.several || name === "cut") return words;
+    return interpolate(gettext("%(structure)s: %(words)s"), { structure: this.structures.activeOne.name, words });
   }
 
   wordsFor(name, done) {
@@ -226,8 +231,7 @@ export class Regions {
 
   /** A mask with one label has no use for tools that give another one. */
   show() {
-    const { layer } = this.reader.editor;
-    this.several = this.reader.reading.tasks[layer.facts.task]?.labels.length > 1;
+    this.several = !this.structures.isSingle;
     for (const tool of STRUCTURES_ONLY) this.button(tool).hidden = !this.several;
     this.button("cut-through").classList.toggle("wide", !this.several);
   }
