@@ -30,7 +30,9 @@ def twenty_six() -> np.ndarray:
 @pytest.fixture
 def mask(transactional_db: None) -> Annotation:
     volume, _ = spine_phantom(shape=SHAPE, spacing=SPACING)
-    return factories.annotation(of=factories.series(image=volume), pixels=twenty_six(), task=Task.objects.get(pk="vertebrae-ct"))
+    return factories.annotation(
+        of=factories.series(image=volume), pixels=twenty_six(), task=Task.objects.get(pk="vertebrae-ct")
+    )
 
 
 @pytest.fixture
@@ -73,7 +75,7 @@ def test_every_structure_is_listed_with_its_size_and_shown_in_its_colour(reader:
         assert pixel(reader, x, 45) == colour(reader, value)
     expect(reader.locator("[data-structure-row] ~ * [data-value], [data-part=structure-list] > li")).to_have_count(28)
     volume = 2 * 30 * 20 * np.prod(SPACING) / 1000
-    expect(row(reader, C3).locator("[data-row=size]")).to_have_text(f"{volume:.2f} ml · 3–4")
+    expect(row(reader, C3).locator("[data-row=size]")).to_have_text(f"{volume:.2f} ml · 3\u20134")
     expect(row(reader, 28).locator("[data-row=size]")).to_have_text("")
     assert ask(reader, "reader.views[0].names().map((one) => one.text).join()") == "C3,C4"
 
