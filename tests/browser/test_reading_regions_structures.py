@@ -22,7 +22,7 @@ L1, L2, L3, L4 = 20, 21, 22, 23
 
 
 def grown_together() -> npt.NDArray[np.uint8]:
-    """As held, at 4 x 2 x 1.5 mm: two joined boxes of one label, and a third, apart."""
+    """From the feet: L4; L3 and L2 as one region called L3; L1 under the name of L4, with a crumb of its own."""
     found = np.zeros(SHAPE, np.uint8)
     found[2:6, 30:60, 30:60] = L4
     found[6:16, 30:60, 30:60] = L3
