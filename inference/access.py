@@ -21,7 +21,7 @@ def inference_run_get(user: Any, run_id: Id, capability: Capability = Capability
 def comparison_get(user: Any, run_id: Id, capability: Capability = Capability.VIEW_CASES) -> ComparisonRun:
     seen = Annotation.objects.seen_by(user).values("pk")
     rows = ComparisonRun.objects.filter(reference__in=seen, predicted__in=seen)
-    rows = rows.select_related("reference__series__case", "predicted")
+    rows = rows.select_related("reference__series__case", "reference__task", "predicted__task", "task")
     run = row_get(rows, user, run_id, capability)
     names_hide([run.reference, run.predicted], "author", user)
     masks_shown([run.reference, run.predicted], user)

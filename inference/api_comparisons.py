@@ -52,6 +52,12 @@ class ImageOut(PooledOut):
     z = serializers.IntegerField(help_text="From 0.")
 
 
+class LabelAgreementOut(PooledOut):
+    """One label against everything else, over all slices; all rates are null where neither mask has it."""
+
+    value = serializers.IntegerField(help_text="Of the label, see the task.")
+
+
 class MeanOfImagesOut(RatesOut):
     """The average over the images in which either mask marks anything."""
 
@@ -63,11 +69,19 @@ class ResultOut(serializers.Serializer[Any]):
     pooled = PooledOut()
     mean_of_images = MeanOfImagesOut()
     images = ImageOut(many=True)
+    labels = LabelAgreementOut(many=True, required=False, help_text="Each label of a task that has several.")
+    mean_of_labels = RatesOut(
+        required=False, help_text="The average over the labels that either mask has; of a task that has several labels."
+    )
 
 
 class ComparisonOut(RunDetailOut):
     reference = serializers.UUIDField(source="reference_id")
     predicted = serializers.UUIDField(source="predicted_id")
+    task = serializers.SlugField(
+        source="task_id",
+        help_text="In whose labels they were compared: the task of both, or what a relation makes of the other.",
+    )
 
     def get_url(self, run: ComparisonRun) -> str:  # type: ignore[override]
         return reverse("api:comparison", args=[run.pk])
@@ -96,7 +110,10 @@ class ComparisonListView(APIView):
         responses={
             200: ComparisonDetailOut,
             202: ComparisonDetailOut,
-            **problems(s400="The masks are not two masks of this series.", s404="No such series or mask."),
+            **problems(
+                s400="The masks are not two masks of this series, or of tasks without a relation.",
+                s404="No such series or mask.",
+            ),
         },
     )
     def post(self, request: Request, series_id: str) -> Response:
@@ -139,5 +156,5 @@ class ComparisonSliceView(FileView):
         responses={(200, "image/png"): OpenApiResponse(OpenApiTypes.BINARY, "The picture.")},
     )
     def get(self, request: Request, run_id: str, z: int) -> HttpResponse:
-        """One slice: true positives green, false positives vermillion, false negatives blue."""
+        """One slice: true positives green, false positives vermillion, false negatives blue, other labels yellow."""
         return difference_response(comparison_get(request.user, run_id), z)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cases.models import Annotation, Review
 from inference.models import Acceptance, Prediction
 from inference.services import comparison_start
+from registry.structures import common_task
 
 
 def acceptance_record(review: Review) -> None:
@@ -13,7 +14,7 @@ def acceptance_record(review: Review) -> None:
     if accepted is None:
         return
     prediction = _origin(accepted)
-    if prediction is None:
+    if prediction is None or common_task(accepted.task_id, prediction.annotation.task_id) is None:
         return
     unchanged = prediction.annotation.pixel_hash == accepted.pixel_hash
     comparison = None

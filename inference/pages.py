@@ -15,6 +15,7 @@ from cases.models import Annotation, AnnotationSource
 from cases.viewer.selectors import plain_of
 from inference.access import comparison_get, inference_run_get
 from inference.downloads import csv_response
+from inference.presentation import label_figures
 from inference.selectors import SeriesResults, series_results, trained_on
 from inference.services import comparison_start, inference_start
 from registry.access import version_get
@@ -102,14 +103,18 @@ def compare_action(request: HttpRequest, series_id: str) -> HttpResponse:
 @login_required
 @require_safe
 def comparison_page(request: HttpRequest, run_id: str) -> HttpResponse:
-    """Context: ``run``, ``series``, ``comparison`` (Comparison or None), ``viewer``, ``trained_on``."""
+    """Context: ``run``, ``series``, ``comparison`` (Comparison or None), ``labels`` (LabelFigures or None), ``viewer``,
+    ``trained_on``.
+    """
     run = comparison_get(request.user, run_id)
     series = run.reference.series
+    comparison = Comparison.from_json(run.result) if run.result else None
     context = {
         "run": run,
         "series": series,
         "case": series.case,
-        "comparison": Comparison.from_json(run.result) if run.result else None,
+        "comparison": comparison,
+        "labels": label_figures(comparison, run.task.definition) if comparison else None,
         "viewer": plain_of(series, [run.reference, run.predicted]),
         "trained_on": trained_on(run),
     }

@@ -11,6 +11,7 @@ from cases.models import Annotation, Series
 from inference.models import ComparisonRun, InferenceRun
 from registry.models import ModelVersion
 from registry.selectors import is_usable, version_active, version_active_or_none
+from registry.structures import common_task
 from spineml.message import message
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, UserError
@@ -88,12 +89,22 @@ def comparison_start(*, reference: Annotation, predicted: Annotation, actor: Any
     """Queue the comparison of two masks of one series; the one that is already there is returned.
 
     Raises:
-        MasksNotComparable: the masks are of different series, or the same mask.
+        MasksNotComparable: the masks are of different series, or the same mask, or of tasks that have no relation.
         Forbidden, NotFound: ``actor`` may not see them.
     """
     require(actor, reference.institution_id, Capability.VIEW_CASES)
     if reference.series_id != predicted.series_id or reference.pk == predicted.pk:
         raise MasksNotComparable
+    task = common_task(reference.task_id, predicted.task_id)
+    if task is None:
+        raise MasksNotComparable(
+            message(
+                "The masks are of two tasks, {first} and {second}, and no relation makes one of the other. Choose two "
+                "masks of one task.",
+                first=reference.task.name,
+                second=predicted.task.name,
+            )
+        )
     with transaction.atomic():
         run, created = ComparisonRun.objects.get_or_create(
             reference=reference,
@@ -101,6 +112,7 @@ def comparison_start(*, reference: Annotation, predicted: Annotation, actor: Any
             defaults={
                 "institution_id": reference.institution_id,
                 "requested_by": actor,
+                "task_id": task,
                 "progress_message": "Waiting for a worker",
             },
         )

@@ -65,6 +65,15 @@ def bone_of(slug: str) -> frozenset[int]:
     return bone_values(Task.objects.prefetch_related("labels").get(pk=slug).definition)
 
 
+def common_task(first: str, second: str) -> str | None:
+    """The task (slug) in which masks of two tasks can be compared: the same one, or the one that a relation makes of
+    the other.
+    """
+    if first == second or merge_between(second, first) is not None:
+        return first
+    return second if merge_between(first, second) is not None else None
+
+
 def merge_between(source: str, target: str) -> definitions.Merge | None:
     """How masks of the task ``source`` become masks of ``target`` (slugs); None where no relation says so."""
     relation = TaskRelation.objects.filter(source=source, target=target).first()

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
             model_name="annotation",
             name="task",
             field=models.ForeignKey(
-                db_default="spine-ct",
+                db_default=models.Value("spine-ct"),
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="masks",
                 to="registry.task",

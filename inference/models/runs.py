@@ -5,12 +5,12 @@ from __future__ import annotations
 import uuid
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.urls import reverse
 from django.utils import timezone
 
 from cases.models import Annotation, Review, Series
-from registry.models import ModelVersion
+from registry.models import SPINE_CT, ModelVersion, Task
 from spineplatform.shared.runs import Run
 
 
@@ -55,13 +55,17 @@ class Prediction(models.Model):
 
 
 class ComparisonRun(Run):
-    """Compares a predicted mask with a reference mask of the same series. ``result`` is ``Comparison.as_json()``."""
+    """Compares a predicted mask with a reference mask of the same series. ``result`` is ``Comparison.as_json()``.
+
+    ``task`` is that of both masks, or the one that a relation makes of the other mask's task.
+    """
 
     kind = "comparison"
     task_name = "inference.tasks.compare"
 
     reference = models.ForeignKey(Annotation, on_delete=models.CASCADE, related_name="+")
     predicted = models.ForeignKey(Annotation, on_delete=models.CASCADE, related_name="+")
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, db_default=Value(SPINE_CT), related_name="comparisons")
     result = models.JSONField(null=True)
 
     class Meta(Run.Meta):
@@ -73,6 +77,11 @@ class ComparisonRun(Run):
 
     def result_url(self) -> str:
         return reverse("inference:comparison", args=[self.pk])
+
+    @property
+    def merged_from(self) -> Task | None:
+        """The task of the mask whose labels were merged into those of ``task``; None when both masks are of it."""
+        return next((mask.task for mask in (self.reference, self.predicted) if mask.task_id != self.task_id), None)
 
 
 class Acceptance(models.Model):

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
             name="task",
             field=models.ForeignKey(
                 db_column="task",
-                db_default="spine-ct",
+                db_default=models.Value("spine-ct"),
                 on_delete=django.db.models.deletion.CASCADE,
                 related_name="+",
                 to="registry.task",
@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
             name="task",
             field=models.ForeignKey(
                 db_column="task",
-                db_default="spine-ct",
+                db_default=models.Value("spine-ct"),
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="versions",
                 to="registry.task",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.utils import timezone
 
 from accounts.models import Institution
@@ -20,7 +20,9 @@ class ActiveVersion(models.Model):
     """
 
     institution = models.ForeignKey(Institution, null=True, on_delete=models.CASCADE, related_name="active_versions")
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, db_default=SPINE_CT, db_column="task", related_name="+")
+    task = models.ForeignKey(
+        Task, on_delete=models.CASCADE, db_default=Value(SPINE_CT), db_column="task", related_name="+"
+    )
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="choices")
     since = models.DateTimeField(default=timezone.now)
 

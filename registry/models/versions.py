@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -39,7 +39,7 @@ class ModelVersion(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     task = models.ForeignKey(
-        Task, on_delete=models.PROTECT, db_default=SPINE_CT, db_column="task", related_name="versions"
+        Task, on_delete=models.PROTECT, db_default=Value(SPINE_CT), db_column="task", related_name="versions"
     )
     owner = models.ForeignKey(Institution, null=True, on_delete=models.PROTECT, related_name="model_versions")
     number = models.PositiveIntegerField()

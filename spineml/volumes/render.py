@@ -22,6 +22,7 @@ GREEN: Colour = (60, 200, 120)
 VERMILLION: Colour = (213, 94, 0)
 BLUE: Colour = (60, 110, 240)
 TRUE_POSITIVE, FALSE_POSITIVE, FALSE_NEGATIVE = GREEN, VERMILLION, BLUE
+OTHER_LABEL = (240, 228, 66)
 
 JPEG_QUALITY = 90
 PNG_LEVEL = 1
@@ -90,11 +91,15 @@ def difference(
 ) -> Image.Image:
     """The slice with true positives in green, false positives in vermillion and false negatives in blue.
 
+    What both mark with different labels is yellow.
+
     Raises:
         ValueError: the shapes differ.
     """
     layers = _marked(reference, hu).astype(np.uint16) + 2 * _marked(predicted, hu).astype(np.uint16)
-    paints = [(FALSE_NEGATIVE, 0.0), (FALSE_NEGATIVE, opacity), (FALSE_POSITIVE, opacity), (TRUE_POSITIVE, opacity)]
+    layers[(layers == 3) & (reference != predicted)] = 4
+    colours = (FALSE_NEGATIVE, FALSE_POSITIVE, TRUE_POSITIVE, OTHER_LABEL)
+    paints = [(FALSE_NEGATIVE, 0.0), *((colour, opacity) for colour in colours)]
     return _painted(window_to_uint8(hu, window), layers, paints)
 
 
