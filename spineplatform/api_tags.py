@@ -17,6 +17,7 @@ _DESCRIPTIONS = {
     "models": "Model versions: register, promote, share, roll back.",
     "notices": "What you are notified of.",
     "overview": "Throughput, waiting times and how much readers correct.",
+    "pending-masks": "Uploaded label maps, until each of their values has a label.",
     "projects": "Reading projects: the same series read by several people.",
     "promotions": "Which version became active where, when and why.",
     "queue": "The series that waits for your signature.",

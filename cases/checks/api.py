@@ -16,6 +16,7 @@ from cases.checks.selectors import check_of
 from cases.checks.services import mask_confirm
 from spineplatform.shared.api import SentenceField, ValuesField
 from spineplatform.shared.api_schema import problems
+from spineplatform.shared.runs import RunState
 
 
 class SuspicionOut(serializers.Serializer[Any]):
@@ -32,9 +33,9 @@ class SuspicionOut(serializers.Serializer[Any]):
 
 
 class MaskCheckOut(serializers.Serializer[Any]):
-    """``state`` is "none" for the masks of models, and for those from before masks were checked."""
+    """``state`` is null for the masks of models, and for those from before masks were checked."""
 
-    state = serializers.ChoiceField(choices=["none", "queued", "running", "succeeded", "failed", "cancelled"])
+    state = serializers.ChoiceField(choices=RunState.choices, allow_null=True)
     held = serializers.BooleanField(help_text="The mask cannot be approved before somebody has confirmed it.")
     suspicions = SuspicionOut(many=True)
 

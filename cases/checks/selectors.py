@@ -10,11 +10,11 @@ from spineplatform.shared.messages import sentence
 
 
 def check_of(mask: Annotation, user: Any) -> dict[str, Any]:
-    """How far the check of a mask is (``state``), whether it is ``held`` back, and its ``suspicions``."""
+    """How far the check of a mask is (``state``, None without one), whether it is ``held``, and its ``suspicions``."""
     run = MaskCheckRun.objects.filter(annotation=mask).first()
     rows = list(suspicions_of([mask.pk], user))
     held = any(row.confirmed_at is None for row in rows)
-    return {"state": run.state if run else "none", "held": held, "suspicions": rows}
+    return {"state": run.state if run else None, "held": held, "suspicions": rows}
 
 
 def suspicions_of(masks: Collection[Any], user: Any) -> Any:

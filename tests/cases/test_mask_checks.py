@@ -137,7 +137,7 @@ def test_a_correction_is_checked_for_itself(series: Series, clinician: User) -> 
 def test_masks_of_models_are_not_checked(series: Series, clinician: User) -> None:
     mask = factories.prediction(of=series, pixels=SHIFTED).annotation
     assert not MaskCheckRun.objects.exists()
-    assert check_of(clinician, mask) == {"state": "none", "held": False, "suspicions": []}
+    assert check_of(clinician, mask) == {"state": None, "held": False, "suspicions": []}
 
 
 def test_only_bone_has_to_lie_on_bone(series: Series, clinician: User) -> None:
