@@ -29,6 +29,7 @@ AIMS = (
     Aim("predict_ratio", "the same weights against a warm model.predict, times", least=3),
     Aim("monai_ratio", "against MONAI's UNet on torch CPU, times", least=1.3),
     Aim("smp_ratio", "against SMP's Unet-resnet34 on torch CPU, times", least=8),
+    Aim("classes_ratio", "forward pass with 26 structures against one, default network, times", most=1.25),
     Aim("base16_peak_share", "share of the measured multiply-add peak, base 16 with stem", least=0.88),
     Aim("base64_peak_share", "share of the measured multiply-add peak, base 64", least=0.95),
     Aim("evaluation_s", "evaluation of 14 slices, metrics and plots, without the forward pass, s", most=3),
