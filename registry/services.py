@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.access import Capability, require, resolve_institution
 from accounts.models import Institution
 from registry.models import SPINE_CT, ActiveVersion, ModelVersion, Promotion, PromotionKind, Task, VersionCounter
 from registry.selectors import version_active_or_none
-from registry.structures import tasks_usable
+from registry.structures import UnknownTask, tasks_usable
 from spineml.checksum import sha256_of
 from spineml.errors import ModelFileRejected
 from spineml.masks.labels import LISTED_VALUES
@@ -27,6 +27,8 @@ from spineml.model import model_file
 from spineml.model.model_file import ModelSpec
 from spineml.model.preprocess import Preprocess
 from spineml.model.probe import probe
+from spineml.tasks import shipped
+from spineml.tasks import task as definitions
 from spineplatform.shared import audit, isolated, storage
 from spineplatform.shared.errors import Conflict
 
@@ -52,6 +54,14 @@ class Origin:
     number: int | None = None
 
 
+@dataclass(frozen=True)
+class Foreign:
+    """What a file of Keras 2 does not say: how its images were prepared, and for which task (slug) it was trained."""
+
+    preprocess: Preprocess | None = None
+    task: str = SPINE_CT
+
+
 def version_register(
     *,
     path: Path,
@@ -59,27 +69,29 @@ def version_register(
     institution: Institution | None = None,
     notes: str = "",
     activate: bool = False,
-    preprocess: Preprocess | None = None,
+    foreign: Foreign = Foreign(),
 ) -> ModelVersion:
     """Check the HDF5 file at ``path`` without executing anything, keep a copy, and number it. Idempotent by hash.
 
     It belongs to ``institution``, or to the only one where ``actor`` manages models; without an actor to the platform,
     and ``activate`` makes it the platform's default. A file that Keras 2 wrote is made into one of this platform;
-    ``preprocess`` says how its images were prepared.
+    ``foreign`` says what such a file does not.
 
     Raises:
         ModelFileRejected: with what is wrong with the file.
+        UnknownTask: the institution has no such task.
         InstitutionNeeded, Forbidden, NotFound: ``actor`` may not register versions there.
     """
     if actor is not None:
         chosen = institution.pk if institution else None
         institution = resolve_institution(actor, chosen, Capability.MANAGE_MODELS)
-    return _register(path, Origin(institution, actor, notes), activate=activate, preprocess=preprocess)
+    return _register(path, Origin(institution, actor, notes), activate=activate, foreign=foreign)
 
 
-def _register(path: Path, origin: Origin, *, activate: bool, preprocess: Preprocess | None = None) -> ModelVersion:
+def _register(path: Path, origin: Origin, *, activate: bool, foreign: Foreign = Foreign()) -> ModelVersion:
+    task = _task_named(foreign.task, origin.owner).definition
     with (
-        judged(path, preprocess) as (ours, judgement),
+        judged(path, foreign.preprocess, task) as (ours, judgement),
         storage.stored_or_removed() as stored,
         transaction.atomic(),
     ):
@@ -105,7 +117,9 @@ class Judgement:
 
 
 @contextmanager
-def judged(path: Path, preprocess: Preprocess | None = None) -> Iterator[tuple[Path, Judgement]]:
+def judged(
+    path: Path, preprocess: Preprocess | None = None, task: definitions.Task = shipped.SPINE_CT
+) -> Iterator[tuple[Path, Judgement]]:
     """Have a file judged outside of this process (ADR 13), and a foreign one translated.
 
     Yields:
@@ -121,6 +135,7 @@ def judged(path: Path, preprocess: Preprocess | None = None) -> Iterator[tuple[P
         arguments = {
             "path": job.folder.add(path, copy=True),  # it may be somebody's own file on this machine
             "preprocess": preprocess.as_json() if preprocess else None,
+            "task": task.to_json(),
         }
         found = isolated.read_refusing(job, "model", arguments, ModelFileRejected)
         ours = job.folder.take(found["made"]) if found["made"] else path
@@ -174,10 +189,20 @@ def version_record(
     return version
 
 
+def _tasks_of(owner: Institution | None) -> QuerySet[Task]:
+    return tasks_usable(owner.pk) if owner else Task.objects.filter(owner__isnull=True).prefetch_related("labels")
+
+
+def _task_named(slug: str, owner: Institution | None) -> Task:
+    task = _tasks_of(owner).filter(pk=slug).first()
+    if task is None:
+        raise UnknownTask(message("There is no task “{task}” here.", task=slug))
+    return task
+
+
 def _check_task(spec: ModelSpec, owner: Institution | None) -> None:
     """Raise ModelFileRejected unless the model is for a task that its owner has, and marks labels of it."""
-    tasks = tasks_usable(owner.pk) if owner else Task.objects.filter(owner__isnull=True).prefetch_related("labels")
-    task = tasks.filter(pk=spec.task).first()
+    task = _tasks_of(owner).filter(pk=spec.task).first()
     if task is None:
         raise ModelFileRejected(
             message(

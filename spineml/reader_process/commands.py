@@ -22,6 +22,7 @@ from spineml.reader_process.upload import OUT, Reply, read_upload
 from spineml.readers.dicom.header import can_decode
 from spineml.readers.series import ReceivedFile
 from spineml.readers.slice_names import SourceNames
+from spineml.tasks.task import Task
 from spineml.volumes.canonical_file import write_mask
 from spineml.volumes.volume import Geometry, Mask
 
@@ -73,7 +74,8 @@ def model(arguments: Mapping[str, Any], _reply: Reply) -> dict[str, Any]:
     platform.
 
     Args:
-        arguments: ``path``, and ``preprocess`` (None, or how the images of a foreign model were prepared).
+        arguments: ``path``, and of a foreign model ``preprocess`` (None, or how its images were prepared) and ``task``
+            (what it was trained for).
 
     Raises:
         ModelFileRejected: with what is wrong with the file.
@@ -82,7 +84,8 @@ def model(arguments: Mapping[str, Any], _reply: Reply) -> dict[str, Any]:
     if keras2_file.is_foreign(path):
         given = arguments["preprocess"]
         made = "model.h5"
-        keras2_file.convert(path, OUT / made, preprocess=Preprocess.from_json(given) if given else None)
+        preprocess = Preprocess.from_json(given) if given else None
+        keras2_file.convert(path, OUT / made, preprocess=preprocess, task=Task.from_json(arguments["task"]))
         path = OUT / made
     spec, weights = model_file.read(path)
     return {

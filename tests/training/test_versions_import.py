@@ -65,6 +65,14 @@ def test_a_file_of_keras_2_becomes_a_candidate_of_this_platform(admin: User, nam
     assert (again.status_code, again.json()["id"]) == (200, body["id"])
 
 
+def test_a_file_of_keras_2_is_for_the_task_that_is_said(admin: User, client: Client) -> None:
+    answer = send(admin, KERAS2 / "normalised.h5", task="vertebrae-ct")
+    assert problem(answer) == (400, "model-file-rejected")
+    assert "tells 1 structures apart from the background; labels of “Vertebrae”: 28" in answer.json()["detail"]
+    assert problem(send(admin, KERAS2 / "normalised.h5", task="no-such-task")) == (400, "unknown-task")
+    assert send(admin, KERAS2 / "normalised.h5", task="spine-ct").json()["spec"]["task"] == "spine-ct"
+
+
 def test_half_a_window_is_refused(admin: User) -> None:
     assert problem(send(admin, KERAS2 / "normalised.h5", window_centre=50)) == (400, "window-unusable")
     assert problem(send(admin, KERAS2 / "normalised.h5", window_centre=50, window_width=0)) == (400, "window-unusable")

@@ -30,7 +30,7 @@ from training.promotions.api import InstitutionIn, institution_given
 from training.promotions.flaws import flaw_words
 from training.promotions.services import version_promote
 from training.versions.downloads import HDF5, version_file
-from training.versions.forms import preprocess_of
+from training.versions.forms import foreign_of
 from training.versions.selectors import (
     IN_USE,
     Sight,
@@ -177,6 +177,9 @@ class ModelIn(serializers.Serializer[Any]):
         required=False, help_text="HU; for files of Keras 2: the window its images were prepared with."
     )
     window_width = serializers.FloatField(required=False, help_text="HU; for files of Keras 2.")
+    task = serializers.SlugField(
+        required=False, help_text="For files of Keras 2: the task that they were trained for; spine-ct when left out."
+    )
     institution = serializers.UUIDField(
         required=False, allow_null=True, help_text="Whose version it is; needed where you manage models at several."
     )
@@ -216,7 +219,11 @@ class ModelListView(ReceivingView):
         path = Path(given["file"].temporary_file_path())
         place = resolve_institution(request.user, given.get("institution"), Capability.MANAGE_MODELS)
         version = version_register(
-            path=path, actor=request.user, institution=place, notes=given["notes"], preprocess=preprocess_of(given)
+            path=path,
+            actor=request.user,
+            institution=place,
+            notes=given["notes"],
+            foreign=foreign_of(given),
         )
         answer = status.HTTP_200_OK if version.pk in known else status.HTTP_201_CREATED
         body = model_answer(request, version)

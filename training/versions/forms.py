@@ -10,6 +10,8 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Institution
+from registry.models import SPINE_CT, Task
+from registry.services import Foreign
 from spineml.model.preprocess import Preprocess
 from spineplatform.shared.errors import UserError
 
@@ -45,24 +47,36 @@ class ImportForm(forms.Form):
         widget=forms.NumberInput(attrs={"placeholder": f"{USUAL.window_width:g}", "step": "any"}),
     )
 
-    def __init__(self, *args: Any, institutions: QuerySet[Institution], **kwargs: Any) -> None:
+    task = forms.ModelChoiceField(
+        label=_("Task"),
+        queryset=Task.objects.none(),
+        initial=SPINE_CT,
+        empty_label=None,
+        required=False,
+        help_text=_("Keras 2 files only: what the network was trained for. Its labels must fit its outputs."),
+    )
+
+    def __init__(self, *args: Any, institutions: QuerySet[Institution], tasks: QuerySet[Task], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["task"].queryset = tasks  # type: ignore[attr-defined]
         if institutions.count() > 1:
             self.fields["institution"].queryset = institutions  # type: ignore[attr-defined]
         else:
             del self.fields["institution"]
 
 
-def preprocess_of(given: Mapping[str, Any]) -> Preprocess | None:
-    """The preprocessing with the window that was given, or None without one.
+def foreign_of(given: Mapping[str, Any]) -> Foreign:
+    """What was said of a file of Keras 2; the usual window and the spine where nothing was.
 
     Raises:
         WindowUnusable: half a window, or one that cannot be.
     """
     centre, width = given.get("window_centre"), given.get("window_width")
+    task = given.get("task") or SPINE_CT
+    slug = task.pk if isinstance(task, Task) else str(task)
     if centre is None and width is None:
-        return None
+        return Foreign(task=slug)
     try:
-        return Preprocess(window_centre=float(centre), window_width=float(width))  # type: ignore[arg-type]
+        return Foreign(Preprocess(window_centre=float(centre), window_width=float(width)), slug)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         raise WindowUnusable from error

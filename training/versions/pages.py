@@ -20,6 +20,7 @@ from registry.access import may_keep, version_get, version_get_kept
 from registry.models import ModelVersion, VersionStatus
 from registry.selectors import as_seen_by, places_of, versions_seen
 from registry.services import version_register
+from registry.structures import tasks_seen
 from spineml.errors import SpineError
 from spineml.message import message
 from spineml.model.model_file import MAX_FILE_BYTES
@@ -30,7 +31,7 @@ from spineplatform.shared.messages import sentence
 from training.evaluations.selectors import evaluations_seen
 from training.promotions.flaws import flaw_words
 from training.promotions.selectors import promotions_seen
-from training.versions.forms import ImportForm, preprocess_of
+from training.versions.forms import ImportForm, foreign_of
 from training.versions.lineage import lineage_graph
 from training.versions.selectors import (
     IN_USE,
@@ -106,10 +107,10 @@ def import_action(request: HttpRequest) -> HttpResponse:
 
 
 def import_form(request: HttpRequest) -> ImportForm:
-    managed = institutions_with(request.user, Capability.MANAGE_MODELS)
+    managed, tasks = institutions_with(request.user, Capability.MANAGE_MODELS), tasks_seen(request.user)
     if request.method == "POST":
-        return ImportForm(request.POST, request.FILES, institutions=managed)
-    return ImportForm(institutions=managed)
+        return ImportForm(request.POST, request.FILES, institutions=managed, tasks=tasks)
+    return ImportForm(institutions=managed, tasks=tasks)
 
 
 def _register(request: HttpRequest, given: dict[str, Any]) -> ModelVersion:
@@ -128,7 +129,7 @@ def _register(request: HttpRequest, given: dict[str, Any]) -> ModelVersion:
         actor=request.user,
         institution=given.get("institution"),
         notes=given["notes"],
-        preprocess=preprocess_of(given),
+        foreign=foreign_of(given),
     )
     if version.pk in known:
         messages.info(request, _("This file was registered before: it is %(version)s.") % {"version": version})
