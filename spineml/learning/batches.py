@@ -27,7 +27,7 @@ WHOLE_SLICES_SHARE, WHOLE_SIDE = 0.3, 512
 
 
 class NothingToLearn(SpineError):
-    """The training masks of this data set are all empty. Create a data set with approved masks that mark spine."""
+    """The training masks of this data set are all empty. Create a data set with approved masks that mark something."""
 
     code = "nothing-to-learn"
 
