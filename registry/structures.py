@@ -12,7 +12,6 @@ from accounts.access import Capability, institutions_with
 from registry.models import Task, TaskRelation
 from spineml.message import message
 from spineml.tasks import task as definitions
-from spineml.tasks.bones import bone_values
 from spineplatform.shared.errors import UserError
 
 
@@ -60,9 +59,9 @@ def task_facts(tasks: Iterable[Task]) -> dict[str, dict[str, Any]]:
     }
 
 
-def bone_of(slug: str) -> frozenset[int]:
-    """The values of a task's labels that lie on bone (`spineml.tasks.bones`)."""
-    return bone_values(Task.objects.prefetch_related("labels").get(pk=slug).definition)
+def task_of(slug: str) -> definitions.Task:
+    """The task of a mask, as `spineml` knows it."""
+    return Task.objects.prefetch_related("labels").get(pk=slug).definition
 
 
 def common_task(first: str, second: str) -> str | None:

@@ -8,7 +8,10 @@ from spineml.masks.label_checks import CheckSettings, Suspicion
 from spineml.message import Message, message
 
 # What must not be signed unseen. Others (many parts, an empty mask) are remarks of data sets only.
-HOLDING: Final = ("flipped", "shifted", "outside-body", "too-large", "off-bone")
+HOLDING: Final = (
+    *("flipped", "shifted", "outside-body", "too-large", "off-bone"),
+    *("label-outside-body", "label-off-bone", "label-order"),
+)
 AXES: Final = {
     "head-feet": message("head to feet"),
     "front-back": message("front to back"),
@@ -16,9 +19,36 @@ AXES: Final = {
 }
 
 
+def _label_outside(labels: str) -> Message:
+    return message("Part of these labels is outside the body: {labels}. Erase what is there.", labels=labels)
+
+
+def _label_off_bone(labels: str) -> Message:
+    return message(
+        "These labels are hardly on bone, although most of the mask is: {labels}. Check where they were drawn.",
+        labels=labels,
+    )
+
+
+def _label_order(labels: str) -> Message:
+    return message(
+        "These levels are not in the order of a spine: {labels}. Rename them, or check whether the mask is flipped.",
+        labels=labels,
+    )
+
+
+OF_LABELS: Final = {
+    "label-outside-body": _label_outside,
+    "label-off-bone": _label_off_bone,
+    "label-order": _label_order,
+}
+
+
 def suspicion_message(found: Suspicion) -> Message:
     """The sentence of one of `HOLDING`."""
     values = found.values
+    if found.code in OF_LABELS:
+        return OF_LABELS[found.code](values["labels"])
     share = f"{values['share']:.0%}"
     if found.code == "flipped":
         return message(

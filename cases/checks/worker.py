@@ -6,9 +6,10 @@ from cases.changes import touch_cases
 from cases.checks.words import HOLDING, suspicion_message
 from cases.models import Annotation, Case, MaskCheckRun, MaskSuspicion
 from cases.notifications import notify_suspected
-from registry.structures import bone_of
+from registry.structures import task_of
 from spineml.masks.label_checks import LabelCheck, Suspicion
 from spineml.message import message
+from spineml.tasks.bones import bone_values
 from spineml.volumes.canonical_file import SliceFileReader
 from spineplatform.shared import storage
 from spineplatform.shared.lease import Lease
@@ -40,7 +41,8 @@ def _suspicions(lease: Lease[MaskCheckRun], mask: Annotation) -> tuple[Suspicion
         SliceFileReader(storage.local_path(series.volume)) as volume,
         SliceFileReader(storage.local_path(mask.mask)) as labels,
     ):
-        look = LabelCheck(volume.geometry, hounsfield=series.holds_hu, bone=bone_of(mask.task_id))
+        task = task_of(mask.task_id)
+        look = LabelCheck(volume.geometry, hounsfield=series.holds_hu, bone=bone_values(task), labels=task.labels)
         for z in range(len(volume)):
             lease.report(z, len(volume), message("Checking labels"))
             look.add(z, volume.read(z), labels.read(z))

@@ -115,7 +115,9 @@ class MaskDetailOut(MaskOut):
     prediction = serializers.SerializerMethodField()
 
     class Meta(MaskOut.Meta):
-        fields = [*MaskOut.Meta.fields, "prediction"]
+        fields = [*MaskOut.Meta.fields, "held", "prediction"]
+
+    held = serializers.BooleanField(help_text="It cannot be approved: see its check.")
 
     @extend_schema_field(PredictionOut(allow_null=True))
     def get_prediction(self, mask: Annotation) -> Any:
@@ -163,7 +165,7 @@ class MaskListView(ReceivingView):
         """The masks of a series, newest first."""
         masks: QuerySet[Annotation] = series_get(request.user, series_id).annotations.seen_by(request.user)
         masks_shown(masks, request.user)
-        return self.page(masks.select_related(*MADE_BY), MaskDetailOut)
+        return self.page(masks.select_related(*MADE_BY).prefetch_related("suspicions"), MaskDetailOut)
 
     @extend_schema(
         operation_id="mask_upload",

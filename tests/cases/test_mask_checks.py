@@ -148,6 +148,16 @@ def test_only_bone_has_to_lie_on_bone(series: Series, clinician: User) -> None:
     assert [one["code"] for one in check_of(clinician, named)["suspicions"]] == ["shifted"]
 
 
+def test_levels_in_the_wrong_order_are_named(series: Series, clinician: User) -> None:
+    named = MASK.labels.copy()
+    named[MASK.labels > 0] = 20
+    named[8:][MASK.labels[8:] > 0] = 21  # L2 above L1
+    mask = checked(series, named, task=Task.objects.get(pk="vertebrae-ct"))
+    (found,) = check_of(clinician, mask)["suspicions"]
+    assert found["code"] == "label-order"
+    assert "L1 vertebra, L2 vertebra" in found["message"]
+
+
 def test_what_is_no_bone_has_to_lie_in_the_body_too(series: Series, clinician: User) -> None:
     drawn = np.zeros_like(MASK.labels)
     drawn[3, :8, :40] = 1

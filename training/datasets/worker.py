@@ -12,13 +12,14 @@ from django.utils import timezone
 
 from cases.intake.pseudonyms import keyed_hash
 from cases.models import Annotation, AnnotationSource, ReadingItem, Review, ReviewVerdict, Series
-from registry.structures import bone_of
+from registry.structures import task_of
 from spineml.checksum import sha256_of
 from spineml.learning.dataset_file import DatasetWriter, SeriesFacts
 from spineml.masks.label_checks import Checked, LabelCheck, Suspicion
 from spineml.message import message
 from spineml.metrics.confusion import NOTHING, confusion
 from spineml.model import fingerprint
+from spineml.tasks.bones import bone_values
 from spineml.volumes.canonical_file import SliceFileReader
 from spineml.volumes.volume import HounsfieldArray, LabelArray
 from spineplatform.shared import storage
@@ -111,7 +112,8 @@ class Checker:
             if grid.shape != labels.geometry.shape or not grid.same_grid(labels.geometry):
                 self._done += len(volume)
                 return Checked((Suspicion("off-grid"),), ())
-            look = LabelCheck(grid, hounsfield=mask.series.holds_hu, bone=bone_of(mask.task_id))
+            task = task_of(mask.task_id)
+            look = LabelCheck(grid, hounsfield=mask.series.holds_hu, bone=bone_values(task), labels=task.labels)
             self._take(mask, self._read(volume, labels, look))
             return look.finish()
 
