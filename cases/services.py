@@ -15,6 +15,7 @@ from cases.changes import touch_cases
 from cases.followers import followers
 from cases.models import Annotation, AnnotationSource, Case, Review, ReviewVerdict, Series
 from registry.models import SPINE_CT, ModelVersion, Task
+from registry.structures import task_held
 from spineml.errors import MaskRejected
 from spineml.isolation.client import Job
 from spineml.masks.change import mask_change
@@ -193,8 +194,10 @@ def annotation_record(
 
 
 def check_values(sizes: LabelTable, task_id: str) -> None:
-    """Raise ValuesOutsideTask unless every value of a mask is a label of its task."""
-    task = Task.objects.prefetch_related("labels").get(pk=task_id)
+    """Raise ValuesOutsideTask unless every value of a mask is a label of its task; inside a transaction, until whose
+    end the labels stay.
+    """
+    task = task_held(task_id)
     outside = sorted(set(sizes.values) - task.values)
     if outside:
         raise ValuesOutsideTask(

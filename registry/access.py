@@ -1,14 +1,17 @@
-"""The door to model versions. A version belongs to an institution or to the platform."""
+"""The door to model versions and to tasks. Each belongs to an institution or to the platform."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
+
 from accounts.access import Capability, Id, institutions_with, require, require_anywhere, row_found
-from registry.models import ModelVersion
+from registry.models import ModelVersion, Task
 from registry.selectors import as_seen_by, versions_seen
+from registry.structures import tasks_seen
 from spineml.message import message
-from spineplatform.shared.errors import Forbidden
+from spineplatform.shared.errors import Forbidden, UserError
 
 
 def version_get(user: Any, version_id: Id, capability: Capability = Capability.VIEW_MODELS) -> ModelVersion:
@@ -64,3 +67,47 @@ def platform_required(user: Any) -> None:
     """Raise Forbidden unless the user runs the platform."""
     if not (user.is_active and user.is_superuser):
         raise Forbidden(message("Only a platform operator may do this."))
+
+
+# --- tasks ------------------------------------------------------------------------------------------------------------
+def tasks_viewed(user: Any) -> QuerySet[Task]:
+    """The tasks that the user may see.
+
+    Raises:
+        Forbidden: the user has no role anywhere, and does not run the platform.
+    """
+    if not user.is_superuser:
+        require_anywhere(user, Capability.VIEW_CASES)
+    return tasks_seen(user).select_related("owner")
+
+
+def task_view(user: Any, slug: str) -> Task:
+    """Fetch a task of the user's institutions or of the platform.
+
+    Raises:
+        NotFound: no such task, or another institution's.
+        Forbidden: see `tasks_viewed`.
+    """
+    return row_found(tasks_viewed(user), slug)
+
+
+def task_kept_by(user: Any, task: Task) -> None:
+    """Raise Forbidden unless the user manages models at the institution of the task, or runs the platform."""
+    if task.owner_id is not None:
+        require(user, task.owner_id, Capability.MANAGE_MODELS)
+    elif not (user.is_active and user.is_superuser):
+        raise Forbidden(
+            message(
+                "“{task}” belongs to the platform. Copy it and change the copy, or ask a platform operator.",
+                task=task.name,
+            )
+        )
+
+
+def may_keep_task(user: Any, task: Task) -> bool:
+    """Whether the user may change and delete the task."""
+    try:
+        task_kept_by(user, task)
+    except UserError:
+        return False
+    return True

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from accounts.access import Capability, institutions_with
@@ -77,3 +78,18 @@ def merge_between(source: str, target: str) -> definitions.Merge | None:
     """How masks of the task ``source`` become masks of ``target`` (slugs); None where no relation says so."""
     relation = TaskRelation.objects.filter(source=source, target=target).first()
     return relation.definition if relation else None
+
+
+def task_held(slug: str) -> Task:
+    """The task, with labels that nobody removes until the transaction ends: whoever writes values of it asks for it
+    here. Others write at the same time.
+
+    Raises:
+        UnknownTask: it was deleted.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM registry_task WHERE slug = %s FOR KEY SHARE", [slug])
+    task = Task.objects.prefetch_related("labels").filter(pk=slug).first()
+    if task is None:
+        raise UnknownTask(message("There is no task “{task}” here.", task=slug))
+    return task

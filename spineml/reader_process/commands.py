@@ -15,6 +15,7 @@ from pydicom.uid import UID, AllTransferSyntaxes
 from spineml.checksum import sha256_of
 from spineml.isolation.plain import record_of
 from spineml.masks.read import read_label_map, read_mask
+from spineml.message import message
 from spineml.model import keras2_file, model_file
 from spineml.model.preprocess import Preprocess
 from spineml.model.probe import probe
@@ -22,7 +23,8 @@ from spineml.reader_process.upload import OUT, Reply, read_upload
 from spineml.readers.dicom.header import can_decode
 from spineml.readers.series import ReceivedFile
 from spineml.readers.slice_names import SourceNames
-from spineml.tasks.task import Task
+from spineml.tasks.files import MAX_CHARACTERS, labels_of_file
+from spineml.tasks.task import Task, TaskRejected
 from spineml.volumes.canonical_file import write_mask
 from spineml.volumes.volume import Geometry, Mask
 
@@ -96,4 +98,23 @@ def model(arguments: Mapping[str, Any], _reply: Reply) -> dict[str, Any]:
     }
 
 
-READERS = {"upload": read_upload, "mask": mask, "label_map": label_map, "model": model}
+def labels(arguments: Mapping[str, Any], _reply: Reply) -> dict[str, Any]:
+    """The labels of a task that a file of another program lists.
+
+    Args:
+        arguments: ``path``.
+
+    Raises:
+        TaskRejected: it is none of the known lists, or a label in it cannot be used.
+    """
+    with Path(arguments["path"]).open("rb") as file:
+        content = file.read(MAX_CHARACTERS * 4 + 1)
+    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise TaskRejected(message("The list of labels is not text. Save it as UTF-8.")) from error
+    return {"labels": [label.to_json() for label in labels_of_file(text)]}
+
+
+READERS = {"upload": read_upload, "mask": mask, "label_map": label_map, "model": model, "labels": labels}

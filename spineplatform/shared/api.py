@@ -272,6 +272,7 @@ class ProblemSerializer(serializers.Serializer[dict[str, Any]]):
     found = serializers.ListField(
         child=serializers.DictField(), required=False, help_text="The values in it, as pending_mask_get has them."
     )
+    changes = MessageOut(many=True, required=False, help_text="What others changed in the meantime.")
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

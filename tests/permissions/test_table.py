@@ -26,6 +26,7 @@ from tests.permissions.table_overview import OVERVIEW
 from tests.permissions.table_pages import PAGES
 from tests.permissions.table_report import REPORT
 from tests.permissions.table_review import REVIEW
+from tests.permissions.table_tasks import TASKS
 from tests.permissions.table_training import TRAINING
 from tests.permissions.table_worklist import WORKLIST
 from tests.permissions.world import ANONYMOUS, EVERYBODY, World
@@ -35,7 +36,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 NOT_OURS = ("admin:",)
 pytestmark = pytest.mark.django_db
 ROWS = [*API, *PAGES, *API_ROWS, *PAGE_ROWS, *versions.API_ROWS, *versions.PAGE_ROWS, *TRAINING, *REVIEW, *OVERVIEW]
-ROWS += [*REPORT, *MENTIONS, *WORKLIST, *agreement.API_ROWS, *agreement.PAGE_ROWS]
+ROWS += [*REPORT, *MENTIONS, *WORKLIST, *agreement.API_ROWS, *agreement.PAGE_ROWS, *TASKS]
 
 
 @pytest.fixture(scope="module")

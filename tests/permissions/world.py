@@ -105,6 +105,7 @@ def make() -> World:
         "candidate": candidate,
         "unused_version": factories.model_version(owner=home),
         "shared_version": shared,
+        "own_task": factories.task("own-task", owner=home),
         "elsewhere": elsewhere,
     }
     return World(people, things | trainings(home, candidate))

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from cases.models import Patient, Series
 from registry.models import SPINE_CT, ModelVersion, VersionStatus
 from registry.selectors import active_for, as_seen_by, known_to, versions_seen
+from spineplatform.shared.references import references_to
 from spineplatform.shared.runs import RunState
 from training.evaluations.selectors import evaluations_seen
 from training.models import DatasetItem, EvaluationRun, Split, TrainingRun
@@ -127,13 +128,7 @@ class Dependant:
 
 def dependants(version: ModelVersion) -> list[Dependant]:
     """How many rows of each kind refer to the version, whichever app they are in."""
-    referring: dict[Any, Q] = {}
-    for relation in ModelVersion._meta.get_fields(include_hidden=True):
-        if relation.auto_created and not relation.concrete:
-            field: str = relation.field.name  # type: ignore[union-attr]
-            referring[relation.related_model] = referring.get(relation.related_model, Q()) | Q(**{field: version})
-    counts = {model._meta.model_name: model._base_manager.filter(rows).count() for model, rows in referring.items()}
-    return [Dependant(code, str(DEPENDANTS.get(code, code)), count) for code, count in counts.items() if count]
+    return [Dependant(code, str(DEPENDANTS.get(code, code)), count) for code, count in references_to(version).items()]
 
 
 # --- lineage ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,12 @@
+"""Addresses of tasks in the REST API."""
+
+from django.urls import path
+
+from training.structures import api, api_rules
+
+urlpatterns = [
+    path("tasks/", api.TaskListView.as_view(), name="tasks"),
+    path("tasks/<str:slug>/", api.TaskView.as_view(), name="task"),
+    path("tasks/<str:slug>/rules/", api_rules.RelationListView.as_view(), name="task-rules"),
+    path("tasks/<str:slug>/rules/<str:target>/", api_rules.RelationView.as_view(), name="task-rule"),
+]
