@@ -44,6 +44,9 @@ CONTENT_TYPES = sorted({kind[0] for kind in (*PICTURES.values(), *FILES.values()
 class MaskChangeOut(serializers.Serializer[Any]):
     added = serializers.IntegerField(help_text="Voxels marked now and not in the parent.")
     removed = serializers.IntegerField(help_text="Voxels marked in the parent and no longer.")
+    relabelled = serializers.IntegerField(
+        required=False, help_text="Voxels marked in both with different labels; left out where there are none."
+    )
     slices = serializers.ListField(child=serializers.IntegerField(), help_text="Where it differs, from 0.")
 
 
