@@ -18,9 +18,9 @@ from rest_framework.views import APIView
 
 from accounts.access import Capability
 from cases.access import mask_get, series_get
+from cases.api_mapping import MappingField
 from cases.approved import approved_masks
 from cases.exposures import masks_shown
-from cases.imaging.api_mapping import MappingField
 from cases.imaging.api_slices import SLICE_ANSWERS
 from cases.imaging.downloads import FILES, KINDS, PICTURES, download
 from cases.imaging.slices import slice_response
