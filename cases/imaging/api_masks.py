@@ -18,11 +18,11 @@ from rest_framework.views import APIView
 
 from accounts.access import Capability
 from cases.access import mask_get, series_get
-from cases.api_mapping import MappingField
 from cases.approved import approved_masks
 from cases.exposures import masks_shown
+from cases.imaging.api_mapping import MappingField
 from cases.imaging.api_slices import SLICE_ANSWERS
-from cases.imaging.downloads import FILES, KINDS, PICTURES, download
+from cases.imaging.downloads import FILES, KINDS, PICTURES, TABLES, download
 from cases.imaging.slices import slice_response
 from cases.label_maps import SentMask, label_map_upload
 from cases.models import Annotation
@@ -30,6 +30,7 @@ from cases.services import annotation_upload, received
 from registry.api import VersionName
 from registry.models import SPINE_CT
 from registry.structures import task_get
+from spineml.tasks.label_sizes import LabelSize, label_sizes
 from spineml.tasks.task import MAX_SLUG
 from spineml.volumes.render import WINDOWS
 from spineplatform.shared.api import FileView, ReceivingView, SentenceField, ValuesField, checked
@@ -38,16 +39,46 @@ from spineplatform.shared.errors import UserError
 
 # What the answer of a mask needs.
 MADE_BY = ("author", "model_version__owner", "prediction")
-CONTENT_TYPES = sorted({kind[0] for kind in (*PICTURES.values(), *FILES.values())})
+CONTENT_TYPES = sorted({kind[0] for kind in (*PICTURES.values(), *FILES.values(), *TABLES.values())})
 
 
 class MaskChangeOut(serializers.Serializer[Any]):
     added = serializers.IntegerField(help_text="Voxels marked now and not in the parent.")
     removed = serializers.IntegerField(help_text="Voxels marked in the parent and no longer.")
-    relabelled = serializers.IntegerField(
-        required=False, help_text="Voxels marked in both with different labels; left out where there are none."
-    )
     slices = serializers.ListField(child=serializers.IntegerField(), help_text="Where it differs, from 0.")
+
+
+class CodeOut(serializers.Serializer[Any]):
+    """A coded meaning, such as SNOMED CT (``SCT``) 66794005 "L1 vertebra"."""
+
+    value = serializers.CharField()
+    scheme = serializers.CharField()
+    meaning = serializers.CharField()
+
+
+class MaskLabelOut(serializers.Serializer[LabelSize]):
+    """A label that the mask has. Lengths are null without a known spacing; see ``areas_px`` for its slices."""
+
+    value = serializers.IntegerField(source="label.value", help_text="What the files of the mask hold.")
+    name = serializers.CharField(source="label.name")
+    short = serializers.CharField(source="label.short")
+    colour = serializers.CharField(source="label.colour", help_text="As #rrggbb.")
+    code = CodeOut(allow_null=True, help_text="What it is; null where the task does not say.")
+    modifier = CodeOut(source="label.modifier", allow_null=True, help_text="Its side, for one of a pair.")
+    voxels = serializers.IntegerField()
+    ml = serializers.FloatField(source="volume_ml", allow_null=True)
+    first_slice = serializers.IntegerField(help_text="The lowest slice that has it, from 0.")
+    last_slice = serializers.IntegerField(help_text="The highest slice that has it.")
+    areas_px = serializers.ListField(
+        child=serializers.IntegerField(), help_text="Its pixels on the slices first_slice to last_slice."
+    )
+    centroid_mm = serializers.ListField(
+        child=serializers.FloatField(),
+        allow_null=True,
+        min_length=3,
+        max_length=3,
+        help_text="Its centre as LPS mm (left, posterior, superior); null also for masks from before it was measured.",
+    )
 
 
 class MaskOut(serializers.ModelSerializer[Annotation]):
@@ -55,6 +86,7 @@ class MaskOut(serializers.ModelSerializer[Annotation]):
 
     author = serializers.CharField(source="author.username", default=None, allow_null=True)
     approved = serializers.SerializerMethodField(help_text="The latest review of its series approves this mask.")
+    labels = serializers.SerializerMethodField(help_text="The labels that occur, in the order of the task.")
     url = serializers.SerializerMethodField()
 
     class Meta:
@@ -72,6 +104,7 @@ class MaskOut(serializers.ModelSerializer[Annotation]):
             "voxels",
             "volume_ml",
             "areas_px",
+            "labels",
             "slices_with_mask",
             "pixel_hash",
             "created_at",
@@ -81,6 +114,15 @@ class MaskOut(serializers.ModelSerializer[Annotation]):
     change = MaskChangeOut(allow_null=True, help_text="What the correction did to its parent; null without one.")
     areas_px = serializers.ListField(child=serializers.IntegerField())
     slices_with_mask = serializers.IntegerField()
+
+    @extend_schema_field(MaskLabelOut(many=True))
+    def get_labels(self, mask: Annotation) -> Any:
+        """Each task is asked for once in a list."""
+        tasks = cast("dict[str, Any]", self.context).setdefault("tasks", {})
+        if mask.task_id not in tasks:
+            tasks[mask.task_id] = mask.task.definition
+        sizes: Any = label_sizes(tasks[mask.task_id], mask.labels)
+        return MaskLabelOut(sizes, many=True).data
 
     def get_approved(self, mask: Annotation) -> bool:
         """Asked once for each series of a list."""
@@ -247,6 +289,13 @@ class PictureIn(serializers.Serializer[Any]):
     z = serializers.IntegerField(required=False, min_value=0, help_text="Slice; else the one with the largest area.")
     window = serializers.ChoiceField(choices=sorted(WINDOWS), required=False)
     opacity = serializers.FloatField(required=False, min_value=0, max_value=1)
+    legend = serializers.BooleanField(required=False, help_text="Of an overlay: with names and colours beside it.")
+    label = serializers.IntegerField(  # type: ignore[assignment]  # not the serializer's own label
+        required=False,
+        min_value=1,
+        max_value=255,
+        help_text="The value of one label, to take away it alone. Not for mask.seg.nrrd, labels.zip, .csv and .json.",
+    )
 
 
 class MaskDownloadView(FileView):
@@ -257,9 +306,16 @@ class MaskDownloadView(FileView):
             **{
                 (200, content_type): OpenApiResponse(OpenApiTypes.BINARY, "The file.") for content_type in CONTENT_TYPES
             },
-            **problems(s400="z, window or opacity are not understood.", s404="No such mask, kind or slice."),
+            (200, "application/json"): OpenApiResponse(OpenApiTypes.OBJECT, "The labels with their codes and sizes."),
+            **problems(s400="A parameter is not understood.", s404="No such mask, kind or slice."),
         },
     )
     def get(self, request: Request, mask_id: str, kind: str) -> HttpResponseBase:
-        """The mask to take away: overlay and mask pictures (PNG 0/255), a zip of PNG, NIfTI or NPY on the CT's grid."""
+        """The mask to take away, on the CT's grid.
+
+        Overlay and mask pictures; a zip of PNG, NIfTI, NPY and NRRD with named segments (as 3D Slicer writes them) of
+        the whole mask; a zip with one NIfTI for each label; the labels with codes and sizes as CSV or JSON. A mask of a
+        task with one label has 0 and 255 in PNG and 0 and 1 elsewhere, others the values of their labels (in PNG as the
+        index of a palette in their colours).
+        """
         return download(request._request, mask_get(request.user, mask_id), kind)

@@ -15,6 +15,7 @@ from accounts.models import Institution
 from cases.models.cases import InstitutionRowQuerySet, Series
 from cases.models.hidden_names import HidesNames
 from registry.models import SPINE_CT, ModelVersion, Task
+from spineml.tasks.label_sizes import LabelSize, label_sizes
 from spineplatform.shared.message_fields import MessagesJSONField
 
 
@@ -125,3 +126,13 @@ class Annotation(models.Model):
     @property
     def slices_with_mask(self) -> int:
         return sum(1 for area in self.areas_px if area)
+
+    @property
+    def label_sizes(self) -> list[LabelSize]:
+        """Its labels in the order of the task, with their sizes."""
+        return label_sizes(self.task.definition, self.labels)
+
+    @property
+    def structures(self) -> list[LabelSize]:
+        """The same for a task with several labels; empty where the size of the mask says it all."""
+        return self.label_sizes if len(self.task.labels.all()) > 1 else []

@@ -155,8 +155,8 @@ def _proposal(
 
 
 def _shared(label: Label, task: Task) -> bool:
-    """Whether another label has the same code and side: then the code does not tell which of them is meant."""
-    return sum((other.type, other.modifier) == (label.type, label.modifier) for other in task.labels) > 1
+    """Whether another label has the same code, as both of a pair have: then it does not tell which of them is meant."""
+    return sum(other.type == label.type for other in task.labels) > 1
 
 
 def _numbering(values: Sequence[int], task: Task) -> tuple[By, Mapping[int, str]] | None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
-from spineml.volumes.outline import outline
+from spineml.volumes.outline import inner, outline
 from spineml.volumes.volume import Geometry, HounsfieldArray
 
 Colour = tuple[int, int, int]
@@ -27,6 +28,10 @@ OTHER_LABEL = (240, 228, 66)
 JPEG_QUALITY = 90
 PNG_LEVEL = 1
 MAX_DISPLAY_EDGE = 4096
+# The font of Pillow has Latin letters and no others.
+LAST_DRAWN = "\u024f"
+LEGEND_BACKGROUND: Colour = (16, 20, 24)
+WHITE: Colour = (255, 255, 255)
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,83 @@ def overlay(
         layers += outline(inside)
         paints.append((style.colour, 1.0))
     return _painted(window_to_uint8(hu, window), layers, paints)
+
+
+def colour_of(text: str) -> Colour:
+    """``#rrggbb`` as three numbers."""
+    red, green, blue = bytes.fromhex(text.removeprefix("#"))
+    return red, green, blue
+
+
+def overlay_labels(
+    hu: HounsfieldArray,
+    labels: npt.NDArray[np.uint8],
+    colours: Mapping[int, Colour],
+    window: Window = BONE,
+    style: OverlayStyle = OverlayStyle(),
+) -> Image.Image:
+    """The slice ``(y, x)`` in grey with each label in its colour (that of ``style`` where it has none), as RGB.
+
+    Raises:
+        ValueError: slice and labels differ in shape.
+    """
+    _marked(labels, hu)
+    shown = np.flatnonzero(np.bincount(labels.ravel(), minlength=256)[1:]) + 1
+    table = np.zeros(256, np.uint32)
+    table[shown] = np.arange(1, len(shown) + 1)
+    layers = table[labels]
+    chosen = [colours.get(int(value), style.colour) for value in shown]
+    paints = [(style.colour, 0.0), *((colour, style.opacity) for colour in chosen)]
+    if style.outlined:
+        layers += ((labels > 0) & ~inner(labels)) * np.uint32(len(shown))
+        paints += [(colour, 1.0) for colour in chosen]
+    return _painted(window_to_uint8(hu, window), layers, paints)
+
+
+def with_names(image: Image.Image, labels: npt.NDArray[np.uint8], names: Mapping[int, str]) -> Image.Image:
+    """``image``, a picture of a slice in any size, with the short name of each label in the middle of the label.
+
+    A name with letters that the font does not have stands there as the label's value.
+    """
+    image = image.copy()
+    draw = ImageDraw.Draw(image)
+    font = _font(max(11, round(max(image.size) / 48)))
+    across, down = image.width / labels.shape[1], image.height / labels.shape[0]
+    for value in (int(value) for value in np.unique(labels) if value):
+        rows, columns = np.nonzero(labels == value)
+        middle = int(np.argmin(np.abs(rows - rows.mean()) + np.abs(columns - columns.mean())))
+        place = ((columns[middle] + 0.5) * across, (rows[middle] + 0.5) * down)
+        text = _drawn_name(names.get(value, ""), value)
+        draw.text(place, text, WHITE, font, "mm", stroke_width=2, stroke_fill=LEGEND_BACKGROUND)
+    return image
+
+
+def with_legend(image: Image.Image, rows: Sequence[tuple[int, str, Colour]]) -> Image.Image:
+    """``image`` with value, name and colour of each of ``rows`` to its right, in as many columns as it takes."""
+    size = max(11, min(16, image.height // 12))
+    font, line = _font(size), size + 6
+    texts = [f"{value} {name}" if _drawn_name(name, value) == name else str(value) for value, name, _ in rows]
+    lines = max(1, (image.height - 8) // line)
+    columns = -(-len(rows) // lines)
+    column = 3 * size + max((round(font.getlength(text)) for text in texts), default=0)
+    whole = Image.new("RGB", (image.width + column * columns, image.height), LEGEND_BACKGROUND)
+    whole.paste(image, (0, 0))
+    draw = ImageDraw.Draw(whole)
+    for number, (text, (_, _, colour)) in enumerate(zip(texts, rows, strict=True)):
+        left = image.width + column * (number // lines) + size // 2
+        top = 4 + line * (number % lines)
+        draw.rectangle((left, top + 1, left + size, top + size + 1), colour)
+        draw.text((left + size + size // 2, top + 1 + size // 2), text, WHITE, font, "lm")
+    return whole
+
+
+def _drawn_name(name: str, value: int) -> str:
+    return name if name and max(name) <= LAST_DRAWN else str(value)
+
+
+@functools.lru_cache(maxsize=32)
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
 
 
 def difference(
@@ -142,7 +224,7 @@ def _grey_table(window: Window) -> GreyArray:
     return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
 
 
-def _painted(grey: GreyArray, layers: npt.NDArray[np.uint16], paints: list[tuple[Colour, float]]) -> Image.Image:
+def _painted(grey: GreyArray, layers: npt.NDArray[Any], paints: list[tuple[Colour, float]]) -> Image.Image:
     """Blend each pixel's grey with the paint ``(colour, opacity)`` of its layer, by one table per channel."""
     index = (layers << 8) | grey
     ramp = np.arange(256.0)

@@ -126,7 +126,7 @@ HOSTILE = [
     META.replace("{line}", "ElementNumberOfChannels = 99999999999\n"),
     META.replace("{line}", "BinaryData = False\nCompressedData = True\n"),
     META.replace("{line}", "Comment = a\x0bElementDataFile = /etc/passwd\n"),
-    META.replace("{line}", "A = 1\n" * 2000),
+    META.replace("{line}", "A = 1\n" * 5000),
     NRRD.replace("dimension: 3", "dimension: 100"),
     NRRD.replace("dimension: 3", "dimension: 0"),
     NRRD.replace("sizes: 2 3 4", "sizes: 0 3 4"),

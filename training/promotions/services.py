@@ -202,7 +202,6 @@ GROUP_KINDS = {
     "institution": message("institution"),
     "maker": message("manufacturer"),
     "region": message("region"),
-    "label": message("label"),
 }
 _WAY_OUT = message("A model admin may override this with a written reason.")
 

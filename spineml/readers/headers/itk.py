@@ -19,8 +19,9 @@ from spineml.message import message
 from spineml.readers.mapped_series import as_volume_shape
 from spineml.readers.series import FileNotUsed
 
-HEADER_BYTES = 64 * 1024
-MAX_LINES = 1000
+# A 3D Slicer segmentation has some ten lines and up to 2 KB for each of at most 255 segments.
+HEADER_BYTES = 1024 * 1024
+MAX_LINES = 4000
 MAX_AXES = 5
 MAX_DIGITS = 18
 # Of a number in a header. Products of two of them are finite.
@@ -91,7 +92,7 @@ class HeaderLines:
     line with any other control character is refused, so that no two readers can see different lines.
 
     Raises:
-        FileNotUsed: too many lines, control characters, or the header does not end within 64 KB.
+        FileNotUsed: too many lines, control characters, or the header does not end within 1 MB.
     """
 
     def __init__(self, head: bytes, *, complete: bool) -> None:

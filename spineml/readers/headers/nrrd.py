@@ -97,12 +97,17 @@ def _add(fields: dict[str, str], remarks: dict[str, str], line: str) -> None:
     if not separator:
         raise damaged(line[:40])
     if value.startswith("="):
-        remarks.setdefault(name, value[1:])
+        remarks.setdefault(name, _unescaped(value[1:]))
         return
     field = name.strip().lower().replace(" ", "")
     if field in fields:
         raise damaged(field)
     fields[field] = value.strip()
+
+
+def _unescaped(text: str) -> str:
+    """A remark as it was meant: a backslash is written twice, a line feed as a backslash and "n"."""
+    return "\\".join(part.replace("\\n", "\n") for part in text.split("\\\\"))
 
 
 def _header(fields: Mapping[str, str], offset: int, *, ended: bool) -> ItkHeader:
