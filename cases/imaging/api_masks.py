@@ -18,9 +18,9 @@ from rest_framework.views import APIView
 
 from accounts.access import Capability
 from cases.access import mask_get, series_get
+from cases.api_mapping import MappingField
 from cases.approved import approved_masks
 from cases.exposures import masks_shown
-from cases.imaging.api_mapping import MappingField
 from cases.imaging.api_slices import SLICE_ANSWERS
 from cases.imaging.downloads import FILES, KINDS, PICTURES, TABLES, download
 from cases.imaging.slices import slice_response
@@ -45,6 +45,9 @@ CONTENT_TYPES = sorted({kind[0] for kind in (*PICTURES.values(), *FILES.values()
 class MaskChangeOut(serializers.Serializer[Any]):
     added = serializers.IntegerField(help_text="Voxels marked now and not in the parent.")
     removed = serializers.IntegerField(help_text="Voxels marked in the parent and no longer.")
+    relabelled = serializers.IntegerField(
+        required=False, help_text="Voxels marked in both with different labels; left out where there are none."
+    )
     slices = serializers.ListField(child=serializers.IntegerField(), help_text="Where it differs, from 0.")
 
 

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from accounts.access import Capability
 from cases.access import pending_mask_get, series_get
-from cases.imaging.api_mapping import MappingField
+from cases.api_mapping import MappingField
 from cases.imaging.api_masks import MaskDetailOut, MaskFilesIn, mask_created, sent_mask
 from cases.imaging.value_pictures import value_picture
 from cases.label_maps import found_facts, label_map_read, pending_mask_complete, pending_mask_discard

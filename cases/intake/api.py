@@ -16,8 +16,10 @@ from rest_framework.views import APIView
 
 from accounts.access import Capability, require_anywhere, resolve_institution
 from cases.access import upload_get
+from cases.api_mapping import MappingField
 from cases.intake.uploads import PairOptions, PatientRule, SplitWish, UploadOptions, incoming, upload_create
 from cases.models import Case, FileVerdict, Upload
+from spineml.tasks.task import MAX_SLUG
 from spineplatform.shared.api import MessageOut, ReceivingView, SentenceField, ValuesField, checked
 from spineplatform.shared.api_runs import RunOut
 from spineplatform.shared.api_schema import problems
@@ -89,6 +91,14 @@ class UploadIn(serializers.Serializer[Any]):
         default=False,
         help_text="Treat all non-zero labels of the masks of pairs as spine. Automatic for VerSe file names.",
     )
+    task = serializers.SlugField(
+        required=False, default="", allow_blank=True, max_length=MAX_SLUG, help_text="Of the masks; else spine-ct."
+    )
+    mapping = MappingField(
+        required=False,
+        help_text="The label of the task for values of these masks, null for background. Others are known by what the "
+        "files say of them, or are values of the task itself.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         pairs = PairOptions(
@@ -97,6 +107,8 @@ class UploadIn(serializers.Serializer[Any]):
             split=SplitWish(attrs.pop("split")),
             approve=attrs.pop("approve"),
             every_label=attrs.pop("every_label"),
+            task=attrs.pop("task"),
+            mapping=attrs.pop("mapping", {}),
         )
         attrs["pairs"] = pairs if attrs["pairs"] else None
         if attrs.get("paths") and len(attrs["paths"]) != len(attrs["files"]):

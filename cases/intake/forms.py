@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import InstitutionForm
@@ -95,11 +96,23 @@ class UploadForm(InstitutionForm):
         help_text=_("For model admins. Recorded under your name."),
     )
 
+    task = forms.ModelChoiceField(
+        Task.objects.none(),
+        label=_("Structures in these masks"),
+        required=False,
+        empty_label=None,
+        help_text=_("By the names in the files; without names the values must be those of the chosen structures."),
+    )
     every_label = forms.BooleanField(
         label=_("Treat all non-zero labels of these masks as spine"),
         required=False,
         help_text=_("For label maps with one value per vertebra. Recognised automatically by VerSe file names."),
     )
+
+    def __init__(self, *given: Any, tasks: QuerySet[Task], **named: Any) -> None:
+        super().__init__(*given, **named)
+        task: Any = self.fields["task"]
+        task.queryset, task.initial = tasks, SPINE_CT
 
     @property
     def max_files(self) -> int:
@@ -129,6 +142,7 @@ class UploadForm(InstitutionForm):
             split=SplitWish(given["split"]),
             approve=given["approve"],
             every_label=given["every_label"],
+            task=given["task"].slug if given["task"] and given["task"].slug != SPINE_CT else "",
         )
 
 

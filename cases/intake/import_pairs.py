@@ -20,6 +20,8 @@ from cases.models import (
 from cases.models.uploads import DUPLICATE
 from cases.services import MaskOrigin, annotation_record
 from cases.signatures import review_record
+from registry.models import SPINE_CT, Task
+from registry.structures import task_of
 from spineml.message import message
 from spineml.readers.series import DetectedSeries, FileOutcome
 from spineml.volumes.canonical_file import SliceFileReader
@@ -63,8 +65,16 @@ def pairs_asked(upload: Upload) -> dict[str, Any] | None:
         return None
     if upload.created_by_id is None:
         raise PairsNeedASender
-    every_label = bool(options.get("every_label"))
-    return {"patients": options["patients"], "separator": options["separator"], "every_label": every_label}
+    every_label, mapping = bool(options.get("every_label")), options.get("mapping") or {}
+    asked = {"patients": options["patients"], "separator": options["separator"], "every_label": every_label}
+    if not mapping and task_asked(upload) == SPINE_CT:
+        return asked
+    return {**asked, "task": task_of(task_asked(upload)).to_json(), "mapping": mapping}
+
+
+def task_asked(upload: Upload) -> str:
+    """The slug of the task of the masks of an upload of pairs."""
+    return upload.options["pairs"].get("task") or SPINE_CT
 
 
 def of_patient(plan: DetectedSeries, patient: str, upload: Upload) -> DetectedSeries:
@@ -117,10 +127,11 @@ def _annotation(run: ImportRun, series: Series, paired: PairedMask, stored: list
     with SliceFileReader(paired.path) as reader:
         pixel_hash = reader.pixel_hash
     author = run.upload.created_by
-    same = series.annotations.filter(author=author, pixel_hash=pixel_hash).first()
+    task = Task.objects.get(pk=task_asked(run.upload))
+    same = series.annotations.filter(author=author, pixel_hash=pixel_hash, task=task).first()
     if same is not None:
         return same, False
-    origin = MaskOrigin(AnnotationSource.UPLOAD, author=author)
+    origin = MaskOrigin(AnnotationSource.UPLOAD, author=author, task=task)
     mask = annotation_record(series=series, path=paired.path, stored=stored, origin=origin)
     audit.record(
         actor=author,

@@ -30,6 +30,7 @@ from cases.label_maps import (
 from cases.models import Annotation, Series, Verdict
 from cases.services import annotation_upload, received
 from registry.models import SPINE_CT
+from registry.structures import tasks_seen
 from spineml.errors import MaskRejected, SpineError
 from spineml.masks.labels import MaskTooManyValues
 from spineplatform.shared.errors import Unavailable, UserError, describe
@@ -46,11 +47,14 @@ WORST_FIRST = list(reversed(Verdict))
 def upload_page(request: HttpRequest) -> HttpResponse:
     """The form, and its receiver. Scripts ask for JSON: ``{"url": ...}`` or a problem; a plain form is redirected."""
     require_anywhere(request.user, Capability.UPLOAD_CT)
-    institutions = institutions_with(request.user, Capability.UPLOAD_CT)
+    choices: dict[str, Any] = {
+        "institutions": institutions_with(request.user, Capability.UPLOAD_CT),
+        "tasks": tasks_seen(request.user),
+    }
     if request.method == "GET":
-        form = UploadForm(institutions=institutions, initial={"pairs": "pairs" in request.GET})
+        form = UploadForm(**choices, initial={"pairs": "pairs" in request.GET})
         return render(request, "cases/upload.html", {"form": form})
-    form = UploadForm(request.POST, request.FILES, institutions=institutions)
+    form = UploadForm(request.POST, request.FILES, **choices)
     if not form.is_valid():
         return _refused(request, form, 400, "invalid", str(next(iter(form.errors.values()))[0]))
     paths = request.POST.getlist("paths")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import enum
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,7 +19,10 @@ from accounts.access import Capability, require
 from accounts.models import Institution
 from cases.intake import known_files
 from cases.models import ImportRun, Upload, UploadFile
+from registry.models import SPINE_CT
+from registry.structures import task_get
 from spineml.message import message
+from spineml.tasks.mapping import MappingRejected
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import TooLarge, UserError
 from spineplatform.shared.runs import run_enqueue, run_retry
@@ -37,6 +40,12 @@ class EmptyFile(UserError):
     """The file is empty. Check its source and send it again."""
 
     code = "empty-file"
+
+
+class EveryLabelOfSpine(UserError):
+    """To treat all non-zero labels as spine, choose the spine as the task, and no mapping."""
+
+    code = "every-label-of-spine"
 
 
 class PatientRule(enum.StrEnum):
@@ -61,7 +70,8 @@ class SplitWish(enum.StrEnum):
 class PairOptions:
     """The files are images with their masks. ``approve``: the sender signs the masks for training.
 
-    ``every_label``: the masks are label maps in which any value above 0 is spine.
+    ``every_label``: the masks are label maps in which any value above 0 is spine. ``task``: that of the masks, as a
+    slug; empty for the spine as a whole. ``mapping``: its label for values of the files, None for background.
     """
 
     patients: PatientRule = PatientRule.EACH
@@ -69,6 +79,8 @@ class PairOptions:
     split: SplitWish = SplitWish.LATER
     approve: bool = False
     every_label: bool = False
+    task: str = ""
+    mapping: Mapping[int, int | None] = field(default_factory=dict)
 
     @property
     def decides(self) -> bool:
@@ -93,8 +105,9 @@ class UploadOptions:
         if self.pairs is None:
             del values["pairs"]
             return values
-        if not self.pairs.every_label:
-            del values["pairs"]["every_label"]
+        for name in ("every_label", "task", "mapping"):
+            if not values["pairs"][name]:
+                del values["pairs"][name]
         return values | {"segment": False}  # their masks are there
 
 
@@ -143,11 +156,14 @@ def upload_create(
 
     Raises:
         NothingToImport, EmptyFile, TooLarge: nothing was taken.
+        UnknownTask, MappingRejected, EveryLabelOfSpine: the masks of pairs cannot be read like that.
         Forbidden, NotFound: ``actor`` may not upload there, or not masks, or not decide on data sets.
     """
     for capability in _needed(options):
         require(actor, institution.pk, capability)
     _check(files)
+    if options.pairs is not None:
+        _check_labels(options.pairs, institution)
     digest = _digest(files, options)
     known = Upload.objects.filter(institution=institution, digest=digest).select_related("run").first()
     if known is None:
@@ -165,6 +181,16 @@ def _needed(options: UploadOptions) -> list[Capability]:
         return [Capability.UPLOAD_CT]
     masks = [Capability.UPLOAD_CT, Capability.UPLOAD_MASK]
     return [*masks, Capability.MANAGE_MODELS] if options.pairs.decides else masks
+
+
+def _check_labels(pairs: PairOptions, institution: Institution) -> None:
+    """Raise what is wrong with the task or the mapping before anything is read."""
+    task = task_get(institution.pk, pairs.task or SPINE_CT).definition
+    if pairs.every_label and (pairs.mapping or pairs.task not in ("", SPINE_CT)):
+        raise EveryLabelOfSpine
+    for label in pairs.mapping.values():
+        if label is not None and label not in task.values:
+            raise MappingRejected(message("{task} has no label with value {value}.", task=task.name, value=str(label)))
 
 
 def _check(files: Sequence[IncomingFile]) -> None:

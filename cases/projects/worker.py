@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 from cases.models import AgreementRun, Annotation, AnnotationSource, ReadingItem, ReadingProject
@@ -13,7 +14,7 @@ from cases.projects.notifications import notify_adjudicators_of_change, project_
 from cases.projects.reading_services import ReadingClosed, decision_record, item_locked
 from cases.projects.selectors import latest_model_mask, ordered_readings, review_reopened
 from cases.services import MaskOrigin, annotation_record
-from spineml.masks import consensus
+from spineml.masks import consensus, label_consensus
 from spineml.message import message
 from spineml.metrics import reader_agreement
 from spineml.metrics.reader_agreement import MODEL, PairFigures, SeriesFigures
@@ -87,6 +88,7 @@ def _compared(lease: Lease[AgreementRun], item: ReadingItem, masks: Named) -> li
                     progress=lambda done, _, n=n: lease.report(  # type: ignore[misc]
                         n * depth + done, len(pairs) * depth, message("Comparing slices")
                     ),
+                    values=_values_of([first[1], second[1]]),
                 )
             )
     return found
@@ -120,7 +122,7 @@ def _agree(item: ReadingItem, pairs: list[PairFigures]) -> None:
     One that was reopened is settled by an adjudicator, and so is one whose mask is held back by a suspicion.
     """
     wanted = item.project.agreed_dice
-    lowest = min(pair.dice for pair in pairs if not pair.with_model)
+    lowest = min(pair.judged_dice for pair in pairs if not pair.with_model)
     if wanted is None or item.state != ItemState.ALL_READ or lowest < wanted or review_reopened(item):
         return
     first = ordered_readings(item)[0]
@@ -157,11 +159,35 @@ def _propose(lease: Lease[AgreementRun]) -> None:
     lease.report(0, item.series.depth, message("Counting votes"))
     with storage.work_folder("proposal") as folder, storage.stored_or_removed() as stored, _open(masks) as sources:
         path = folder / "mask.h5"
-        consensus.write_consensus(path, sources, item.series.geometry, _chosen(run, sources))
+        _write_consensus(run, path, sources, _values_of(masks))
         label = AgreementJob(run.job).label_for(len(masks))
         origin = MaskOrigin(AnnotationSource.EDIT, author=run.requested_by, parent=masks[0], label=label)
         with lease.finishing() as row:
             row.annotation = annotation_record(series=item.series, path=path, stored=stored, origin=origin)
+
+
+def _values_of(masks: Sequence[Annotation]) -> tuple[int, ...]:
+    """The labels of the masks' task where it has several; of one, any mark counts."""
+    if len({mask.task_id for mask in masks}) > 1:
+        return ()
+    labels = masks[0].task.definition.labels
+    return tuple(label.value for label in labels) if len(labels) > 1 else ()
+
+
+def _write_consensus(run: AgreementRun, path: Path, sources: Sequence[SliceFileReader], values: Sequence[int]) -> None:
+    geometry = run.item.series.geometry
+    if values:
+        label_consensus.write_consensus(path, sources, geometry, _scores(run, sources, values))
+    else:
+        consensus.write_consensus(path, sources, geometry, _chosen(run, sources))
+
+
+def _scores(run: AgreementRun, sources: Sequence[SliceFileReader], values: Sequence[int]) -> label_consensus.Scores:
+    if run.job == AgreementJob.STAPLE:
+        return label_consensus.staple(label_consensus.count_votes(sources, values))
+    if run.job == AgreementJob.UNION:
+        return label_consensus.union(label_consensus.count_votes(sources, values))
+    return label_consensus.majority(len(sources), values)
 
 
 def _chosen(run: AgreementRun, sources: Sequence[SliceFileReader]) -> consensus.BoolArray:

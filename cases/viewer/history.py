@@ -26,6 +26,8 @@ class Change:
     added_ml: float | None
     removed_ml: float | None
     slices: tuple[int, ...]
+    relabelled: int = 0
+    relabelled_ml: float | None = None
 
     @property
     def where(self) -> str:
@@ -87,12 +89,15 @@ def change_of(series: Series, mask: Annotation) -> Change | None:
     if mask.change is None:
         return None
     added, removed = mask.change["added"], mask.change["removed"]
+    relabelled = mask.change.get("relabelled", 0)
     geometry = series.geometry
     return Change(
         added=added,
         removed=removed,
         added_ml=volume_and_area.volume_ml(added, geometry),
         removed_ml=volume_and_area.volume_ml(removed, geometry),
+        relabelled=relabelled,
+        relabelled_ml=volume_and_area.volume_ml(relabelled, geometry),
         slices=tuple(z + 1 for z in mask.change["slices"]),
     )
 

@@ -7,7 +7,8 @@ That is counted slice by slice: memory and the time of STAPLE do not grow with t
 What a majority means: more than half of the masks mark the voxel. Of two masks that is what *both* mark (their
 intersection), of three what two of them mark. STAPLE weighs each mask by the sensitivity and specificity it estimates
 for its maker from all of them; with two masks it has no third to tell who is right and becomes their
-intersection, so it is proposed from three readers on. The union is what any of them marks.
+intersection, so it is proposed from three readers on. The union is what any of them marks. Label maps are settled label
+by label (`spineml.masks.label_consensus`).
 """
 
 from __future__ import annotations
@@ -58,23 +59,28 @@ def count_patterns(masks: Sequence[SliceSource]) -> npt.NDArray[np.int64]:
     Raises:
         ValueError: fewer than two masks, more than eight, or not the same number of slices.
     """
-    if not 2 <= len(masks) <= MOST_MASKS or len({len(mask) for mask in masks}) != 1:
-        raise ValueError(f"two to {MOST_MASKS} masks of one series are needed. Received instead: {len(masks)}")
+    check_number(masks)
     total = np.zeros(2 ** len(masks), np.int64)
     for z in range(len(masks[0])):
         total += np.bincount(patterns(masks, z).ravel(), minlength=len(total))
     return total
 
 
+def check_number(masks: Sequence[SliceSource]) -> None:
+    """Raise ValueError unless these are two to eight masks with the same number of slices."""
+    if not 2 <= len(masks) <= MOST_MASKS or len({len(mask) for mask in masks}) != 1:
+        raise ValueError(f"two to {MOST_MASKS} masks of one series are needed. Received instead: {len(masks)}")
+
+
 def majority(masks: int) -> BoolArray:
     """For each pattern of so many masks, whether more than half of them mark the voxel."""
-    found: BoolArray = _decisions(masks).sum(axis=1) * 2 > masks
+    found: BoolArray = votes(masks).sum(axis=1) * 2 > masks
     return found
 
 
 def union(masks: int) -> BoolArray:
     """For each pattern of so many masks, whether any of them marks the voxel."""
-    found: BoolArray = _decisions(masks).sum(axis=1) > 0
+    found: BoolArray = votes(masks).sum(axis=1) > 0
     return found
 
 
@@ -84,19 +90,19 @@ def staple(counts: npt.NDArray[np.int64]) -> Staple:
     The prior of spine is the share of all votes that say so. Where nobody marks anything, nothing is spine.
     """
     masks = int(counts.size).bit_length() - 1
-    votes = _decisions(masks).astype(float)
-    prior = float(counts @ votes.mean(axis=1)) / float(counts.sum())
+    marked = votes(masks).astype(float)
+    prior = float(counts @ marked.mean(axis=1)) / float(counts.sum())
     right, wrong = np.full(masks, FIRST_GUESS), np.full(masks, FIRST_GUESS)
     weights = np.zeros(len(counts))
     if prior in (0.0, 1.0):
         weights = np.full(len(counts), prior)
         return Staple(weights, (1.0,) * masks, (1.0,) * masks)
     for _ in range(ITERATIONS):
-        weights = _weights(votes, prior, right, wrong)
+        weights = _weights(marked, prior, right, wrong)
         inside, outside = counts * weights, counts * (1 - weights)
         before = np.concatenate([right, wrong])
-        right = (inside @ votes) / inside.sum()
-        wrong = (outside @ (1 - votes)) / outside.sum()
+        right = (inside @ marked) / inside.sum()
+        wrong = (outside @ (1 - marked)) / outside.sum()
         if np.abs(np.concatenate([right, wrong]) - before).max() < SETTLED:
             break
     return Staple(weights, tuple(map(float, right)), tuple(map(float, wrong)))
@@ -111,7 +117,7 @@ def _weights(votes: Any, prior: float, sensitivity: Any, specificity: Any) -> np
     return weights
 
 
-def _decisions(masks: int) -> BoolArray:
+def votes(masks: int) -> BoolArray:
     """``(patterns, masks)``: what each mask says in each pattern."""
     decisions: BoolArray = (np.arange(2**masks)[:, None] >> np.arange(masks)) & 1 == 1
     return decisions

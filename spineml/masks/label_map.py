@@ -89,6 +89,14 @@ class LabelMapBuilder(MaskBuilder):
     def describe(self, remarks: Mapping[str, str]) -> None:
         self._described = segments_of(remarks)
 
+    @property
+    def by_index(self) -> bool:
+        return True
+
+    def describe_colours(self, colours: Mapping[int, str]) -> None:
+        for value, colour in colours.items():
+            self._described.setdefault(value, FoundValue(value, 0, colour=colour))
+
     def write(self, target: LabelArray, values: npt.NDArray[Any], ends: tuple[float, float], name: str) -> None:
         """Raises:
         MaskUnreadable: the values are no labels.

@@ -78,6 +78,14 @@ class MaskBuilder(ABC):
     def describe(self, remarks: Mapping[str, str]) -> None:  # noqa: B027  (most masks describe nothing)
         """Take what the header says of the values (the ``key:=value`` lines of a NRRD), before they are put."""
 
+    @property
+    def by_index(self) -> bool:
+        """Whether the index of a palette of colours is the value, in every slice; else where colours are in sight."""
+        return False
+
+    def describe_colours(self, colours: Mapping[int, str]) -> None:  # noqa: B027
+        """Take the colours (``#rrggbb``) that a palette gives its values."""
+
     def put(self, target: LabelArray, values: npt.NDArray[Any], name: str) -> None:
         """Write what the values mean into ``target``, a view of ``labels`` of the same shape.
 

@@ -50,7 +50,9 @@ def put_png_files(
     places = _places([file.name for file in files], source, order, depth)
     for z, file in zip(places, files, strict=True):
         raw = _read_limited(file.path, limit)
-        builder.put(targets[z], decode_png(raw, file.name, (rows, columns)), file.name)
+        values, colours = decode_png(raw, file.name, (rows, columns), by_index=builder.by_index)
+        builder.describe_colours(colours)
+        builder.put(targets[z], values, file.name)
 
 
 def picture_view(array: npt.NDArray[Any], geometry: Geometry) -> npt.NDArray[Any]:
@@ -61,11 +63,16 @@ def picture_view(array: npt.NDArray[Any], geometry: Geometry) -> npt.NDArray[Any
     return geometry.source.to_file(array) if geometry.source.keeps_slices else array
 
 
-def decode_png(raw: bytes, name: str, shape: tuple[int, int]) -> npt.NDArray[Any]:
+def decode_png(
+    raw: bytes, name: str, shape: tuple[int, int], *, by_index: bool = False
+) -> tuple[npt.NDArray[Any], dict[int, str]]:
     """The grey values ``(row, column)`` of a PNG that must have this shape; checked before anything is decoded.
 
     A colour or palette picture is accepted when its channels are equal; transparent pixels are background. In a
-    palette of other colours the index is the label.
+    palette of other colours the index is the label; ``by_index``: also in a slice that has only greys of it.
+
+    Returns:
+        The values, and the colours (``#rrggbb``) of those that are an index.
     """
     if not raw.startswith(PNG_MAGIC) or raw[12:16] != b"IHDR" or len(raw) < 24:
         raise MaskUnreadable(message("{name} is not a PNG image.", name=name))
@@ -84,7 +91,10 @@ def decode_png(raw: bytes, name: str, shape: tuple[int, int]) -> npt.NDArray[Any
         )
     try:
         with Image.open(io.BytesIO(raw), formats=["PNG"]) as picture:
-            return _grey_values(picture, name)
+            colours = _palette(picture)
+            if by_index and colours:
+                return np.asarray(picture), colours
+            return _grey_values(picture, name), {}
     except (OSError, SyntaxError, ValueError, struct.error, zlib.error) as error:
         raise MaskUnreadable(message("{name} is a damaged PNG. Save it again and resend.", name=name)) from error
 
@@ -118,6 +128,15 @@ def _grey_values(picture: Image.Image, name: str) -> npt.NDArray[Any]:
     raise MaskUnreadable(
         message("{name} is a colour image. Save only the mask, in black (0) and white (255).", name=name)
     )
+
+
+def _palette(picture: Image.Image) -> dict[int, str]:
+    """The colours of a palette; empty where it has only greys, which are values themselves."""
+    flat = picture.getpalette("RGB") if picture.mode == "P" else None
+    entries = list(zip(*[iter(flat or [])] * 3, strict=False))
+    if all(red == green == blue for red, green, blue in entries):
+        return {}
+    return {index: "#{:02x}{:02x}{:02x}".format(*entry) for index, entry in enumerate(entries)}
 
 
 def _size_limit(geometry: Geometry) -> int:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spineml.metrics.confusion import COUNTS, NOTHING, RATES, Confusion, confusion, mean_of
+from spineml.metrics.label_agreement import LabelAgreement, LabelCollector, pooled_labels
 from spineml.metrics.surface_distance import (
     DISTANCES,
     Directed,
@@ -130,6 +131,7 @@ class SeriesRow:
     """One series. ``surface`` is that of the whole volume in 3-D (in the plane when there is one slice).
 
     ``pixel_area_mm2`` and ``voxel_ml`` are None, and distances in pixels, where the series states no spacing.
+    ``labels`` are those of a task that has several; everything else is of any label against any.
     """
 
     identity: Identity
@@ -139,6 +141,7 @@ class SeriesRow:
     voxel_ml: float | None
     probabilities: Probabilities | None = None
     pool: SurfacePool | None = None
+    labels: tuple[LabelAgreement, ...] = ()
 
     @property
     def unit(self) -> Unit:
@@ -180,6 +183,7 @@ class SeriesRow:
             "pixel_area_mm2": self.pixel_area_mm2,
             "voxel_ml": self.voxel_ml,
             "probabilities": [curve.spine.tolist(), curve.other.tolist()] if curve else None,
+            **({"labels": [one.as_json() for one in self.labels]} if self.labels else {}),
         }
 
     def images_json(self) -> list[dict[str, Any]]:
@@ -198,16 +202,21 @@ class SeriesRow:
             figures["pixel_area_mm2"],
             figures["voxel_ml"],
             Probabilities(np.array(curve[0], np.int64), np.array(curve[1], np.int64)) if curve else None,
+            labels=tuple(LabelAgreement.from_json(row) for row in figures.get("labels", ())),
         )
 
 
 class SeriesCollector:
-    """Takes the slices of one series from below to above and ends in its row; holds three slices of each mask."""
+    """Takes the slices of one series from below to above and ends in its row; holds three slices of each mask.
 
-    def __init__(self, identity: Identity, geometry: Geometry) -> None:
+    ``values`` are the labels of a task that has several.
+    """
+
+    def __init__(self, identity: Identity, geometry: Geometry, values: Sequence[int] = ()) -> None:
         self._identity, self._geometry = identity, geometry
         self._in_plane = np.diag(geometry.spacing[1:])
         self._surfaces = SurfaceCollector(), SurfaceCollector()
+        self._labels = LabelCollector(values, geometry.shape[0]) if values else None
         self._images: list[ImageRow] = []
         self._probabilities: Probabilities | None = None
         self._last: Directed | None = None
@@ -218,7 +227,7 @@ class SeriesCollector:
         predicted: npt.NDArray[Any],
         probability: npt.NDArray[np.float32] | None = None,
     ) -> None:
-        """Add the next slice, all ``(y, x)``; in the masks any value above 0 is spine.
+        """Add the next slice, all ``(y, x)``; in the masks any value above 0 is marked.
 
         Raises:
             ValueError: the shapes differ, or there are more slices than the geometry says.
@@ -234,6 +243,8 @@ class SeriesCollector:
         self._images.append(ImageRow(z, counts, summarised(self._last), level))
         self._surfaces[0].push(truth)
         self._surfaces[1].push(guess)
+        if self._labels is not None:
+            self._labels.push(reference, predicted)
         if probability is not None:
             self._probabilities = (self._probabilities or Probabilities.none()) + Probabilities.of(probability, truth)
 
@@ -247,8 +258,8 @@ class SeriesCollector:
         if len(self._images) != geometry.shape[0]:
             raise ValueError(f"the series has {geometry.shape[0]} slices, {len(self._images)} were given")
         directed = self._last
+        index_to_mm = geometry.affine_lps()[:3, :3].T[::-1]
         if geometry.shape[0] > 1:
-            index_to_mm = geometry.affine_lps()[:3, :3].T[::-1]
             directed = self._surfaces[0].directed_to(self._surfaces[1], index_to_mm)
         known = geometry.spacing_known
         return SeriesRow(
@@ -259,6 +270,7 @@ class SeriesCollector:
             geometry.voxel_volume_mm3 / MM3_PER_ML if known else None,
             self._probabilities,
             SurfacePool.of(directed) if directed is not None else None,
+            self._labels.finish(index_to_mm) if self._labels is not None else (),
         )
 
 
@@ -298,6 +310,11 @@ class PatientRow:
             share = 1 if name == "volume_ml" else len(known)
             found[name] = (sum(pair[0] for pair in known) / share, sum(pair[1] for pair in known) / share)
         return found
+
+    @property
+    def labels(self) -> tuple[LabelAgreement, ...]:
+        """Each label pooled over the patient's series; distances as the mean of the series."""
+        return pooled_labels(one.labels for one in self.series)
 
     def values(self) -> dict[str, float | None]:
         """Every measure of the patient."""

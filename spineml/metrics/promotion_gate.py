@@ -4,13 +4,17 @@ Non-inferiority by the paired bootstrap: the patients' Dice of both versions are
 end of the 95 % interval of the mean difference must not be below ``-margin`` (cf. Piaggio et al., CONSORT extension for
 non-inferiority trials, JAMA 308(24), 2012). A version that is better on the whole can be worse for one hospital or one
 scanner, so no named group may fall by more than ``group_margin`` in the mean either.
+
+Of a task with several labels, the Dice of a patient is the mean of its labels (of those that the reference or the
+version's mask has), and every label is a named group of its own: a version that is as good on the whole must not lose
+a single vertebra.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -19,6 +23,7 @@ from spineml.metrics.confusion import NOTHING, Confusion, mean_of
 
 # Floating point must not refuse a candidate that falls by exactly the margin.
 ROUNDING = 1e-9
+LABEL = "label"
 
 
 class Refusal(StrEnum):
@@ -52,13 +57,34 @@ class GateSettings:
 
 @dataclass(frozen=True)
 class SeriesScore:
-    """One test series as one version segmented it. ``groups``: kind (institution, maker, region) to name."""
+    """One test series as one version segmented it. ``groups``: kind (institution, maker, region) to name; ``labels``:
+    the counts of each label by its name, of a task that has several.
+    """
 
     key: str
     patient: str
     confusion: Confusion
     groups: Mapping[str, str] = field(default_factory=dict)
     seen: bool = False
+    labels: Mapping[str, Confusion] = field(default_factory=dict)
+
+
+@dataclass
+class _Pooled:
+    """The counts of one patient: as a whole, and of each label."""
+
+    whole: Confusion = NOTHING
+    labels: dict[str, Confusion] = field(default_factory=dict)
+
+    def add(self, one: SeriesScore) -> None:
+        self.whole += one.confusion
+        for name, counts in one.labels.items():
+            self.labels[name] = self.labels.get(name, NOTHING) + counts
+
+    @property
+    def dice(self) -> float:
+        found = mean_of(counts.dice for counts in self.labels.values() if not counts.both_empty)
+        return self.whole.dice if found is None else found
 
 
 @dataclass(frozen=True)
@@ -147,15 +173,15 @@ def _patient_pairs(
 ) -> list[tuple[float, float]]:
     """(candidate's, active's) Dice of each patient that counts, pooled within the patient, in order of the keys."""
     pooled = [_by_patient(scores, without) for scores in (candidate, active)]
-    marked = sorted(who for who in pooled[0] if not (pooled[0][who].both_empty and pooled[1][who].both_empty))
+    marked = sorted(who for who in pooled[0] if not all(scores[who].whole.both_empty for scores in pooled))
     return [(pooled[0][who].dice, pooled[1][who].dice) for who in marked]
 
 
-def _by_patient(scores: Iterable[SeriesScore], without: set[str]) -> dict[str, Confusion]:
-    found: dict[str, Confusion] = defaultdict(lambda: NOTHING)
+def _by_patient(scores: Iterable[SeriesScore], without: set[str]) -> dict[str, _Pooled]:
+    found: dict[str, _Pooled] = defaultdict(_Pooled)
     for one in scores:
         if one.patient not in without:
-            found[one.patient] += one.confusion
+            found[one.patient].add(one)
     return found
 
 
@@ -170,6 +196,20 @@ def _groups(
         inside = [[one for one in scores if one.key in keys] for scores in (candidate, active)]
         pairs = _patient_pairs(*inside, without=seen)
         if pairs:
-            means = [sum(column) / len(pairs) for column in zip(*pairs, strict=True)]
-            falls = means[1] - means[0] > settings.group_margin + ROUNDING
-            yield GroupChange(kind, name, len(pairs), means[0], means[1], falls)
+            yield _change(kind, name, pairs, settings)
+    for name in dict.fromkeys(name for one in (*candidate, *active) for name in one.labels):
+        alone = [[_only(name, one) for one in scores] for scores in (candidate, active)]
+        pairs = _patient_pairs(*alone, without=seen)
+        if pairs:
+            yield _change(LABEL, name, pairs, settings)
+
+
+def _only(label: str, one: SeriesScore) -> SeriesScore:
+    """The score of one label alone. A patient without the label counts if either version marks it."""
+    return replace(one, confusion=one.labels.get(label, NOTHING), labels={})
+
+
+def _change(kind: str, name: str, pairs: Sequence[tuple[float, float]], settings: GateSettings) -> GroupChange:
+    means = [sum(column) / len(pairs) for column in zip(*pairs, strict=True)]
+    falls = means[1] - means[0] > settings.group_margin + ROUNDING
+    return GroupChange(kind, name, len(pairs), means[0], means[1], falls)

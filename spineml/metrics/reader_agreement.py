@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from statistics import fmean
 from typing import Any, Literal
 
@@ -41,7 +41,8 @@ class PairFigures:
     """The agreement of two masks of one series, named by who made them (``MODEL`` for a model).
 
     Distances are None where a mask is empty or the series states no spacing; volumes are None without a spacing;
-    ``kappa`` is None where both masks mark all slices, or none.
+    ``kappa`` is None where both masks mark all slices, or none. ``label_dice`` has the labels (value as text) that
+    either mask has, of a task with several; all else is of any label against any.
     """
 
     first: str
@@ -52,13 +53,22 @@ class PairFigures:
     kappa: float | None
     first_ml: float | None
     second_ml: float | None
+    label_dice: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def judged_dice(self) -> float:
+        """What readers are judged by: the mean of the labels where the task has several, else the Dice."""
+        return fmean(self.label_dice.values()) if self.label_dice else self.dice
 
     @property
     def with_model(self) -> bool:
         return MODEL in (self.first, self.second)
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        plain = asdict(self)
+        if not self.label_dice:
+            del plain["label_dice"]
+        return plain
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> PairFigures:
@@ -70,13 +80,15 @@ def pair_figures(
     masks: tuple[SliceSource, SliceSource],
     geometry: Geometry,
     progress: Callable[[int, int], None] | None = None,
+    values: Sequence[int] = (),
 ) -> PairFigures:
-    """Compare two masks of one series slice by slice; ``progress`` gets (slices done, all).
+    """Compare two masks of one series slice by slice; ``progress`` gets (slices done, all), ``values`` are the labels
+    of a task with several.
 
     Raises:
         ValueError: the masks do not have the geometry's slices.
     """
-    compared = compare(masks[0], masks[1], geometry, progress)
+    compared = compare(masks[0], masks[1], geometry, progress, values)
     whole, in_mm = compared.pooled, compared.unit == "mm"
     counts = whole.confusion
     return PairFigures(
@@ -87,6 +99,7 @@ def pair_figures(
         kappa=kappa(slice_table(compared)),
         first_ml=volume_ml(counts.tp + counts.fn, geometry),
         second_ml=volume_ml(counts.tp + counts.fp, geometry),
+        label_dice={str(one.value): one.dice for one in compared.labels if one.dice is not None},
     )
 
 
@@ -164,6 +177,21 @@ def _group(series: Sequence[tuple[str, list[PairFigures]]]) -> dict[str, Any] | 
         "patients": len(numbers),
         "spreads": {name: one.as_json() if one else None for name, one in spreads.items()},
         "volumes": _volumes(pairs, owners),
+        **_labels(pairs, owners, bootstrap),
+    }
+
+
+def _labels(pairs: Sequence[PairFigures], owners: Sequence[int], bootstrap: PatientBootstrap) -> dict[str, Any]:
+    """Dice of each label (by value) and mean of the labels; nothing for a task with one."""
+    values = sorted({value for pair in pairs for value in pair.label_dice}, key=int)
+    if not values:
+        return {}
+    columns = {value: [pair.label_dice.get(value) for pair in pairs] for value in values}
+    spreads = {value: spread(column, owners, bootstrap, worst="low") for value, column in columns.items()}
+    means = spread([pair.judged_dice if pair.label_dice else None for pair in pairs], owners, bootstrap, worst="low")
+    return {
+        "labels": {value: one.as_json() if one else None for value, one in spreads.items()},
+        "mean_of_labels": means.as_json() if means else None,
     }
 
 
@@ -216,7 +244,7 @@ def variation(series: Sequence[SeriesFigures], *, margin: float) -> dict[str, An
 
 
 def _mean_dice(pairs: Sequence[PairFigures]) -> float:
-    return fmean(pair.dice for pair in pairs)
+    return fmean(pair.judged_dice for pair in pairs)
 
 
 def verdict(patients: int, low: float | None, high: float | None, margin: float) -> Verdict:

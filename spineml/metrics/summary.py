@@ -44,6 +44,7 @@ from spineml.metrics.evaluation import (
     Unit,
     patients_of,
 )
+from spineml.metrics.label_summary import LabelsSummary, summarise_labels
 from spineml.metrics.surface_distance import DISTANCES, HAUSDORFF_PERCENTILE
 
 LEVEL_BINS = 10
@@ -105,7 +106,7 @@ class Summary:
     """All figures of some series. Dicts go by the names in `evaluation.MEASURES`; lengths are in ``unit``.
 
     Series without a spacing are left out of lengths when others have one. ``false_images`` of ``empty_images`` without
-    spine were given a mask.
+    spine were given a mask. All of it is of any label against any; ``by_label`` has each label of a task with several.
     """
 
     unit: Unit
@@ -124,6 +125,7 @@ class Summary:
     curve: Curve | None
     levels: tuple[Level, ...]
     worst: tuple[WorstImage, ...]
+    by_label: LabelsSummary | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for the row of the run and the API."""
@@ -138,6 +140,7 @@ class Summary:
             "curve": asdict(self.curve) if self.curve else None,
             "levels": [asdict(level) for level in self.levels],
             "worst": [asdict(image) for image in self.worst],
+            **(self.by_label.as_json() if self.by_label else {}),
         }
 
 
@@ -182,6 +185,7 @@ def summarise(
         curve=_curve(patients, suggest_threshold=suggest_threshold),
         levels=_levels([image for _, image in images]),
         worst=worst_images(rows),
+        by_label=summarise_labels(patients, unit, bootstrap),
     )
 
 

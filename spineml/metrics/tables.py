@@ -10,6 +10,7 @@ from spineml.message import Message, message, verbatim
 from spineml.metrics.bootstrap import Interval, Spread
 from spineml.metrics.confusion import COUNTS
 from spineml.metrics.evaluation import MEASURES, QUANTITIES, SeriesRow, Unit, patients_of
+from spineml.metrics.label_agreement import LABEL_MEASURES, mean_of_labels
 from spineml.metrics.summary import PAPER, Pooled, Summary
 from spineml.metrics.surface_distance import DISTANCES
 
@@ -126,8 +127,29 @@ def patients_csv(rows: Sequence[SeriesRow], patient: Label = str) -> str:
     return _csv(header, lines)
 
 
-def summary_csv(summaries: dict[str, Summary]) -> str:
-    """One row for each measure, average and set of patients (``summaries`` by the name of the set)."""
+def labels_csv(rows: Sequence[SeriesRow], names: Mapping[int, str], patient: Label = str) -> str:
+    """One row for each patient and label that either mask has, the pixels of all series pooled; then the mean of the
+    labels of each patient. ``names`` are those of the labels by value.
+    """
+    units = {row.unit for row in rows}
+    unit = units.pop() if len(units) == 1 else None
+    measures = [_name(name, unit) for name in LABEL_MEASURES]
+    lines: list[list[object]] = []
+    for one in patients_of(rows):
+        who = [patient(one.patient), _yes(one.seen)]
+        for label in one.labels:
+            if label.counts:
+                counts = [getattr(label.confusion, name) for name in COUNTS]
+                lines.append([*who, label.value, names.get(label.value, ""), *counts, *label.values().values()])
+        means = mean_of_labels(one.labels)
+        lines.append([*who, "mean of the labels", "", *[None] * len(COUNTS), *means.values()])
+    return _csv(["patient", "seen_in_training", "label", "label_name", *COUNTS, *measures], lines)
+
+
+def summary_csv(summaries: dict[str, Summary], names: Mapping[int, str] | None = None) -> str:
+    """One row for each measure, average and set of patients (``summaries`` by the name of the set); then of each label,
+    called as ``names`` say (by value), and of the mean of the labels.
+    """
     header = ["patients_in", "average", "measure", "n", "mean", "sd", "median", "worst", *INTERVAL]
     lines: list[list[object]] = []
     for chosen, summary in summaries.items():
@@ -137,7 +159,19 @@ def summary_csv(summaries: dict[str, Summary]) -> str:
         lines.append([chosen, "per image", "f1_of_means", *mean_f1])
         for name in MEASURES:
             lines.append([chosen, "pooled", _name(name, summary.unit), *_pooled(summary.pooled[name], summary)])
+        lines += _label_lines(chosen, summary, names or {})
     return _csv(header, lines)
+
+
+def _label_lines(chosen: str, summary: Summary, names: Mapping[int, str]) -> Iterable[list[object]]:
+    if summary.by_label is None:
+        return
+    averages = [
+        (f"label {one.value} {names.get(one.value, '')}".strip(), one.per_patient) for one in summary.by_label.labels
+    ]
+    for average, spreads in (*averages, ("mean of the labels", summary.by_label.mean_of_labels)):
+        for name in LABEL_MEASURES:
+            yield [chosen, f"per patient, {average}", _name(name, summary.unit), *_spread(spreads[name])]
 
 
 def _spread(found: Spread | None) -> list[object]:

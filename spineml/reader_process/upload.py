@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from spineml.errors import MaskRejected, SpineError, UnreadableFile
 from spineml.isolation.plain import record_of, values_of
 from spineml.masks.labels import MaskTooManyValues
-from spineml.masks.pairs import read_pair_mask
+from spineml.masks.pairs import PairLabels, read_pair_mask
 from spineml.message import message, sentences
 from spineml.reader_process.results import CONVERT, MASK, SCAN, UNPACK, Failed, ReadMask, ReadSeries
 from spineml.readers import reading_progress, scan
@@ -32,6 +32,7 @@ from spineml.readers.series import (
     ReceivedFile,
     uniquely_named,
 )
+from spineml.tasks.task import Task
 from spineml.volumes.canonical_file import SliceFileWriter, write_mask
 
 OUT = Path("out")
@@ -53,8 +54,9 @@ def read_upload(arguments: Mapping[str, Any], reply: Reply) -> dict[str, Any]:
 
     Args:
         arguments: ``files`` ([path, name] each), ``options`` (of `IntakeOptions`), ``pairs`` (None, or ``patients``,
-            ``separator`` and ``every_label``), ``uid_salt``, ``attempt`` (a number that names files apart), ``failed``
-            (`Failed` each) and ``done`` (the names of the files of each series that an earlier reader has finished).
+            ``separator``, ``every_label`` and, where the masks name structures, ``task`` and ``mapping``),
+            ``uid_salt``, ``attempt`` (a number that names files apart), ``failed`` (`Failed` each) and ``done`` (the
+            names of the files of each series that an earlier reader has finished).
 
     Returns:
         ``verdicts``, on every file.
@@ -178,7 +180,7 @@ class _Reading:
         if failed := self._failure(MASK, pair.mask.name):
             raise MaskRejected(failed.verdict().reason)
         spatial = plan.meta.source_kind in SPATIAL_KINDS
-        write_mask(path, read_pair_mask(pair, plan, spatial=spatial))
+        write_mask(path, read_pair_mask(pair, plan, spatial=spatial, labels=_labels_of(self.arguments["pairs"])))
 
     # --- volumes ------------------------------------------------------------------------------------------------------
     def _convert(self, plans: Sequence[DetectedSeries]) -> None:
@@ -257,3 +259,10 @@ def _refused(pair: Pair, plan: DetectedSeries, of_mask: FileOutcome) -> list[Fil
         reason = sentences([reason, LABEL_MAP])
     images = [FileOutcome(file.name, "rejected", "mask-rejected", reason) for file in plan.files]
     return [*(replace(of_mask, name=mask.name) for mask in pair.masks), *images]
+
+
+def _labels_of(pairs: Mapping[str, Any]) -> PairLabels | None:
+    if not pairs.get("task"):
+        return None
+    mapping = {int(value): label for value, label in pairs["mapping"].items()}
+    return PairLabels(Task.from_json(pairs["task"]), mapping)

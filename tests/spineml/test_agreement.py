@@ -131,3 +131,27 @@ def test_the_summary_has_means_and_bland_altman_of_volumes() -> None:
 def test_figures_survive_their_json() -> None:
     one = pair("1", MODEL, 0.9)
     assert PairFigures.from_json(one.as_json()) == one
+
+
+def test_readers_of_label_maps_are_judged_by_the_mean_of_the_labels() -> None:
+    first = block(slice(1, 5), slice(4, 12))
+    second = first * 2  # the same voxels under another name
+    third = first.copy()
+    third[third == 1] = np.where(np.arange(third[third == 1].size) % 2, 1, 2)
+    sources = [Slices(labels) for labels in (first, second, third)]
+    found = [
+        reader_agreement.pair_figures(("1", "2"), (sources[0], other), GRID, values=(1, 2, 3)) for other in sources[1:]
+    ]
+    assert [one.dice for one in found] == [1.0, 1.0]
+    assert found[0].label_dice == {"1": 0.0, "2": 0.0}
+    assert found[1].judged_dice == pytest.approx((2 * 0.5 / 1.5 + 0) / 2)
+    assert PairFigures.from_json(found[1].as_json()) == found[1]
+    summary = reader_agreement.summarised([SeriesFigures("p0", tuple(found))], margin=0.02)["readers"]
+    assert summary["labels"]["2"]["mean"] == 0.0
+    assert summary["mean_of_labels"]["mean"] == pytest.approx(found[1].judged_dice / 2)
+
+
+def test_a_task_with_one_label_has_no_figures_of_labels() -> None:
+    pair = figures(block(slice(1, 5), slice(4, 12)), block(slice(2, 6), slice(6, 14)))
+    assert "label_dice" not in pair.as_json()
+    assert "labels" not in reader_agreement.summarised([SeriesFigures("p0", (pair,))], margin=0.02)["readers"]

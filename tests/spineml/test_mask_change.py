@@ -24,9 +24,9 @@ def test_added_and_removed_voxels_are_counted_where_they_are(tmp_path: Path) -> 
     after = before.copy()
     after[2, 2, 2] = 0
     after[3, 0, :5] = 1
-    after[1, 2, 2] = 2  # another label, still spine
+    after[1, 2, 2] = 2  # another label, still marked
     with kept(tmp_path, "before", before) as old, kept(tmp_path, "after", after) as new:
-        assert mask_change(old, new) == MaskChange(added=5, removed=1, slices=(2, 3))
+        assert mask_change(old, new) == MaskChange(added=5, removed=1, slices=(1, 2, 3), relabelled=1)
         assert mask_change(new, new) == MaskChange(0, 0, ())
 
 

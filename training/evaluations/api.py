@@ -92,6 +92,7 @@ class EvaluationDetailOut(EvaluationOut):
     beside an interval says so of that one.
     """
 
+    task = serializers.SlugField(source="task_id", help_text="In whose labels the masks are compared: the data set's.")
     all = serializers.SerializerMethodField()
     unseen = serializers.SerializerMethodField()
     seen_patients = serializers.SerializerMethodField()

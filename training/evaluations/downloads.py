@@ -16,7 +16,7 @@ from django.utils.translation import get_language
 
 from spineml.message import message
 from spineml.metrics.evaluation import SeriesRow
-from spineml.metrics.tables import images_csv, patients_csv
+from spineml.metrics.tables import images_csv, labels_csv, patients_csv
 from spineplatform.shared import audit, storage
 from spineplatform.shared.errors import Conflict, NotFound
 from spineplatform.shared.http import file_download
@@ -24,6 +24,7 @@ from training.evaluations.selectors import (
     as_series_row,
     evaluated_rows,
     evaluations_compared,
+    label_names,
     patient_names,
     runs_to_compare,
 )
@@ -31,7 +32,7 @@ from training.models import EvaluationRun
 
 PICTURES = {"svg": "image/svg+xml", "png": "image/png"}
 CSV = "text/csv; charset=utf-8"
-SCOPES = ("images", "patients", "summary")
+SCOPES = ("images", "patients", "labels", "summary")
 
 
 def plot_response(run: EvaluationRun, name: str, kind: str) -> HttpResponse:
@@ -71,7 +72,7 @@ def attachment(content: bytes | str, name: str, content_type: str, *, lasting: b
 
 
 def csv_response(request: HttpRequest, run: EvaluationRun, scope: str) -> HttpResponse:
-    """Figures per image, per patient, or the summary; the download is recorded.
+    """Figures per image, per patient, per label of each patient, or the summary; the download is recorded.
 
     Raises:
         NotFound: another ``scope``.
@@ -100,6 +101,8 @@ def _rows_csv(user: Any, run: EvaluationRun, scope: str) -> str:
     rows: list[SeriesRow] = [as_series_row(row) for row in stored]
     if scope == "images":
         return images_csv(rows, names.__getitem__, numbers.__getitem__)
+    if scope == "labels":
+        return labels_csv(rows, label_names(run), names.__getitem__)
     return patients_csv(rows, names.__getitem__)
 
 

@@ -8,7 +8,10 @@ from typing import Any
 from spineml.message import message
 from spineml.metrics.bootstrap import BlandAltman, PairedDifference, Spread, interval_from_json
 from spineml.metrics.evaluation import MEASURES
-from spineml.metrics.tables import DASH, ends, label, number, table_one, with_ends
+from spineml.metrics.label_agreement import LABEL_MEASURES
+from spineml.metrics.tables import DASH, ends, number, table_one, with_ends
+from spineml.metrics.tables import label as label_of
+from spineml.tasks.task import Task
 
 QUANTITY_LABELS = {
     "area_px": message("Area (px)"),
@@ -22,8 +25,11 @@ def summary_tables(summary: Mapping[str, Any]) -> dict[str, Any]:
     unit, patients = summary["unit"], summary["patients"]
     spreads = {scope: _spreads(summary[f"per_{scope}"], patients) for scope in ("patient", "image")}
     return {
-        **{scope: [(label(name, unit), *_cells(found[name])) for name in MEASURES] for scope, found in spreads.items()},
-        "pooled": [(label(name, unit), _pooled(summary["pooled"][name], patients)) for name in MEASURES],
+        **{
+            scope: [(label_of(name, unit), *_cells(found[name])) for name in MEASURES]
+            for scope, found in spreads.items()
+        },
+        "pooled": [(label_of(name, unit), _pooled(summary["pooled"][name], patients)) for name in MEASURES],
         "paper": [
             (row.name, _with_sd(row.mean, row.sd), number(row.paper))
             for row in table_one(spreads["image"], summary["f1_of_means"])
@@ -34,6 +40,32 @@ def summary_tables(summary: Mapping[str, Any]) -> dict[str, Any]:
             for name, found in summary["agreement"][scope].items()
         ],
     }
+
+
+def label_tables(summary: Mapping[str, Any], task: Task) -> dict[str, Any] | None:
+    """Per label of ``task`` (that a patient has) and of their mean, a row of cells; None for a task with one label.
+
+    ``rows``: (label or None for the mean, patients, cells), cells in the order of ``heads``.
+    """
+    if not summary.get("labels"):
+        return None
+    unit, patients = summary["unit"], summary["patients"]
+    found = {one["value"]: one for one in summary["labels"]}
+    rows = [
+        (label, found[label.value]["patients"], _means(found[label.value]["per_patient"], patients))
+        for label in task.labels
+        if label.value in found and found[label.value]["patients"]
+    ]
+    return {
+        "heads": [label_of(name, unit) for name in LABEL_MEASURES],
+        "rows": [*rows, (None, patients, _means(summary["mean_of_labels"], patients))],
+        "absent": [one for one in task.labels if one.value in found and not found[one.value]["patients"]],
+    }
+
+
+def _means(stored: Mapping[str, Any], patients: int) -> list[str]:
+    spreads = _spreads(stored, patients)
+    return [with_ends(one.mean, one.interval) if (one := spreads[name]) else DASH for name in LABEL_MEASURES]
 
 
 def compared_cells(spread: Spread | None, difference: PairedDifference | None) -> dict[str, Any]:

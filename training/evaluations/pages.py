@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.access import Capability, institutions_with, require_anywhere
 from registry.access import version_get
+from registry.models import Task
 from registry.selectors import as_seen_by, versions_seen
 from spineml.metrics.evaluation import MEASURES, Unit
 from spineml.metrics.tables import label
@@ -24,7 +25,7 @@ from spineplatform.shared.http import run_action
 from spineplatform.shared.messages import sentence
 from training.access import evaluation_get
 from training.evaluations.downloads import compare_plot_response, csv_response, plot_response, report_response
-from training.evaluations.figures import compared_cells, summary_tables
+from training.evaluations.figures import compared_cells, label_tables, summary_tables
 from training.evaluations.selectors import (
     datasets_to_judge_by,
     evaluated_rows,
@@ -104,7 +105,11 @@ def _sets(run: EvaluationRun) -> list[dict[str, Any]]:
     everything, unseen = run.result["all"], run.result["unseen"]
     differ = unseen and unseen["patients"] < everything["patients"]
     chosen = {"unseen": unseen, "all": everything} if differ else {"all": everything}
-    return [{"name": name, "summary": one, "tables": summary_tables(one)} for name, one in chosen.items()]
+    task = Task.objects.prefetch_related("labels").get(pk=run.task_id).definition
+    return [
+        {"name": name, "summary": one, "tables": summary_tables(one), "labels": label_tables(one, task)}
+        for name, one in chosen.items()
+    ]
 
 
 def _worst(user: Any, run: EvaluationRun, rows: Sequence[EvaluatedSeries]) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.access import Capability, institutions_with
 from cases.models import Series
-from registry.models import ModelVersion
+from registry.models import ModelVersion, Task
 from registry.selectors import known_to, places_of
 from spineml.metrics.confusion import COUNTS, Confusion
 from spineml.metrics.evaluation import Identity, SeriesRow
@@ -95,9 +95,20 @@ def as_series_row(row: EvaluatedSeries) -> SeriesRow:
     return SeriesRow.from_json(identity, row.figures, row.images)
 
 
-def as_score(row: EvaluatedSeries) -> SeriesScore:
-    counts = Confusion(*(row.figures[name] for name in COUNTS))
-    return SeriesScore(str(row.series_id), str(row.patient_id), counts, row.groups, row.seen)
+def as_score(row: EvaluatedSeries, names: Mapping[int, str]) -> SeriesScore:
+    """``names``: of labels, see `label_names`."""
+    labels = {names.get(one["value"], str(one["value"])): _counts(one) for one in row.figures.get("labels", ())}
+    return SeriesScore(str(row.series_id), str(row.patient_id), _counts(row.figures), row.groups, row.seen, labels)
+
+
+def _counts(figures: Mapping[str, Any]) -> Confusion:
+    return Confusion(*(figures[name] for name in COUNTS))
+
+
+def label_names(run: EvaluationRun) -> dict[int, str]:
+    """The names of the labels that the masks were compared in, by value."""
+    task = Task.objects.prefetch_related("labels").get(pk=run.task_id)
+    return {label.value: label.name for label in task.definition.labels}
 
 
 def patient_names(user: Any, rows: Iterable[EvaluatedSeries]) -> dict[str, str]:

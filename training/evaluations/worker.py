@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from django.conf import settings
 from django.utils import timezone
 
 from registry.models import ModelVersion
+from registry.structures import merge_between
 from spineml.learning.dataset_file import DatasetReader, Entry
 from spineml.message import message
 from spineml.metrics.evaluation import Identity, SeriesCollector, SeriesRow
@@ -24,8 +26,10 @@ from spineml.metrics.tables import summary_csv
 from spineml.model.predict import Predictor
 from spineml.reports.evaluation_report import Report, as_pdf
 from spineml.reports.plots import Plot, evaluation_plots
+from spineml.tasks.task import Merge, Task
 from spineml.volumes.volume import Geometry, HounsfieldArray, LabelArray
 from spineplatform.shared import storage
+from spineplatform.shared.errors import UserError
 from spineplatform.shared.lease import Lease
 from spineplatform.shared.messages import language_named
 from training.evaluations.selectors import Exposure, version_exposure
@@ -50,6 +54,7 @@ class EvaluationOutcome:
     summaries: dict[str, Summary]
     plots: Sequence[Plot]
     plots_of: str
+    task: Task
 
 
 def run_evaluation(lease: Lease[EvaluationRun]) -> None:
@@ -74,13 +79,35 @@ def evaluate(lease: Lease[EvaluationRun]) -> EvaluationOutcome:
     path = storage.local_path(run.dataset.file)
     with DatasetReader(path, expected_sha256=run.dataset.sha256) as reader, open_predictor(run.version) as predictor:
         entries = reader.in_split(run.split)
-        walk = _Walk(lease, reader, predictor, sum(entry.shape[0] for entry in entries))
+        merge = merge_into(reader.task, run.version)
+        walk = _Walk(lease, reader, predictor, merge, sum(entry.shape[0] for entry in entries))
         judged = []
         for entry in entries:
             item = by_image[entry.pixel_hash]
             judged.append(ScoredSeries(item, walk.series(entry, item, exposure)))
     lease.report(walk.total, walk.total, message("Drawing the plots"))
-    return _outcome(judged, run.split)
+    return _outcome(judged, run.split, reader.task)
+
+
+def merge_into(task: Task, version: ModelVersion) -> Merge | None:
+    """How the version's masks become masks of the data set's ``task``; None where they are.
+
+    Raises:
+        UserError: they are of another task, and no relation makes one of the other.
+    """
+    if version.task_id == task.slug:
+        return None
+    merge = merge_between(version.task_id, task.slug)
+    if merge is None:
+        raise UserError(
+            message(
+                "The version segments {first}, the data set has masks of {second}, and no relation makes one of the "
+                "other. Choose a data set of the same task.",
+                first=version.task.name,
+                second=task.name,
+            )
+        )
+    return merge
 
 
 def open_predictor(version: ModelVersion) -> AbstractContextManager[Predictor]:
@@ -118,8 +145,18 @@ class _Slices:
 class _Walk:
     """Goes through the series of a split and counts the slices for the progress."""
 
-    def __init__(self, lease: Lease[EvaluationRun], reader: DatasetReader, predictor: Predictor, total: int) -> None:
+    def __init__(
+        self,
+        lease: Lease[EvaluationRun],
+        reader: DatasetReader,
+        predictor: Predictor,
+        merge: Merge | None,
+        total: int,
+    ) -> None:
         self._lease, self._reader, self._predictor = lease, reader, predictor
+        self._table = np.frombuffer(merge.table(), np.uint8) if merge else np.arange(256, dtype=np.uint8)
+        labels = reader.task.labels
+        self._values = tuple(label.value for label in labels) if len(labels) > 1 else ()
         self.total = total
         self._before = 0
 
@@ -128,11 +165,11 @@ class _Walk:
         seen = item.pixel_hash in exposure.hashes or item.patient_id in exposure.patients
         identity = Identity(str(series.pk), str(item.patient_id), entry.groups, seen)
         slices = _Slices(self._reader, entry, series.geometry)
-        collector = SeriesCollector(identity, series.geometry)
+        collector = SeriesCollector(identity, series.geometry, self._values)
         probabilities: dict[int, Any] = {}
         self._predictor.segment(
             slices,
-            lambda z, mask: collector.push(slices.take_mask(z), mask, probabilities.pop(z)),
+            lambda z, mask: collector.push(slices.take_mask(z), self._table[mask], probabilities.pop(z)),
             on_slice=lambda done, total: self._lease.report(self._before + done, self.total, message("Evaluating")),
             should_stop=lambda: self._lease.should_stop,
             on_probability=probabilities.__setitem__,
@@ -142,7 +179,7 @@ class _Walk:
         return collector.finish()
 
 
-def _outcome(judged: Sequence[ScoredSeries], split: str) -> EvaluationOutcome:
+def _outcome(judged: Sequence[ScoredSeries], split: str, task: Task) -> EvaluationOutcome:
     rows = [one.row for one in judged]
     seen = {row.identity.patient for row in rows if row.identity.seen}
     unseen = [row for row in rows if row.identity.patient not in seen]
@@ -154,7 +191,7 @@ def _outcome(judged: Sequence[ScoredSeries], split: str) -> EvaluationOutcome:
         )
     plots_of = "unseen" if unseen else "all"
     plots = tuple(evaluation_plots(unseen or rows, summaries[plots_of]))
-    return EvaluationOutcome(judged, summaries, plots, plots_of)
+    return EvaluationOutcome(judged, summaries, plots, plots_of, task)
 
 
 def _all_done(outcome: EvaluationOutcome) -> tuple[int, int]:
@@ -165,6 +202,7 @@ def _all_done(outcome: EvaluationOutcome) -> tuple[int, int]:
 def _result(outcome: EvaluationOutcome) -> dict[str, Any]:
     everything, unseen = outcome.summaries["all"], outcome.summaries.get("unseen")
     return {
+        "task": outcome.task.slug,
         "all": everything.as_json(),
         "unseen": unseen.as_json() if unseen else None,
         "seen_patients": everything.patients - (unseen.patients if unseen else 0),
@@ -200,7 +238,8 @@ def _store(run: EvaluationRun, outcome: EvaluationOutcome, folder: Path, stored:
     ]
     report = _report(run, outcome)
     reports = {code: keep(as_pdf(report, language_named(code)), ".pdf") for code, _ in settings.LANGUAGES}
-    summary = summary_csv(outcome.summaries).encode()
+    names = {label.value: label.name for label in outcome.task.labels}
+    summary = summary_csv(outcome.summaries, names).encode()
     return {"plots": plots, "reports": reports, "summary": keep(summary, ".csv")}
 
 

@@ -41,6 +41,11 @@ class EvaluationRun(Run):
             ),
         ]
 
+    @property
+    def task_id(self) -> str:
+        """The slug of the task in whose labels the masks are compared: the data set's."""
+        return str(self.result.get("task") or self.version.task_id)
+
     def get_absolute_url(self) -> str:
         return reverse("training:evaluation", args=[self.pk])
 

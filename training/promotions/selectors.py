@@ -15,7 +15,7 @@ from accounts.models import Institution
 from registry.models import SPINE_CT, ModelVersion, Promotion, PromotionKind
 from registry.selectors import offered_to, places_of, version_active_or_none
 from spineml.metrics.promotion_gate import GateResult, GateSettings, decide
-from training.evaluations.selectors import as_score, evaluation_finished
+from training.evaluations.selectors import as_score, evaluation_finished, label_names
 from training.models import Dataset, EvaluationRun, Split
 
 
@@ -80,7 +80,8 @@ def gate_view(version: ModelVersion, institution: Institution, dataset: Dataset 
     result = None
     if candidate_run is not None and active_run is not None:
         scores = [
-            [as_score(row) for row in run.series.defer("images").order_by("pk")] for run in (candidate_run, active_run)
+            [as_score(row, label_names(run)) for row in run.series.defer("images").order_by("pk")]
+            for run in (candidate_run, active_run)
         ]
         result = decide(scores[0], scores[1], gate_settings())
     before = was_active(version, institution)

@@ -202,6 +202,7 @@ GROUP_KINDS = {
     "institution": message("institution"),
     "maker": message("manufacturer"),
     "region": message("region"),
+    "label": message("label"),
 }
 _WAY_OUT = message("A model admin may override this with a written reason.")
 
