@@ -1,4 +1,6 @@
-"""Which mask of a series is the approved one: what pages, reports and downloads hand out unless asked for another."""
+"""Which masks of a series are the approved ones, one of each task at most: what pages, reports and downloads hand out
+unless asked for another.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +12,31 @@ from django.db.models import QuerySet
 
 from cases.models import Annotation, Review, ReviewVerdict
 
+SeriesTask = tuple[uuid.UUID, str]  # id of a series, slug of a task
 
-def approved_masks(series: Iterable[uuid.UUID], user: Any) -> dict[uuid.UUID, uuid.UUID]:
-    """The approved mask of each of these series, by their ids, as far as ``user`` may know; None: the platform itself.
 
-    The last word on a series counts: a refusal after an approval leaves none.
+def approved_masks(series: Iterable[uuid.UUID], user: Any) -> dict[SeriesTask, uuid.UUID]:
+    """The approved mask of each task of each of these series, the last approved first, as far as ``user`` may know;
+    None: the platform itself.
+
+    The last word on a series and task counts: a refusal after an approval leaves none.
     """
     words = Review.objects.filter(series__in=list(series))
-    words = (words if user is None else words.seen_by(user)).latest_of_series()
-    return {one.series_id: one.annotation_id for one in words if one.verdict == ReviewVerdict.APPROVED}  # type: ignore[misc]
+    latest = list((words if user is None else words.seen_by(user)).latest_of_tasks())
+    latest.sort(key=lambda one: (one.created_at, one.pk), reverse=True)
+    return {
+        (one.series_id, one.task_id): one.annotation_id
+        for one in latest
+        if one.annotation_id and one.verdict == ReviewVerdict.APPROVED
+    }
 
 
 def is_approved(mask: Annotation, user: Any) -> bool:
-    return approved_masks([mask.series_id], user).get(mask.series_id) == mask.pk
+    return approved_masks([mask.series_id], user).get((mask.series_id, mask.task_id)) == mask.pk
 
 
 def mask_handed_out(masks: QuerySet[Annotation], series: uuid.UUID, user: Any) -> Annotation | None:
-    """Of ``masks`` (newest first, seen by ``user``) the approved one of the series, else the newest."""
+    """Of ``masks`` (newest first, seen by ``user``) the one of the series that was approved last, else the newest."""
     found = masks.filter(series=series)
-    approved = approved_masks([series], user).get(series)
+    approved = next(iter(approved_masks([series], user).values()), None)
     return (found.filter(pk=approved).first() if approved else None) or found.first()

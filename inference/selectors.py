@@ -40,7 +40,7 @@ def series_results(series: Series, user: Any) -> SeriesResults:
         reference__in=seen.order_by(), predicted__in=seen.order_by()
     ).select_related("reference", "predicted")
     comparisons = comparisons.defer("result")  # one row for each slice
-    approved = approved_masks([series.pk], user).get(series.pk)
+    approved = next(iter(approved_masks([series.pk], user).values()), None)
     signed = next((mask for mask in masks if mask.pk == approved), None)
     return SeriesResults(series, masks, list(runs), list(comparisons), signed)
 

@@ -22,9 +22,9 @@ class UnknownTask(UserError):
     code = "unknown-task"
 
 
-def tasks_usable(institution_id: uuid.UUID) -> QuerySet[Task]:
-    """The platform's tasks and the institution's own, the platform's first."""
-    return Task.objects.filter(Q(owner=institution_id) | Q(owner__isnull=True)).prefetch_related("labels")
+def tasks_usable(*institutions: uuid.UUID) -> QuerySet[Task]:
+    """The platform's tasks and the own ones of these institutions, the platform's first."""
+    return Task.objects.filter(Q(owner__in=institutions) | Q(owner__isnull=True)).prefetch_related("labels")
 
 
 def task_get(institution_id: uuid.UUID, slug: str) -> Task:

@@ -43,7 +43,7 @@ class Pipeline:
         """
         notify_mask(mask)
         if mask.source == AnnotationSource.MODEL:
-            figures_outdated(series_id=mask.series_id)
+            figures_outdated(series_id=mask.series_id, task=mask.task_id)
         else:
             mask_check_start(mask)
 

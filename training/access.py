@@ -44,7 +44,9 @@ def dataset_get(user: Any, dataset_id: Id, capability: Capability = Capability.V
         NotFound: no such data set, or the user belongs to none of its institutions.
         Forbidden: a member whose roles do not include ``capability``.
     """
-    dataset = row_found(Dataset.objects.select_related("created_by"), dataset_id)
+    dataset = row_found(
+        Dataset.objects.select_related("created_by", "task").prefetch_related("task__labels"), dataset_id
+    )
     if not institutions_with(user, Capability.VIEW_MODELS).filter(pk__in=dataset.institutions.all()).exists():
         raise NotFound
     if capability is not Capability.VIEW_MODELS:

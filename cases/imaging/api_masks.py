@@ -132,8 +132,8 @@ class MaskOut(serializers.ModelSerializer[Annotation]):
         context = cast("dict[str, Any]", self.context)
         known = context.setdefault("approved", {})
         if mask.series_id not in known:
-            known[mask.series_id] = approved_masks([mask.series_id], self.context["request"].user).get(mask.series_id)
-        return bool(known[mask.series_id] == mask.pk)
+            known[mask.series_id] = approved_masks([mask.series_id], self.context["request"].user)
+        return bool(known[mask.series_id].get((mask.series_id, mask.task_id)) == mask.pk)
 
     def get_url(self, mask: Annotation) -> str:
         return reverse("api:mask", args=[mask.pk])

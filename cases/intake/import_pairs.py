@@ -19,7 +19,7 @@ from cases.models import (
 )
 from cases.models.uploads import DUPLICATE
 from cases.services import MaskOrigin, annotation_record
-from cases.signatures import review_record
+from cases.signatures import NewReview, review_record
 from registry.models import SPINE_CT, Task
 from registry.structures import task_of
 from spineml.message import message
@@ -146,7 +146,8 @@ def _annotation(run: ImportRun, series: Series, paired: PairedMask, stored: list
 def _approve(run: ImportRun, mask: Annotation) -> None:
     if run.upload.created_by is None:
         raise PairsNeedASender
-    review_record(series=mask.series, reader=run.upload.created_by, verdict=ReviewVerdict.APPROVED, annotation=mask)
+    said = NewReview(ReviewVerdict.APPROVED, mask)
+    review_record(series=mask.series, reader=run.upload.created_by, review=said)
 
 
 def splits_kept(found: Mapping[str, Series], kept: set[uuid.UUID]) -> list[FileOutcome]:

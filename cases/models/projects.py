@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Institution
+from registry.models import SPINE_CT, Task
 from spineplatform.shared.message_fields import MessageField
 from spineplatform.shared.runs import Run
 
@@ -20,7 +21,7 @@ DEFAULT_MARGIN = 0.02
 
 
 class ReadingProject(models.Model):
-    """Series that two or more readers read, and adjudicators settle.
+    """Series of which two or more readers draw the structures of one task, and adjudicators settle.
 
     ``blind`` hides each reader's masks from the others until all have finished the series. ``names_hidden`` keeps from
     adjudicators which reader drew, measured, said or signed what (``cases.models.hidden_names``). ``agreed_dice`` lets
@@ -32,6 +33,7 @@ class ReadingProject(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     institution = models.ForeignKey(Institution, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=120)
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, db_default=SPINE_CT, related_name="+")
     blind = models.BooleanField(default=True)
     names_hidden = models.BooleanField(default=False)
     agreed_dice = models.FloatField(null=True)

@@ -15,6 +15,7 @@ from accounts.models import Institution
 from cases.models.cases import WAITING, InstitutionRowQuerySet, Series
 from cases.models.hidden_names import HidesNames
 from cases.models.masks import Annotation
+from registry.models import SPINE_CT, Task
 
 
 class ReviewVerdict(models.TextChoices):
@@ -26,13 +27,15 @@ class ReviewVerdict(models.TextChoices):
 class ReviewQuerySet(HidesNames["Review"], InstitutionRowQuerySet["Review"]):  # type: ignore[override]
     person = "reader"
 
-    def latest_of_series(self) -> Self:
-        """The last word on each series."""
-        return self.order_by("series_id", "-created_at", "-id").distinct("series_id")
+    def latest_of_tasks(self) -> Self:
+        """The last word on each task of each series."""
+        return self.order_by("series_id", "task_id", "-created_at", "-id").distinct("series_id", "task_id")
 
     def sent_back(self, user: Any) -> Self:
-        """The last word on a series of a case that waits, as long as no newer mask answers it, as ``user`` may know."""
-        later = {"series": OuterRef("series"), "created_at__gt": OuterRef("created_at")}
+        """The last word on a task of a series whose case waits, as long as no newer mask of the task answers it, as
+        ``user`` may know.
+        """
+        later = {name: OuterRef(name) for name in ("series", "task")} | {"created_at__gt": OuterRef("created_at")}
         seen = (Review.objects.seen_by(user), Annotation.objects.seen_by(user))
         answers = [Exists(rows.filter(**later)) for rows in seen]
         waiting = self.filter(verdict=ReviewVerdict.SENT_BACK, series__case__state__in=WAITING)
@@ -45,11 +48,15 @@ class ReviewQuerySet(HidesNames["Review"], InstitutionRowQuerySet["Review"]):  #
 
 
 class Review(models.Model):
-    """A reader's signature on a mask, or the reason why there is none. Immutable: the latest of a series counts."""
+    """A reader's signature on a mask, or the reason why there is none. Immutable.
+
+    ``task`` is that of its mask. The latest of a series and task counts: a series may have an approved mask of each.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     institution = models.ForeignKey(Institution, on_delete=models.PROTECT, related_name="+")
     series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="reviews")
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, db_default=SPINE_CT, related_name="+")
     annotation = models.ForeignKey(Annotation, null=True, on_delete=models.PROTECT, related_name="reviews")
     verdict = models.CharField(max_length=16, choices=ReviewVerdict)
     reason = models.TextField(blank=True)
@@ -71,7 +78,7 @@ class Review(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["series", "-created_at", "-id"], name="cases_review_latest"),
+            models.Index(fields=["series", "task", "-created_at", "-id"], name="cases_review_latest"),
             models.Index(fields=["series"], name="cases_review_sent_back", condition=Q(verdict="sent-back")),
         ]
 
@@ -81,4 +88,6 @@ class Review(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
             raise TypeError("A review is never changed: sign a new one.")
+        if self.annotation is not None:
+            self.task_id = self.annotation.task_id
         super().save(*args, **kwargs)

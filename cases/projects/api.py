@@ -30,6 +30,7 @@ from cases.projects.services import (
     project_change,
     project_create,
 )
+from registry.models import SPINE_CT
 from spineml.message import message
 from spineplatform.shared.api import ListView, checked, interval_warning
 from spineplatform.shared.api_runs import RunOut
@@ -56,6 +57,7 @@ class ProjectIn(serializers.Serializer[Any]):
     agreed_dice = serializers.FloatField(
         required=False, allow_null=True, min_value=0.01, max_value=1, help_text="Null: each series is adjudicated."
     )
+    task = serializers.SlugField(required=False, default=SPINE_CT, max_length=32, help_text="What is drawn.")
     margin = serializers.FloatField(
         required=False, min_value=0.001, max_value=0.5, help_text="Dice that a model may fall short of the readers'."
     )
@@ -85,6 +87,7 @@ class ProjectChangeIn(serializers.Serializer[Any]):
 
 class ProjectOut(serializers.ModelSerializer[ReadingProject]):
     institution = serializers.UUIDField(source="institution_id")
+    task = serializers.CharField(source="task_id")
     readers = serializers.SerializerMethodField()
     adjudicators = serializers.SerializerMethodField()
     url = serializers.SerializerMethodField()
@@ -95,6 +98,7 @@ class ProjectOut(serializers.ModelSerializer[ReadingProject]):
             "id",
             "name",
             "institution",
+            "task",
             "blind",
             "names_hidden",
             "agreed_dice",

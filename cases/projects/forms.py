@@ -15,6 +15,8 @@ from cases.models import ReadingProject, Series
 from cases.models.projects import DEFAULT_MARGIN
 from cases.projects.selectors import margin_is_fixed, people_of, people_offered
 from cases.projects.services import NewProject, ProjectChanges
+from registry.models import SPINE_CT, Task
+from registry.structures import tasks_usable
 
 
 class PeopleField(forms.ModelMultipleChoiceField):
@@ -64,6 +66,14 @@ class HowRead(forms.Form):
 class ProjectForm(HowRead, InstitutionForm):
     """A new project."""
 
+    task = forms.ModelChoiceField(
+        label=_("Task"),
+        queryset=Task.objects.none(),
+        initial=SPINE_CT,
+        required=False,
+        empty_label=None,
+        help_text=_("Which structures are drawn. It stays for the project."),
+    )
     blind = forms.BooleanField(
         label=_("Blind double reading"),
         required=False,
@@ -80,6 +90,7 @@ class ProjectForm(HowRead, InstitutionForm):
     def __init__(self, *args: Any, institutions: QuerySet[Institution], **kwargs: Any) -> None:
         super().__init__(*args, institutions=institutions, **kwargs)
         self.offer(people_offered(institutions))
+        self.fields["task"].queryset = tasks_usable(*institutions.values_list("pk", flat=True))  # type: ignore[attr-defined]
 
     def project(self) -> NewProject:
         given = self.cleaned_data
@@ -91,6 +102,7 @@ class ProjectForm(HowRead, InstitutionForm):
             names_hidden=given["names_hidden"],
             agreed_dice=given["agreed_dice"],
             margin=given["margin"],
+            task=given["task"].slug if given["task"] else SPINE_CT,
         )
 
 

@@ -17,6 +17,7 @@ from cases.models import (
     Decision,
     Reading,
     ReadingItem,
+    ReadingProject,
     ReviewVerdict,
 )
 from cases.models.projects import (
@@ -29,7 +30,7 @@ from cases.models.projects import (
 )
 from cases.projects.access import require_part
 from cases.projects.notifications import notices_correct, notify_adjudicators_of_change, notify_author, project_held
-from cases.signatures import review_record
+from cases.signatures import NewReview, review_record
 from spineml.message import message
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, UserError
@@ -49,6 +50,12 @@ class NotYourMask(UserError):
     """Finish with a mask of your own on this series, or accept one that a model made."""
 
     code = "not-your-mask"
+
+
+class NotOfTheTask(UserError):
+    """The mask is of another task than the project. Choose a mask of the project's task."""
+
+    code = "not-of-the-task"
 
 
 class NotAllRead(Conflict):
@@ -84,6 +91,7 @@ def reading_finish(*, item: ReadingItem, annotation: Annotation, actor: Any) -> 
 
     Raises:
         NotYourMask: the mask is of another series, or of another person.
+        NotOfTheTask: it is of another task than the project.
         ReadingClosed: it is too late to change it.
         MaskSuspected: something is suspected of the mask, and nobody has said that it is right.
         Forbidden, NotFound: ``actor`` is no reader of the project.
@@ -96,6 +104,7 @@ def reading_finish(*, item: ReadingItem, annotation: Annotation, actor: Any) -> 
         require_part(actor, row.project, ProjectRole.READER)
         if annotation.series_id != item.series_id or not own:
             raise NotYourMask
+        _check_task(row.project, annotation)
         if row.state in SETTLED or (row.state not in BEING_READ and row.project.blind):
             raise ReadingClosed
         require_unsuspected(annotation)
@@ -107,6 +116,17 @@ def reading_finish(*, item: ReadingItem, annotation: Annotation, actor: Any) -> 
             readings_advance(row, actor)
     item.refresh_from_db()
     return reading
+
+
+def _check_task(project: ReadingProject, annotation: Annotation) -> None:
+    if annotation.task_id != project.task_id:
+        raise NotOfTheTask(
+            message(
+                "This project is about “{task}”, the mask about “{other}”. Choose a mask of the project's task.",
+                task=project.task.name,
+                other=annotation.task.name,
+            )
+        )
 
 
 def readings_advance(item: ReadingItem, actor: Any) -> None:
@@ -123,9 +143,11 @@ def readings_advance(item: ReadingItem, actor: Any) -> None:
         run_start(item=item, job=AgreementJob.FIGURES, actor=actor)
 
 
-def figures_outdated(*, series_id: uuid.UUID) -> None:
-    """Another mask by a model: where all have read, the figures are computed again. Call inside a transaction."""
-    item = ReadingItem.objects.filter(series=series_id).exclude(state__in=BEING_READ).first()
+def figures_outdated(*, series_id: uuid.UUID, task: str) -> None:
+    """Another mask of the task by a model: where all have read, the figures are computed again. Call inside a
+    transaction.
+    """
+    item = ReadingItem.objects.filter(series=series_id, project__task=task).exclude(state__in=BEING_READ).first()
     if item is not None:
         run_start(item=item, job=AgreementJob.FIGURES, actor=None)
 
@@ -194,6 +216,7 @@ def item_decide(*, item: ReadingItem, annotation: Annotation, actor: Any, note: 
 
     Raises:
         NotToDecideOn: the mask is of another series, or neither a reading, a model's, a proposal nor ``actor``'s own.
+        NotOfTheTask: it is of another task than the project.
         NotAllRead, AlreadyDecided: it is not the time for it.
         Forbidden, NotFound: ``actor`` is no adjudicator of the project.
     """
@@ -212,6 +235,7 @@ def item_decide(*, item: ReadingItem, annotation: Annotation, actor: Any, note: 
 def _kind(item: ReadingItem, annotation: Annotation, actor: Any) -> DecisionKind:
     if annotation.series_id != item.series_id:
         raise NotToDecideOn
+    _check_task(item.project, annotation)
     if annotation.source == AnnotationSource.MODEL:
         return DecisionKind.MODEL
     if item.readings.filter(annotation=annotation).exists():
@@ -237,7 +261,7 @@ def decision_record(
     )
     item.state = ItemState.AGREED if agreed else ItemState.ADJUDICATED
     item.save(update_fields=["state"])
-    review_record(series=item.series, reader=signer, verdict=ReviewVerdict.APPROVED, annotation=annotation, reason=note)
+    review_record(series=item.series, reader=signer, review=NewReview(ReviewVerdict.APPROVED, annotation, note))
     notices_correct(project)
     notify_author(project, actor=decision.decided_by)
     return decision

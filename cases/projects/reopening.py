@@ -13,7 +13,7 @@ from cases.models.projects import SETTLED, ItemState, ProjectRole
 from cases.projects.access import has_part
 from cases.projects.notifications import mark_undecided, notify_adjudicators_of_change, project_held
 from cases.projects.reading_services import item_locked
-from cases.signatures import review_record
+from cases.signatures import NewReview, review_record
 from spineml.message import message
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, Forbidden, UserError
@@ -76,14 +76,8 @@ def _take_back(row: ReadingItem, actor: Any, reason: str) -> Review:
     decision.delete()
     row.state = ItemState.ALL_READ
     row.save(update_fields=["state"])
-    review = review_record(
-        series=row.series,
-        reader=actor,
-        verdict=ReviewVerdict.SENT_BACK,
-        annotation=mask,
-        reason=reason,
-        for_training=False,
-    )
+    said = NewReview(ReviewVerdict.SENT_BACK, mask, reason, for_training=False)
+    review = review_record(series=row.series, reader=actor, review=said)
     _notify_author(row, mask, review)
     audit.record(
         actor=actor,

@@ -173,8 +173,9 @@ def figures_for(item: ReadingItem, user: Any) -> dict[str, Any] | None:
 
 
 def latest_model_mask(item: ReadingItem) -> Annotation | None:
-    """What the model is judged by: the newest mask that a model made of the series."""
-    return item.series.annotations.filter(source=AnnotationSource.MODEL).first()
+    """What the model is judged by: the newest mask that a model made of the series for the project's task."""
+    masks = item.series.annotations.filter(source=AnnotationSource.MODEL)
+    return masks.filter(task__in=ReadingProject.objects.filter(pk=item.project_id).values("task")).first()
 
 
 def review_reopened(item: ReadingItem) -> Review | None:
@@ -214,7 +215,8 @@ def item_seen(item: ReadingItem, user: Any) -> ItemSeen:
     blind = Series.objects.filter(pk=item.series_id).blind_to(user).exists()
     readings = ordered_readings(item, user)
     mine = next((one for one in readings if one.reader_id == user.pk), None)
-    masks = list(item.series.annotations.seen_by(user).select_related("author"))
+    of_task = item.series.annotations.filter(task=item.project.task_id)
+    masks = list(of_task.seen_by(user).select_related("author"))
     proposed = set(item.runs.exclude(annotation=None).values_list("annotation", flat=True))
     is_reader, is_adjudicator = (_has_part(item, user, role) for role in ProjectRole)
     open_now = item.state in BEING_READ or (item.state == ItemState.ALL_READ and not item.project.blind)

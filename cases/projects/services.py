@@ -26,6 +26,8 @@ from cases.projects.notifications import (
 )
 from cases.projects.reading_services import item_locked, readings_advance, run_start
 from cases.projects.selectors import have_read, lowest_dice, margin_is_fixed
+from registry.models import SPINE_CT
+from registry.structures import task_get
 from spineml.message import message
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, UserError
@@ -86,6 +88,7 @@ class NewProject:
     names_hidden: bool = False
     agreed_dice: float | None = None
     margin: float = DEFAULT_MARGIN
+    task: str = SPINE_CT
 
 
 def project_create(*, institution: Institution, actor: Any, project: NewProject) -> ReadingProject:
@@ -94,15 +97,18 @@ def project_create(*, institution: Institution, actor: Any, project: NewProject)
     Raises:
         ProjectPeople: too few people, one in both parts, or one who may not correct masks there.
         ProjectNameTaken: the name is used.
+        UnknownTask: there is no such task at the institution.
         Forbidden, NotFound: ``actor`` may not run projects there.
     """
     require(actor, institution.pk, Capability.MANAGE_PROJECTS)
     _check_people(institution, project)
+    task = task_get(institution.pk, project.task)
     try:
         with transaction.atomic():
             row = ReadingProject.objects.create(
                 institution=institution,
                 name=project.name,
+                task=task,
                 blind=project.blind,
                 names_hidden=project.names_hidden,
                 agreed_dice=project.agreed_dice,

@@ -25,13 +25,17 @@ from spineplatform.shared.api_schema import problems
 class ReviewIn(serializers.Serializer[Any]):
     verdict = serializers.ChoiceField(choices=ReviewVerdict.choices)
     annotation = serializers.UUIDField(required=False, allow_null=True, default=None, help_text="The mask it is about.")
+    task = serializers.SlugField(
+        required=False, default="", allow_blank=True, max_length=32, help_text="Of a word without a mask."
+    )
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
     for_training = serializers.BooleanField(default=True, help_text="Only of an approval: may models learn from it?")
 
 
 class ReviewOut(serializers.ModelSerializer[Review]):
-    """One signature; the newest of a series counts."""
+    """One signature; the newest of a series and task counts."""
 
+    task = serializers.CharField(source="task_id")
     reader = serializers.CharField(source="reader.display_name")
     reader_id = serializers.IntegerField()
     case_state = serializers.ChoiceField(source="series.case.state", choices=CaseState.choices)
@@ -39,7 +43,7 @@ class ReviewOut(serializers.ModelSerializer[Review]):
     class Meta:
         model = Review
         fields = [
-            *["id", "series", "annotation", "verdict", "reason", "for_training"],
+            *["id", "series", "task", "annotation", "verdict", "reason", "for_training"],
             *["reader", "reader_id", "case_state", "created_at"],
         ]
 
@@ -47,7 +51,7 @@ class ReviewOut(serializers.ModelSerializer[Review]):
 class ReviewListView(ViewerAPIView, ListView):
     @extend_schema(operation_id="review_list", responses=ReviewOut(many=True))
     def get(self, request: Request, series_id: str) -> Response:
-        """Every review of a series, newest first: the first one counts."""
+        """Every review of a series, newest first: the first one of each task counts."""
         rows = series_get(request.user, series_id).reviews.seen_by(request.user)
         return self.page(rows.select_related("reader", "series__case"), ReviewOut)
 

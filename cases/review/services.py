@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
@@ -14,8 +14,10 @@ from cases.changes import touch_cases
 from cases.checks.services import require_unsuspected
 from cases.comments.services import notify, people_mentioned
 from cases.models import Annotation, Case, CaseState, NoticeKind, ReadingItem, Review, ReviewVerdict, Series
-from cases.signatures import review_record
+from cases.signatures import NewReview, review_record
 from cases.viewer.selectors import masks_for
+from registry.models import SPINE_CT
+from registry.structures import task_get
 from spineplatform.shared.errors import Conflict, NotFound, UserError
 
 
@@ -31,21 +33,17 @@ class ReasonNeeded(UserError):
     code = "reason-needed"
 
 
+class MaskOfAnotherTask(UserError):
+    """The mask is of another task than the one you named. Name the task of the mask, or leave it out."""
+
+    code = "mask-of-another-task"
+
+
 class SignedInProject(Conflict):
     """This series belongs to a reading project and is signed off there. Once decided, it can only be changed by
     reopening it there."""
 
     code = "signed-in-project"
-
-
-@dataclass(frozen=True)
-class NewReview:
-    """What a reader says about a series; only an approval may be for training, and only a refusal needs a reason."""
-
-    verdict: ReviewVerdict
-    annotation: Annotation | None = None
-    reason: str = ""
-    for_training: bool = True
 
 
 def case_start_review(*, case: Case, actor: Any) -> None:
@@ -55,7 +53,8 @@ def case_start_review(*, case: Case, actor: Any) -> None:
 
 
 def review_sign(*, series: Series, actor: Any, review: NewReview) -> tuple[Review, bool]:
-    """Sign a mask or refuse it; an earlier review of the series is superseded. The same word again is kept once.
+    """Sign a mask or refuse it; an earlier review of the series and task is superseded. The same word again is kept
+    once. A word without a mask and a task is about that of the newest mask of the series.
 
     Returns:
         The review, and whether it is new.
@@ -63,47 +62,55 @@ def review_sign(*, series: Series, actor: Any, review: NewReview) -> tuple[Revie
     Raises:
         MaskNeeded, ReasonNeeded: the review is not complete.
         MaskSuspected: something is suspected of the mask to approve, and nobody has said that it is right.
+        MaskOfAnotherTask, UnknownTask: the task that was named is not that of the mask, or is not known there.
         SignedInProject: the series is in a project, settled or not: whoever signs besides would undo its decision.
         NotFound: the mask is not one that this reader sees on this series.
         Forbidden: ``actor`` may not sign there.
     """
     require(actor, series.institution_id, Capability.REVIEW)
-    review = _complete(review)
-    if review.annotation is not None and review.annotation not in masks_for(series, actor):
+    masks = masks_for(series, actor)
+    if review.annotation is not None and review.annotation not in masks:
         raise NotFound
+    review = _complete(review, _task(series, review, masks))
     with transaction.atomic():
         case = Case.objects.select_for_update(no_key=True).get(pk=series.case_id)
         if ReadingItem.objects.filter(series=series).exists():
             raise SignedInProject
-        latest = series.reviews.first()
+        latest = series.reviews.filter(task=review.task).first()
         if latest is not None and _says_the_same(latest, actor, review):
             return latest, False
         if review.verdict == ReviewVerdict.APPROVED and review.annotation is not None:
             require_unsuspected(review.annotation)
-        signed = review_record(
-            series=series,
-            reader=actor,
-            verdict=review.verdict,
-            annotation=review.annotation,
-            reason=review.reason,
-            for_training=review.for_training,
-        )
+        signed = review_record(series=series, reader=actor, review=review)
         _tell(case, signed)
     return signed, True
 
 
-def _complete(review: NewReview) -> NewReview:
+def _task(series: Series, review: NewReview, masks: Sequence[Annotation]) -> str:
+    """The slug of the task that the review is about."""
+    if review.task:
+        task_get(series.institution_id, review.task)
+    if review.annotation is None:
+        return review.task or (masks[0].task_id if masks else SPINE_CT)
+    if review.task not in ("", review.annotation.task_id):
+        raise MaskOfAnotherTask
+    return review.annotation.task_id
+
+
+def _complete(review: NewReview, task: str) -> NewReview:
     reason = review.reason.strip()
     is_approval = review.verdict == ReviewVerdict.APPROVED
     if is_approval and review.annotation is None:
         raise MaskNeeded
     if not is_approval and not reason:
         raise ReasonNeeded
-    return NewReview(review.verdict, review.annotation, reason, review.for_training and is_approval)
+    return NewReview(review.verdict, review.annotation, reason, review.for_training and is_approval, task)
 
 
 def _says_the_same(latest: Review, actor: Any, review: NewReview) -> bool:
-    said = NewReview(ReviewVerdict(latest.verdict), latest.annotation, latest.reason, latest.for_training)
+    said = NewReview(
+        ReviewVerdict(latest.verdict), latest.annotation, latest.reason, latest.for_training, latest.task_id
+    )
     return latest.reader_id == actor.pk and said == review
 
 

@@ -18,6 +18,7 @@ from cases.models import (
     Draft,
     Measurement,
     ReadingItem,
+    Review,
     ReviewVerdict,
     Series,
     ViewerSettings,
@@ -36,10 +37,13 @@ CSV_COLUMNS = ["kind", "plane", "index", "name", "value", "points_lps_mm", "auth
 
 
 def reading_of(series: Series, user: Any) -> dict[str, Any]:
-    """Grid, masks and last comments (newest first), the person's draft, measurements, settings, rights, addresses."""
+    """Grid, masks and last comments (newest first), the person's draft, measurements, settings, rights, addresses.
+
+    ``review`` is the last word on the series, ``reviews`` that on each task, by its slug.
+    """
     masks = masks_for(series, user)
     masks_shown(masks, user)
-    project = _signed_in(series)
+    project, words = _signed_in(series), _last_words(series, user)
     may_sign = not project and has_capability(user, series.institution_id, Capability.REVIEW)
     return {
         "series": _series(series),
@@ -47,7 +51,8 @@ def reading_of(series: Series, user: Any) -> dict[str, Any]:
         "may_correct": has_capability(user, series.institution_id, Capability.CORRECT_MASK),
         "may_review": may_sign,
         "signed_in": project,
-        "review": _last_word(series, user),
+        "review": _word(words[0]) if words else None,
+        "reviews": {one.task_id: _word(one) for one in words},
         "tasks": task_facts(tasks_usable(series.institution_id)),
         "masks": [mask_facts(mask) for mask in masks],
         "suspicions": suspicions_by_mask([mask.pk for mask in masks], user),
@@ -154,11 +159,15 @@ def layer_facts(mask: Annotation) -> dict[str, Any]:
     }
 
 
-def _last_word(series: Series, user: Any) -> dict[str, Any] | None:
-    review = series.reviews.seen_by(user).select_related("reader").first()
-    if review is None:
-        return None
+def _last_words(series: Series, user: Any) -> list[Review]:
+    """The last word on each task of the series, the newest first."""
+    words = series.reviews.seen_by(user).latest_of_tasks().select_related("reader")
+    return sorted(words, key=lambda one: (one.created_at, one.pk), reverse=True)
+
+
+def _word(review: Review) -> dict[str, Any]:
     return {
+        "task": review.task_id,
         "verdict": review.get_verdict_display(),
         "is_approval": review.verdict == ReviewVerdict.APPROVED,
         "reason": review.reason,

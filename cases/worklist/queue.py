@@ -15,11 +15,14 @@ from cases.models.worklist import given_to
 
 
 def series_waiting(user: Any) -> QuerySet[Series]:
-    """Series to sign: with a mask about which nobody has said anything since, and that is not held back by a suspicion.
+    """Series to sign: with a mask about whose task nobody has said anything since, and that is not held back by a
+    suspicion.
 
     Neither what is assigned to somebody else, nor what is in a reading project, which signs it.
     """
-    later_word = Review.objects.filter(series=OuterRef("series"), created_at__gte=OuterRef("created_at"))
+    later_word = Review.objects.filter(
+        series=OuterRef("series"), task=OuterRef("task"), created_at__gte=OuterRef("created_at")
+    )
     held = MaskSuspicion.objects.holding().filter(annotation=OuterRef("pk"))
     unsigned_mask = Annotation.objects.filter(~Exists(later_word), ~Exists(held), series=OuterRef("pk"))
     not_anothers = Q(case__assignment__isnull=True) | given_to(user, "case__")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, Max, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Count, Exists, Max, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from accounts.access import Capability, institutions_with
@@ -92,13 +92,15 @@ def list_version(institution: Any) -> str:
 def series_of(case: Case, user: Any) -> QuerySet[Series]:
     """The series of a case with what its page shows, as far as this person may see it.
 
-    ``annotations``, newest first, with ``suspicions``; ``comments``, and ``words``: the last review in a list, empty
-    without any.
+    ``annotations``, newest first, with ``suspicions``; ``comments``; and ``words``: the last review of each task, with
+    ``answered`` where a newer mask of the task is there.
     """
     suspected = Prefetch("suspicions", MaskSuspicion.objects.names_for(user).select_related("confirmed_by"))
     masks = Annotation.objects.seen_by(user).select_related("author", "model_version__owner")
     masks = masks.prefetch_related(suspected)
     comments = Comment.objects.seen_by(user).select_related("author")
-    words = Prefetch("reviews", Review.objects.seen_by(user).latest_of_series().select_related("reader"), "words")
+    newer = {name: OuterRef(name) for name in ("series", "task")} | {"created_at__gt": OuterRef("created_at")}
+    latest = Review.objects.seen_by(user).latest_of_tasks().annotate(answered=Exists(masks.filter(**newer)))
+    words = Prefetch("reviews", latest.select_related("reader", "task"), "words")
     shown = (Prefetch("annotations", masks), Prefetch("comments", comments), words)
     return case.series.prefetch_related(*shown).order_by("number")

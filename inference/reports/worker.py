@@ -155,7 +155,8 @@ class _Told:
         )
 
     def _unapproved(self) -> list[str]:
-        approved = approved_masks([self.series.pk], self.run.requested_by).get(self.series.pk)
+        place = (self.series.pk, self.mask.task_id)
+        approved = approved_masks([self.series.pk], self.run.requested_by).get(place)
         if approved in (None, self.mask.pk):
             return []
         return [message("This is not the approved mask of the series.")]
@@ -198,8 +199,9 @@ class _Told:
         return f"{self.mask.slices_with_mask} / {len(self.mask.areas_px)}"
 
     def _signature(self) -> str:
-        """The last word on the series, as far as the person who asked may know it."""
-        reviews, person = self.series.reviews.select_related("reader"), self.run.requested_by
+        """The last word on the series and task, as far as the person who asked may know it."""
+        reviews = self.series.reviews.filter(task=self.mask.task_id).select_related("reader")
+        person = self.run.requested_by
         review: Review | None = (reviews.seen_by(person) if person else reviews).first()
         if review is None:
             return message("Not signed off")

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from accounts.models import Role
 from cases.models import CaseState, ReviewVerdict
-from cases.signatures import review_record
+from cases.signatures import NewReview, review_record
 from inference.models import Acceptance
 from spineplatform.shared.models import AuditEvent
 from tests import factories
@@ -32,9 +32,8 @@ def test_nothing_else_writes_a_review() -> None:
 def test_an_approval_leaves_the_state_one_audit_record_and_what_was_made_of_the_models_mask() -> None:
     mask = factories.prediction().annotation
     reader = factories.user(Role.CLINICIAN, institution=mask.institution)
-    review = review_record(
-        series=mask.series, reader=reader, verdict=ReviewVerdict.APPROVED, annotation=mask, reason="Complete."
-    )
+    said = NewReview(ReviewVerdict.APPROVED, mask, "Complete.")
+    review = review_record(series=mask.series, reader=reader, review=said)
     mask.series.case.refresh_from_db()
     assert mask.series.case.state == CaseState.APPROVED
     event = AuditEvent.objects.get(action="review.signed", object_id=str(review.pk))
@@ -46,7 +45,8 @@ def test_an_approval_leaves_the_state_one_audit_record_and_what_was_made_of_the_
 def test_a_refusal_says_nothing_of_the_models_mask() -> None:
     mask = factories.prediction().annotation
     reader = factories.user(Role.CLINICIAN, institution=mask.institution)
-    review_record(series=mask.series, reader=reader, verdict=ReviewVerdict.REJECTED, annotation=mask, reason="Motion.")
+    said = NewReview(ReviewVerdict.REJECTED, mask, "Motion.")
+    review_record(series=mask.series, reader=reader, review=said)
     mask.series.case.refresh_from_db()
     assert mask.series.case.state == CaseState.REJECTED
     assert not Acceptance.objects.exists()

@@ -54,6 +54,7 @@ API_ROWS = [
     Row("GET", "api:dataset", members(200), draft),
     Row("DELETE", "api:dataset", members(204, MODEL_ADMIN), frozen),
     Row("GET", "api:dataset-masks", members(200), draft),
+    Row("GET", "api:dataset-labels", members(200), draft),
     Row("POST", "api:dataset-splits", members(200, MODEL_ADMIN), draft),
     Row("POST", "api:dataset-check", members(202, MODEL_ADMIN), draft),
     Row("POST", "api:dataset-decide", members(200, MODEL_ADMIN), draft, take_back),
@@ -69,6 +70,7 @@ PAGE_ROWS = [
     # 400: let through; somebody else's institution is none that can be chosen.
     Row("POST", "training:datasets", page({**own(302, MODEL_ADMIN), "stranger": 400}), data=new_set, form=True),
     Row("GET", "training:dataset", page(members(200)), draft),
+    Row("GET", "training:dataset_labels", page(members(200)), draft),
     Row("POST", "training:dataset_check", page(members(302, MODEL_ADMIN)), draft),
     Row("POST", "training:dataset_freeze", page(members(302, MODEL_ADMIN)), draft),
     Row("POST", "training:dataset_draw", page(members(302, MODEL_ADMIN)), draft),

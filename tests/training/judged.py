@@ -10,6 +10,7 @@ import numpy as np
 from django.utils import timezone
 
 from accounts.models import Institution
+from cases.models import Annotation
 from registry.models import ModelVersion
 from spineml.checksum import sha256_of
 from spineml.learning.dataset_file import DatasetWriter, SeriesFacts
@@ -21,7 +22,7 @@ from spineml.volumes.canonical_file import SliceFileReader
 from spineplatform.shared import storage
 from spineplatform.shared.runs import RunState
 from tests import factories
-from training.datasets.selectors import count
+from training.datasets.selectors import preview
 from training.models import (
     Dataset,
     DatasetItem,
@@ -63,8 +64,8 @@ def written(made: Dataset) -> Dataset:
             for item in made.items.select_related("annotation__series"):
                 writer.add(facts(item), slices(item))
         values = {"size": path.stat().st_size, "sha256": sha256_of(path), "frozen_at": timezone.now()}
-        items = list(made.items.select_related("annotation__series__case"))
-        values["counts"] = {one: count(each.annotation for each in items if each.split == one) for one in Split.values}
+        counts = preview(Annotation.objects.filter(dataset_items__dataset=made)).counts
+        values["counts"] = {split: counts[split] for split in Split.values}
         values["file"] = storage.store(path, storage.unique_name("datasets", ".h5"))
     Dataset.objects.filter(pk=made.pk).update(**values)
     made.refresh_from_db()

@@ -5,32 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from django.http.response import HttpResponseBase
-from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.access import Capability, institution_get, require_anywhere, resolve_institution
-from cases.models import Annotation, AnnotationSource
+from cases.models import AnnotationSource
+from registry.models import SPINE_CT
 from spineplatform.shared.api import FileView, ListView, checked
-from spineplatform.shared.api_runs import RunOut
 from spineplatform.shared.api_schema import problems
 from spineplatform.shared.incoming import DayField
 from training.access import dataset_get
-from training.datasets.downloads import HDF5, dataset_file
-from training.datasets.findings import missing_words
+from training.datasets.api_shapes import DatasetDetailOut, DatasetMaskOut, DatasetOut, DatasetRunOut
+from training.datasets.downloads import HDF5, dataset_file, labels_csv
 from training.datasets.selectors import (
     Choice,
     datasets_seen,
-    dependants,
-    findings_seen,
-    held_by,
     masks_of,
-    split_name,
-    what_is_missing,
 )
 from training.datasets.services import (
     dataset_check,
@@ -44,120 +38,8 @@ from training.datasets.services import (
 )
 from training.models import Dataset, DatasetRun
 from training.splits.api import LARGEST_SEED, SplitOut
-from training.splits.selectors import SPLIT_OR_NONE
 
 DECISIONS = ("accept", "leave-out", "take-back")
-
-
-# --- one data set -----------------------------------------------------------------------------------------------------
-class DatasetOut(serializers.ModelSerializer[Dataset]):
-    """``counts``: by split the patients, series, images and images with spine; of a draft in its detail only."""
-
-    url = serializers.SerializerMethodField()
-    page = serializers.CharField(source="get_absolute_url")
-    choice = serializers.DictField(source="filters")
-    counts = serializers.DictField(child=serializers.DictField(child=serializers.IntegerField()))
-
-    class Meta:
-        model = Dataset
-        fields = [
-            "id",
-            "name",
-            "notes",
-            "institutions",
-            "choice",
-            "counts",
-            "size",
-            "sha256",
-            "created_at",
-            "checked_at",
-            "frozen_at",
-            "url",
-            "page",
-        ]
-
-    def get_url(self, dataset: Dataset) -> str:
-        return reverse("api:dataset", args=[dataset.pk])
-
-
-class FindingOut(serializers.Serializer[Any]):
-    """``message`` is a sentence in your language; ``page`` opens the mask. What is ``blocking`` cannot be accepted."""
-
-    key = serializers.CharField()
-    code = serializers.CharField()
-    message = serializers.CharField()
-    mask = serializers.UUIDField(source="annotation")
-    split = serializers.ChoiceField(choices=SPLIT_OR_NONE)
-    page = serializers.CharField(source="url")
-    blocking = serializers.BooleanField()
-    decision = serializers.ChoiceField(choices=["open", "accepted", "left-out"])
-    note = serializers.CharField()
-    decided_by = serializers.CharField()
-
-
-class MissingOut(serializers.Serializer[Any]):
-    code = serializers.CharField()
-    message = serializers.CharField()
-
-
-class DatasetRunOut(RunOut):
-    freezes = serializers.BooleanField()
-    url = serializers.SerializerMethodField()
-
-    def get_url(self, run: DatasetRun) -> str:
-        return reverse("api:run", args=[run.kind, run.pk])
-
-
-class DatasetDetailOut(DatasetOut):
-    """``missing``: what the set cannot be used for. ``used_by``: trainings, versions and evaluations on it."""
-
-    counts = serializers.SerializerMethodField()  # type: ignore[assignment]  # also of a draft
-    missing = serializers.SerializerMethodField()
-    without_split = serializers.SerializerMethodField(help_text="The patients of a draft who have no split yet.")
-    findings = serializers.SerializerMethodField()
-    used_by = serializers.SerializerMethodField()
-    run = serializers.SerializerMethodField(help_text="The last check or freeze.")
-
-    class Meta(DatasetOut.Meta):
-        fields = [
-            *DatasetOut.Meta.fields,
-            "fingerprint",
-            "missing",
-            "without_split",
-            "findings",
-            "used_by",
-            "run",
-        ]
-
-    def to_representation(self, instance: Dataset) -> Any:
-        self._held = held_by(instance)
-        return super().to_representation(instance)
-
-    @extend_schema_field(serializers.DictField(child=serializers.DictField(child=serializers.IntegerField())))
-    def get_counts(self, dataset: Dataset) -> Any:
-        return self._held.counts
-
-    @extend_schema_field(MissingOut(many=True))
-    def get_missing(self, dataset: Dataset) -> Any:
-        codes = what_is_missing(self.get_counts(dataset))
-        return [{"code": code, "message": missing_words(code)} for code in codes]
-
-    @extend_schema_field(serializers.ListField(child=serializers.UUIDField()))
-    def get_without_split(self, dataset: Dataset) -> list[str]:
-        return [str(patient.pk) for patient in self._held.without_split]
-
-    @extend_schema_field(FindingOut(many=True))
-    def get_findings(self, dataset: Dataset) -> Any:
-        return FindingOut(findings_seen(self.context["request"].user, dataset), many=True).data
-
-    @extend_schema_field(serializers.DictField(child=serializers.IntegerField()))
-    def get_used_by(self, dataset: Dataset) -> dict[str, int]:
-        return dependants(dataset)
-
-    @extend_schema_field(DatasetRunOut(allow_null=True))
-    def get_run(self, dataset: Dataset) -> Any:
-        run = dataset.runs.first()
-        return DatasetRunOut(run).data if run else None
 
 
 def _detail(request: Request, dataset: Dataset) -> Any:
@@ -170,6 +52,12 @@ class DatasetIn(serializers.Serializer[Any]):
 
     name = serializers.CharField(max_length=120)
     notes = serializers.CharField(required=False, default="", allow_blank=True, max_length=2000)
+    task = serializers.SlugField(
+        required=False,
+        default=SPINE_CT,
+        max_length=32,
+        help_text="Masks of this task are taken, and of tasks that relations merge into it.",
+    )
     institutions = serializers.ListField(
         child=serializers.UUIDField(), required=False, help_text="Needed when you manage models at several."
     )
@@ -224,7 +112,12 @@ class DatasetListView(ListView):
             annotations=tuple(str(one) for one in given.get("masks", ())),
         )
         dataset = dataset_create(
-            name=given["name"], institutions=places, actor=request.user, choice=choice, notes=given["notes"]
+            name=given["name"],
+            institutions=places,
+            actor=request.user,
+            choice=choice,
+            notes=given["notes"],
+            task=given["task"],
         )
         body = _detail(request, dataset)
         return Response(body, status=status.HTTP_201_CREATED, headers={"Location": body["url"]})
@@ -245,21 +138,6 @@ class DatasetView(APIView):
         dataset = dataset_get(request.user, dataset_id, Capability.MANAGE_MODELS)
         dataset_delete(dataset=dataset, actor=request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-
-class DatasetMaskOut(serializers.Serializer[Annotation]):
-    id = serializers.UUIDField()
-    series = serializers.UUIDField(source="series_id")
-    patient = serializers.UUIDField(source="series.case.patient_id")
-    split = serializers.SerializerMethodField()
-    source = serializers.ChoiceField(  # type: ignore[assignment]  # a field here, not the serializer's own
-        choices=AnnotationSource.choices
-    )
-    created_at = serializers.DateTimeField()
-
-    @extend_schema_field(serializers.ChoiceField(choices=SPLIT_OR_NONE))
-    def get_split(self, mask: Annotation) -> str:
-        return split_name(mask)
 
 
 class DatasetMasksView(ListView):
@@ -343,3 +221,13 @@ class DatasetDownloadView(FileView):
         """The file of a frozen data set."""
         dataset = dataset_get(request.user, dataset_id, Capability.MANAGE_MODELS)
         return dataset_file(request._request, dataset)
+
+
+class DatasetLabelsView(FileView):
+    @extend_schema(
+        operation_id="dataset_labels",
+        responses={(200, "text/csv"): OpenApiResponse(OpenApiTypes.BINARY, "Patients, series, images and ml.")},
+    )
+    def get(self, request: Request, dataset_id: str) -> HttpResponseBase:
+        """How much each split has of each label, a line each; only the head for a task of one label."""
+        return labels_csv(dataset_get(request.user, dataset_id))

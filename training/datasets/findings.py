@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +11,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from training.datasets.structures import LabelCounts
+
+# So many names of labels are listed in a sentence.
+MOST_NAMED = 12
 # What must not be in any data set, whatever somebody writes about it.
 BLOCKING = ("off-grid", "same-image", "test-image")
 
@@ -37,6 +42,17 @@ MISSING: dict[str, str | Promise] = {
 def missing_words(code: str) -> str:
     """What a data set cannot be used for, in the reader's language."""
     return str(MISSING[code]) % {"least": settings.GATE_LEAST_PATIENTS}
+
+
+def untaught_words(labels: Iterable[LabelCounts]) -> str:
+    """Which labels no training patient has, as a sentence; empty where each is taught or nobody trains."""
+    found = list(labels)
+    names = [one.name for one in found if not one.splits["train"].patients]
+    if not names or len(names) == len(found):
+        return ""
+    more = _(" and %(n)s more") % {"n": len(names) - MOST_NAMED} if len(names) > MOST_NAMED else ""
+    named = ", ".join(names[:MOST_NAMED]) + more
+    return _("No training patient has these labels, so a network does not learn them: %(names)s.") % {"names": named}
 
 
 TITLES: dict[str, str | Promise] = {

@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Institution
 from cases.models import AnnotationSource
+from registry.models import SPINE_CT, Task
+from registry.structures import tasks_usable
 from spineplatform.shared.incoming import DayFormField
 from training.datasets.selectors import Choice
 
@@ -25,6 +27,14 @@ class DatasetForm(forms.Form):
 
     name = forms.CharField(
         label=_("Name"), max_length=120, help_text=_("Such as its purpose and month. It must be unique.")
+    )
+    task = forms.ModelChoiceField(
+        label=_("Task"),
+        queryset=Task.objects.none(),
+        initial=SPINE_CT,
+        required=False,
+        empty_label=None,
+        help_text=_("Masks of tasks that are merged into it are taken too."),
     )
     institutions = forms.ModelMultipleChoiceField(
         label=_("Institutions"), queryset=Institution.objects.none(), widget=forms.CheckboxSelectMultiple
@@ -47,8 +57,14 @@ class DatasetForm(forms.Form):
         field = self.fields["institutions"]
         field.queryset = institutions  # type: ignore[attr-defined]
         field.initial = institutions
+        self.fields["task"].queryset = tasks_usable(*institutions.values_list("pk", flat=True))  # type: ignore[attr-defined]
         if institutions.count() == 1:
             field.widget = forms.MultipleHiddenInput()
+
+    def task_chosen(self) -> str:
+        """The slug of the task; the spine where none was chosen."""
+        chosen = self.cleaned_data["task"]
+        return chosen.slug if chosen else SPINE_CT
 
     def choice(self) -> Choice:
         given = self.cleaned_data

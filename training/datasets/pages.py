@@ -23,8 +23,8 @@ from spineplatform.shared.errors import Forbidden, UserError
 from spineplatform.shared.http import run_action
 from spineplatform.shared.messages import sentence
 from training.access import dataset_get, dataset_run_get, datasets_manage
-from training.datasets.downloads import dataset_file
-from training.datasets.findings import missing_words
+from training.datasets.downloads import dataset_file, labels_csv
+from training.datasets.findings import missing_words, untaught_words
 from training.datasets.forms import DatasetForm
 from training.datasets.selectors import (
     Choice,
@@ -33,6 +33,7 @@ from training.datasets.selectors import (
     dependants,
     findings_seen,
     held_by,
+    labels_held_by,
     masks_of,
     masks_seen,
     what_is_missing,
@@ -47,6 +48,7 @@ from training.datasets.services import (
     masks_leave_out,
     masks_take_back,
 )
+from training.datasets.structures import LabelCounts
 from training.models import Dataset, EvaluationRun, Split
 from training.splits.selectors import NO_SPLIT
 
@@ -87,6 +89,7 @@ def _create(request: HttpRequest) -> HttpResponse:
             institutions=list(form.cleaned_data["institutions"]),
             actor=request.user,
             choice=form.choice(),
+            task=form.task_chosen(),
             notes=form.cleaned_data["notes"],
         )
     except UserError as error:
@@ -99,23 +102,24 @@ def _create(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def dataset_page(request: HttpRequest, dataset_id: str) -> HttpResponse:
-    """Context: ``dataset``, ``rows`` (split, label and counts), ``missing`` sentences, ``without_split`` (patients),
-    ``findings``, ``open``, ``left_out`` (how many), ``run`` (the last one), ``used_by``, ``trainings``,
-    ``evaluations``, ``choice``, ``masks`` (page) and their ``mask_rows``, ``may_manage``; after an error ``error``, the
-    keys of the findings that were ``picked``, and the ``note``.
+    """Context: ``dataset``, ``rows`` (split, label and counts), ``labels`` (LabelCounts), ``missing`` sentences,
+    ``without_split`` (patients), ``findings``, ``open``, ``left_out`` (how many), ``run`` (the last one), ``used_by``,
+    ``trainings``, ``evaluations``, ``choice``, ``masks`` (page) and their ``mask_rows``, ``may_manage``; after an error
+    ``error``, the keys of the findings that were ``picked``, and the ``note``.
     """
     return _dataset(request, dataset_get(request.user, dataset_id))
 
 
 def _dataset(request: HttpRequest, dataset: Dataset, **entered: Any) -> HttpResponse:
     places = places_of(request.user)
-    held = held_by(dataset)
+    held, labels = held_by(dataset), labels_held_by(dataset)
     findings = findings_seen(request.user, dataset)
     masks = Paginator(masks_of(dataset), PER_PAGE).get_page(request.GET.get("masks"))
     context = {
         "dataset": dataset,
         "rows": _rows(held.counts),
-        "missing": [missing_words(code) for code in what_is_missing(held.counts)] if held.patients else [],
+        "labels": labels,
+        "missing": _missing(held, labels),
         "without_split": held.without_split,
         "findings": findings,
         "open": sum(1 for one in findings if one.decision == "open"),
@@ -132,6 +136,14 @@ def _dataset(request: HttpRequest, dataset: Dataset, **entered: Any) -> HttpResp
         **entered,
     }
     return render(request, "training/dataset.html", context, status=entered["error"].status if entered else 200)
+
+
+def _missing(held: Preview, labels: list[LabelCounts]) -> list[str]:
+    """What it cannot be used for, and which labels it cannot teach."""
+    if not held.patients:
+        return []
+    found = [missing_words(code) for code in what_is_missing(held.counts)]
+    return [*found, *filter(None, [untaught_words(labels)])]
 
 
 def evaluations_on(dataset: Dataset, places: list[uuid.UUID]) -> QuerySet[EvaluationRun]:
@@ -234,3 +246,9 @@ def run_cancel_action(request: HttpRequest, run_id: str) -> HttpResponse:
 @require_safe
 def dataset_download(request: HttpRequest, dataset_id: str) -> HttpResponseBase:
     return dataset_file(request, dataset_get(request.user, dataset_id, Capability.MANAGE_MODELS))
+
+
+@login_required
+@require_safe
+def dataset_labels(request: HttpRequest, dataset_id: str) -> HttpResponse:
+    return labels_csv(dataset_get(request.user, dataset_id))

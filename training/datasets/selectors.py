@@ -10,23 +10,35 @@ from datetime import date
 from typing import Any, Self
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, When
 
 from accounts.access import Capability, institutions_with
 from cases.models import Annotation, AnnotationSource, Patient, Review, ReviewVerdict
+from registry.models import SPINE_CT
 from training.datasets.findings import TITLES, sentence
+from training.datasets.structures import (
+    SPLITS,
+    LabelCounts,
+    count_labels,
+    label_sizes,
+    merges_into,
+    slices_marked,
+    teaching_tasks,
+)
 from training.models import Dataset, Split
 from training.splits.selectors import NO_SPLIT, SPLIT_OR_NONE
 
-SPLITS = (*Split.values, NO_SPLIT)
+SHOWN = ("series__case__patient__split", "series__institution", "author", "task")
+SPLIT_AND_PATIENT = ("series__case__patient__split__split", "series__case__patient")
+COUNTED = ("pk", "task", *SPLIT_AND_PATIENT, "series__geometry_json__shape__0", "areas_px")
 Sized = tuple[uuid.UUID, int, int]  # a mask: its patient, its slices, and how many of them it marks
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Which masks a data set takes, of its institutions.
+    """Which masks a data set takes, of its institutions and task.
 
-    Without ``annotations`` those masks that the latest review of their series approved for training, between
+    Without ``annotations`` those masks that the latest review of their series and task approved for training, between
     ``date_from`` and ``date_to`` (both included, by the day of the review), made by ``source`` (all when empty).
     With ``annotations`` exactly these masks.
     """
@@ -64,46 +76,52 @@ def datasets_seen(user: Any) -> QuerySet[Dataset]:
     """The data sets of the institutions where the user may see models, newest first."""
     places = list(institutions_with(user, Capability.VIEW_MODELS).values_list("pk", flat=True))
     mine = Dataset.objects.filter(institutions__in=places).values("pk")
-    rows = Dataset.objects.filter(pk__in=mine).select_related("created_by").prefetch_related("institutions")
+    rows = Dataset.objects.filter(pk__in=mine).select_related("created_by", "task").prefetch_related("institutions")
     return rows.order_by("-created_at", "-id")
 
 
 # --- which masks ------------------------------------------------------------------------------------------------------
-def masks_chosen(institutions: Iterable[Any], choice: Choice, left_out: Iterable[str] = ()) -> QuerySet[Annotation]:
-    """The masks of ``choice`` with series and patient, each patient with the split if there is one, oldest first."""
+def masks_chosen(
+    institutions: Iterable[Any], choice: Choice, left_out: Iterable[str] = (), *, task: str = SPINE_CT
+) -> QuerySet[Annotation]:
+    """The masks of ``choice`` with series and patient, each patient with the split if there is one, oldest first.
+
+    Of a series with approved masks of several tasks that teach ``task`` (a slug) its own one is taken, else the one
+    that was approved last.
+    """
     places = list(institutions)
-    found = Annotation.objects.filter(institution__in=places).settled()
+    found = Annotation.objects.filter(institution__in=places, task__in=teaching_tasks(task)).settled()
     if choice.annotations:
         found = found.filter(pk__in=choice.annotations)
     else:
-        found = found.filter(pk__in=_approving(places, choice).values("annotation"))
+        found = found.filter(pk__in=_approving(places, choice, task).values("annotation"))
     if choice.source:
         found = found.filter(source=choice.source)
     rows = found.exclude(pk__in=list(left_out))
-    return rows.select_related("series__case__patient__split", "series__institution", "author").order_by(
-        "created_at", "pk"
-    )
+    return rows.select_related(*SHOWN).order_by("created_at", "pk")
 
 
-def _approving(places: list[Any], choice: Choice) -> QuerySet[Review]:
-    latest = Review.objects.filter(institution__in=places).latest_of_series().values("pk")
+def _approving(places: list[Any], choice: Choice, task: str) -> QuerySet[Review]:
+    words = Review.objects.filter(institution__in=places, task__in=teaching_tasks(task))
+    latest = words.latest_of_tasks().values("pk")
     rows = Review.objects.filter(pk__in=latest, verdict=ReviewVerdict.APPROVED, for_training=True)
+    if choice.source:
+        rows = rows.filter(annotation__source=choice.source)
     if choice.date_from:
         rows = rows.filter(created_at__date__gte=choice.date_from)
     if choice.date_to:
         rows = rows.filter(created_at__date__lte=choice.date_to)
-    return rows
+    own_first = Case(When(task=task, then=0), default=1)
+    return rows.order_by("series_id", own_first, "-created_at", "-pk").distinct("series_id")
 
 
 def masks_of(dataset: Dataset) -> QuerySet[Annotation]:
     """What a draft would freeze now; of a frozen data set what it holds."""
     if dataset.is_frozen:
         items = dataset.items.values("annotation")
-        return Annotation.objects.filter(pk__in=items).select_related(
-            "series__case__patient__split", "series__institution", "author"
-        )
-    choice = Choice.from_json(dataset.filters)
-    return masks_chosen(dataset.institutions.all(), choice, dataset.decisions.get("left_out", {}))
+        return Annotation.objects.filter(pk__in=items).select_related(*SHOWN)
+    choice, left_out = Choice.from_json(dataset.filters), dataset.decisions.get("left_out", {})
+    return masks_chosen(dataset.institutions.all(), choice, left_out, task=dataset.task_id)
 
 
 def split_name(mask: Annotation) -> str:
@@ -123,14 +141,19 @@ class Preview:
         return sum(one["patients"] for one in self.counts.values())
 
 
-def preview(masks: QuerySet[Annotation]) -> Preview:
-    """Count ``masks`` by split. Reads bare values: a draft may hold thousands of masks, and this is on its page."""
-    rows = masks.order_by().values_list(
-        "series__case__patient__split__split", "series__case__patient", "series__geometry_json__shape__0", "areas_px"
-    )
+def preview(masks: QuerySet[Annotation], task: str = SPINE_CT) -> Preview:
+    """Count ``masks`` by split, as masks of ``task`` (a slug). Reads bare values: a draft may hold thousands of masks,
+    and this is on its page.
+    """
+    merges = merges_into(task)
+    others = dict(masks.order_by().exclude(task=task).values_list("pk", "labels")) if merges else {}
     by_split: dict[str, list[Sized]] = defaultdict(list)
-    for split, patient, depth, areas in rows:
-        by_split[split or NO_SPLIT].append((patient, depth, sum(1 for area in areas if area)))
+    for pk, of_task, split, patient, depth, areas in masks.order_by().values_list(*COUNTED):
+        if pk in others:
+            marked = slices_marked(label_sizes(others[pk], merges.get(of_task)))
+        else:
+            marked = sum(1 for area in areas if area)
+        by_split[split or NO_SPLIT].append((patient, depth, marked))
     counts = {split: _tally(by_split[split]) for split in SPLITS if by_split[split] or split != NO_SPLIT}
     waiting = {patient for patient, *_ in by_split[NO_SPLIT]}
     return Preview(counts, list(Patient.objects.filter(pk__in=waiting).order_by("pseudonym")))
@@ -138,12 +161,19 @@ def preview(masks: QuerySet[Annotation]) -> Preview:
 
 def held_by(dataset: Dataset) -> Preview:
     """What a draft would hold now; of a frozen data set what was counted when it was frozen."""
-    return Preview(dataset.counts, []) if dataset.is_frozen else preview(masks_of(dataset))
+    return Preview(dataset.counts, []) if dataset.is_frozen else preview(masks_of(dataset), dataset.task_id)
 
 
-def count(masks: Iterable[Annotation]) -> dict[str, int]:
-    """How many ``patients``, ``series``, ``images`` (slices) and ``images_with_spine``."""
-    return _tally([(mask.series.case.patient_id, mask.series.depth, mask.slices_with_mask) for mask in masks])
+def labels_held_by(dataset: Dataset) -> list[LabelCounts]:
+    """The same of each label; empty for a task of one label, of which the other counts say all."""
+    if dataset.is_frozen:
+        return [LabelCounts.from_json(one) for one in dataset.label_counts]
+    if len(dataset.task.labels.all()) < 2:
+        return []
+    rows = masks_of(dataset).order_by().values_list(*SPLIT_AND_PATIENT, "task", "labels")
+    masks = [(split or NO_SPLIT, patient, task, labels) for split, patient, task, labels in rows]
+    found = {split for split, *_ in masks}
+    return count_labels(dataset.task, masks, [one for one in SPLITS if one in found or one != NO_SPLIT])
 
 
 def _tally(rows: Sequence[Sized]) -> dict[str, int]:
@@ -204,6 +234,12 @@ def _is_uuid(value: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def masks_of_other_tasks(annotations: Iterable[str], task: str) -> QuerySet[Annotation]:
+    """Those of these masks that do not teach ``task`` (a slug): neither of it, nor of a task that merges into it."""
+    others = Annotation.objects.filter(pk__in=list(annotations)).exclude(task__in=teaching_tasks(task))
+    return others.select_related("task")
 
 
 def series_chosen_twice(annotations: Iterable[str]) -> bool:

@@ -13,16 +13,36 @@ from django.utils import timezone
 
 from accounts.access import Capability, require
 from accounts.models import Institution
+from registry.models import SPINE_CT, Task
+from registry.structures import task_get
 from spineml.message import message, message_of
 from spineplatform.shared import audit
-from spineplatform.shared.errors import Conflict, NotFound, UserError
+from spineplatform.shared.errors import NotFound
 from spineplatform.shared.runs import run_enqueue
 from training.access import datasets_manage
+from training.datasets.refusals import (
+    DatasetBusy,
+    DatasetFrozen,
+    DatasetInUse,
+    FindingsOpen,
+    InstitutionsNeeded,
+    MasksOfAnotherTask,
+    MasksUnknown,
+    NameNeeded,
+    NameTaken,
+    NoSpineMarked,
+    NotAcceptable,
+    NoteNeeded,
+    NothingChosen,
+    PatientsWithoutSplit,
+    SeriesChosenTwice,
+)
 from training.datasets.selectors import (
     Choice,
     dependants,
     masks_not_there,
     masks_of,
+    masks_of_other_tasks,
     open_findings,
     preview,
     series_chosen_twice,
@@ -33,125 +53,58 @@ from training.splits.services import splits_draw
 EVERY_APPROVED = Choice()
 
 
-class NameTaken(Conflict):
-    """A data set of this name already exists. Choose another name, such as its purpose and month."""
-
-    code = "name-taken"
-
-
-class NameNeeded(UserError):
-    """Give the data set a name, such as its purpose and month."""
-
-    code = "name-needed"
-
-
-class InstitutionsNeeded(UserError):
-    """Choose at least one institution whose masks the data set takes."""
-
-    code = "institutions-needed"
-
-
-class MasksUnknown(UserError):
-    """Some of the masks do not exist, or do not belong to the chosen institutions. Check their ids."""
-
-    code = "masks-unknown"
-
-
-class SeriesChosenTwice(UserError):
-    """Two of the masks belong to the same series. Choose one mask per series."""
-
-    code = "series-chosen-twice"
-
-
-class NothingChosen(Conflict):
-    """No mask matches these criteria. Approve masks for training first, or widen the criteria."""
-
-    code = "nothing-chosen"
-
-
-class NoSpineMarked(Conflict):
-    """All chosen masks are empty, so they cannot be used for training or evaluation. Choose other masks."""
-
-    code = "no-spine-marked"
-
-
-class PatientsWithoutSplit(Conflict):
-    """Some of the patients have no split yet. Assign their splits at random or by hand, then freeze."""
-
-    code = "patients-without-split"
-
-
-class FindingsOpen(Conflict):
-    """Some findings of the label checks are still open. Exclude the masks or accept the findings, then freeze."""
-
-    code = "findings-open"
-
-
-class ChoiceChanged(Conflict):
-    """Reviews or splits were changed while the data set was being frozen. Check it again, then freeze."""
-
-    code = "choice-changed"
-
-
-class DatasetFrozen(Conflict):
-    """This data set is frozen and cannot be changed. Create a new one."""
-
-    code = "dataset-frozen"
-
-
-class DatasetInUse(Conflict):
-    """This data set is used by trainings or evaluations, so it cannot be deleted."""
-
-    code = "dataset-in-use"
-
-
-class DatasetBusy(Conflict):
-    """This data set is being processed. Wait until that has finished, or cancel it first."""
-
-    code = "dataset-busy"
-
-
-class NoteNeeded(UserError):
-    """Give a reason for accepting this finding; it is stored with the data set."""
-
-    code = "note-needed"
-
-
-class NotAcceptable(Conflict):
-    """This finding cannot be accepted: exclude the mask."""
-
-    code = "not-acceptable"
-
-
 def dataset_create(
-    *, name: str, institutions: Sequence[Institution], actor: Any, choice: Choice = EVERY_APPROVED, notes: str = ""
+    *,
+    name: str,
+    institutions: Sequence[Institution],
+    actor: Any,
+    choice: Choice = EVERY_APPROVED,
+    notes: str = "",
+    task: str = SPINE_CT,
 ) -> Dataset:
-    """Make a draft of the masks of ``choice`` at ``institutions``.
+    """Make a draft of the masks of ``choice`` at ``institutions``, for the task of the slug ``task``.
 
     Raises:
         Forbidden, NotFound: ``actor`` does not manage models at each of them.
-        NameNeeded, NameTaken, InstitutionsNeeded, MasksUnknown, SeriesChosenTwice: nothing was made.
+        NameNeeded, NameTaken, InstitutionsNeeded, UnknownTask, MasksUnknown, SeriesChosenTwice, MasksOfAnotherTask:
+            nothing was made.
     """
     if not institutions:
         raise InstitutionsNeeded
     for place in institutions:
         require(actor, place.pk, Capability.MANAGE_MODELS)
+        task_get(place.pk, task)
     if not name.strip():
         raise NameNeeded
     if masks_not_there(institutions, choice.annotations):
         raise MasksUnknown
     if series_chosen_twice(choice.annotations):
         raise SeriesChosenTwice
+    _check_teach(choice, task)
     try:
         with transaction.atomic():
             dataset = Dataset.objects.create(
-                name=name.strip(), notes=notes.strip(), filters=choice.as_json(), created_by=actor
+                name=name.strip(), task_id=task, notes=notes.strip(), filters=choice.as_json(), created_by=actor
             )
             dataset.institutions.set(institutions)
-            _record(actor, "created", dataset, choice=choice.as_json())
+            _record(actor, "created", dataset, task=task, choice=choice.as_json())
     except IntegrityError as error:
         raise NameTaken from error
     return dataset
+
+
+def _check_teach(choice: Choice, task: str) -> None:
+    other = masks_of_other_tasks(choice.annotations, task).first()
+    if other is not None:
+        raise MasksOfAnotherTask(
+            message(
+                "The mask {mask} is of the task “{other}”. A data set of “{task}” takes masks of its own task and of "
+                "tasks that are merged into it.",
+                mask=str(other.pk),
+                other=other.task.name,
+                task=Task.objects.get(pk=task).name,
+            )
+        )
 
 
 def dataset_check(*, dataset: Dataset, actor: Any) -> DatasetRun:
@@ -188,10 +141,10 @@ def refuse_unready(dataset: Dataset) -> None:
     masks = masks_of(dataset)
     if not masks.exists():
         raise NothingChosen
-    if not masks.filter(voxels__gt=0).exists():
+    held = preview(masks, dataset.task_id)
+    if not any(one["images_with_spine"] for one in held.counts.values()):
         raise NoSpineMarked
-    waiting = preview(masks).without_split
-    if waiting:
+    if waiting := held.without_split:
         raise PatientsWithoutSplit(patients=[str(patient.pk) for patient in waiting])
     if masks.filter(pk__in=[one["annotation"] for one in open_findings(dataset)]).exists():
         raise FindingsOpen

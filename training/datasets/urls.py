@@ -12,6 +12,7 @@ urlpatterns = [
     path("datasets/<uuid:dataset_id>/draw/", pages.dataset_action, {"action": "draw"}, name="dataset_draw"),
     path("datasets/<uuid:dataset_id>/decide/", pages.decide_action, name="dataset_decide"),
     path("datasets/<uuid:dataset_id>/delete/", pages.delete_action, name="dataset_delete"),
+    path("datasets/<uuid:dataset_id>/labels.csv", pages.dataset_labels, name="dataset_labels"),
     path("datasets/<uuid:dataset_id>/download/", pages.dataset_download, name="dataset_download"),
     path("dataset-runs/<uuid:run_id>/cancel/", pages.run_cancel_action, name="dataset_cancel"),
 ]

@@ -12,5 +12,6 @@ urlpatterns = [
     path("datasets/<uuid:dataset_id>/check/", api.DatasetCheckView.as_view(), name="dataset-check"),
     path("datasets/<uuid:dataset_id>/decide/", api.DatasetDecideView.as_view(), name="dataset-decide"),
     path("datasets/<uuid:dataset_id>/freeze/", api.DatasetFreezeView.as_view(), name="dataset-freeze"),
+    path("datasets/<uuid:dataset_id>/labels.csv", api.DatasetLabelsView.as_view(), name="dataset-labels"),
     path("datasets/<uuid:dataset_id>/download/", api.DatasetDownloadView.as_view(), name="dataset-download"),
 ]

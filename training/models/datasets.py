@@ -12,26 +12,31 @@ from django.utils import timezone
 
 from accounts.models import Institution
 from cases.models import Annotation, Patient
+from registry.models import SPINE_CT, Task
 from spineplatform.shared.runs import Run
 from training.models.splits import Split
 
 
 class Dataset(models.Model):
-    """A choice of masks with their images. A draft until its run wrote ``file``; then it never changes.
+    """A choice of masks of one task with their images. A draft until its run wrote ``file``; then it never changes.
 
+    Masks of other tasks are taken where a relation merges them into ``task`` (`training.datasets.structures`).
     ``filters`` is the choice as it was asked for, `training.datasets.selectors.Choice` as JSON. ``findings`` is what
     the label checks said at ``checked_at``, ``decisions`` what was decided on them: masks left out (``left_out``, by
     mask) and findings accepted (``accepted``, by the finding's key), each with note, name and time. ``counts`` holds
-    how many patients, series, images and images with spine a split has, ``fingerprint``
+    how many patients, series, images and images with any label a split has, ``label_counts`` the same of each label
+    (`training.datasets.structures.LabelCounts`, empty for a task of one label), ``fingerprint``
     `spineml.model.fingerprint.Fingerprint`. Triggers of the database keep a frozen data set and its items as they are.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, db_default=SPINE_CT, related_name="datasets")
     institutions = models.ManyToManyField(Institution, related_name="+")
     name = models.CharField(max_length=120, unique=True)
     notes = models.TextField(blank=True)
     filters = models.JSONField(default=dict, blank=True)
     counts = models.JSONField(default=dict, blank=True)
+    label_counts = models.JSONField(default=list, blank=True)
     findings = models.JSONField(default=list, blank=True)
     decisions = models.JSONField(default=dict, blank=True)
     checked_at = models.DateTimeField(null=True, editable=False)
@@ -64,13 +69,18 @@ class Dataset(models.Model):
 
 
 class DatasetItem(models.Model):
-    """One mask in a data set, with the split of its patient: a trigger compares it with `PatientSplit`."""
+    """One mask in a data set, with the split of its patient: a trigger compares it with `PatientSplit`.
+
+    ``merge`` is the rule by which a mask of another task was merged into the data set's when it was frozen, value by
+    value (keys are strings, as JSON wants them); empty for a mask of the task itself.
+    """
 
     dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="items")
     annotation = models.ForeignKey(Annotation, on_delete=models.PROTECT, related_name="dataset_items")
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="dataset_items")
     split = models.CharField(max_length=16, choices=Split)
     pixel_hash = models.CharField(max_length=64)
+    merge = models.JSONField(default=dict, blank=True)
 
     class Meta:
         ordering = ["id"]
