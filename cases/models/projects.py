@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -33,7 +33,7 @@ class ReadingProject(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     institution = models.ForeignKey(Institution, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=120)
-    task = models.ForeignKey(Task, on_delete=models.PROTECT, db_default=SPINE_CT, related_name="+")
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, db_default=Value(SPINE_CT), related_name="+")
     blind = models.BooleanField(default=True)
     names_hidden = models.BooleanField(default=False)
     agreed_dice = models.FloatField(null=True)

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -56,7 +56,7 @@ class Review(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     institution = models.ForeignKey(Institution, on_delete=models.PROTECT, related_name="+")
     series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="reviews")
-    task = models.ForeignKey(Task, on_delete=models.PROTECT, db_default=SPINE_CT, related_name="+")
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, db_default=Value(SPINE_CT), related_name="+")
     annotation = models.ForeignKey(Annotation, null=True, on_delete=models.PROTECT, related_name="reviews")
     verdict = models.CharField(max_length=16, choices=ReviewVerdict)
     reason = models.TextField(blank=True)

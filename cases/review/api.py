@@ -14,7 +14,8 @@ from accounts.access import Capability, require_anywhere
 from cases.access import case_get, mask_get, series_get
 from cases.models import CaseState, Review, ReviewVerdict, Series
 from cases.models.comments import read_address
-from cases.review.services import NewReview, case_start_review, review_sign
+from cases.review.services import case_start_review, review_sign
+from cases.signatures import NewReview
 from cases.viewer.selectors import first_slice, reading_of
 from cases.viewer_api import ViewerAPIView
 from cases.worklist.queue import series_next, series_waiting

@@ -1,4 +1,4 @@
-"""Data sets of any task: which masks they take, how those of other tasks are merged, and what they hold of each label."""
+"""Data sets of any task: which masks they take and merge, and what they hold of each label."""
 
 from __future__ import annotations
 

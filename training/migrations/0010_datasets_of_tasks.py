@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
             model_name="dataset",
             name="task",
             field=models.ForeignKey(
-                db_default="spine-ct",
+                db_default=models.Value("spine-ct"),
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="datasets",
                 to="registry.task",

@@ -6,7 +6,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.urls import reverse
 from django.utils import timezone
 
@@ -30,7 +30,7 @@ class Dataset(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    task = models.ForeignKey(Task, on_delete=models.PROTECT, db_default=SPINE_CT, related_name="datasets")
+    task = models.ForeignKey(Task, on_delete=models.PROTECT, db_default=Value(SPINE_CT), related_name="datasets")
     institutions = models.ManyToManyField(Institution, related_name="+")
     name = models.CharField(max_length=120, unique=True)
     notes = models.TextField(blank=True)

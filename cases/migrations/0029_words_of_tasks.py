@@ -13,7 +13,7 @@ WHERE mask.id = cases_review.annotation_id AND mask.task_id <> cases_review.task
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0002_people_without_roles"),
-        ("cases", "0026_masks_of_tasks"),
+        ("cases", "0028_mask_checks"),
         ("registry", "0004_versions_of_tasks"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -27,14 +27,20 @@ class Migration(migrations.Migration):
             model_name="readingproject",
             name="task",
             field=models.ForeignKey(
-                db_default="spine-ct", on_delete=django.db.models.deletion.PROTECT, related_name="+", to="registry.task"
+                db_default=models.Value("spine-ct"),
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="registry.task",
             ),
         ),
         migrations.AddField(
             model_name="review",
             name="task",
             field=models.ForeignKey(
-                db_default="spine-ct", on_delete=django.db.models.deletion.PROTECT, related_name="+", to="registry.task"
+                db_default=models.Value("spine-ct"),
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="registry.task",
             ),
         ),
         migrations.AddIndex(
