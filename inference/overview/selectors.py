@@ -165,14 +165,19 @@ def open_work(scope: Scope) -> list[dict[str, Any]]:
 
 # --- what readers make of the model's masks ---------------------------------------------------------------------------
 def acceptances(scope: Scope) -> QuerySet[Acceptance]:
-    """Approvals of the model's masks within the scope; ``dice`` is 1 where nothing was changed."""
-    told = KeyTextTransform("dice", KeyTextTransform("pooled", "comparison__result"))
+    """Approvals of the model's masks within the scope; ``dice`` is 1 where nothing was changed.
+
+    Of a task with several labels it is the mean of the labels: who renames a vertebra has changed the mask.
+    """
+    found = {name: KeyTextTransform("dice", KeyTextTransform(name, "comparison__result")) for name in TOLD}
+    told = Coalesce(*found.values())
     dice = When(Condition(unchanged=True, then=Value(1.0)), default=Cast(told, FloatField()), output_field=FloatField())
     maker = Coalesce(KeyTextTransform("manufacturer", "review__series__meta"), Value(""), output_field=TextField())
     rows = Acceptance.objects.filter(scope.within("review__created_at"), review__institution__in=scope.institutions)
     return rows.annotate(dice=dice, maker=maker, month=TruncMonth("review__created_at"))
 
 
+TOLD = ("mean_of_labels", "pooled")
 VERSION = "prediction__annotation__model_version"
 GROUPS = {
     "version": VERSION,
