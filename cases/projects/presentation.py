@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from cases.models import Annotation
+from registry.models import Task
 from spineml.message import Message
 from spineml.metrics.bootstrap import BlandAltman, Interval, Spread
 from spineml.metrics.reader_agreement import MODEL
@@ -66,12 +67,26 @@ def summary_shown(summary: Mapping[str, Any] | None) -> list[dict[str, Any]]:
         "readers": (_("Readers with each other"), _("second minus first reader")),
         "model": (_("Model with readers"), _("model minus reader")),
     }
-    return [_group(name, summary[name], *titles[name]) for name in titles if summary[name]]
+    names = _label_names(summary.get("task"))
+    return [_group(name, summary[name], *titles[name], names) for name in titles if summary[name]]
 
 
-def _group(name: str, found: Mapping[str, Any], title: str, order: str) -> dict[str, Any]:
+def _label_names(task: str | None) -> dict[str, str]:
+    """Names of labels by value as text, in the order of the task."""
+    found = Task.objects.prefetch_related("labels").filter(pk=task).first() if task else None
+    return {str(label.value): label.name for label in found.definition.labels} if found else {}
+
+
+def _group(name: str, found: Mapping[str, Any], title: str, order: str, names: Mapping[str, str]) -> dict[str, Any]:
     spreads = found["spreads"]
     rows = [(label, *_cells(spreads[key], found["patients"])) for key, label in measures().items()]
+    if "labels" in found:
+        rows.append((_("Dice, mean of the labels"), *_cells(found["mean_of_labels"], found["patients"])))
+        labels = {value: names[value] for value in names if value in found["labels"]}
+        rows += [
+            (_("Dice, %(label)s") % {"label": called}, *_cells(found["labels"][value], found["patients"]))
+            for value, called in labels.items()
+        ]
     volumes = found["volumes"]
     return {
         "name": name,

@@ -105,6 +105,7 @@ def _as_json(masks: Named, pairs: list[PairFigures]) -> dict[str, Any]:
         "masks": {name: str(mask.pk) for name, mask in masks},
         "pairs": [pair.as_json() for pair in pairs],
         "from_model": any(_from_model(mask) for name, mask in masks if name != MODEL),
+        **({"task": masks[0][1].task_id} if any(pair.label_dice for pair in pairs) else {}),
     }
 
 
@@ -148,6 +149,9 @@ def _summarise(project: ReadingProject) -> None:
         for item in items
     ]
     project.summary = reader_agreement.summarised(series, margin=project.margin)
+    task = next((item.figures["task"] for item in items if "task" in item.figures), None)
+    if task is not None:
+        project.summary["task"] = task
     project.save(update_fields=["summary"])
 
 

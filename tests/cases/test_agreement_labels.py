@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from django.test import Client
 
+from accounts.models import Role
 from cases.models import ReadingItem
 from cases.models.projects import AgreementJob
 from cases.projects.reading_services import reading_finish, run_start
@@ -62,3 +64,10 @@ def test_a_proposal_of_label_maps_is_a_label_map_of_their_task(
         assert not labels[..., half:].any()
     else:  # of equals, the label that both together have in more voxels
         assert np.array_equal(labels > 0, whole)
+
+
+def test_the_page_of_a_project_has_a_row_for_each_label_and_their_mean(client: Client, item: ReadingItem) -> None:
+    client.force_login(factories.user(Role.MODEL_ADMIN, institution=item.institution))
+    page = client.get(item.project.get_absolute_url()).content.decode()
+    assert "Dice, mean of the labels" in page
+    assert "Dice, Structure 7" in page
