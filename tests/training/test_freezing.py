@@ -12,9 +12,11 @@ from django.core.files.storage import default_storage
 
 from accounts.models import Institution, Role, User
 from cases.models import ReviewVerdict, Series
+from registry.models import Task
 from spineml.checksum import sha256_of
 from spineml.learning.dataset_file import DatasetFileRejected, DatasetReader
 from spineml.model.fingerprint import Fingerprint
+from spineml.tasks.shipped import VERTEBRAE_CT
 from spineml.volumes.canonical_file import read_volume
 from spineml.volumes.volume import Volume
 from spineplatform.shared import storage
@@ -310,3 +312,28 @@ def test_a_draft_that_changed_while_it_waited_is_checked_against_what_it_holds_n
     chosen.mask(place)
     work(run)
     assert (run.state, run.error_code) == (RunState.FAILED, "patients-without-split")
+
+
+def test_the_file_of_a_task_with_labels_names_it_and_keeps_their_values(place: Institution, admin: User) -> None:
+    image, labels = chosen.image_and_labels()
+    series = factories.series(institution=place, image=image)
+    pixels = labels * np.array([20, 21, 21], np.uint8)[:, None, None]
+    mask = factories.annotation(of=series, pixels=pixels, task=Task.objects.get(pk="vertebrae-ct"))
+    chosen.approve(mask)
+    chosen.set_split(series, "train")
+    data = dataset_create(
+        name="Levels",
+        institutions=[place],
+        actor=admin,
+        task="vertebrae-ct",
+        choice=Choice(annotations=(str(mask.pk),)),
+    )
+    keys = [one["key"] for one in checked(data, admin)]
+    if keys:
+        findings_accept(dataset=data, keys=keys, note="A drawing.", actor=admin)
+    assert work(dataset_freeze(dataset=data, actor=admin)).error_message == ""
+    data.refresh_from_db()
+    with DatasetReader(storage.local_path(data.file)) as reader:
+        assert reader.task == VERTEBRAE_CT
+        assert np.array_equal(reader.read(0, 2)[1], pixels[2])
+        assert reader.entries[0].label_slices == {20: (0, 0), 21: (1, 2)}

@@ -191,7 +191,7 @@ def _checked_and_written(
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Write the HDF5 while the labels are checked; returns the findings and the fingerprint of what it teaches."""
     dataset = lease.run.dataset
-    with DatasetWriter(path) as writer:
+    with DatasetWriter(path, task_of(dataset.task_id)) as writer:
         checker = Checker(lease, masks, merges, lambda mask, slices: writer.add(facts_of(dataset, mask), slices))
         findings = checker.run()
         described = [_facts(mask.series) for mask in masks if split_name(mask) == Split.TRAIN]
