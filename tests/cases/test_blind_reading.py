@@ -24,6 +24,7 @@ pytestmark = pytest.mark.django_db
 # What shows a mask, by its id.
 MASK_DOORS = [
     "/api/v1/masks/{mask}/",
+    "/api/v1/masks/{mask}/check/",
     "/api/v1/masks/{mask}/slices/2/",
     "/api/v1/masks/{mask}/slices/?first=2",
     "/api/v1/masks/{mask}/download/mask.npy/",

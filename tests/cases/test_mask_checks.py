@@ -20,6 +20,7 @@ from spineplatform.shared.models import AuditEvent
 from spineplatform.shared.runs import RunState
 from tests import factories
 from tests.api_client import api, problem
+from tests.cases import projects
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -199,3 +200,23 @@ def test_another_institution_is_not_told_that_there_is_a_mask(series: Series) ->
     stranger = factories.user(Role.CLINICIAN)
     assert api(stranger).get(f"/api/v1/masks/{mask.pk}/check/").status_code == 404
     assert api(stranger).post(f"/api/v1/masks/{mask.pk}/confirmation/").status_code == 404
+
+
+def test_no_reading_of_a_project_ends_with_a_mask_that_is_held(series: Series) -> None:
+    group = projects.group(institution=series.institution)
+    item = projects.item(group.project, series)
+    mask = checked(series, SHIFTED, author=group.first)
+    address = f"/api/v1/readings/{item.pk}/finish/"
+    assert problem(api(group.first).post(address, {"mask": str(mask.pk)})) == (409, "mask-suspected")
+    assert api(group.second).post(f"/api/v1/masks/{mask.pk}/confirmation/").status_code == 404  # reads blindly
+    api(group.first).post(f"/api/v1/masks/{mask.pk}/confirmation/")
+    assert api(group.first).post(address, {"mask": str(mask.pk)}).status_code == 200
+
+
+def test_an_adjudicator_who_is_not_shown_names_is_not_shown_who_confirmed(series: Series) -> None:
+    group = projects.group(institution=series.institution, names_hidden=True)
+    projects.item(group.project, series)
+    mask = checked(series, SHIFTED, author=group.first)
+    api(group.first).post(f"/api/v1/masks/{mask.pk}/confirmation/")
+    (told,) = check_of(group.third, mask)["suspicions"]
+    assert told["confirmed_by"].startswith("Reader ")
