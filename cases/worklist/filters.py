@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cases.models import SIGNED, Case, CaseState, Series
 from cases.models.worklist import given_to
+from cases.worklist.held import masks_held
 from cases.worklist.sent_back import words_sent_back
 from spineml.message import message
 from spineplatform.shared.errors import UserError
@@ -24,9 +25,11 @@ from spineplatform.shared.errors import UserError
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(9900, 1, 1)
 SOON = timedelta(days=7)
 ME, NOBODY = "me", "nobody"
-# Narrows as a state does; such a case is in review, or corrected with another series that is not.
+# These narrow as a state does. A case that was sent back is in review, or corrected with another series that is not;
+# of one that is held back the newest mask of a series is suspected.
 SENT_BACK = "sent-back"
-STATES = [*CaseState.choices, (SENT_BACK, _("Sent back"))]
+HELD = "held"
+STATES = [*CaseState.choices, (SENT_BACK, _("Sent back")), (HELD, _("Mask held back"))]
 OVERDUE, DUE_SOON, DATED = "overdue", "soon", "dated"
 DUE = [(OVERDUE, _("Overdue")), (DUE_SOON, _("Due within a week")), (DATED, _("With a due date"))]
 # Newest first is the default.
@@ -68,6 +71,8 @@ class CaseFilter:
             )
         if self.state == SENT_BACK:
             cases = cases.filter(pk__in=words_sent_back(user).values("series__case"))
+        elif self.state == HELD:
+            cases = cases.filter(pk__in=masks_held(user).values("series__case"))
         elif self.state:
             if self.state not in CaseState.values:
                 raise BadFilter(

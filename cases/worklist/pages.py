@@ -19,7 +19,7 @@ from cases.access import case_get, filter_get
 from cases.models import Case, CaseState
 from cases.models.comments import read_address
 from cases.worklist.assignments import MOST_AT_ONCE, To, cases_assign
-from cases.worklist.filters import SENT_BACK
+from cases.worklist.filters import HELD, SENT_BACK
 from cases.worklist.forms import AssignForm, FilterForm, ManyAssignForm, WorkListForm, reader_choices
 from cases.worklist.groups import filter_remove, filter_save
 from cases.worklist.queue import readers_at, series_next
@@ -27,6 +27,7 @@ from cases.worklist.selectors import (
     PAGE_SIZE,
     case_counts,
     case_page,
+    held_count,
     institutions_seen,
     list_version,
     lists_followed,
@@ -111,6 +112,9 @@ def _states(request: HttpRequest, form: WorkListForm) -> list[dict[str, Any]]:
     returned = sent_back_count(request.user, form.narrowed())
     if returned or chosen == SENT_BACK:
         every.append((SENT_BACK, _("Sent back"), returned))
+    held = held_count(request.user, form.narrowed())
+    if held or chosen == HELD:
+        every.append((HELD, _("Mask held back"), held))
     return [
         {"label": label, "count": count, "url": f"?{form.query(state=value)}", "is_chosen": value == chosen}
         for value, label, count in every

@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 from accounts.access import Capability, institutions_with
 from accounts.models import Institution
 from cases.models import Annotation, Case, Comment, MaskSuspicion, Presence, Review, Series
-from cases.worklist.filters import SENT_BACK, CaseFilter, behind, cursor_of
+from cases.worklist.filters import HELD, SENT_BACK, CaseFilter, behind, cursor_of
 from cases.worklist.presence import others_prefetched
 from cases.worklist.sent_back import sent_back_prefetched
 
@@ -61,6 +61,11 @@ def case_counts(user: Any, narrowed: CaseFilter = EVERYTHING) -> dict[str, int]:
 def sent_back_count(user: Any, narrowed: CaseFilter = EVERYTHING) -> int:
     """How many cases with the rest of the filter were sent back, whatever their state."""
     return replace(narrowed, state=SENT_BACK, sort="").apply(Case.objects.visible_to(user), user).count()
+
+
+def held_count(user: Any, narrowed: CaseFilter = EVERYTHING) -> int:
+    """The same of cases with a mask that is held back."""
+    return replace(narrowed, state=HELD, sort="").apply(Case.objects.visible_to(user), user).count()
 
 
 def institutions_seen(user: Any) -> QuerySet[Institution]:

@@ -127,6 +127,20 @@ def test_the_queue_leaves_out_what_is_held_back(series: Series, clinician: User)
     assert list(series_waiting(clinician)) == [series]
 
 
+def test_the_work_list_finds_what_is_held_back(series: Series, clinician: User) -> None:
+    factories.case(institution=series.institution, state="in-review")
+    client = api(clinician)
+    client.force_login(clinician)
+    assert client.get("/api/v1/cases/?state=held").json()["results"] == []
+    assert "state=held" not in client.get("/cases/").content.decode()
+    mask = checked(series, SHIFTED)
+    (found,) = client.get("/api/v1/cases/?state=held").json()["results"]
+    assert found["id"] == str(series.case_id)
+    assert "Mask held back" in client.get("/cases/").content.decode()
+    checked(series, MASK.labels, parent=mask, source=AnnotationSource.EDIT)
+    assert client.get("/api/v1/cases/?state=held").json()["results"] == []
+
+
 def test_a_correction_is_checked_for_itself(series: Series, clinician: User) -> None:
     held = checked(series, SHIFTED)
     better = checked(series, MASK.labels, parent=held, source=AnnotationSource.EDIT)
