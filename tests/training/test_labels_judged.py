@@ -11,19 +11,18 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Institution, Role, User
-from registry.models import ModelVersion, Task, TaskRelation
+from registry.models import ModelVersion, Task
 from spineml.metrics.confusion import Confusion
 from spineml.metrics.label_agreement import LabelAgreement
 from spineml.metrics.surface_distance import UNDEFINED, SurfaceDistances
-from spineml.tasks.shipped import SPINE_CT, VERTEBRAE_CT, verse_value
-from spineplatform.shared.errors import UserError
+from spineml.tasks.shipped import VERTEBRAE_CT, verse_value
 from tests import factories
-from tests.api_client import api
+from tests.api_client import api, problem
 from tests.training import judged
 from training.evaluations.selectors import as_series_row
-from training.evaluations.worker import merge_into
+from training.evaluations.services import judging_merge
 from training.models import Dataset, EvaluationRun
-from training.promotions.selectors import gate_view
+from training.promotions.selectors import datasets_with_test_patients, gate_view
 
 pytestmark = pytest.mark.django_db
 L1, L2, L3 = verse_value("L1"), verse_value("L2"), verse_value("L3")
@@ -40,6 +39,8 @@ def label(value: int, dice: float) -> LabelAgreement:
 
 def evaluated(version: ModelVersion, of: Dataset, l2: float = 0.8) -> EvaluationRun:
     """L1 with Dice 0.9 and L2 with ``l2`` in every patient; L3 is missed; no other label is there."""
+    Dataset.objects.filter(pk=of.pk).update(task=VERTEBRAE_CT.slug)
+    of.refresh_from_db()
     run = judged.evaluation(version, of, (0.9,) * of.items.count())
     labels = [label(L1, 0.9), label(L2, l2), LabelAgreement(L3, Confusion(0, 0, 50, 950), UNDEFINED)]
     labels.append(LabelAgreement(verse_value("C1"), Confusion(0, 0, 0, 1000), UNDEFINED))
@@ -48,7 +49,7 @@ def evaluated(version: ModelVersion, of: Dataset, l2: float = 0.8) -> Evaluation
         rows.append(replace(as_series_row(stored), labels=tuple(labels)))
         stored.figures = rows[-1].figures_json()
         stored.save()
-    run.result = {**judged.result(rows), "task": VERTEBRAE_CT.slug}
+    run.result = judged.result(rows)
     run.save()
     return run
 
@@ -124,13 +125,20 @@ def test_the_gate_names_the_label_that_falls(client: Client, place: Institution,
 
 
 def test_a_version_is_judged_by_masks_of_a_task_that_its_own_is_merged_into(place: Institution) -> None:
-    merge = merge_into(SPINE_CT, vertebrae_version(place))
+    spine = judged.dataset(place)
+    merge = judging_merge(vertebrae_version(place), spine)
     assert merge is not None
     assert merge.target == "spine-ct"
-    assert merge_into(SPINE_CT, factories.model_version(owner=place)) is None
+    assert judging_merge(factories.model_version(owner=place), spine) is None
+    assert spine in datasets_with_test_patients(place, "vertebrae-ct")
 
 
-def test_a_version_is_not_judged_by_masks_of_a_task_without_a_relation(place: Institution) -> None:
-    TaskRelation.objects.all().delete()
-    with pytest.raises(UserError, match="segments Vertebrae, the data set has masks of Spine"):
-        merge_into(SPINE_CT, vertebrae_version(place))
+def test_a_version_is_not_judged_by_masks_of_a_task_without_a_relation(place: Institution, admin: User) -> None:
+    of = judged.dataset(place)
+    Dataset.objects.filter(pk=of.pk).update(task=VERTEBRAE_CT.slug)
+    version = factories.model_version(owner=place)
+    body = {"version": str(version.pk), "dataset": str(of.pk), "split": "test"}
+    answer = api(admin).post("/api/v1/evaluations/", body)
+    assert problem(answer) == (400, "tasks-without-relation")
+    assert "segments Spine, the data set has masks of Vertebrae" in answer.json()["detail"]
+    assert not datasets_with_test_patients(place, "spine-ct").exists()

@@ -57,6 +57,7 @@ class EvaluationOut(RunOut):
 
     version = VersionName()
     dataset = DatasetName()
+    task = serializers.SlugField(source="task_id", help_text="In whose labels the masks are compared: the data set's.")
     split = serializers.ChoiceField(choices=Split.choices)
     url = serializers.SerializerMethodField()
 
@@ -92,7 +93,6 @@ class EvaluationDetailOut(EvaluationOut):
     beside an interval says so of that one.
     """
 
-    task = serializers.SlugField(source="task_id", help_text="In whose labels the masks are compared: the data set's.")
     all = serializers.SerializerMethodField()
     unseen = serializers.SerializerMethodField()
     seen_patients = serializers.SerializerMethodField()

@@ -10,9 +10,11 @@ from accounts.access import Capability, institutions_with
 from accounts.models import Institution
 from registry.models import ModelVersion
 from registry.selectors import is_usable
+from registry.structures import merge_between
 from spineml.message import message
+from spineml.tasks.task import Merge
 from spineplatform.shared import audit
-from spineplatform.shared.errors import Conflict, Forbidden
+from spineplatform.shared.errors import Conflict, Forbidden, UserError
 from spineplatform.shared.runs import RunState, run_enqueue
 from training.models import Dataset, EvaluationRun, Split
 
@@ -29,14 +31,43 @@ class SplitEmpty(Conflict):
     code = "split-empty"
 
 
+class TasksWithoutRelation(UserError):
+    """The version and the data set are of two tasks. Choose a data set of the same task."""
+
+    code = "tasks-without-relation"
+
+
+def judging_merge(version: ModelVersion, dataset: Dataset) -> Merge | None:
+    """How the version's masks become masks of the data set's task; None where they are.
+
+    Raises:
+        TasksWithoutRelation: no relation makes one of the other.
+    """
+    if version.task_id == dataset.task_id:
+        return None
+    merge = merge_between(version.task_id, dataset.task_id)
+    if merge is None:
+        raise TasksWithoutRelation(
+            message(
+                "The version segments {first}, the data set has masks of {second}, and no relation makes one of the "
+                "other. Choose a data set of the same task.",
+                first=version.task.name,
+                second=dataset.task.name,
+            )
+        )
+    return merge
+
+
 def evaluation_start(*, version: ModelVersion, dataset: Dataset, split: str, actor: Any) -> EvaluationRun:
     """Queue the evaluation of ``version`` on a split of ``dataset``; one that is going or has succeeded is returned.
 
     Raises:
         Forbidden: ``actor`` manages models at none of the data set's institutions that may use the version.
         DatasetNotFrozen, SplitEmpty: there is nothing to evaluate on.
+        TasksWithoutRelation: its masks are of a task that the version's cannot be compared with.
     """
     place = _place(actor, dataset, version)
+    judging_merge(version, dataset)
     if not dataset.is_frozen:
         raise DatasetNotFrozen
     if not dataset.items.filter(split=Split(split)).exists():

@@ -17,7 +17,6 @@ from django.conf import settings
 from django.utils import timezone
 
 from registry.models import ModelVersion
-from registry.structures import merge_between
 from spineml.learning.dataset_file import DatasetReader, Entry
 from spineml.message import message
 from spineml.metrics.evaluation import Identity, SeriesCollector, SeriesRow
@@ -29,10 +28,10 @@ from spineml.reports.plots import Plot, evaluation_plots
 from spineml.tasks.task import Merge, Task
 from spineml.volumes.volume import Geometry, HounsfieldArray, LabelArray
 from spineplatform.shared import storage
-from spineplatform.shared.errors import UserError
 from spineplatform.shared.lease import Lease
 from spineplatform.shared.messages import language_named
 from training.evaluations.selectors import Exposure, version_exposure
+from training.evaluations.services import judging_merge
 from training.models import DatasetItem, EvaluatedSeries, EvaluationRun, Split
 
 FOLDER = "evaluations"
@@ -79,7 +78,7 @@ def evaluate(lease: Lease[EvaluationRun]) -> EvaluationOutcome:
     path = storage.local_path(run.dataset.file)
     with DatasetReader(path, expected_sha256=run.dataset.sha256) as reader, open_predictor(run.version) as predictor:
         entries = reader.in_split(run.split)
-        merge = merge_into(reader.task, run.version)
+        merge = judging_merge(run.version, run.dataset)
         walk = _Walk(lease, reader, predictor, merge, sum(entry.shape[0] for entry in entries))
         judged = []
         for entry in entries:
@@ -87,27 +86,6 @@ def evaluate(lease: Lease[EvaluationRun]) -> EvaluationOutcome:
             judged.append(ScoredSeries(item, walk.series(entry, item, exposure)))
     lease.report(walk.total, walk.total, message("Drawing the plots"))
     return _outcome(judged, run.split, reader.task)
-
-
-def merge_into(task: Task, version: ModelVersion) -> Merge | None:
-    """How the version's masks become masks of the data set's ``task``; None where they are.
-
-    Raises:
-        UserError: they are of another task, and no relation makes one of the other.
-    """
-    if version.task_id == task.slug:
-        return None
-    merge = merge_between(version.task_id, task.slug)
-    if merge is None:
-        raise UserError(
-            message(
-                "The version segments {first}, the data set has masks of {second}, and no relation makes one of the "
-                "other. Choose a data set of the same task.",
-                first=version.task.name,
-                second=task.name,
-            )
-        )
-    return merge
 
 
 def open_predictor(version: ModelVersion) -> AbstractContextManager[Predictor]:
@@ -202,7 +180,6 @@ def _all_done(outcome: EvaluationOutcome) -> tuple[int, int]:
 def _result(outcome: EvaluationOutcome) -> dict[str, Any]:
     everything, unseen = outcome.summaries["all"], outcome.summaries.get("unseen")
     return {
-        "task": outcome.task.slug,
         "all": everything.as_json(),
         "unseen": unseen.as_json() if unseen else None,
         "seen_patients": everything.patients - (unseen.patients if unseen else 0),

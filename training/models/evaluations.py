@@ -44,7 +44,7 @@ class EvaluationRun(Run):
     @property
     def task_id(self) -> str:
         """The slug of the task in whose labels the masks are compared: the data set's."""
-        return str(self.result.get("task") or self.version.task_id)
+        return self.dataset.task_id
 
     def get_absolute_url(self) -> str:
         return reverse("training:evaluation", args=[self.pk])

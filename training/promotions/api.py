@@ -14,7 +14,7 @@ from accounts.access import Capability, require_anywhere, resolve_institution
 from accounts.models import Institution
 from registry.access import version_get
 from registry.api import VersionName
-from registry.models import Promotion, PromotionKind
+from registry.models import ModelVersion, Promotion, PromotionKind
 from spineml.message import message
 from spineplatform.shared.api import (
     INTERVAL_WARNING,
@@ -119,7 +119,7 @@ def institution_given(request: Request, capability: Capability = Capability.MANA
     return resolve_institution(request.user, checked_query(InstitutionIn, data).get("institution"), capability)
 
 
-def dataset_named(wanted: Any, institution: Institution) -> Dataset | None:
+def dataset_named(wanted: Any, institution: Institution, version: ModelVersion) -> Dataset | None:
     """The data set of the institution with test patients of this id, or None when none is named.
 
     Raises:
@@ -127,7 +127,7 @@ def dataset_named(wanted: Any, institution: Institution) -> Dataset | None:
     """
     if wanted is None:
         return None
-    found = datasets_with_test_patients(institution).filter(pk=wanted).first()
+    found = datasets_with_test_patients(institution, version.task_id).filter(pk=wanted).first()
     if found is None:
         raise NotFound(message("There is no frozen data set with test patients of this id."))
     return found
@@ -140,7 +140,7 @@ class GateApiView(APIView):
         version = version_get(request.user, version_id)
         given = checked_query(GateIn, request.query_params)
         place = institution_given(request, Capability.VIEW_MODELS)
-        view = gate_view(version, place, dataset_named(given.get("dataset"), place))
+        view = gate_view(version, place, dataset_named(given.get("dataset"), place, version))
         return Response(GateOut(view, context={"request": request}).data)
 
 
@@ -160,7 +160,7 @@ class PromoteView(APIView):
             version=version,
             actor=request.user,
             institution=place,
-            dataset=dataset_named(given.get("dataset"), place),
+            dataset=dataset_named(given.get("dataset"), place, version),
             reason=given["reason"],
         )
         return (

@@ -49,7 +49,7 @@ def promote_page(request: HttpRequest, version_id: str) -> HttpResponse:
         return promote_action(request, version_id)
     version = version_get(request.user, version_id)
     place, places = place_chosen(request, Capability.VIEW_MODELS)
-    view = gate_view(version, place, dataset_chosen(request.GET.get("dataset", ""), place))
+    view = gate_view(version, place, dataset_chosen(request.GET.get("dataset", ""), place, version))
     decided = promotions_seen(request.user).filter(Q(institution=place) | Q(institution__isnull=True))
     context = {
         "version": version,
@@ -59,7 +59,7 @@ def promote_page(request: HttpRequest, version_id: str) -> HttpResponse:
         "view": view,
         "refusal": "" if view.passed else refusal_of(view).message,
         "settings": gate_settings(),
-        "datasets": datasets_with_test_patients(place),
+        "datasets": datasets_with_test_patients(place, version.task_id),
         "promotions": decided.filter(version__task=version.task_id)[:HISTORY],
         "rollback": rollback_target(place, version.task_id),
         "may_manage": has_capability(request.user, place.pk, Capability.MANAGE_MODELS),
@@ -90,9 +90,9 @@ def place_chosen(
     return place, found
 
 
-def dataset_chosen(wanted: str, place: Institution) -> Dataset | None:
+def dataset_chosen(wanted: str, place: Institution, version: ModelVersion) -> Dataset | None:
     """The frozen data set with test patients of that id; the gate takes the newest when there is none."""
-    return next((one for one in datasets_with_test_patients(place) if str(one.pk) == wanted), None)
+    return next((one for one in datasets_with_test_patients(place, version.task_id) if str(one.pk) == wanted), None)
 
 
 def _may_evaluate(user: Any, view: GateView) -> bool:
@@ -108,7 +108,7 @@ def _going(view: GateView) -> QuerySet[EvaluationRun]:
 def promote_action(request: HttpRequest, version_id: str) -> HttpResponse:
     version = version_get(request.user, version_id, Capability.MANAGE_MODELS)
     place, _places = place_chosen(request)
-    dataset = dataset_chosen(request.POST.get("dataset", ""), place)
+    dataset = dataset_chosen(request.POST.get("dataset", ""), place, version)
     reason = request.POST.get("reason", "")[:2000]
     try:
         version_promote(version=version, actor=request.user, institution=place, dataset=dataset, reason=reason)
@@ -129,7 +129,7 @@ def evaluate_missing_action(request: HttpRequest, version_id: str) -> HttpRespon
     """Start whatever evaluation the gate is waiting for."""
     version = version_get(request.user, version_id, Capability.MANAGE_MODELS)
     place, _places = place_chosen(request)
-    view = gate_view(version, place, dataset_chosen(request.POST.get("dataset", ""), place))
+    view = gate_view(version, place, dataset_chosen(request.POST.get("dataset", ""), place, version))
     try:
         if view.dataset is None:
             raise refusal_of(view)

@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.access import Capability, require_anywhere
 from accounts.models import Institution
-from registry.models import SPINE_CT, ModelVersion, Promotion, PromotionKind
+from registry.models import SPINE_CT, ModelVersion, Promotion, PromotionKind, TaskRelation
 from registry.selectors import offered_to, places_of, version_active_or_none
 from spineml.metrics.promotion_gate import GateResult, GateSettings, decide
 from training.evaluations.selectors import as_score, evaluation_finished, label_names
@@ -72,7 +72,7 @@ def gate_view(version: ModelVersion, institution: Institution, dataset: Dataset 
     the newest one there that has some.
     """
     active = version_active_or_none(institution.pk, version.task_id)
-    dataset = dataset or datasets_with_test_patients(institution).first()
+    dataset = dataset or datasets_with_test_patients(institution, version.task_id).first()
     runs: list[EvaluationRun | None] = [None, None]
     if dataset is not None:
         runs = [evaluation_finished(one, dataset, Split.TEST) if one else None for one in (version, active)]
@@ -88,9 +88,13 @@ def gate_view(version: ModelVersion, institution: Institution, dataset: Dataset 
     return GateView(institution, version, active, dataset, candidate_run, active_run, result, before)
 
 
-def datasets_with_test_patients(institution: Institution) -> QuerySet[Dataset]:
-    """The frozen data sets of the institution that a candidate can be judged by, newest first."""
+def datasets_with_test_patients(institution: Institution, task: str) -> QuerySet[Dataset]:
+    """The frozen data sets of the institution that a candidate of ``task`` can be judged by, newest first: of the task,
+    or of one that a relation makes of it.
+    """
+    known = [task, *TaskRelation.objects.filter(source=task).values_list("target", flat=True)]
     frozen = Dataset.objects.filter(frozen_at__isnull=False, items__split=Split.TEST, institutions=institution)
+    frozen = frozen.filter(task__in=known)
     return frozen.distinct().order_by("-frozen_at", "-id")
 
 
