@@ -33,7 +33,8 @@ class SeriesResults:
 def series_results(series: Series, user: Any) -> SeriesResults:
     """What this person may see of a series: comparisons only of masks that they see."""
     seen = series.annotations.seen_by(user)
-    masks = list(seen.select_related("author", "model_version__owner", "prediction").prefetch_related("suspicions"))
+    shown = seen.select_related("author", "model_version__owner", "prediction", "task")
+    masks = list(shown.prefetch_related("suspicions", "task__labels"))
     masks_shown(masks, user)
     runs = series.inference_runs.select_related("model_version", "prediction").order_by("-created_at")[:20]
     comparisons = ComparisonRun.objects.filter(

@@ -101,8 +101,8 @@ def series_of(case: Case, user: Any) -> QuerySet[Series]:
     ``answered`` where a newer mask of the task is there.
     """
     suspected = Prefetch("suspicions", MaskSuspicion.objects.names_for(user).select_related("confirmed_by"))
-    masks = Annotation.objects.seen_by(user).select_related("author", "model_version__owner")
-    masks = masks.prefetch_related(suspected)
+    masks = Annotation.objects.seen_by(user).select_related("author", "model_version__owner", "task")
+    masks = masks.prefetch_related(suspected, "task__labels")
     comments = Comment.objects.seen_by(user).select_related("author")
     newer = {name: OuterRef(name) for name in ("series", "task")} | {"created_at__gt": OuterRef("created_at")}
     latest = Review.objects.seen_by(user).latest_of_tasks().annotate(answered=Exists(masks.filter(**newer)))

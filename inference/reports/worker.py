@@ -22,6 +22,7 @@ from cases.projects.selectors import measurements_for
 from inference.models import ReportRun
 from spineml.message import Message, message, verbatim
 from spineml.reports.case_report import CaseReport, Picture, ReportSection, as_pdf, key_pictures
+from spineml.tasks.label_sizes import LabelSize
 from spineml.volumes.canonical_file import SliceFileReader
 from spineplatform.shared import storage
 from spineplatform.shared.lease import Lease
@@ -66,7 +67,7 @@ UNITS = {"mm": "mm", "mm2": "mm\u00b2", "hu": "HU", "degrees": "\u00b0"}
 def run_report(lease: Lease[ReportRun]) -> None:
     """Work of one ReportRun: key images, facts and measurements, stored as messages for the page, and as PDF."""
     run = lease.run
-    rows = run.masks.select_related("series__case__patient", "author").order_by("series__number")
+    rows = run.masks.select_related("series__case__patient", "author", "task").order_by("series__number")
     masks = list(rows.names_for(run.requested_by) if run.requested_by else rows)
     pictures = []
     for done, mask in enumerate(masks):
@@ -86,7 +87,7 @@ def _pictures(mask: Annotation) -> list[Picture]:
         SliceFileReader(storage.local_path(mask.series.volume)) as volume,
         SliceFileReader(storage.local_path(mask.mask)) as labels,
     ):
-        return key_pictures(volume, labels, volume.geometry)
+        return key_pictures(volume, labels, volume.geometry, mask.task.definition)
 
 
 def _store(report: CaseReport, language: str, folder: Path, stored: list[str]) -> dict[str, Any]:
@@ -152,6 +153,7 @@ class _Told:
             warnings=[*self._unapproved(), *self.series.warnings, *(one["message"] for one in self.mask.deviations)],
             pictures=pictures,
             measurements=[_measurement_row(one) for one in self._measurements()],
+            structures=[_structure_row(one) for one in self.mask.structures],
         )
 
     def _unapproved(self) -> list[str]:
@@ -219,6 +221,15 @@ class _Told:
         if person is None:
             return list(self.series.measurements.select_related("author"))
         return list(measurements_for(self.series, person))
+
+
+def _structure_row(one: LabelSize) -> list[str]:
+    """Colour, name, code, volume and slices; one of a pair has its side."""
+    codes = [code for code in (one.code, one.label.modifier) if code]
+    code = ", ".join(f"{code.meaning} ({code.scheme} {code.value})" for code in codes) or "\u2013"
+    known = one.volume_ml is not None
+    volume = f"{one.volume_ml:.1f} ml" if known else message("{voxels} voxels", voxels=one.voxels)
+    return [one.label.colour, one.label.name, code, volume, f"{one.first_slice + 1}\u2013{one.last_slice + 1}"]
 
 
 def _measurement_row(one: Measurement) -> list[str]:

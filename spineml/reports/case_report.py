@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from spineml.masks.export import task_colours
 from spineml.message import message
 from spineml.reports.pdf import ENGLISH, WIDTH_MM, Language, Writer, build
+from spineml.tasks.task import Task
 from spineml.volumes import render
 from spineml.volumes.volume import Geometry, SliceSource
 
@@ -41,13 +43,15 @@ class Picture:
 @dataclass(frozen=True)
 class ReportSection:
     """What is said of one series. ``facts`` are (name, value) lines; ``measurements`` are rows of kind, view, slice,
-    values and author. Without a title it is the only one, and its facts are those of the report."""
+    values and author; ``structures`` of a mask with several labels are rows of colour (``#rrggbb``), name, code, volume
+    and slices. Without a title it is the only one, and its facts are those of the report."""
 
     warnings: Sequence[str]
     pictures: Sequence[Picture]
     measurements: Sequence[Sequence[str]]
     title: str = ""
     facts: Sequence[tuple[str, str]] = ()
+    structures: Sequence[Sequence[str]] = ()
 
 
 @dataclass(frozen=True)
@@ -67,13 +71,15 @@ SUMMARY_HEAD = (
     message("Slices with mask"),
     message("Sign-off"),
 )
+STRUCTURE_HEAD = (message("Structure"), message("Code"), message("Volume"), message("Slices"))
 MEASUREMENT_HEAD = (message("Measurement"), message("View"), message("Slice"), message("Value"), message("By"))
 
 
 # --- key images -------------------------------------------------------------------------------------------------------
-def key_pictures(volume: SliceSource, mask: SliceSource, geometry: Geometry) -> list[Picture]:
+def key_pictures(volume: SliceSource, mask: SliceSource, geometry: Geometry, task: Task | None = None) -> list[Picture]:
     """Axial slices spread over the mask, then a sagittal and a coronal cut through its middle.
 
+    With a ``task`` of several labels each is drawn in its colour, with its short name.
     Holds one slice and the two cuts, whatever the length of the series. The cuts are stretched to the spacing; a
     tilted gantry stays as it was acquired.
     """
@@ -89,16 +95,20 @@ def key_pictures(volume: SliceSource, mask: SliceSource, geometry: Geometry) -> 
         if z in wanted:
             pictures.append(
                 _picture(
-                    message("Axial, slice {place} of {all}", place=z + 1, all=depth), hu, labels, geometry.spacing[1:]
+                    message("Axial, slice {place} of {all}", place=z + 1, all=depth),
+                    hu,
+                    labels,
+                    geometry.spacing[1:],
+                    task,
                 )
             )
     if depth > 1:
         across, down, along = geometry.spacing[2], geometry.spacing[1], geometry.spacing[0]
         pictures.append(
-            sagittal.picture(message("Sagittal, column {place} of {all}", place=x + 1, all=width), (along, down))
+            sagittal.picture(message("Sagittal, column {place} of {all}", place=x + 1, all=width), (along, down), task)
         )
         pictures.append(
-            coronal.picture(message("Coronal, row {place} of {all}", place=y + 1, all=height), (along, across))
+            coronal.picture(message("Coronal, row {place} of {all}", place=y + 1, all=height), (along, across), task)
         )
     return pictures
 
@@ -144,18 +154,27 @@ class _Cut:
     def take(self, z: int, hu: npt.NDArray[Any], labels: npt.NDArray[Any]) -> None:
         self._hu[-1 - z], self._labels[-1 - z] = hu, labels
 
-    def picture(self, title: str, spacing: tuple[float, float]) -> Picture:
-        return _picture(title, self._hu, self._labels, spacing)
+    def picture(self, title: str, spacing: tuple[float, float], task: Task | None) -> Picture:
+        return _picture(title, self._hu, self._labels, spacing, task)
 
 
-def _picture(title: str, hu: npt.NDArray[Any], labels: npt.NDArray[Any], spacing: Sequence[float]) -> Picture:
+def _picture(
+    title: str, hu: npt.NDArray[Any], labels: npt.NDArray[Any], spacing: Sequence[float], task: Task | None
+) -> Picture:
     """``spacing`` is (down, across) in mm."""
-    image = render.overlay(np.ascontiguousarray(hu), labels, style=STYLE)
+    hu, named = np.ascontiguousarray(hu), task is not None and len(task.labels) > 1
+    if task is not None and named:
+        image = render.overlay_labels(hu, labels, task_colours(task), style=STYLE)
+    else:
+        image = render.overlay(hu, labels, style=STYLE)
     height, width = hu.shape[0] * spacing[0], hu.shape[1] * spacing[1]
     scale = LONGEST_PX / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     sink = io.BytesIO()
-    image.resize(size, Image.Resampling.BILINEAR).save(sink, "PNG")
+    image = image.resize(size, Image.Resampling.BILINEAR)
+    if task is not None and named:
+        image = render.with_names(image, labels, {label.value: label.short for label in task.labels})
+    image.save(sink, "PNG")
     return Picture(title, sink.getvalue(), size)
 
 
@@ -182,6 +201,11 @@ def _section(section: ReportSection, write: Writer) -> Iterator[Flowable]:
         yield write.facts(section.facts)
     for warning in section.warnings:
         yield write.note(warning)
+    if section.structures:
+        yield write.text(message("Structures"), "Heading2")
+        rows = [["", *row[1:]] for row in section.structures]
+        colours = [row[0] for row in section.structures]
+        yield write.table([["", *STRUCTURE_HEAD], *rows], widths=(6, 60, 64, 24, 20), colours=colours)
     yield write.text(message("Measurements"), "Heading2")
     if section.measurements:
         yield write.table([MEASUREMENT_HEAD, *section.measurements], widths=(36, 24, 18, 62, 34))

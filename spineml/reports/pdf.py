@@ -112,8 +112,15 @@ class Writer:
 
         return PageBreak()
 
-    def table(self, rows: Sequence[Sequence[str]], *, widths: Sequence[float], head: bool = True) -> Flowable:
-        """``widths`` in mm."""
+    def table(
+        self,
+        rows: Sequence[Sequence[str]],
+        *,
+        widths: Sequence[float],
+        head: bool = True,
+        colours: Sequence[str] = (),
+    ) -> Flowable:
+        """``widths`` in mm. ``colours`` (``#rrggbb``) fill the first cell of each row after the head."""
         from reportlab.lib.colors import HexColor
         from reportlab.lib.units import mm
         from reportlab.platypus import KeepTogether, Table
@@ -126,6 +133,7 @@ class Writer:
         ]
         if head:
             style.append(("BACKGROUND", (0, 0), (-1, 0), HexColor(SOFT)))
+        style += [("BACKGROUND", (0, at), (0, at), HexColor(colour)) for at, colour in enumerate(colours, int(head))]
         cells = [[self.text(cell) for cell in row] for row in rows]
         columns = [width * mm for width in widths]
         whole = Table(

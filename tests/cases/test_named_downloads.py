@@ -182,3 +182,23 @@ def test_the_spine_keeps_its_files_and_their_names(clinician: User, mask: Annota
     assert image.mode == "L"
     told = api(clinician).get(f"/api/v1/masks/{spine.pk}/").json()
     assert [(one["value"], one["name"]) for one in told["labels"]] == [(1, "Spine")]
+
+
+def test_pages_list_the_structures_and_escape_their_names(mask: Annotation, client: Any, clinician: User) -> None:
+    client.force_login(clinician)
+    for address in (mask.series.get_absolute_url(), mask.series.case.get_absolute_url()):
+        page = client.get(address, follow=True).content.decode()
+        assert "왼쪽 콩팥" in page
+        assert "&lt;script&gt;alert(" in page
+        assert "<script>alert(" not in page
+        assert 'fill="#808080"' in page
+        assert "Odd &lt;i&gt;task&lt;/i&gt;" in page
+
+
+def test_a_mask_of_the_spine_has_no_table_of_structures(client: Any) -> None:
+    spine = factories.annotation()
+    client.force_login(factories.user(Role.CLINICIAN, institution=spine.institution))
+    for address in (spine.series.get_absolute_url(), spine.series.case.get_absolute_url()):
+        page = client.get(address, follow=True).content.decode()
+        assert "mask.nii.gz" in page or "Read and correct" in page
+        assert "Centroid" not in page

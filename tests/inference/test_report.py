@@ -16,6 +16,7 @@ from cases.models.viewer import MeasurementKind
 from inference.models import ReportRun
 from inference.reports.services import NothingToReport, case_report_start, report_start
 from inference.reports.worker import KINDS, PLANES, SOURCES, VERDICTS, run_report
+from registry.models import Task
 from spineml.message import message
 from spineml.reports.case_report import MEASUREMENT_HEAD, SUMMARY_HEAD
 from spineplatform.shared import storage
@@ -254,7 +255,12 @@ def test_every_short_word_of_a_report_is_translated() -> None:
         message("{verdict} by {reader}, {time} UTC (not this mask)", **signed),
     )
     tables = (KINDS, VERDICTS, SOURCES, PLANES)
-    words = (*(one for table in tables for one in table.values()), *SUMMARY_HEAD, *MEASUREMENT_HEAD, *filled)
+    words = (
+        *(one for table in tables for one in table.values()),
+        *SUMMARY_HEAD,
+        *MEASUREMENT_HEAD,
+        *filled,
+    )
     with translation.override("ko"):
         assert [text for text in words if not HANGUL.search(sentence(text))] == []
         assert sentence(filled[2]).startswith("승인됨")
@@ -264,3 +270,27 @@ def test_every_kind_of_measurement_verdict_and_source_has_a_word_in_reports() ->
     assert set(KINDS) == set(MeasurementKind)
     assert set(VERDICTS) == set(ReviewVerdict)
     assert set(SOURCES) == set(AnnotationSource)
+
+
+def test_a_report_of_named_structures_lists_each_with_its_code_and_volume(client: Any) -> None:
+    task = Task.objects.get(pk="vertebrae-ct")
+    pixels = factories.labels()
+    pixels[3:] *= 20
+    named = factories.annotation(pixels=pixels, task=task)
+    person = factories.user(Role.CLINICIAN, institution=named.institution)
+    run = reports.written(named, requested_by=person)
+    assert run.result is not None
+    (section,) = run.result["sections"]
+    assert [row[1:4] for row in section["structures"]] == [
+        ["C1 vertebra", "C1 vertebra (SCT 14806007)", "0.2 ml"],
+        ["L1 vertebra", "L1 vertebra (SCT 66794005)", "0.2 ml"],
+    ]
+    client.force_login(person)
+    page = client.get(reverse("inference:report", args=[run.pk]))
+    assert "SCT 66794005" in page.content.decode()
+
+
+def test_a_report_of_the_spine_has_no_table_of_structures(mask: Annotation, clinician: Any) -> None:
+    run = reports.written(mask, requested_by=clinician)
+    assert run.result is not None
+    assert run.result["sections"][0]["structures"] == []
