@@ -151,7 +151,9 @@ class MaskForm(forms.Form):
         label=_("Mask"),
         help_text=_("NIfTI, NRRD, MHA, NPY, or one PNG per slice named like its DICOM file; or a zip of these."),
     )
-    task = forms.ModelChoiceField(Task.objects.none(), label=_("Structures in the mask"), empty_label=None)
+    task = forms.ModelChoiceField(
+        Task.objects.none(), label=_("Structures in the mask"), empty_label=None, required=False
+    )
     label = forms.CharField(label=_("Name of the mask"), max_length=120, required=False)
     every_label = forms.BooleanField(
         label=_("Treat all non-zero labels as spine"),

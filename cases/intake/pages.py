@@ -147,7 +147,7 @@ def mask_upload_page(request: HttpRequest, series_id: str) -> HttpResponse:
 
 def _mask_taken(request: HttpRequest, series: Series, given: dict[str, Any]) -> HttpResponse:
     files, task = received(given["files"]), given["task"]
-    if task.slug == SPINE_CT:
+    if task is None or task.slug == SPINE_CT:
         mask = annotation_upload(
             series=series,
             actor=request.user,
