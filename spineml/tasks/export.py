@@ -7,20 +7,24 @@ from collections.abc import Callable
 from typing import Final
 
 from spineml.csv_text import csv_text
+from spineml.tasks.label_sizes import LABEL_COLUMNS, label_cells
 from spineml.tasks.task import Label, Task
-
-COLUMNS: Final = ("value", "name", "short", "colour", "category", "type", "modifier")
 
 
 def as_csv(task: Task) -> str:
     """A row for each label; codes as ``scheme value meaning``."""
-    return csv_text(COLUMNS, (_row(label) for label in task.labels))
+    return csv_text(LABEL_COLUMNS, map(label_cells, task.labels))
 
 
 def as_dataset_json(task: Task) -> str:
     """The ``labels`` of an nnU-Net 2 dataset.json."""
-    labels = {"background": 0} | {label.name: label.value for label in task.labels}
+    labels = {"background": 0} | {_nnunet_name(label): label.value for label in task.labels}
     return json.dumps({"name": task.name, "channel_names": {"0": task.modality}, "labels": labels}, indent=1) + "\n"
+
+
+def _nnunet_name(label: Label) -> str:
+    """The format keeps one name for itself."""
+    return f"{label.name} ({label.value})" if label.name.casefold() == "background" else label.name
 
 
 def as_colour_table(task: Task) -> str:
@@ -38,12 +42,6 @@ def as_itk_snap(task: Task) -> str:
         *(f'{label.value} {" ".join(map(str, _rgb(label)))} 1 1 1 "{names[label.value]}"' for label in task.labels),
     ]
     return f"# ITK-SnAP Label Description File: {task.slug}\n" + "\n".join(lines) + "\n"
-
-
-def _row(label: Label) -> list[object]:
-    stated = (label.category, label.type, label.modifier)
-    codes = [f"{code.scheme} {code.value} {code.meaning}" if code else "" for code in stated]
-    return [label.value, label.name, label.short, label.colour, *codes]
 
 
 def _rgb(label: Label) -> tuple[int, int, int]:

@@ -67,17 +67,21 @@ def code_text(code: Code | None) -> str:
     return f"{code.scheme} {code.value} {code.meaning}" if code else ""
 
 
+def label_cells(label: Label) -> list[object]:
+    """What `LABEL_COLUMNS` names."""
+    codes = (label.category, label.type, label.modifier)
+    return [label.value, label.name, label.short, label.colour, *(code_text(code) for code in codes)]
+
+
 def _size(label: Label, row: Mapping[str, Any]) -> LabelSize:
     return LabelSize(label, row["voxels"], row["ml"], row["first"], row["last"], row["areas"], row["centroid"])
 
 
 def _cells(one: LabelSize) -> list[object]:
-    label = one.label
-    codes = [code_text(code) for code in (label.category, label.type, label.modifier)]
     volume = None if one.volume_ml is None else round(one.volume_ml, 3)
     place = [None] * 3 if one.centroid_mm is None else [round(part, 2) for part in one.centroid_mm]
     slices = [one.first_slice + 1, one.last_slice + 1, one.slices]
-    return [label.value, label.name, label.short, label.colour, *codes, one.voxels, volume, *slices, *place]
+    return [*label_cells(one.label), one.voxels, volume, *slices, *place]
 
 
 def _plain(one: LabelSize) -> dict[str, Any]:

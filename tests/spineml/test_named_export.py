@@ -21,6 +21,7 @@ from spineml.masks.segments import write_seg_nrrd
 from spineml.metrics.labels import LabelTable
 from spineml.readers.series import ReceivedFile
 from spineml.tasks import mapping
+from spineml.tasks.export import as_dataset_json
 from spineml.tasks.label_sizes import label_csv, label_json, label_sizes
 from spineml.tasks.shipped import SPINE_CT, VERTEBRAE_CT
 from spineml.tasks.task import ANATOMY, LEFT, RIGHT, Code, Label, Task
@@ -234,3 +235,9 @@ def test_memory_does_not_grow_with_the_length_of_the_mask(tmp_path, monkeypatch,
         tracemalloc.stop()
 
     assert peak < labels.nbytes / 4
+
+
+def test_a_dataset_json_keeps_the_background_for_itself():
+    labels = json.loads(as_dataset_json(ODD))["labels"]
+
+    assert (labels["background"], labels["Background (22)"]) == (0, 22)
