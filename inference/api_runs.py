@@ -17,6 +17,7 @@ from inference.selectors import runs_seen
 from inference.services import inference_start
 from registry.access import version_get
 from registry.api import VersionName
+from spineml.tasks.task import MAX_SLUG
 from spineplatform.shared.api import ListView, checked, checked_query
 from spineplatform.shared.api_runs import RunDetailOut
 from spineplatform.shared.api_schema import problems
@@ -27,6 +28,7 @@ class InferenceRunOut(RunDetailOut):
     """``mask`` is the mask that the run made, null until it has succeeded."""
 
     series = serializers.UUIDField(source="series_id")
+    task = serializers.CharField(source="model_version.task_id", help_text="The slug of the task.")
     model_version = VersionName()
     mask = serializers.SerializerMethodField()
 
@@ -54,6 +56,9 @@ class InferenceRunListView(ListView):
 
 class SegmentIn(serializers.Serializer[Any]):
     model_version = serializers.UUIDField(required=False, allow_null=True, help_text="Else the active version.")
+    task = serializers.SlugField(
+        required=False, default="", allow_blank=True, max_length=MAX_SLUG, help_text="What to segment; else spine-ct."
+    )
 
 
 class SegmentView(APIView):
@@ -63,16 +68,17 @@ class SegmentView(APIView):
         responses={
             200: InferenceRunOut,
             202: InferenceRunOut,
-            **problems(s409="No version is active, or the named one is retired."),
+            **problems(s400="The task is not known.", s409="No version is active, or the named one is retired."),
         },
     )
     def post(self, request: Request, series_id: str) -> Response:
         """Start a segmentation; 200 with the run that is already going with this version, if there is one."""
         series = series_get(request.user, series_id, Capability.SEGMENT)
-        wanted = checked(SegmentIn, request.data).get("model_version")
+        given = checked(SegmentIn, request.data)
+        wanted = given.get("model_version")
         version = version_get(request.user, wanted) if wanted else None
         going = set(series.inference_runs.unfinished().values_list("pk", flat=True))
-        run = inference_start(series=series, actor=request.user, model_version=version)
+        run = inference_start(series=series, actor=request.user, model_version=version, task=given["task"])
         body = InferenceRunOut(run, context={"request": request}).data
         answer = status.HTTP_200_OK if run.pk in going else status.HTTP_202_ACCEPTED
         return Response(body, status=answer, headers={"Location": body["url"]})

@@ -19,7 +19,7 @@ from inference.presentation import label_figures
 from inference.selectors import SeriesResults, series_results, trained_on
 from inference.services import comparison_start, inference_start
 from registry.access import version_get
-from registry.selectors import version_active_or_none, versions_usable
+from registry.selectors import active_by_task, versions_usable
 from spineml.metrics.overlap import Comparison
 from spineplatform.shared.errors import Conflict, UserError
 from spineplatform.shared.http import run_action
@@ -31,7 +31,7 @@ from spineplatform.shared.messages import sentence
 def view_page(request: HttpRequest, series_id: str) -> HttpResponse:
     """The result page. Context: ``series``, ``case``, ``results`` (SeriesResults), ``mask`` (shown first, or None),
     ``to_compare`` (the reference and the predicted mask proposed), ``viewer`` (for json_script), ``versions`` (that may
-    segment) with the ``active_version`` first, ``may_segment``, ``may_upload_mask``.
+    segment) with the ``active_versions`` first, ``may_segment``, ``may_upload_mask``.
     """
     series = series_get(request.user, series_id)
     log_series_view(series, request.user)
@@ -47,7 +47,7 @@ def view_page(request: HttpRequest, series_id: str) -> HttpResponse:
         "to_compare": _to_compare(results, mask),
         "viewer": plain_of(series, [mask] if mask else []),
         "versions": versions_usable(series.institution_id),
-        "active_version": version_active_or_none(series.institution_id),
+        "active_versions": list(active_by_task(series.institution_id).values()),
         "may_segment": has_capability(request.user, series.institution_id, Capability.SEGMENT),
         "may_upload_mask": has_capability(request.user, series.institution_id, Capability.UPLOAD_MASK),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -9,9 +10,9 @@ from django.db import IntegrityError, transaction
 from accounts.access import Capability, require
 from cases.models import Annotation, Series
 from inference.models import ComparisonRun, InferenceRun
-from registry.models import ModelVersion
-from registry.selectors import is_usable, version_active, version_active_or_none
-from registry.structures import common_task
+from registry.models import SPINE_CT, ModelVersion
+from registry.selectors import default_tasks, is_usable, version_active, version_active_or_none
+from registry.structures import common_task, task_get
 from spineml.message import message
 from spineplatform.shared import audit
 from spineplatform.shared.errors import Conflict, UserError
@@ -36,16 +37,28 @@ class MasksNotComparable(UserError):
     code = "not-comparable"
 
 
-def inference_start(*, series: Series, actor: Any, model_version: ModelVersion | None = None) -> InferenceRun:
-    """Queue a segmentation with the named version, or the one that is active at the institution of the series. A run
-    that is already going is returned.
+class AnotherTask(UserError):
+    """The model version is of another task. Name either the version or the task."""
+
+    code = "another-task"
+
+
+def inference_start(
+    *, series: Series, actor: Any, model_version: ModelVersion | None = None, task: str = ""
+) -> InferenceRun:
+    """Queue a segmentation with the named version, or the one of the task (its slug; the spine) that is active at the
+    institution of the series. A run that is already going is returned.
 
     Raises:
         Forbidden, NotFound: ``actor`` may not segment there.
         NoActiveModel, ModelRetired, ModelNotOffered: no usable version.
+        UnknownTask, AnotherTask: the task is not known there, or not that of the version.
     """
     require(actor, series.institution_id, Capability.SEGMENT)
-    version = model_version or version_active(series.institution_id)
+    slug = task_get(series.institution_id, task).slug if task else SPINE_CT
+    version = model_version or version_active(series.institution_id, slug)
+    if task and version.task_id != slug:
+        raise AnotherTask
     if version.retired:
         raise ModelRetired
     if not is_usable(version, series.institution_id):
@@ -78,11 +91,14 @@ def _queue(series: Series, version: ModelVersion, actor: Any) -> InferenceRun:
     return run
 
 
-def segment_imported(*, series: Series, actor: Any) -> None:
-    """Segment a series that has just come in, if the institution has a model; whoever may upload may have that done."""
-    version = version_active_or_none(series.institution_id)
-    if version is not None:
-        _queue(series, version, actor)
+def segment_imported(*, series: Series, actor: Any, tasks: Sequence[str] = ()) -> None:
+    """Segment a series that has just come in with each of the tasks (slugs), else with the institution's own choice, as
+    far as there are models; whoever may upload may have that done.
+    """
+    for task in tasks or default_tasks(series.institution_id):
+        version = version_active_or_none(series.institution_id, task)
+        if version is not None:
+            _queue(series, version, actor)
 
 
 def comparison_start(*, reference: Annotation, predicted: Annotation, actor: Any) -> ComparisonRun:

@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 
 from accounts.access import Capability, institutions_with, require_anywhere
 from accounts.models import Institution
-from registry.models import SPINE_CT, ActiveVersion, ModelVersion, VersionShare
+from registry.models import SPINE_CT, ActiveVersion, DefaultTask, ModelVersion, VersionShare
+from spineml.message import message
 from spineplatform.shared.errors import Conflict
 
 Places = Iterable[uuid.UUID] | QuerySet[Institution]
@@ -21,6 +22,13 @@ class NoActiveModel(Conflict):
     """No model version is active. Ask a model admin to promote one."""
 
     code = "no-active-model"
+
+    @classmethod
+    def of_task(cls, task: str) -> NoActiveModel:
+        """Said of a task (its slug) other than the spine by its name."""
+        if task == SPINE_CT:
+            return cls()
+        return cls(message("No model version of {task} is active. Ask a model admin to promote one.", task=task))
 
 
 # --- who may see which ------------------------------------------------------------------------------------------------
@@ -108,7 +116,7 @@ def version_active(institution_id: uuid.UUID | None, task: str = SPINE_CT) -> Mo
     own_first = rows.select_related("version__owner").order_by(F("institution").asc(nulls_last=True))
     active = own_first.first()
     if active is None:
-        raise NoActiveModel
+        raise NoActiveModel.of_task(task)
     return active.version
 
 
@@ -119,19 +127,34 @@ def version_active_or_none(institution_id: uuid.UUID | None, task: str = SPINE_C
         return None
 
 
-def versions_active(task: str = SPINE_CT) -> list[ModelVersion]:
-    """Every version that segments somewhere, the platform's default first."""
-    rows = ActiveVersion.objects.filter(task=task).select_related("version")
+def versions_active() -> list[ModelVersion]:
+    """Every version that segments somewhere, of any task, the platform's defaults first."""
+    rows = ActiveVersion.objects.select_related("version")
     found = {row.version_id: row.version for row in rows.order_by(F("institution").asc(nulls_first=True))}
     return list(found.values())
 
 
-def versions_usable(institution_id: uuid.UUID, task: str = SPINE_CT) -> list[ModelVersion]:
-    """The versions that may segment at the institution, the active one first."""
-    active = version_active_or_none(institution_id, task)
-    rank = Case(When(pk=active.pk if active else None, then=0), default=1)
-    rows = ModelVersion.objects.filter(known_to([institution_id]), task=task, retired=False).select_related("owner")
-    return list(rows.order_by(rank, "-created_at", "-id"))
+def versions_usable(institution_id: uuid.UUID) -> list[ModelVersion]:
+    """The versions that may segment at the institution: those of the spine first, of each task the active one first."""
+    active = [version.pk for version in active_by_task(institution_id).values()]
+    rows = ModelVersion.objects.filter(known_to([institution_id]), retired=False).select_related("owner", "task")
+    spine_first = Case(When(task=SPINE_CT, then=0), default=1)
+    active_first = Case(When(pk__in=active, then=0), default=1)
+    return list(rows.order_by(spine_first, "task_id", active_first, "-created_at", "-id"))
+
+
+def active_by_task(institution_id: uuid.UUID) -> dict[str, ModelVersion]:
+    """The version that segments at the institution, by the slugs of the tasks that have one; the spine first."""
+    rows = ActiveVersion.objects.filter(Q(institution=institution_id) | Q(institution__isnull=True))
+    own_last = rows.select_related("version__owner", "task").order_by(F("institution").asc(nulls_first=True))
+    found = {row.task_id: row.version for row in own_last}
+    return dict(sorted(found.items(), key=lambda one: (one[0] != SPINE_CT, one[0])))
+
+
+def default_tasks(institution_id: uuid.UUID) -> list[str]:
+    """The slugs of the tasks that new series are segmented with; the spine where the institution has not chosen."""
+    chosen = DefaultTask.objects.filter(institution=institution_id).values_list("task_id", flat=True)
+    return list(chosen) or [SPINE_CT]
 
 
 def is_usable(version: ModelVersion, institution_id: uuid.UUID) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,18 @@ from django.utils import timezone
 
 from accounts.access import Capability, require, resolve_institution
 from accounts.models import Institution
-from registry.models import SPINE_CT, ActiveVersion, ModelVersion, Promotion, PromotionKind, Task, VersionCounter
-from registry.selectors import version_active_or_none
-from registry.structures import UnknownTask, tasks_usable
+from registry.models import (
+    SPINE_CT,
+    ActiveVersion,
+    DefaultTask,
+    ModelVersion,
+    Promotion,
+    PromotionKind,
+    Task,
+    VersionCounter,
+)
+from registry.selectors import default_tasks, version_active_or_none
+from registry.structures import UnknownTask, task_get, tasks_usable
 from spineml.checksum import sha256_of
 from spineml.errors import ModelFileRejected
 from spineml.masks.labels import LISTED_VALUES
@@ -294,6 +303,29 @@ def version_activate(
             reason=reason,
             decided_by=actor,
         )
+
+
+def default_tasks_set(*, institution: Institution, actor: Any, tasks: Sequence[str]) -> list[str]:
+    """Choose the tasks (slugs) that new series of the institution are segmented with; none: the spine.
+
+    Raises:
+        UnknownTask: there is no such task there.
+        Forbidden, NotFound: ``actor`` may not manage models there.
+    """
+    require(actor, institution.pk, Capability.MANAGE_MODELS)
+    chosen = [task_get(institution.pk, slug) for slug in dict.fromkeys(tasks)]
+    with transaction.atomic():
+        Institution.objects.select_for_update(no_key=True).get(pk=institution.pk)
+        DefaultTask.objects.filter(institution=institution).delete()
+        DefaultTask.objects.bulk_create(DefaultTask(institution=institution, task=task) for task in chosen)
+        audit.record(
+            actor=actor,
+            action="institution.default_tasks",
+            object_id=institution.pk,
+            institution_id=institution.pk,
+            tasks=[task.slug for task in chosen],
+        )
+    return default_tasks(institution.pk)
 
 
 def default_version_ensure(*, folder: Path) -> ModelVersion:

@@ -58,9 +58,10 @@ def _routes(kind: str) -> RunRoutes:
 
 
 class AnyRunOut(RunDetailOut):
-    """As the document has a run of any kind: ``series``, ``model_version`` and ``mask`` are those of a segmentation."""
+    """As the document has a run of any kind: ``series``, ``model_version`` and ``mask`` are of a segmentation."""
 
     series = serializers.UUIDField(required=False)
+    task = serializers.CharField(required=False)
     model_version = VersionName(required=False)
     mask = serializers.UUIDField(required=False, allow_null=True)
 

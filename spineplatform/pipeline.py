@@ -32,7 +32,7 @@ class Pipeline:
         """Segment what is new, and give the patients their splits; who keeps another one is returned."""
         if run.upload.options.get("segment", True):
             for one in series:
-                segment_imported(series=one, actor=run.requested_by)
+                segment_imported(series=one, actor=run.requested_by, tasks=run.upload.options.get("tasks", ()))
         if not splits:
             return set()
         return splits_give(institution=run.institution, actor=run.upload.created_by, wanted=splits)

@@ -49,6 +49,9 @@ def _is_spacing(value: float) -> bool:
     return math.isfinite(value) and 0 < value <= LONGEST_SPACING_MM
 
 
+MOST_TASKS = 20
+
+
 class UploadIn(serializers.Serializer[Any]):
     files = serializers.ListField(
         child=serializers.FileField(allow_empty_file=True),
@@ -63,6 +66,12 @@ class UploadIn(serializers.Serializer[Any]):
     institution = serializers.UUIDField(required=False, help_text="Needed when you may upload in several.")
     title = serializers.CharField(required=False, default="", allow_blank=True, max_length=120)
     segment = serializers.BooleanField(default=True, help_text="Segment automatically after import.")
+    segment_with = serializers.ListField(
+        child=serializers.SlugField(max_length=MAX_SLUG),
+        required=False,
+        max_length=MOST_TASKS,
+        help_text="Tasks to segment with, repeating the field; without any those that the institution has chosen.",
+    )
     stack_images = serializers.BooleanField(default=True, help_text="Image files in one folder form one series.")
     pixel_spacing_mm = SpacingField(required=False, help_text="For files without spacing: “0.7” or “0.7,0.8” (y,x).")
     slice_spacing_mm = serializers.FloatField(required=False, min_value=0.001, max_value=LONGEST_SPACING_MM)
@@ -111,6 +120,7 @@ class UploadIn(serializers.Serializer[Any]):
             mapping=attrs.pop("mapping", {}),
         )
         attrs["pairs"] = pairs if attrs["pairs"] else None
+        attrs["tasks"] = tuple(dict.fromkeys(attrs.pop("segment_with", ())))
         if attrs.get("paths") and len(attrs["paths"]) != len(attrs["files"]):
             raise serializers.ValidationError({"paths": _("Send one path for each file, in the same order, or none.")})
         return attrs
@@ -178,7 +188,11 @@ class UploadListView(ReceivingView):
         responses={
             200: UploadDetailOut,
             201: UploadDetailOut,
-            **problems(s400="No file, or only empty ones, or a wrong field.", s413="Too many files, or too large."),
+            **problems(
+                s400="No file, or only empty ones, or a wrong field.",
+                s409="No model version is active for a task that was named.",
+                s413="Too many files, or too large.",
+            ),
         },
     )
     def post(self, request: Request) -> Response:

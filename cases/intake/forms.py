@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.forms import InstitutionForm
 from cases.intake.uploads import PairOptions, PatientRule, SplitWish, UploadOptions
 from cases.models import Series
-from registry.models import SPINE_CT, Task
+from registry.models import SPINE_CT, ActiveVersion, Task
 from registry.structures import tasks_usable
 
 # What a person chooses for a value that is no structure.
@@ -47,6 +47,12 @@ class UploadForm(InstitutionForm):
         help_text=_("If empty, the patient's pseudonym is used. Do not enter names."),
     )
     segment = forms.BooleanField(label=_("Segment automatically after import"), required=False, initial=True)
+    segment_with = forms.MultipleChoiceField(
+        label=_("Segment with"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None: what the institution has chosen."),
+    )
     stack_images = forms.BooleanField(
         label=_("Image files in one folder form one series"), required=False, initial=True
     )
@@ -113,6 +119,12 @@ class UploadForm(InstitutionForm):
         super().__init__(*given, **named)
         task: Any = self.fields["task"]
         task.queryset, task.initial = tasks, SPINE_CT
+        segmented = ActiveVersion.objects.filter(task__in=tasks).values("task")
+        offered = [(one.slug, one.name) for one in tasks.filter(pk__in=segmented)]
+        if len(offered) > 1:
+            self.fields["segment_with"].choices = offered  # type: ignore[attr-defined]
+        else:
+            del self.fields["segment_with"]
 
     @property
     def max_files(self) -> int:
@@ -128,6 +140,7 @@ class UploadForm(InstitutionForm):
         return UploadOptions(
             title=given["title"],
             segment=given["segment"],
+            tasks=tuple(given.get("segment_with", ())),
             stack_images=given["stack_images"],
             pixel_spacing_mm=(spacing, spacing) if spacing else None,
             slice_spacing_mm=given["slice_spacing_mm"],

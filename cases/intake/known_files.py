@@ -17,6 +17,7 @@ MOST_CASES = 3
 STATED = {
     "title": message("another title"),
     "segment": message("another choice of segmenting them"),
+    "tasks": message("another choice of segmenting them"),
     "stack_images": message("another choice of stacking pictures"),
     "pixel_spacing_mm": message("another pixel size"),
     "slice_spacing_mm": message("another distance of the slices"),

@@ -20,6 +20,7 @@ from accounts.models import Institution
 from cases.intake import known_files
 from cases.models import ImportRun, Upload, UploadFile
 from registry.models import SPINE_CT
+from registry.selectors import version_active
 from registry.structures import task_get
 from spineml.message import message
 from spineml.tasks.mapping import MappingRejected
@@ -90,10 +91,14 @@ class PairOptions:
 
 @dataclass(frozen=True)
 class UploadOptions:
-    """What the sender states beside the files. ``pixel_spacing_mm`` is ``(y, x)``; lengths in mm, window in HU."""
+    """What the sender states beside the files. ``pixel_spacing_mm`` is ``(y, x)``; lengths in mm, window in HU.
+
+    ``tasks`` are what new series are segmented with, as slugs; without any it is the institution's choice.
+    """
 
     title: str = ""
     segment: bool = True
+    tasks: tuple[str, ...] = ()
     stack_images: bool = True
     pixel_spacing_mm: tuple[float, float] | None = None
     slice_spacing_mm: float | None = None
@@ -102,6 +107,9 @@ class UploadOptions:
     def as_json(self) -> dict[str, Any]:
         """Without what is not used: the same files must have the digest they always had."""
         values = asdict(self)
+        values["tasks"] = list(self.tasks)
+        if not self.tasks:
+            del values["tasks"]
         if self.pairs is None:
             del values["pairs"]
             return values
@@ -157,6 +165,7 @@ def upload_create(
     Raises:
         NothingToImport, EmptyFile, TooLarge: nothing was taken.
         UnknownTask, MappingRejected, EveryLabelOfSpine: the masks of pairs cannot be read like that.
+        NoActiveModel: there is none for a task that was named.
         Forbidden, NotFound: ``actor`` may not upload there, or not masks, or not decide on data sets.
     """
     for capability in _needed(options):
@@ -164,6 +173,8 @@ def upload_create(
     _check(files)
     if options.pairs is not None:
         _check_labels(options.pairs, institution)
+    for task in options.tasks:
+        version_active(institution.pk, task_get(institution.pk, task).slug)
     digest = _digest(files, options)
     known = Upload.objects.filter(institution=institution, digest=digest).select_related("run").first()
     if known is None:

@@ -56,6 +56,20 @@ class VersionShare(models.Model):
         return f"{self.version} with {self.institution}"
 
 
+class DefaultTask(models.Model):
+    """A task that an institution segments new series with unless the sender names others; without any: the spine."""
+
+    institution = models.ForeignKey(Institution, on_delete=models.CASCADE, related_name="default_tasks")
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        ordering = ["task_id"]
+        constraints = [models.UniqueConstraint(fields=["institution", "task"], name="registry_default_task_once")]
+
+    def __str__(self) -> str:
+        return f"{self.task_id} at {self.institution}"
+
+
 class VersionCounter(models.Model):
     """The last number that an owner (None: the platform) gave to a version. It only grows."""
 

@@ -53,7 +53,18 @@ def labels(world: World) -> dict[str, Any]:
     return {**task(world), "kind": "labels.csv"}
 
 
+def home(world: World) -> dict[str, Any]:
+    return {"institution_id": world.home.pk}
+
+
+def default_tasks(world: World) -> dict[str, Any]:
+    return {"tasks": ["spine-ct"]}
+
+
 TASKS = [
+    Row("GET", "api:default-tasks", members(200), home),
+    Row("PUT", "api:default-tasks", members(200, MODEL_ADMIN), home, default_tasks),
+    Row("POST", "training:default_tasks", page(members(302, MODEL_ADMIN)), home, default_tasks, form=True),
     Row("GET", "api:tasks", known(200)),
     Row("POST", "api:tasks", own(201, MODEL_ADMIN), data=new_task),
     Row("GET", "api:task", members(200), task),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.contrib import messages
@@ -12,8 +13,11 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.access import Capability, institutions_with, require_anywhere
+from accounts.access import Capability, institution_get, institutions_with, require_anywhere
 from registry.access import may_keep_task, task_view, tasks_viewed
+from registry.selectors import default_tasks
+from registry.services import default_tasks_set
+from registry.structures import UnknownTask, tasks_usable
 from spineml.errors import SpineError
 from spineml.tasks import task as definitions
 from spineml.tasks.export import FILES
@@ -36,8 +40,8 @@ SWATCHES = 12
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def tasks_page(request: HttpRequest) -> HttpResponse:
-    """Context: ``tasks`` (each with ``label_list``, ``more_labels`` and ``mask_count``), ``form`` of a new one for
-    whoever may make one. POST makes one.
+    """Context: ``defaults`` (see `_chosen_by_default`), ``tasks`` (each with ``label_list``, ``more_labels`` and
+    ``mask_count``), ``form`` of a new one for whoever may make one. POST makes one.
     """
     if request.method == "POST":
         return _create(request)
@@ -61,8 +65,35 @@ def _list(request: HttpRequest, form: TaskForm, status: int = 200) -> HttpRespon
     for task in tasks:
         labels = task.definition.labels
         task.label_list, task.more_labels = labels[:SWATCHES], len(labels[SWATCHES:])  # type: ignore[attr-defined]
-    context = {"tasks": tasks, "form": form if form.fields["owner"].choices else None}  # type: ignore[attr-defined]
+    context = {
+        "tasks": tasks,
+        "form": form if form.fields["owner"].choices else None,  # type: ignore[attr-defined]
+        "defaults": _chosen_by_default(request),
+    }
     return render(request, "training/tasks.html", context, status=status)
+
+
+def _chosen_by_default(request: HttpRequest) -> list[dict[str, Any]]:
+    """For each institution whose models the user manages: its tasks with ``on``, where new series are segmented so."""
+    rows = []
+    for place in institutions_with(request.user, Capability.MANAGE_MODELS).order_by("name"):
+        chosen = set(default_tasks(place.pk))
+        tasks = [{"task": task, "on": task.pk in chosen} for task in tasks_usable(place.pk)]
+        rows.append({"institution": place, "tasks": tasks})
+    return rows
+
+
+@login_required
+@require_POST
+def default_tasks_action(request: HttpRequest, institution_id: uuid.UUID) -> HttpResponse:
+    institution = institution_get(request.user, institution_id, Capability.MANAGE_MODELS)
+    try:
+        default_tasks_set(institution=institution, actor=request.user, tasks=request.POST.getlist("tasks"))
+    except UnknownTask as error:
+        messages.error(request, sentence(error.message))
+    else:
+        messages.success(request, _("The choice was saved."))
+    return redirect("training:tasks")
 
 
 def _create(request: HttpRequest) -> HttpResponse:

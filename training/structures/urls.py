@@ -6,6 +6,7 @@ from training.structures import downloads, pages, pages_edit
 
 urlpatterns = [
     path("tasks/", pages.tasks_page, name="tasks"),
+    path("tasks/default/<uuid:institution_id>/", pages.default_tasks_action, name="default_tasks"),
     path("tasks/<str:slug>/", pages.task_page, name="task"),
     path("tasks/<str:slug>/edit/", pages_edit.edit_page, name="task_edit"),
     path("tasks/<str:slug>/delete/", pages.delete_action, name="task_delete"),
