@@ -23,9 +23,11 @@ Progress = Callable[[int, int, str], None]
 
 
 class NotRead(SpineError):
-    """No CT was found in the files. ``details`` are lines for a person, such as a reason for each file."""
+    """No CT was found in the files."""
 
     code = "not-read"
+    # Lines for a person, such as a reason for each file.
+    details: list[str]
 
     def __init__(self, message: Message, details: Sequence[str] = ()) -> None:
         super().__init__(message)
