@@ -1,6 +1,8 @@
-"""REST: how every answer names a version."""
+"""REST: how every answer names a version, and the code of a label."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from rest_framework import serializers
 
@@ -21,3 +23,11 @@ class VersionName(serializers.ModelSerializer[ModelVersion]):
     def get_name(self, version: ModelVersion) -> str:
         request = self.context.get("request")
         return name_for(request.user, version) if request else str(version)
+
+
+class CodeOut(serializers.Serializer[Any]):
+    """A coded meaning, such as SNOMED CT (``SCT``) 66794005 "L1 vertebra"."""
+
+    value = serializers.CharField()
+    scheme = serializers.CharField()
+    meaning = serializers.CharField()

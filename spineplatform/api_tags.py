@@ -26,6 +26,7 @@ _DESCRIPTIONS = {
     "runs": "Work that runs in the background: watch, cancel, retry.",
     "series": "One CT volume: geometry, slices, masks, corrections, drafts, comments, reviews, reports.",
     "splits": "Which patients train, choose and test.",
+    "task-files": "Tasks made of lists of labels of other programs.",
     "tasks": "What is segmented: the structures of a mask, and rules by which one task is made of another.",
     "trainings": "Trainings of new model versions.",
     "uploads": "Files on their way in, and what became of each.",

@@ -27,7 +27,7 @@ from cases.imaging.slices import slice_response
 from cases.label_maps import SentMask, label_map_upload
 from cases.models import Annotation
 from cases.services import annotation_upload, received
-from registry.api import VersionName
+from registry.api import CodeOut, VersionName
 from registry.models import SPINE_CT
 from registry.structures import task_get
 from spineml.tasks.label_sizes import LabelSize, label_sizes
@@ -39,7 +39,11 @@ from spineplatform.shared.errors import UserError
 
 # What the answer of a mask needs.
 MADE_BY = ("author", "model_version__owner", "prediction")
-CONTENT_TYPES = sorted({kind[0] for kind in (*PICTURES.values(), *FILES.values(), *TABLES.values())})
+# Plain bytes first: generated clients read an answer as the first type that they know.
+CONTENT_TYPES = sorted(
+    {kind[0] for kind in (*PICTURES.values(), *FILES.values(), *TABLES.values())},
+    key=lambda kind: (kind != "application/octet-stream", kind),
+)
 
 
 class MaskChangeOut(serializers.Serializer[Any]):
@@ -49,14 +53,6 @@ class MaskChangeOut(serializers.Serializer[Any]):
         required=False, help_text="Voxels marked in both with different labels; left out where there are none."
     )
     slices = serializers.ListField(child=serializers.IntegerField(), help_text="Where it differs, from 0.")
-
-
-class CodeOut(serializers.Serializer[Any]):
-    """A coded meaning, such as SNOMED CT (``SCT``) 66794005 "L1 vertebra"."""
-
-    value = serializers.CharField()
-    scheme = serializers.CharField()
-    meaning = serializers.CharField()
 
 
 class MaskLabelOut(serializers.Serializer[LabelSize]):

@@ -21,6 +21,7 @@ from cases.imaging.api_masks import MaskDetailOut, MaskFilesIn, mask_created, se
 from cases.imaging.value_pictures import value_picture
 from cases.label_maps import found_facts, label_map_read, pending_mask_complete, pending_mask_discard
 from cases.models import PendingMask
+from registry.api import CodeOut
 from registry.models import SPINE_CT
 from registry.structures import task_get
 from spineml.tasks.task import MAX_SLUG
@@ -35,19 +36,13 @@ class PendingMaskIn(serializers.Serializer[Any]):
     )
 
 
-class FoundCodeOut(serializers.Serializer[Any]):
-    value = serializers.CharField()
-    scheme = serializers.CharField()
-    meaning = serializers.CharField()
-
-
 class FoundValueOut(serializers.Serializer[Any]):
     """A value of the file, what the file says of it, and the label that it probably is."""
 
     value = serializers.IntegerField()
     voxels = serializers.IntegerField()
     name = serializers.CharField(allow_blank=True)
-    code = FoundCodeOut(allow_null=True)
+    code = CodeOut(allow_null=True)
     colour = serializers.CharField(allow_blank=True)
     label = serializers.IntegerField(  # type: ignore[assignment]  # not the serializer's own label
         allow_null=True,

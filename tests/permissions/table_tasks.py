@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.permissions.table import MODEL_ADMIN, Row, known, members, own, page
-from tests.permissions.world import World
+from tests.permissions.world import World, file
 
 
 def task(world: World) -> dict[str, Any]:
@@ -57,6 +57,10 @@ def home(world: World) -> dict[str, Any]:
     return {"institution_id": world.home.pk}
 
 
+def no_labels(world: World) -> dict[str, Any]:
+    return {"slug": "listed-ct", "name": "Listed", "file": file(b"no labels", "labels.txt")}
+
+
 def default_tasks(world: World) -> dict[str, Any]:
     return {"tasks": ["spine-ct"]}
 
@@ -67,6 +71,7 @@ TASKS = [
     Row("POST", "training:default_tasks", page(members(302, MODEL_ADMIN)), home, default_tasks, form=True),
     Row("GET", "api:tasks", known(200)),
     Row("POST", "api:tasks", own(201, MODEL_ADMIN), data=new_task),
+    Row("POST", "api:task-files", own(400, MODEL_ADMIN), data=no_labels, form=True),
     Row("GET", "api:task", members(200), task),
     Row("GET", "api:task", known(200), shipped),
     Row("PATCH", "api:task", members(200, MODEL_ADMIN), task, renamed),

@@ -109,7 +109,7 @@ FILES = {
 @pytest.mark.parametrize("name", FILES)
 def test_labels_come_from_a_file_of_another_program(admin: User, name: str) -> None:
     sent = {"slug": "organs", "name": "Organs", "file": SimpleUploadedFile(name, FILES[name])}
-    response = api(admin).post(URL, sent, format="multipart")
+    response = api(admin).post("/api/v1/task-files/", sent, format="multipart")
     assert response.status_code == 201, response.json()
     assert labels_of(response) == [(1, "liver"), (2, "spleen")]
 
@@ -140,7 +140,7 @@ def label(value: Any = 1, name: str = "A", **more: Any) -> dict[str, Any]:
         ({"slug": "../../etc"}, "is not valid"),
         ({"name": "x" * 65}, "is not a valid name. Use 1 to 64 characters on one line."),
         ({"copy_of": "nowhere"}, "Not found, or you do not have access."),
-        ({"copy_of": "spine-ct", "labels": LABELS}, "Give labels, a task to copy, or a file: one of them."),
+        ({"copy_of": "spine-ct", "labels": LABELS}, "Give labels, or a task to copy: one of them."),
         ({"surprise": 1}, "There is no such field here."),
     ],
 )
@@ -157,7 +157,7 @@ def test_what_is_wrong_with_a_task_is_said_and_nothing_is_made(admin: User, body
 @pytest.mark.parametrize("content", [b"", b"\x00\xff\xfe", b"not a list", b"{}", b'{"labels": {"a": [1, 2]}}'])
 def test_a_file_that_lists_no_labels_is_refused(admin: User, content: bytes) -> None:
     sent = {**KIDNEYS, "file": SimpleUploadedFile("dataset.json", content)}
-    response = api(admin).post(URL, sent, format="multipart")
+    response = api(admin).post("/api/v1/task-files/", sent, format="multipart")
     assert response.status_code == 400
     assert len(response.json()["detail"]) > 20
 

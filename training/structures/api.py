@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers, status
-from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -19,12 +18,13 @@ from rest_framework.views import APIView
 from accounts.access import Capability, resolve_institution
 from accounts.models import Institution
 from registry.access import may_keep_task, platform_required, task_kept_by, task_view, tasks_viewed
+from registry.api import CodeOut
 from registry.models import Task
 from spineml.tasks import task as definitions
-from spineplatform.shared.api import ListView, checked
+from spineplatform.shared.api import ListView, ReceivingView, checked
 from spineplatform.shared.api_schema import problems
 from training.structures.api_rules import RelationOut, relations_shown
-from training.structures.imports import labels_of_upload
+from training.structures.imports import MAX_BYTES, labels_of_upload
 from training.structures.labels import label_given
 from training.structures.selectors import SHIPPED_SLUGS, LabelUse, labels_used
 from training.structures.services import task_change, task_create, task_delete
@@ -36,14 +36,6 @@ LONGEST = 500
 
 
 # --- what goes out ----------------------------------------------------------------------------------------------------
-class CodeOut(serializers.Serializer[Any]):
-    """A coded meaning, such as SCT 66794005 "L1 vertebra"."""
-
-    value = serializers.CharField()
-    scheme = serializers.CharField()
-    meaning = serializers.CharField()
-
-
 class TaskLabelOut(serializers.Serializer[Any]):
     """``short`` stands in the picture, ``colour`` is #rrggbb; the codes are those of a DICOM segmentation."""
 
@@ -163,27 +155,32 @@ class TaskLabelIn(serializers.Serializer[Any]):
     modifier = CodeIn(required=False, allow_null=True)
 
 
-class TaskIn(serializers.Serializer[Any]):
-    """Labels come from one of ``labels``, ``copy_of`` and ``file``; without any, the task has one label of its name."""
-
+class NewTaskIn(serializers.Serializer[Any]):
     slug = serializers.CharField(max_length=LONGEST, help_text="Lower-case letters, digits and hyphens; never changes.")
     name = serializers.CharField(max_length=LONGEST)
     institution = serializers.UUIDField(
         required=False, allow_null=True, help_text="Whose task it is; needed where you manage models at several."
     )
     platform = serializers.BooleanField(default=False, help_text="The platform's, for every institution.")
+
+
+class TaskIn(NewTaskIn):
+    """Labels come from ``labels`` or ``copy_of``; without either, the task has one label of its name."""
+
     labels = TaskLabelIn(many=True, required=False)
     copy_of = serializers.CharField(required=False, max_length=LONGEST, help_text="The slug of a task.")
-    file = serializers.FileField(
-        required=False,
-        help_text="Labels of nnU-Net or TotalSegmentator (dataset.json), 3D Slicer (.ctbl) or ITK-SNAP; as a form.",
-    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        given = [name for name in ("labels", "copy_of", "file") if attrs.get(name)]
-        if len(given) > 1:
-            raise serializers.ValidationError({given[1]: _("Give labels, a task to copy, or a file: one of them.")})
+        if attrs.get("labels") and attrs.get("copy_of"):
+            raise serializers.ValidationError({"copy_of": _("Give labels, or a task to copy: one of them.")})
         return attrs
+
+
+class TaskFileIn(NewTaskIn):
+    file = serializers.FileField(
+        allow_empty_file=True,
+        help_text="Labels of nnU-Net or TotalSegmentator (dataset.json), 3D Slicer (.ctbl) or ITK-SNAP.",
+    )
 
 
 class TaskChangeIn(serializers.Serializer[Any]):
@@ -221,8 +218,6 @@ def _revision(request: Request, given: Mapping[str, Any]) -> int | None:
 
 # --- doors ------------------------------------------------------------------------------------------------------------
 class TaskListView(ListView):
-    parser_classes = (JSONParser, MultiPartParser)
-
     @extend_schema(operation_id="task_list", responses=TaskOut(many=True))
     def get(self, request: Request) -> Response:
         """The tasks of the platform and of your institutions, the oldest first."""
@@ -231,25 +226,53 @@ class TaskListView(ListView):
 
     @extend_schema(
         operation_id="task_create",
-        request={"application/json": TaskIn, "multipart/form-data": TaskIn},
+        request=TaskIn,
         responses={
             201: TaskDetailOut,
             **problems(s400="The labels do not make a task; the reason is given.", s409="The slug is taken."),
         },
     )
     def post(self, request: Request) -> Response:
-        """Make a task of your institution: from labels, as a copy, or from the labels in a file of another program."""
+        """Make a task of your institution: from labels, or as a copy."""
         given = checked(TaskIn, request.data)
-        owner = None
-        if given["platform"]:
-            platform_required(request.user)
-        else:
-            owner = resolve_institution(request.user, given.get("institution"), Capability.MANAGE_MODELS)
-        modality, labels = _source(request, given)
-        task = definitions.Task(given["slug"], definitions.clean(given["name"]), labels, modality)
-        made = task_create(owner=owner, actor=request.user, task=task)
-        place = {"Location": reverse("api:task", args=[made.pk])}
-        return task_answer(request, made.pk, status=status.HTTP_201_CREATED, headers=place)
+        return _made(request, given, _owner(request, given), *_source(request, given))
+
+
+class TaskFileView(ReceivingView):
+    @classmethod
+    def max_bytes(cls) -> int:
+        return MAX_BYTES
+
+    @extend_schema(
+        operation_id="task_import",
+        request={"multipart/form-data": TaskFileIn},
+        responses={
+            201: TaskDetailOut,
+            **problems(s400="The labels do not make a task; the reason is given.", s409="The slug is taken."),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Make a task of your institution from the labels in a file of another program."""
+        given = checked(TaskFileIn, request.data)
+        owner = _owner(request, given)
+        return _made(request, given, owner, "CT", labels_of_upload(given["file"]))
+
+
+def _owner(request: Request, given: Mapping[str, Any]) -> Any:
+    """The institution of a new task; None: the platform."""
+    if given["platform"]:
+        platform_required(request.user)
+        return None
+    return resolve_institution(request.user, given.get("institution"), Capability.MANAGE_MODELS)
+
+
+def _made(
+    request: Request, given: Mapping[str, Any], owner: Any, modality: str, labels: tuple[definitions.Label, ...]
+) -> Response:
+    task = definitions.Task(given["slug"], definitions.clean(given["name"]), labels, modality)
+    made = task_create(owner=owner, actor=request.user, task=task)
+    place = {"Location": reverse("api:task", args=[made.pk])}
+    return task_answer(request, made.pk, status=status.HTTP_201_CREATED, headers=place)
 
 
 def _source(request: Request, given: Mapping[str, Any]) -> tuple[str, tuple[definitions.Label, ...]]:
@@ -257,8 +280,6 @@ def _source(request: Request, given: Mapping[str, Any]) -> tuple[str, tuple[defi
     if given.get("copy_of"):
         copied = task_view(request.user, given["copy_of"]).definition
         return copied.modality, copied.labels
-    if given.get("file"):
-        return "CT", labels_of_upload(given["file"])
     return "CT", labels_given(given.get("labels") or [{"value": 1, "name": given["name"]}])
 
 

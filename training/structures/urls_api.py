@@ -11,6 +11,7 @@ urlpatterns = [
         name="default-tasks",
     ),
     path("tasks/", api.TaskListView.as_view(), name="tasks"),
+    path("task-files/", api.TaskFileView.as_view(), name="task-files"),
     path("tasks/<str:slug>/", api.TaskView.as_view(), name="task"),
     path("tasks/<str:slug>/rules/", api_rules.RelationListView.as_view(), name="task-rules"),
     path("tasks/<str:slug>/rules/<str:target>/", api_rules.RelationView.as_view(), name="task-rule"),
