@@ -305,7 +305,6 @@ class MaskDownloadView(FileView):
             **{
                 (200, content_type): OpenApiResponse(OpenApiTypes.BINARY, "The file.") for content_type in CONTENT_TYPES
             },
-            (200, "application/json"): OpenApiResponse(OpenApiTypes.OBJECT, "The labels with their codes and sizes."),
             **problems(s400="A parameter is not understood.", s404="No such mask, kind or slice."),
         },
     )

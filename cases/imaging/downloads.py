@@ -236,7 +236,8 @@ FILES: dict[str, tuple[str, Callable[[_Wanted, SliceFileReader, Path], None]]] =
 }
 TABLES: dict[str, tuple[str, Callable[[_Wanted], str]]] = {
     "labels.csv": ("text/csv", _csv),
-    "labels.json": ("application/json", _json),
+    # A file like the others: clients made of the OpenAPI document would parse every kind as JSON.
+    "labels.json": ("application/octet-stream", _json),
 }
 OF_ALL_LABELS: Final = frozenset({"mask.seg.nrrd", "labels.zip", *TABLES})
 KINDS = (*PICTURES, *FILES, *TABLES)
