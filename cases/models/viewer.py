@@ -13,11 +13,13 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Institution
 from cases.models.hidden_names import HidesNames
+from registry.models import Task
 
 
 class Draft(models.Model):
     """A correction that is not saved yet: the changed slices of one person over one mask. Replaced as it grows.
 
+    Without ``base`` a mask is drawn from nothing; ``task`` says whose labels it has (None: the spine's).
     ``slices`` holds, by slice number as text, the base64 of a zlib stream of the slice's labels. ``revision`` counts
     the writes, so that two tabs of one person notice each other.
     """
@@ -26,6 +28,7 @@ class Draft(models.Model):
     series = models.ForeignKey("cases.Series", on_delete=models.CASCADE, related_name="drafts")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     base = models.ForeignKey("cases.Annotation", null=True, on_delete=models.CASCADE, related_name="+")
+    task = models.ForeignKey(Task, null=True, on_delete=models.PROTECT, related_name="+")
     slices = models.JSONField(default=dict)
     revision = models.PositiveIntegerField(default=1)
     updated_at = models.DateTimeField(default=timezone.now)

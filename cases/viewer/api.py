@@ -139,6 +139,9 @@ def base_of(request: Request, series: Series, base_id: Any) -> Annotation | None
 class DraftIn(serializers.Serializer[Any]):
     base = serializers.UUIDField(allow_null=True)
     slices = SlicesField(child=serializers.CharField(allow_null=True), help_text=LABELS + " Null: as in base again.")
+    task = serializers.SlugField(
+        required=False, max_length=MAX_SLUG, help_text="The task of a mask that is drawn from nothing."
+    )
     revision = serializers.IntegerField(min_value=0, help_text="The last revision this window knows; 0: none.")
     replace = serializers.BooleanField(default=False, help_text="Replace the stored draft.")
 
@@ -160,7 +163,10 @@ class DraftView(ViewerAPIView):
         """Autosave: put the slices that changed since the last time into your draft of this series."""
         series = series_get(request.user, series_id, Capability.CORRECT_MASK)
         given = checked(DraftIn, request.data)
-        change = DraftChange(**{**given, "base": base_of(request, series, given["base"])})
+        base = base_of(request, series, given["base"])
+        asked = given.pop("task", None)
+        task = task_get(series.institution_id, asked) if asked and base is None else None
+        change = DraftChange(**{**given, "base": base, "task": task})
         return Response(DraftOut(draft_save(series=series, actor=request.user, change=change)).data)
 
     @extend_schema(operation_id="draft_discard", responses={204: None})

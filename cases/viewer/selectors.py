@@ -184,6 +184,7 @@ def _draft(series: Series, user: Any) -> dict[str, Any] | None:
         return None
     return {
         "base": str(draft.base_id) if draft.base_id else None,
+        "task": draft.task_id,
         "slices": draft.slices,
         "revision": draft.revision,
         "updated_at": draft.updated_at.isoformat(),

@@ -161,7 +161,8 @@ def _origin(actor: Any, correction: Correction) -> MaskOrigin:
 # --- drafts -----------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class DraftChange:
-    """What changed since the last autosave. ``slices`` by number, None where a slice is as in ``base`` again.
+    """What changed since the last autosave. ``slices`` by number, None where a slice is as in ``base`` again. ``task``
+    is that of a mask without ``base``; one of another task begins anew.
 
     ``revision`` is the one this window last heard of, 0 when it knows of none.
     """
@@ -170,6 +171,7 @@ class DraftChange:
     slices: Mapping[int, str | None]
     revision: int
     replace: bool = False
+    task: Task | None = None
 
 
 def draft_save(*, series: Series, actor: Any, change: DraftChange) -> Draft:
@@ -185,17 +187,18 @@ def draft_save(*, series: Series, actor: Any, change: DraftChange) -> Draft:
     _unpacked(series, kept)
     with transaction.atomic():
         draft, is_new = Draft.objects.select_for_update().get_or_create(
-            series=series, author=actor, defaults={"base": change.base}
+            series=series, author=actor, defaults={"base": change.base, "task": change.task}
         )
         if not is_new and not change.replace and draft.revision != change.revision:
             if _is_kept(draft, change):
                 return draft
             raise DraftConflict(revision=draft.revision)
-        slices = {} if change.replace or draft.base != change.base else dict(draft.slices)
+        anew = change.replace or (draft.base, draft.task) != (change.base, change.task)
+        slices = {} if anew else dict(draft.slices)
         for z in change.slices:
             slices.pop(str(z), None)
         draft.slices = slices | {str(z): text for z, text in kept.items()}
-        draft.base = change.base
+        draft.base, draft.task = change.base, change.task
         draft.revision += 1
         draft.updated_at = timezone.now()
         draft.save()

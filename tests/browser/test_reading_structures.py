@@ -186,6 +186,10 @@ def test_a_mask_drawn_from_nothing_is_of_the_task_that_was_chosen(page: Page, tr
     ask(page, "reader.setLook({ radius: 9 })")
     page.keyboard.press("b")
     dab(page, 40, 40, 3)
+    expect(page.locator("[data-part=draft]")).to_have_text("Draft saved")
+    open_reading(page, series)
+    expect(page.get_by_text("Your unsaved correction")).to_be_visible()
+    expect(page.get_by_role("heading", name="Structures")).to_be_visible()
     saved = save(page)
     assert saved.task_id == "vertebrae-ct"
     assert (labels(saved) == np.where(disc(3, (40, 40), 9), 21, 0)).all()

@@ -55,13 +55,14 @@ export class Drafts {
     this.packed = new Map();
     this.unsent = new Set();
     this.base = null;
+    this.task = null;
     this.stopped = false;
     this.held = false;
     this.sending = null;
     this.queue = Promise.resolve();
   }
 
-  /** The draft to go on with, {base, slices: {z: base64}, at}: the later one of this browser's and the server's. */
+  /** The draft to go on with, {base, task, slices: {z: base64}, at}: the later one of this browser's and the server's. */
   async find() {
     const local = await this.shelf.get(this.key);
     const server = this.server && { ...this.server, at: Date.parse(this.server.updated_at) };
@@ -74,7 +75,7 @@ export class Drafts {
 
   /** Take over what `find` gave. */
   adopt(draft) {
-    this.base = draft.base;
+    [this.base, this.task] = [draft.base, draft.task];
     this.packed = new Map(Object.entries(draft.slices).map(([z, text]) => [Number(z), text]));
     for (const z of draft.unsent ?? []) this.unsent.add(z);
     if (this.unsent.size) this.sendLater(0);
@@ -86,6 +87,7 @@ export class Drafts {
    */
   keep(layer, zs) {
     this.base = layer.id;
+    this.task = layer.id === null ? layer.facts.task : null;
     const snapshots = zs.map((z) => [z, layer.isChanged(z) ? layer.slice(z).slice() : null]);
     this.queue = this.queue.then(async () => {
       for (const [z, labels] of snapshots) {
@@ -102,6 +104,7 @@ export class Drafts {
   keepHere() {
     const value = {
       base: this.base,
+      task: this.task,
       slices: Object.fromEntries(this.packed),
       unsent: [...this.unsent],
       revision: this.revision,
@@ -129,7 +132,7 @@ export class Drafts {
     const zs = [...this.unsent];
     const slices = Object.fromEntries(zs.map((z) => [z, this.packed.get(z) ?? null]));
     try {
-      const body = { base: this.base, slices, revision: this.revision };
+      const body = { base: this.base, ...(this.task ? { task: this.task } : {}), slices, revision: this.revision };
       const answer = await this.api.send("PUT", this.address, body, { keepalive });
       this.revision = answer.revision;
       for (const z of zs) if ((this.packed.get(z) ?? null) === slices[z]) this.unsent.delete(z);

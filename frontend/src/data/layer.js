@@ -64,6 +64,12 @@ export class Layer {
     return this.edits.get(z);
   }
 
+  /** A mask that is drawn from nothing has the labels of another task from now on. @param {Structures} structures */
+  becomeOf(structures) {
+    this.structures = structures;
+    this.facts.task = structures.slug;
+  }
+
   recount(z) {
     const slice = this.slice(z);
     if (slice) this.count(z, countLabels(slice));

@@ -59,6 +59,7 @@ export class Saving {
     if (!draft || !Object.keys(draft.slices).length) return;
     const layer = this.reader.layerOf(draft.base);
     if (!layer) return;
+    if (draft.base === null && this.reader.tasks.has(draft.task)) layer.becomeOf(this.reader.tasks.get(draft.task));
     this.reader.workOn(layer);
     for (const [z, text] of Object.entries(draft.slices)) {
       const labels = await inflate(fromBase64(text));
@@ -66,6 +67,7 @@ export class Saving {
     }
     for (const z of layer.edits.keys()) layer.recount(z);
     this.drafts.adopt(draft);
+    this.reader.refreshAll();
     this.reader.masksChanged([...layer.edits.keys()], { keep: false });
     const time = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
     this.reader.notices.show("restored", {

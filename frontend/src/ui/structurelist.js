@@ -97,8 +97,7 @@ export class StructureList {
   setTask(slug) {
     const { reader } = this;
     const { layer } = reader.editor;
-    layer.facts.task = slug;
-    layer.structures = reader.tasks.get(slug);
+    layer.becomeOf(reader.tasks.get(slug));
     reader.refreshAll();
   }
 
