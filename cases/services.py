@@ -25,6 +25,7 @@ from spineml.metrics import volume_and_area
 from spineml.metrics.labels import LabelTable
 from spineml.readers.series import SPATIAL_KINDS, PictureOrder, ReceivedFile
 from spineml.readers.slice_names import SourceNames
+from spineml.tasks.mapping import ValuesOutsideTask
 from spineml.volumes.canonical_file import SliceFileReader
 from spineplatform.shared import audit, isolated, storage
 from spineplatform.shared.errors import Conflict
@@ -34,12 +35,6 @@ class SameMask(Conflict):
     """The series already has this mask. Use the one that is listed."""
 
     code = "same-mask"
-
-
-class ValuesOutsideTask(MaskRejected):
-    """The mask has values that are no labels of its task. Give each structure a label of the task."""
-
-    code = "values-outside-task"
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,12 @@ class ValuesWithoutLabel(MaskRejected):
     code = "values-without-label"
 
 
+class ValuesOutsideTask(MaskRejected):
+    """The mask has values that are no labels of its task. Give each structure a label of the task."""
+
+    code = "values-outside-task"
+
+
 class MappingRejected(MaskRejected):
     """The mapping of values to labels cannot be used."""
 

@@ -64,7 +64,7 @@ def test_a_reopened_series_has_no_approved_mask_and_is_settled_anew(group: Group
     answer = api(group.third).post(f"/api/v1/readings/{item.pk}/decision/", {"mask": str(other.pk)})
     assert (answer.status_code, answer.json()["reopened"]) == (201, None)
     assert to_train(group) == [other]
-    assert approved_masks([item.series_id], None) == {item.series_id: other.pk}
+    assert approved_masks([item.series_id], None) == {(item.series_id, "spine-ct"): other.pk}
 
 
 def test_the_same_mask_may_settle_a_reopened_series_again(group: Group) -> None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import Institution, Role, User
 from cases.models import Annotation, AnnotationSource, Case, Review, ReviewVerdict, Series
-from cases.signatures import review_record
+from cases.signatures import NewReview, review_record
 from inference.models import Acceptance, ComparisonRun, Prediction
 from inference.overview.selectors import (
     Scope,
@@ -62,7 +62,9 @@ def segmented(place: Institution, *, imported: datetime, masked: datetime) -> Pr
 
 
 def signed(mask: Annotation, reader: User, when: datetime) -> Review:
-    review = review_record(series=mask.series, reader=reader, verdict=ReviewVerdict.APPROVED, annotation=mask)
+    review = review_record(
+        series=mask.series, reader=reader, review=NewReview(ReviewVerdict.APPROVED, mask)
+    )
     Review.objects.filter(pk=review.pk).update(created_at=when)
     review.refresh_from_db()
     return review
@@ -146,7 +148,11 @@ def test_an_approval_with_corrections_is_compared_with_the_models_mask(place: In
 def test_a_mask_of_a_persons_own_and_a_refusal_say_nothing_of_a_model(place: Institution, reader: User) -> None:
     series = factories.series(institution=place)
     signed(factories.annotation(of=series), reader, at(MONDAY))
-    review_record(series=series, reader=reader, verdict=ReviewVerdict.REJECTED, annotation=None, reason="Motion.")
+    review_record(
+        series=series,
+        reader=reader,
+        review=NewReview(ReviewVerdict.REJECTED, reason="Motion."),
+    )
     assert not Acceptance.objects.exists()
 
 

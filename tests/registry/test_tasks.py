@@ -11,10 +11,10 @@ from django.db import IntegrityError
 
 from accounts.models import Role
 from cases.models import Annotation, AnnotationSource
-from cases.services import ValuesOutsideTask
 from registry.models import Task, TaskLabel
 from registry.shipped import shipped_tasks_ensure
 from registry.structures import UnknownTask, merge_between, task_get, tasks_seen
+from spineml.tasks.mapping import ValuesOutsideTask
 from spineml.tasks.shipped import SHIPPED, SPINE_OF_VERTEBRAE
 from spineml.tasks.task import Label
 from tests import factories

@@ -33,6 +33,7 @@ def test_every_reason_has_its_own_code():
         "mask-unreadable",
         "mask-order-unclear",
         "values-without-label",
+        "values-outside-task",
         "mapping-rejected",
         edit.SliceDamaged.code,
     }

@@ -248,7 +248,7 @@ def test_a_long_registry_asks_no_more_of_the_database_than_a_short_one(
     for _ in range(12):
         parent = trained(judged.dataset(place, patients=1, split=Split.TRAIN), base=parent, parent=parent)
     client.get(reverse("training:versions"))
-    with django_assert_max_num_queries(28):
+    with django_assert_max_num_queries(29):
         client.get(reverse("training:versions"))
     with django_assert_max_num_queries(15):
         api(admin).get(MODELS)
