@@ -12,8 +12,9 @@ from cases.models import Annotation, Case, MaskCheckRun, Review
 from spineml.phantom import spine_phantom
 from spineplatform.shared.lease import execute
 from tests import factories
-from tests.browser.reading import all_loaded, open_reading
+from tests.browser.reading import all_loaded, ask, open_reading
 from tests.browser.test_walk import log_in
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -43,7 +44,7 @@ def test_what_a_check_finds_is_said_at_once_and_confirmed_there(page: Page, shif
     notice.get_by_role("button", name="Show slice").click()
     page.keyboard.press("Control+Enter")
     expect(notice).to_contain_text("cannot be approved")
-    page.wait_for_function("document.querySelector('[data-reading]').reader.signoff.isSigning === false")
+    wait_for(lambda: ask(page, "reader.signoff.isSigning === false"), "the answer to the signature", page=page)
     assert not Review.objects.exists()
     notice.get_by_role("button", name="The mask is right").click()
     expect(notice).to_have_count(0)

@@ -62,9 +62,7 @@ def segmented(place: Institution, *, imported: datetime, masked: datetime) -> Pr
 
 
 def signed(mask: Annotation, reader: User, when: datetime) -> Review:
-    review = review_record(
-        series=mask.series, reader=reader, review=NewReview(ReviewVerdict.APPROVED, mask)
-    )
+    review = review_record(series=mask.series, reader=reader, review=NewReview(ReviewVerdict.APPROVED, mask))
     Review.objects.filter(pk=review.pk).update(created_at=when)
     review.refresh_from_db()
     return review
